@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+# How a library, a program and a test are declared here. Files are listed, never globbed.
+
+option(OMSERVE_BUILD_TESTS "Build the tests." ON)
+option(OMSERVE_FUZZ "Build the libFuzzer targets (clang only)." OFF)
+option(OMSERVE_WERROR "Treat warnings as errors." OFF)
+set(OMSERVE_SANITIZER "" CACHE STRING
+    "Sanitizers for everything, e.g. address,undefined or thread.")
+
+find_program(OMSERVE_CCACHE ccache)
+if(OMSERVE_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${OMSERVE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${OMSERVE_CCACHE})
+endif()
+find_program(OMSERVE_MOLD mold)
+if(OMSERVE_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+if(OMSERVE_SANITIZER)
+  add_compile_options(-fsanitize=${OMSERVE_SANITIZER} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${OMSERVE_SANITIZER})
+  if(OMSERVE_SANITIZER MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+endif()
+if(OMSERVE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+set(OMSERVE_WARNINGS
+    -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
+    -Wextra-semi -Wimplicit-fallthrough
+    # Designated initialisers name what differs from the default; the rest is meant to be left out.
+    -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # -Wnull-dereference is left out: gcc 12 reports it inside std::variant and absl::StatusOr at -O2.
+  list(APPEND OMSERVE_WARNINGS -Wduplicated-cond -Wlogical-op)
+else()
+  list(APPEND OMSERVE_WARNINGS -Wthread-safety -Wthread-safety-beta)
+endif()
+if(OMSERVE_WERROR)
+  list(APPEND OMSERVE_WARNINGS -Werror)
+endif()
+
+# omserve_library(NAME name SRCS ... HEADERS ... DEPS public... PRIVATE_DEPS private...)
+# Makes library omserve_<name> with alias omserve::<name>. Includes are written from the root.
+function(omserve_library)
+  cmake_parse_arguments(L "" "NAME" "SRCS;HEADERS;DEPS;PRIVATE_DEPS" ${ARGN})
+  set(target omserve_${L_NAME})
+  if(L_SRCS)
+    add_library(${target} STATIC ${L_SRCS} ${L_HEADERS})
+    set(scope PUBLIC)
+    target_compile_options(${target} PRIVATE ${OMSERVE_WARNINGS})
+    target_link_libraries(${target} PUBLIC ${L_DEPS} PRIVATE ${L_PRIVATE_DEPS})
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+    target_link_libraries(${target} INTERFACE ${L_DEPS})
+  endif()
+  target_include_directories(${target} ${scope} ${CMAKE_SOURCE_DIR})
+  add_library(omserve::${L_NAME} ALIAS ${target})
+endfunction()
+
+# omserve_program(NAME name SRCS ... DEPS ...): bin/<name>.
+function(omserve_program)
+  cmake_parse_arguments(P "" "NAME" "SRCS;DEPS" ${ARGN})
+  add_executable(${P_NAME} ${P_SRCS})
+  target_compile_options(${P_NAME} PRIVATE ${OMSERVE_WARNINGS})
+  target_link_libraries(${P_NAME} PRIVATE ${P_DEPS})
+endfunction()
+
+# omserve_test(NAME name SRCS ... DEPS ... LABELS label... [TIMEOUT seconds])
+# A Catch2 program registered as one ctest. Labels: unit, component, conformance, sim, protocol,
+# fuzz, tidy, e2e. The test runs in its own empty folder; OMSERVE_SOURCE_DIR and OMSERVE_BINARY_DIR
+# are compile definitions for finding data and programs.
+function(omserve_test)
+  cmake_parse_arguments(T "" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
+  add_executable(${T_NAME} ${T_SRCS})
+  target_compile_options(${T_NAME} PRIVATE ${OMSERVE_WARNINGS})
+  target_link_libraries(${T_NAME} PRIVATE ${T_DEPS} omserve_test_main)
+  target_compile_definitions(${T_NAME} PRIVATE
+    OMSERVE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OMSERVE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  set_target_properties(${T_NAME} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tests/run/${T_NAME})
+  add_test(NAME ${T_NAME} COMMAND ${T_NAME}
+    WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/tests/run/${T_NAME})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+endfunction()
+
+# omserve_fuzzer(NAME name SRCS ... DEPS ... CORPUS dir [RUNS n])
+# Under OMSERVE_FUZZ a libFuzzer program; otherwise the same entry point is driven by
+# tests/fuzz/replay_main.cc over the corpus and seeded mutations of it, so that every build tests
+# it.
+function(omserve_fuzzer)
+  cmake_parse_arguments(F "" "NAME;CORPUS;RUNS" "SRCS;DEPS" ${ARGN})
+  if(NOT F_RUNS)
+    set(F_RUNS 20000)
+  endif()
+  if(OMSERVE_FUZZ)
+    add_executable(${F_NAME} ${F_SRCS})
+    target_link_options(${F_NAME} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME ${F_NAME} COMMAND ${F_NAME} -runs=${F_RUNS} -timeout=10 ${F_CORPUS})
+  else()
+    add_executable(${F_NAME} ${F_SRCS} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
+    add_test(NAME ${F_NAME} COMMAND ${F_NAME} ${F_RUNS} ${F_CORPUS})
+  endif()
+  target_compile_options(${F_NAME} PRIVATE ${OMSERVE_WARNINGS})
+  target_link_libraries(${F_NAME} PRIVATE ${F_DEPS})
+  set_target_properties(${F_NAME} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)
+  set_tests_properties(${F_NAME} PROPERTIES LABELS fuzz TIMEOUT 300)
+endfunction()

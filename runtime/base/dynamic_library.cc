@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/base/dynamic_library.h"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "runtime/base/errors.h"
+
+namespace omserve {
+
+absl::StatusOr<DynamicLibrary> DynamicLibrary::Open(std::span<const std::string> names) {
+  std::string tried;
+  for (const std::string& name : names) {
+    void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (handle != nullptr) {
+      return DynamicLibrary(handle, name);
+    }
+    const char* reason = dlerror();  // NOLINT(concurrency-mt-unsafe): thread-local in glibc.
+    tried += fmt::format("{}'{}' ({})", tried.empty() ? "" : ", ", name,
+                         reason == nullptr ? "no reason given" : reason);
+  }
+  return Unavailable("no library could be opened; tried {}", tried);
+}
+
+void* DynamicLibrary::Find(const char* symbol) const { return dlsym(handle_, symbol); }
+
+std::string ProgramFolder() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::string(".") : program.parent_path().string();
+}
+
+}  // namespace omserve

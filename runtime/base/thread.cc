@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/base/thread.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+namespace omserve {
+
+void NameThisThread(const std::string& name) {
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+}
+
+std::jthread StartThread(std::string name, std::function<void()> body) {
+  return std::jthread([name = std::move(name), body = std::move(body)]() noexcept {
+    NameThisThread(name);
+    body();
+  });
+}
+
+}  // namespace omserve

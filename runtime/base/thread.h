@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Named threads. Each is a member of its owner, which joins it (jthread does at destruction).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace omserve {
+
+// Names the calling thread as the kernel and profilers show it; at most 15 characters are kept.
+void NameThisThread(const std::string& name);
+
+// Starts `body` on a thread named `name`. An exception leaving `body` ends the process.
+std::jthread StartThread(std::string name, std::function<void()> body);
+
+}  // namespace omserve
