@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an `.om` file says of its model: inputs, outputs, gears, and for which chip it was compiled.
+// Read from MODEL_INOUT_INFO where it is present and from ModelDef otherwise; both are written.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/om/om_file.h"
+
+namespace omserve::om {
+
+// The chip name of files that run on the CPU device.
+inline constexpr char kHostSocVersion[] = "OmserveHost";
+// The reserved last input of a model with gears.
+inline constexpr char kGearTensorName[] = "ascend_mbatch_shape_data";
+// Where an ONNX graph in TASK_INFO says that an initialiser's bytes are: in that partition.
+inline constexpr char kWeightsLocation[] = "WEIGHTS_DATA";
+
+struct IoDescription {
+  // Inputs: the graph's name. Outputs: "node:index:name" as AscendCL shows them.
+  std::string name;
+  int32_t acl_data_type = -1;  // aclDataType.
+  int32_t acl_format = 2;      // aclFormat; ND.
+  std::vector<int64_t> dims;   // Inputs: -1 where a gear decides. Outputs: the largest gear's.
+  uint64_t size_bytes = 0;     // Enough for every gear; 0 where the file leaves a shape unknown.
+
+  bool operator==(const IoDescription&) const = default;
+};
+
+enum class GearKind { kNone, kBatch, kImage, kDims };
+// "none", "batch", "image", "dims".
+std::string_view GearKindName(GearKind kind);
+
+struct GearDescription {
+  // One value per -1 of all inputs in order, except kBatch (one value: the batch) and kImage (h,
+  // w).
+  std::vector<int64_t> values;
+  // Dims of every output at this gear; empty when the file does not say.
+  std::vector<std::vector<int64_t>> output_dims;
+
+  bool operator==(const GearDescription&) const = default;
+};
+
+struct ModelDescription {
+  std::string name;
+  std::string soc_version;  // Empty in files of 2020-21.
+  std::string atc_version;
+  std::string atc_cmdline;
+  std::vector<IoDescription> inputs;  // Without the reserved gear input.
+  std::vector<IoDescription> outputs;
+  GearKind gear_kind = GearKind::kNone;
+  std::vector<GearDescription> gears;  // In file order; empty for kNone.
+  uint64_t work_bytes = 0;             // attr memory_size
+  uint64_t weight_bytes = 0;           // attr weight_size
+  uint32_t stream_count = 0;
+  uint32_t event_count = 0;
+
+  bool operator==(const ModelDescription&) const = default;
+};
+
+// What a description returned from here keeps, whatever the file holds: at least one output, names
+// that are unique UTF-8, gears that fit the -1 of the inputs, sizes that hold every gear.
+// Errors: kInvalidArgument naming the partition and what is wrong with it.
+absl::StatusOr<ModelDescription> DescribeModel(const OmFile& file, size_t model = 0);
+
+// A host `.om`: `description` (an empty soc_version becomes kHostSocVersion), the ONNX graph in
+// TASK_INFO (its large initialisers are external: location kWeightsLocation, offset, length) and
+// their bytes in WEIGHTS_DATA. The same arguments give the same bytes.
+// Errors: kInvalidArgument when the description could not be read back as it is: a name over 31
+// bytes, gears that do not fit the inputs, a size that is not that of the largest gear.
+absl::StatusOr<std::string> WriteHostModel(const ModelDescription& description,
+                                           std::span<const std::byte> onnx_graph,
+                                           std::span<const std::byte> weights, bool wide = true);
+
+// Dims of every input at gear `gear` (the file's own dims when the model has no gears).
+// Requires gear < gears.size() or no gears at all.
+std::vector<std::vector<int64_t>> InputDimsAtGear(const ModelDescription& description, size_t gear);
+
+}  // namespace omserve::om

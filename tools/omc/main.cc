@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// omc: the command line over compile.h and inspect.h. Exit code 0, 1 for a failure (one line on
+// stderr), 2 for wrong usage.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "runtime/base/status_macros.h"
+#include "tools/omc/compile.h"
+#include "tools/omc/inspect.h"
+
+namespace {
+
+using omserve::omc::CompileOptions;
+using omserve::omc::InspectForm;
+
+constexpr char kFooter[] =
+    R"(Examples:
+  A vision model for batches of 1, 2, 4 and 8 rows:
+    omc compile vision.onnx -o vision.om --batch-gears 1,2,4,8
+
+  A text model whose inputs are ids [N,L] and mask [N,L], for 1 or 8 rows of 16 or 32 tokens; the
+  values of a gear go to the open dims in order (N and L of ids, N and L of mask):
+    omc compile text.onnx -o text.om \
+      --dims-gears "1,16,1,16;1,32,1,32;8,16,8,16;8,32,8,32"
+
+  The same with L fixed to 32 and gears for the batch only:
+    omc compile text.onnx -o text.om --input-shape "ids:-1,32;mask:-1,32" --batch-gears 1,4,8
+
+  What a file holds, as tables or as JSON:
+    omc inspect vision.om
+    omc inspect vision.om --json
+)";
+
+void AddCompile(CLI::App& app, CompileOptions& options) {
+  CLI::App* const compile = app.add_subcommand("compile",
+                                               "Compile an ONNX model into an .om file for the CPU "
+                                               "device. Every gear is run once, so a file "
+                                               "that comes out is known to run.");
+  compile->add_option("MODEL.onnx", options.model_path, "The ONNX model.")->required();
+  compile->add_option("-o,--output", options.output_path, "The .om file to write.")->required();
+  compile->add_option("--name", options.name,
+                      "The model's name, at most 31 bytes. Default: the ONNX file's name.");
+  CLI::Option* const batch = compile->add_option(
+      "--batch-gears", options.gears.batch_gears,
+      "Batch sizes to compile for, such as 1,2,4,8: dim 0 of every input that leaves it open.");
+  compile
+      ->add_option("--dims-gears", options.gears.dims_gears,
+                   "Gears of any open dims, such as \"1,16;8,32\": one value per open dim of all "
+                   "inputs in order, gears separated by ';'.")
+      ->excludes(batch);
+  compile->add_option("--input-shape", options.gears.input_shape,
+                      "Dims of inputs, such as \"a:-1,32;b:-1,32\"; -1 stays open for the gears. "
+                      "Without gears every dim must be fixed, by the model or here.");
+  compile->add_option("--soc-version", options.soc_version, "The chip; only the CPU device here.")
+      ->capture_default_str();
+  compile->add_option("--ort-library", options.ort_library,
+                      "ONNX Runtime's file. Default: libonnxruntime.so.1 in ../lib or beside this "
+                      "program, then where the loader looks.");
+}
+
+int Report(const absl::StatusOr<std::string>& result) {
+  if (!result.ok()) {
+    fmt::print(stderr, "omc: {}\n", omserve::MessageOf(result.status()));
+    return 1;
+  }
+  fmt::print("{}", *result);
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("omc makes and shows .om files, the models that omserve serves.", "omc");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "omc " OMSERVE_VERSION);
+
+  CompileOptions options;
+  AddCompile(app, options);
+  CLI::App* const inspect = app.add_subcommand("inspect", "Show what an .om file holds.");
+  std::string path;
+  bool as_json = false;
+  inspect->add_option("MODEL.om", path, "The file.")->required();
+  inspect->add_flag("--json", as_json, "JSON instead of tables.");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {  // The library has no other way to say it.
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (inspect->parsed()) {
+    return Report(
+        omserve::omc::InspectFile(path, as_json ? InspectForm::kJson : InspectForm::kText));
+  }
+  absl::StatusOr<std::string> summary = omserve::omc::CompileToFile(options);
+  if (summary.ok()) {
+    *summary += "\n";
+  }
+  return Report(summary);
+}
