@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/hostacl/acl_status.h"
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+#include "absl/strings/cord.h"
+
+namespace omserve::hostacl {
+namespace {
+
+constexpr char kPayload[] = "omserve/acl-code";
+// A loop that fails and never asks for the text must not grow without end.
+constexpr size_t kRecentLimitBytes = 8192;
+
+struct RecentErrors {
+  std::string pending;
+  std::string taken;  // What the pointer given out last points into.
+};
+
+RecentErrors& Recent() {
+  // AscendCL's error text is defined as per-thread state that outlives every handle.
+  thread_local RecentErrors recent;
+  return recent;
+}
+
+absl::StatusCode ClassOf(aclError code) {
+  switch (code / 100000) {
+    case 1:
+      return absl::StatusCode::kInvalidArgument;
+    case 2:
+      return absl::StatusCode::kResourceExhausted;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+}  // namespace
+
+absl::Status MakeAclStatus(aclError code, const std::string& message) {
+  absl::Status status = MakeStatus(ClassOf(code), message);
+  status.SetPayload(kPayload, absl::Cord(std::to_string(code)));
+  return status;
+}
+
+aclError AclCodeOf(const absl::Status& status, aclError otherwise) {
+  if (status.ok()) {
+    return ACL_SUCCESS;
+  }
+  const auto payload = status.GetPayload(kPayload);
+  if (!payload.has_value()) {
+    return otherwise;
+  }
+  const std::string digits(*payload);
+  aclError code = otherwise;
+  std::from_chars(digits.data(), digits.data() + digits.size(), code);
+  return code;
+}
+
+absl::Status WithAclCode(const absl::Status& status, aclError code) {
+  return status.ok() ? status : MakeAclStatus(code, std::string(MessageOf(status)));
+}
+
+aclError Answer(const absl::Status& status) noexcept {
+  if (status.ok()) {
+    return ACL_SUCCESS;
+  }
+  const aclError code = AclCodeOf(status);
+  std::string& pending = Recent().pending;
+  const std::string line =
+      fmt::format("{}{}: {}", pending.empty() ? "" : "\n", code, std::string(MessageOf(status)));
+  if (pending.size() + line.size() > kRecentLimitBytes) {
+    const size_t excess = pending.size() + line.size() - kRecentLimitBytes;
+    const size_t line_end = pending.find('\n', std::min(excess, pending.size()));
+    pending.erase(0, line_end == std::string::npos ? pending.size() : line_end + 1);
+  }
+  pending += line;
+  return code;
+}
+
+const char* TakeRecentErrors() noexcept {
+  RecentErrors& recent = Recent();
+  if (recent.pending.empty()) {
+    return nullptr;
+  }
+  recent.taken = std::move(recent.pending);
+  recent.pending.clear();
+  return recent.taken.c_str();
+}
+
+}  // namespace omserve::hostacl

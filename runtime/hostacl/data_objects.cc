@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/hostacl/data_objects.h"
+
+namespace omserve::hostacl {
+namespace {
+
+// Never destroyed: static objects of the program may hold handles and destroy them after main.
+template <typename T>
+HandleTable<T>& Table() {
+  static HandleTable<T>& table = *std::make_unique<HandleTable<T>>().release();
+  return table;
+}
+
+}  // namespace
+
+HandleTable<DataBuffer>& DataBuffers() { return Table<DataBuffer>(); }
+HandleTable<Dataset>& Datasets() { return Table<Dataset>(); }
+HandleTable<TensorDesc>& TensorDescs() { return Table<TensorDesc>(); }
+HandleTable<ModelDesc>& ModelDescs() { return Table<ModelDesc>(); }
+HandleTable<LoadConfig>& LoadConfigs() { return Table<LoadConfig>(); }
+
+absl::Status UnknownHandle(const char* kind, const void* handle) {
+  if (handle == nullptr) {
+    return Fail(ACL_ERROR_INVALID_PARAM, "the {} is null", kind);
+  }
+  return Fail(ACL_ERROR_INVALID_PARAM, "{} is no {}; was it destroyed?", fmt::ptr(handle), kind);
+}
+
+absl::StatusOr<std::vector<BufferView>> SnapshotBuffers(const aclmdlDataset* dataset,
+                                                        const char* what) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found,
+                   FindObject(Datasets(), "dataset", dataset));
+  std::vector<BufferView> views;
+  views.reserve(found->buffers.size());
+  for (size_t i = 0; i < found->buffers.size(); ++i) {
+    const std::shared_ptr<DataBuffer> buffer = DataBuffers().Find(found->buffers[i]);
+    if (buffer == nullptr) {
+      return Fail(ACL_ERROR_INVALID_PARAM,
+                  "{} dataset: buffer {} was destroyed while the dataset holds it", what, i);
+    }
+    views.push_back(BufferView{buffer->data, buffer->size_bytes});
+  }
+  return views;
+}
+
+}  // namespace omserve::hostacl

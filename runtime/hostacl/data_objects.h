@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The descriptors of the C interface that live on the host and need no device: data buffers,
+// datasets, tensor descriptions, model descriptions, load configurations.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/acl/acl_abi.h"
+#include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/handle_table.h"
+#include "runtime/hostacl/model_store.h"
+#include "runtime/om/model_description.h"
+
+namespace omserve::hostacl {
+
+// As in AscendCL, one object is used by one thread at a time; the tables are thread-safe.
+struct DataBuffer {
+  void* data = nullptr;
+  size_t size_bytes = 0;
+};
+
+struct TensorDesc {
+  aclDataType data_type = ACL_DT_UNDEFINED;
+  aclFormat format = ACL_FORMAT_UNDEFINED;
+  std::vector<int64_t> dims;
+  std::string name;
+};
+
+struct Dataset {
+  std::vector<aclDataBuffer*> buffers;
+  std::vector<aclTensorDesc*> tensor_descs;  // Owned; null where none was set.
+};
+
+struct ModelDesc {
+  om::ModelDescription model;
+  std::optional<uint32_t> model_id;  // Set by aclmdlGetDesc only.
+};
+
+struct LoadConfig {
+  size_t load_type = 0;
+  std::string path;
+  const void* file = nullptr;
+  size_t file_bytes = 0;
+  GivenMemory work;
+  GivenMemory weights;
+};
+
+// They need no aclInit, so the tables belong to the process. A handle is the pointer that the C
+// interface shows, never an address.
+HandleTable<DataBuffer>& DataBuffers();
+HandleTable<Dataset>& Datasets();
+HandleTable<TensorDesc>& TensorDescs();
+HandleTable<ModelDesc>& ModelDescs();
+HandleTable<LoadConfig>& LoadConfigs();
+
+// What to say of a handle that is in no table. ACL_ERROR_INVALID_PARAM.
+absl::Status UnknownHandle(const char* kind, const void* handle);
+
+template <typename T>
+absl::StatusOr<std::shared_ptr<T>> FindObject(const HandleTable<T>& table, const char* kind,
+                                              const void* handle) {
+  std::shared_ptr<T> object = table.Find(handle);
+  if (object == nullptr) {
+    return UnknownHandle(kind, handle);
+  }
+  return object;
+}
+
+// The buffers of a dataset as they are now. ACL_ERROR_INVALID_PARAM for an unknown dataset or one
+// that holds a destroyed buffer.
+absl::StatusOr<std::vector<BufferView>> SnapshotBuffers(const aclmdlDataset* dataset,
+                                                        const char* what);
+
+}  // namespace omserve::hostacl

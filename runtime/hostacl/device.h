@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// One device: its memory, its cores, and what it has of streams and events.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/mutex.h"
+#include "runtime/hostacl/device_memory.h"
+#include "runtime/hostacl/settings.h"
+
+namespace omserve::hostacl {
+
+// Lets a given number of model executions through at once. Thread-safe.
+class CoreGate final {
+ public:
+  explicit CoreGate(uint32_t cores) : cores_(cores), free_(cores) {}
+
+  // Blocks until a core is free and holds it.
+  class Hold final {
+   public:
+    explicit Hold(CoreGate& gate) : gate_(gate) { gate_.Take(); }
+    ~Hold() { gate_.Return(); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    CoreGate& gate_;
+  };
+  // 0..100.
+  int32_t busy_percent() const;
+
+ private:
+  void Take();
+  void Return();
+
+  const uint32_t cores_;
+  mutable Mutex mu_;
+  CondVar free_cv_;
+  uint32_t free_ ABSL_GUARDED_BY(mu_);
+};
+
+// A count with a limit. Thread-safe.
+class Quota final {
+ public:
+  explicit Quota(uint32_t limit) : limit_(limit) {}
+  // False, taking nothing, when fewer than `count` are left.
+  bool Take(uint32_t count);
+  void Return(uint32_t count);
+  uint32_t available() const;
+  uint32_t limit() const { return limit_; }
+
+ private:
+  const uint32_t limit_;
+  mutable Mutex mu_;
+  uint32_t taken_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+// Thread-safe.
+class Device final {
+ public:
+  static absl::StatusOr<std::shared_ptr<Device>> Create(int32_t index, const Settings& settings);
+
+  int32_t index() const { return index_; }
+  DeviceMemory& memory() { return *memory_; }
+  CoreGate& cores() { return cores_; }
+  Quota& streams() { return streams_; }
+  Quota& events() { return events_; }
+  // ACL_ERROR_RT_NO_STREAM_RESOURCE saying how many there are.
+  absl::Status TakeStreams(uint32_t count);
+  Clock::time_point started_at() const { return started_at_; }
+
+ private:
+  Device(int32_t index, const Settings& settings, std::unique_ptr<DeviceMemory> memory);
+
+  const int32_t index_;
+  const Clock::time_point started_at_;
+  const std::unique_ptr<DeviceMemory> memory_;
+  CoreGate cores_;
+  Quota streams_;
+  Quota events_;
+};
+
+}  // namespace omserve::hostacl

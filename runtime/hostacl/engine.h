@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What computes a model: graph and weights to a session, buffers in and out of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/hostacl/settings.h"
+
+namespace omserve::hostacl {
+
+// One tensor in memory that the caller owns.
+struct TensorView {
+  std::byte* data = nullptr;
+  size_t size_bytes = 0;  // Exactly what data type and dims need.
+  int32_t acl_data_type = -1;
+  std::span<const int64_t> dims;
+};
+
+struct SessionSource {
+  std::string model_name;              // For messages.
+  std::span<const std::byte> graph;    // Needed until Load returns.
+  std::span<const std::byte> weights;  // Likewise.
+  std::vector<std::string> inputs;     // Every input that Run will be given, in its order.
+  size_t output_count = 0;             // Outputs are the graph's own, in the graph's order.
+};
+
+// A graph ready to run. Thread-safe: several executions may be inside Run.
+class Session {
+ public:
+  virtual ~Session() = default;
+  // Reads `inputs` and writes `outputs` in place, in this thread. Blocks for the computation.
+  // Errors: ACL_ERROR_RT_MODEL_EXECUTE with the engine's words.
+  virtual absl::Status Run(std::span<const TensorView> inputs,
+                           std::span<const TensorView> outputs) const = 0;
+};
+
+// Thread-safe.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  // Blocks, for seconds with large models. Errors: ACL_ERROR_GE_LOAD_MODEL with the engine's words,
+  // or saying which input the graph lacks.
+  virtual absl::StatusOr<std::unique_ptr<Session>> Load(const SessionSource& source) = 0;
+};
+
+// ONNX Runtime, opened here at run time. Library search order: settings.ort_library; the folder of
+// this library; the loader's path. ACL_ERROR_GE_FAILURE naming all that was tried.
+absl::StatusOr<std::unique_ptr<Engine>> MakeOrtEngine(const Settings& settings);
+
+}  // namespace omserve::hostacl

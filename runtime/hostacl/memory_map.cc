@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/hostacl/memory_map.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/hostacl/acl_status.h"
+
+namespace omserve::hostacl {
+
+std::shared_ptr<Device> MemoryMap::DeviceOf(const void* address) const {
+  const auto found = std::find_if(
+      devices_.begin(), devices_.end(),
+      [address](const std::shared_ptr<Device>& d) { return d->memory().Contains(address); });
+  return found == devices_.end() ? nullptr : *found;
+}
+
+absl::StatusOr<std::byte*> MemoryMap::DeviceBytes(const void* address, size_t count,
+                                                  DeviceMemory::Slack slack) const {
+  const std::shared_ptr<Device> device = DeviceOf(address);
+  if (device != nullptr) {
+    return device->memory().Translate(address, count, slack);
+  }
+  if (run_mode_ == ACL_DEVICE && pinned_.Covers(address, count)) {
+    return const_cast<std::byte*>(static_cast<const std::byte*>(address));  // NOLINT: one memory.
+  }
+  return Fail(ACL_ERROR_RT_PARAM_INVALID,
+              "{} is not device memory; a model reads and writes what aclrtMalloc gave",
+              fmt::ptr(address));
+}
+
+absl::StatusOr<std::byte*> MemoryMap::AnyBytes(const void* address, size_t count) const {
+  const std::shared_ptr<Device> device = DeviceOf(address);
+  if (device != nullptr) {
+    return device->memory().Translate(address, count, DeviceMemory::Slack::kNone);
+  }
+  return const_cast<std::byte*>(static_cast<const std::byte*>(address));  // NOLINT: see Copy.
+}
+
+absl::Status CheckCopy(const CopyRequest& request, aclrtMemcpyKind kind) {
+  if (request.target == nullptr || request.source == nullptr) {
+    return Fail(ACL_ERROR_INVALID_PARAM, "copy: the {} address is null",
+                request.target == nullptr ? "target" : "source");
+  }
+  const int number = static_cast<int>(kind);
+  if (number < ACL_MEMCPY_HOST_TO_HOST || number > ACL_MEMCPY_INTER_DEVICE_TO_DEVICE) {
+    return Fail(ACL_ERROR_INVALID_PARAM, "copy: kind {} is none; they are 0 to 7", number);
+  }
+  if (request.count > request.target_limit) {
+    return Fail(ACL_ERROR_RT_PARAM_INVALID, "copy: {} bytes to a target of {} bytes", request.count,
+                request.target_limit);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Copy(const MemoryMap& map, const CopyRequest& request) {
+  if (request.count == 0) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(std::byte* const target, map.AnyBytes(request.target, request.count));
+  ASSIGN_OR_RETURN(const std::byte* const source, map.AnyBytes(request.source, request.count));
+  // The caller may overlap them; on the chip that is as undefined as with memcpy, here it is not.
+  std::memmove(target, source, request.count);
+  return absl::OkStatus();
+}
+
+absl::Status Fill(const MemoryMap& map, void* target, int32_t value, size_t count) {
+  ASSIGN_OR_RETURN(std::byte* const bytes, map.AnyBytes(target, count));
+  std::memset(bytes, value, count);
+  return absl::OkStatus();
+}
+
+}  // namespace omserve::hostacl

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// From an address of the C interface to the bytes behind it, whichever memory it names.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/acl/acl_abi.h"
+#include "runtime/hostacl/device.h"
+#include "runtime/hostacl/pinned_memory.h"
+
+namespace omserve::hostacl {
+
+// Thread-safe.
+class MemoryMap final {
+ public:
+  MemoryMap(std::vector<std::shared_ptr<Device>> devices, aclrtRunMode run_mode)
+      : devices_(std::move(devices)), run_mode_(run_mode) {}
+
+  // Null when the address is of no device's range.
+  std::shared_ptr<Device> DeviceOf(const void* address) const;
+  // Bytes that a device task may use: device memory, and on a board with one memory
+  // (ACL_DEVICE) also what aclrtMallocHost gave. ACL_ERROR_RT_PARAM_INVALID naming the address.
+  absl::StatusOr<std::byte*> DeviceBytes(const void* address, size_t count,
+                                         DeviceMemory::Slack slack) const;
+  // Device or host memory. Host addresses are believed, as the C interface has to.
+  absl::StatusOr<std::byte*> AnyBytes(const void* address, size_t count) const;
+
+  const std::vector<std::shared_ptr<Device>>& devices() const { return devices_; }
+  aclrtRunMode run_mode() const { return run_mode_; }
+  PinnedMemory& pinned() { return pinned_; }
+  const PinnedMemory& pinned() const { return pinned_; }
+
+ private:
+  const std::vector<std::shared_ptr<Device>> devices_;
+  const aclrtRunMode run_mode_;
+  PinnedMemory pinned_;
+};
+
+// What aclrtMemcpy and aclrtMemcpyAsync are given.
+struct CopyRequest {
+  void* target = nullptr;
+  size_t target_limit = 0;  // Bytes.
+  const void* source = nullptr;
+  size_t count = 0;  // Bytes.
+};
+
+// Arguments that can be judged without looking at memory. ACL_ERROR_INVALID_PARAM for null
+// addresses or a kind that is none, ACL_ERROR_RT_PARAM_INVALID when count exceeds the limit.
+absl::Status CheckCopy(const CopyRequest& request, aclrtMemcpyKind kind);
+// Copies in this thread. The direction is what the addresses say. ACL_ERROR_RT_PARAM_INVALID when a
+// range is not in one live allocation.
+absl::Status Copy(const MemoryMap& map, const CopyRequest& request);
+// Sets `count` bytes to `value`. Errors as Copy.
+absl::Status Fill(const MemoryMap& map, void* target, int32_t value, size_t count);
+
+}  // namespace omserve::hostacl

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loaded model: its description, its session, and the device resources that it holds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/base/mutex.h"
+#include "runtime/hostacl/device.h"
+#include "runtime/hostacl/engine.h"
+#include "runtime/hostacl/memory_map.h"
+#include "runtime/hostacl/stream.h"
+#include "runtime/om/model_description.h"
+
+namespace omserve::hostacl {
+
+// Device memory that is freed with its owner; move-only.
+class DeviceAllocation final {
+ public:
+  DeviceAllocation() = default;
+  DeviceAllocation(std::shared_ptr<Device> device, void* address)
+      : device_(std::move(device)), address_(address) {}
+  DeviceAllocation(DeviceAllocation&& other) noexcept
+      : device_(std::move(other.device_)), address_(std::exchange(other.address_, nullptr)) {}
+  DeviceAllocation& operator=(DeviceAllocation&& other) noexcept {
+    std::swap(device_, other.device_);
+    std::swap(address_, other.address_);
+    return *this;
+  }
+  ~DeviceAllocation();
+
+ private:
+  std::shared_ptr<Device> device_;
+  void* address_ = nullptr;
+};
+
+// One entry of a dataset at the time of the launch.
+struct BufferView {
+  void* address = nullptr;
+  size_t size_bytes = 0;
+};
+
+struct Execution {
+  std::vector<BufferView> inputs;  // The reserved one included.
+  std::vector<BufferView> outputs;
+};
+
+// Thread-safe, but what the setters of gears leave behind belongs to the model id as a whole, as in
+// AscendCL: callers serialise set, copy and execute.
+class Model final {
+ public:
+  struct Parts {
+    om::ModelDescription description;
+    std::shared_ptr<const Session> session;  // Shared by loads with one weight memory.
+    std::shared_ptr<Device> device;
+    const MemoryMap* memory = nullptr;  // Outlives the model.
+    void* context = nullptr;
+    std::shared_ptr<Stream> sync_stream;  // For synchronous execution.
+    std::vector<DeviceAllocation> owned;  // What the caller did not bring.
+    uint32_t streams_held = 0;            // Of the device's quota; given back at the end.
+  };
+  Model(uint32_t id, Parts parts);
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  uint32_t id() const { return id_; }
+  const om::ModelDescription& description() const { return parts_.description; }
+  const std::shared_ptr<Device>& device() const { return parts_.device; }
+  void* context() const { return parts_.context; }
+  Stream& sync_stream() const { return *parts_.sync_stream; }
+  // Those of the description and, with gears, the reserved one, which is last.
+  size_t input_count() const;
+  bool has_gears() const { return !parts_.description.gears.empty(); }
+
+  // The gear set last; the largest before that.
+  size_t current_gear() const;
+  void set_current_gear(size_t gear);
+
+  // What AscendCL checks at the launch: number of buffers, null addresses, and for models without
+  // gears the sizes, which may be up to 64 bytes short. Errors: ACL_ERROR_GE_FAILURE ("Blobs not
+  // match"), ACL_ERROR_GE_PARAM_INVALID.
+  absl::Status Check(const Execution& execution) const;
+  // In this thread, once a core is free. The gear is the one that stands in the reserved input's
+  // memory now. Errors: ACL_ERROR_RT_AICORE_EXCEPTION for memory that is not there,
+  // ACL_ERROR_RT_MODEL_EXECUTE.
+  absl::Status Run(const Execution& execution) const;
+
+  // Marks an execution on the stream with this id from launch until the token is destroyed.
+  // ACL_ERROR_RT_STREAM_MODEL while one is in flight on another stream.
+  static absl::StatusOr<std::shared_ptr<void>> BeginExecution(const std::shared_ptr<Model>& model,
+                                                              int32_t stream_id);
+  bool in_flight() const;
+
+ private:
+  absl::StatusOr<size_t> ReadGear(const Execution& execution) const;
+  absl::StatusOr<TensorView> View(const om::IoDescription& io, std::span<const int64_t> dims,
+                                  const BufferView& buffer, const char* what) const;
+
+  const uint32_t id_;
+  const Parts parts_;
+  // Per gear (one entry without gears), then per tensor.
+  std::vector<std::vector<std::vector<int64_t>>> input_dims_;
+  std::vector<std::vector<std::vector<int64_t>>> output_dims_;
+
+  mutable Mutex mu_;
+  size_t current_gear_ ABSL_GUARDED_BY(mu_);
+  uint32_t in_flight_ ABSL_GUARDED_BY(mu_) = 0;
+  int32_t in_flight_stream_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace omserve::hostacl
