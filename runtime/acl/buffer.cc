@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// DeviceBuffer and HostBuffer: owners of aclrtMalloc and aclrtMallocHost.
+#include <utility>
+
+#include "runtime/acl/device.h"
+#include "runtime/acl/status.h"
+#include "runtime/acl/symbols.h"
+#include "runtime/base/log.h"
+#include "runtime/base/status_macros.h"
+
+namespace omserve::acl {
+namespace {
+
+// A destructor has nobody to return a status to. The usual cause is a thread that was not bound.
+void LogFailure(const Device& device, const char* function, aclError code) {
+  if (code != ACL_SUCCESS) {
+    OMSERVE_LOG(kError, "acl", "memory not freed device={} {}", device.id(),
+                MessageOf(AclStatus(device.symbols(), function, code)));
+  }
+}
+
+}  // namespace
+
+DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
+    : device_(std::exchange(other.device_, nullptr)),
+      ptr_(std::exchange(other.ptr_, DevicePtr{})),
+      size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+
+DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
+  // The old memory goes with the local; assigned to itself, the buffer gets its own memory back.
+  DeviceBuffer old_owner(std::move(other));
+  std::swap(device_, old_owner.device_);
+  std::swap(ptr_, old_owner.ptr_);
+  std::swap(size_bytes_, old_owner.size_bytes_);
+  return *this;
+}
+
+DeviceBuffer::~DeviceBuffer() {
+  if (device_ != nullptr) {
+    LogFailure(*device_, "aclrtFree",
+               device_->symbols().aclrtFree(reinterpret_cast<void*>(ptr_.address)));
+  }
+}
+
+HostBuffer::HostBuffer(HostBuffer&& other) noexcept
+    : device_(std::exchange(other.device_, nullptr)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+
+HostBuffer& HostBuffer::operator=(HostBuffer&& other) noexcept {
+  HostBuffer old_owner(std::move(other));
+  std::swap(device_, old_owner.device_);
+  std::swap(data_, old_owner.data_);
+  std::swap(size_bytes_, old_owner.size_bytes_);
+  return *this;
+}
+
+HostBuffer::~HostBuffer() {
+  if (device_ != nullptr) {
+    LogFailure(*device_, "aclrtFreeHost", device_->symbols().aclrtFreeHost(data_));
+  }
+}
+
+}  // namespace omserve::acl

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/acl/device.h"
+
+#include "runtime/acl/status.h"
+#include "runtime/acl/symbols.h"
+#include "runtime/acl/task_errors.h"
+#include "runtime/base/errors.h"
+#include "runtime/base/log.h"
+
+namespace omserve::acl {
+namespace {
+
+// Device addresses travel as integers above this folder, so that nobody can touch one by mistake.
+void* ToPointer(DevicePtr ptr) { return reinterpret_cast<void*>(ptr.address); }
+
+}  // namespace
+
+Device::~Device() {
+  const aclError code = symbols_->aclrtResetDevice(id_);
+  if (code != ACL_SUCCESS) {
+    OMSERVE_LOG(kError, "acl", "device={} {}", id_,
+                MessageOf(AclStatus(*symbols_, "aclrtResetDevice", code)));
+  }
+}
+
+absl::Status Device::Bind() const {
+  return AclStatus(*symbols_, fmt::format("aclrtSetCurrentContext of device {}", id_),
+                   symbols_->aclrtSetCurrentContext(context_));
+}
+
+absl::StatusOr<Stream> Device::CreateStream() const {
+  aclrtStream handle = nullptr;
+  RETURN_IF_ERROR(AclStatus(*symbols_, fmt::format("aclrtCreateStream on device {}", id_),
+                            symbols_->aclrtCreateStream(&handle)));
+  int32_t stream_id = -1;
+  if (symbols_->aclrtStreamGetId != nullptr &&
+      symbols_->aclrtStreamGetId(handle, &stream_id) != ACL_SUCCESS) {
+    stream_id = -1;
+  }
+  return Stream(this, handle, stream_id, TaskErrors::Get().Watch(id_, stream_id));
+}
+
+absl::StatusOr<Event> Device::CreateEvent(bool timed) const {
+  const uint32_t flags = ACL_EVENT_SYNC | (timed ? ACL_EVENT_TIME_LINE : 0U);
+  aclrtEvent handle = nullptr;
+  // The newer kind is not bounded by hardware events (1023 on a 310P) and may be recorded again.
+  const bool renews =
+      symbols_->aclrtCreateEventExWithFlag == nullptr || symbols_->aclrtQueryEventStatus == nullptr;
+  const aclError code = renews ? symbols_->aclrtCreateEventWithFlag(&handle, flags)
+                               : symbols_->aclrtCreateEventExWithFlag(&handle, flags);
+  RETURN_IF_ERROR(AclStatus(
+      *symbols_,
+      fmt::format("{} on device {}",
+                  renews ? "aclrtCreateEventWithFlag" : "aclrtCreateEventExWithFlag", id_),
+      code));
+  return Event(this, handle, timed, renews);
+}
+
+absl::StatusOr<DeviceBuffer> Device::Allocate(size_t size_bytes) const {
+  if (size_bytes == 0) {
+    return DeviceBuffer();
+  }
+  void* data = nullptr;
+  RETURN_IF_ERROR(AclStatus(*symbols_,
+                            fmt::format("aclrtMalloc of {} bytes on device {}", size_bytes, id_),
+                            symbols_->aclrtMalloc(&data, size_bytes, ACL_MEM_MALLOC_HUGE_FIRST)));
+  return DeviceBuffer(this, DevicePtr{reinterpret_cast<uintptr_t>(data)}, size_bytes);
+}
+
+absl::StatusOr<HostBuffer> Device::AllocateHost(size_t size_bytes) const {
+  if (size_bytes == 0) {
+    return HostBuffer();
+  }
+  void* data = nullptr;
+  RETURN_IF_ERROR(AclStatus(
+      *symbols_, fmt::format("aclrtMallocHost of {} bytes for device {}", size_bytes, id_),
+      symbols_->aclrtMallocHost(&data, size_bytes)));
+  return HostBuffer(this, static_cast<std::byte*>(data), size_bytes);
+}
+
+absl::Status Device::Clear(DevicePtr at, size_t size_bytes) const {
+  if (size_bytes == 0) {
+    return absl::OkStatus();
+  }
+  return AclStatus(*symbols_, fmt::format("aclrtMemset of {} bytes on device {}", size_bytes, id_),
+                   symbols_->aclrtMemset(ToPointer(at), size_bytes, 0, size_bytes));
+}
+
+absl::Status Device::CopyToDeviceNow(DevicePtr to, std::span<const std::byte> host) const {
+  if (host.empty()) {
+    return absl::OkStatus();
+  }
+  return AclStatus(*symbols_, fmt::format("aclrtMemcpy of {} bytes to device {}", host.size(), id_),
+                   symbols_->aclrtMemcpy(ToPointer(to), host.size(), host.data(), host.size(),
+                                         ACL_MEMCPY_HOST_TO_DEVICE));
+}
+
+absl::StatusOr<Device::Memory> Device::memory() const {
+  // A chip without HBM answers for DDR; one that knows no such question answers 0 and 0.
+  Memory memory;
+  for (const aclrtMemAttr attribute : {ACL_HBM_MEM, ACL_DDR_MEM}) {
+    RETURN_IF_ERROR(
+        AclStatus(*symbols_, fmt::format("aclrtGetMemInfo of device {}", id_),
+                  symbols_->aclrtGetMemInfo(attribute, &memory.free_bytes, &memory.total_bytes)));
+    if (memory.total_bytes != 0) {
+      break;
+    }
+  }
+  return memory;
+}
+
+absl::Status Device::TakeTaskError(int32_t stream_id) const {
+  return TaskErrors::Get().TakeByStream(id_, stream_id);
+}
+
+}  // namespace omserve::acl

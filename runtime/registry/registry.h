@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The model repository on disk, and subgraphs loaded from it.
+//
+//   <repository>/<model>/config.yaml | config.pbtxt   (read by config/, not here)
+//   <repository>/<model>/<version>/model.om
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/acl/model.h"
+#include "runtime/base/file.h"
+
+namespace omserve::registry {
+
+// A model's folder as found. `versions` ascend; folders that are not whole numbers above 0 without
+// leading zeros are passed over.
+struct ModelFolder {
+  std::string name;
+  std::string path;
+  std::vector<int64_t> versions;
+};
+
+// All model folders, sorted by name. Hidden folders and plain files are passed over. Errors:
+// kNotFound when the repository is not a folder; kInvalidArgument when a model name stands in two
+// repositories; kUnavailable when a folder cannot be read. Blocks on the disk.
+absl::StatusOr<std::vector<ModelFolder>> ScanRepositories(
+    const std::vector<std::string>& repositories);
+
+// One version of a subgraph on one device: the mapped file, one copy of the weights, and its
+// instances. Thread-compatible; the instances are then used by the device thread alone.
+class LoadedSubgraph final {
+ public:
+  struct Options {
+    std::string name;
+    int64_t version = 1;
+    std::string path;  // Of the .om file.
+    int instance_count = 1;
+  };
+  // Blocks while the model loads, on a thread bound to `device`, which outlives the result. Errors
+  // carry the model, version and path in front: kNotFound for a missing file, kInvalidArgument for
+  // an instance count below 1 and for a file that the device refuses, kResourceExhausted when
+  // memory does not suffice. A failed load leaves no device memory behind.
+  static absl::StatusOr<std::unique_ptr<LoadedSubgraph>> Load(const acl::Device& device,
+                                                              const Options& options);
+
+  const std::string& name() const { return options_.name; }
+  int64_t version() const { return options_.version; }
+  const acl::ModelInfo& info() const { return instances_.front()->info(); }
+  size_t weight_bytes() const { return instances_.front()->weight_bytes(); }
+  size_t file_bytes() const { return file_.bytes().size(); }
+  std::vector<std::unique_ptr<acl::Model>>& instances() { return instances_; }
+  const std::vector<std::unique_ptr<acl::Model>>& instances() const { return instances_; }
+
+ private:
+  LoadedSubgraph(Options options, MappedFile file)
+      : options_(std::move(options)), file_(std::move(file)) {}
+  absl::Status LoadInstances(const acl::Device& device);
+
+  Options options_;
+  MappedFile file_;  // Outlives the instances that were loaded from it.
+  std::vector<std::unique_ptr<acl::Model>> instances_;
+};
+
+}  // namespace omserve::registry

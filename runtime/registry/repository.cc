@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/registry/registry.h"
+
+namespace omserve::registry {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Sorted names of the folders in `path`. Hidden ones are passed over: Kubernetes mounts keep their
+// own "..data" there, and editors and version control theirs. Links to folders count as folders.
+absl::StatusOr<std::vector<std::string>> FolderNames(const fs::path& path) {
+  std::error_code error;
+  fs::directory_iterator entry(path, error);
+  std::vector<std::string> names;
+  while (!error && entry != fs::directory_iterator()) {
+    const std::string name = entry->path().filename().string();
+    // An entry that cannot be looked at (a broken link, one that is just being removed) is no
+    // folder.
+    std::error_code entry_error;
+    if (!name.starts_with('.') && entry->is_directory(entry_error) && !entry_error) {
+      names.push_back(name);
+    }
+    entry.increment(error);
+  }
+  if (error) {
+    return Unavailable("'{}': {}; the folder must be readable for the server's user", path.string(),
+                       error.message());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// nullopt unless `name` is a whole number above 0 as it is usually written.
+std::optional<int64_t> VersionOf(std::string_view name) {
+  int64_t version = 0;
+  const char* end = name.data() + name.size();
+  const std::from_chars_result result = std::from_chars(name.data(), end, version);
+  if (result.ec != std::errc() || result.ptr != end || version <= 0 || name.starts_with('0')) {
+    return std::nullopt;
+  }
+  return version;
+}
+
+absl::StatusOr<ModelFolder> ScanModel(const std::string& name, const fs::path& path) {
+  ModelFolder folder;
+  folder.name = name;
+  folder.path = path.string();
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, FolderNames(path));
+  for (const std::string& version_name : names) {
+    if (const std::optional<int64_t> version = VersionOf(version_name)) {
+      folder.versions.push_back(*version);
+    }
+  }
+  std::sort(folder.versions.begin(), folder.versions.end());
+  return folder;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<ModelFolder>> ScanRepositories(
+    const std::vector<std::string>& repositories) {
+  std::map<std::string, ModelFolder> by_name;
+  for (const std::string& repository : repositories) {
+    std::error_code error;
+    if (!fs::is_directory(repository, error)) {
+      return NotFound("model repository '{}': {}; expected a folder with one folder per model",
+                      repository, error ? error.message() : "it is not a folder");
+    }
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, FolderNames(repository));
+    for (const std::string& name : names) {
+      ASSIGN_OR_RETURN(ModelFolder folder, ScanModel(name, fs::path(repository) / name));
+      const std::string path = folder.path;
+      const auto [existing, inserted] = by_name.emplace(name, std::move(folder));
+      if (!inserted) {
+        return InvalidArgument(
+            "model '{}' stands in two repositories, '{}' and '{}'; rename or remove one", name,
+            existing->second.path, path);
+      }
+    }
+  }
+  std::vector<ModelFolder> folders;
+  for (auto& [name, folder] : by_name) {
+    folders.push_back(std::move(folder));
+  }
+  return folders;
+}
+
+}  // namespace omserve::registry
