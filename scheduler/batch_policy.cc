@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scheduler/batch_policy.h"
+
+#include <algorithm>
+
+#include "runtime/base/errors.h"
+
+namespace omserve::scheduler {
+namespace {
+
+// The largest size that `rows` fill and at which a batch leaves at once; 0 when there is none.
+int FilledSize(const BatchPolicyOptions& options, int rows, int max_rows) {
+  if (rows >= max_rows) {
+    return max_rows;
+  }
+  int filled = 0;
+  for (const int size : options.preferred_rows) {
+    filled = size <= rows ? size : filled;
+  }
+  return filled;
+}
+
+}  // namespace
+
+std::string_view ReleaseReasonName(ReleaseReason reason) {
+  switch (reason) {
+    case ReleaseReason::kFull:
+      return "full";
+    case ReleaseReason::kIdle:
+      return "idle";
+    case ReleaseReason::kDelay:
+      return "delay";
+    case ReleaseReason::kDeadline:
+      return "deadline";
+    case ReleaseReason::kDrain:
+      return "drain";
+  }
+  return "unknown";
+}
+
+absl::Status BatchPolicyOptions::Validate(int max_rows) const {
+  int previous = 0;
+  for (const int size : preferred_rows) {
+    if (size <= previous || size > max_rows) {
+      return InvalidArgument(
+          "preferred batch size {}: expected ascending sizes from 1 to the largest gear {}", size,
+          max_rows);
+    }
+    previous = size;
+  }
+  if (max_delay < Clock::duration::zero()) {
+    return InvalidArgument("max_queue_delay: expected 0 or more");
+  }
+  return absl::OkStatus();
+}
+
+BatchDecision DecideBatch(const BatchPolicyOptions& options, const QueueSnapshot& queue,
+                          Clock::time_point now) {
+  // Rows with inputs go before rows launched ahead: an ahead row in the batch would make them wait
+  // for another lane. Ahead rows leave on their own, and only to a lane with nothing else to do.
+  const bool ahead = queue.ready_rows == 0 && queue.lane_idle;
+  const int rows = ahead ? queue.ahead_rows : queue.ready_rows;
+  if (rows == 0) {
+    return {};
+  }
+  if (const int filled = FilledSize(options, rows, queue.max_rows); filled > 0) {
+    return {.rows = filled, .ahead = ahead, .reason = ReleaseReason::kFull};
+  }
+  if (!queue.lane_idle && !queue.overtaken) {
+    // A batch behind another one starts no sooner for leaving now, and might still grow.
+    return {};
+  }
+  if (queue.draining) {
+    return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDrain};
+  }
+  if (options.max_delay == Clock::duration::zero()) {
+    return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kIdle};
+  }
+  if (queue.latest_start <= now) {
+    return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDeadline};
+  }
+  const Clock::time_point delay_ends =
+      (ahead ? queue.oldest_ahead : queue.oldest_ready) + options.max_delay;
+  if (delay_ends <= now) {
+    return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDelay};
+  }
+  return {.wait_until = std::min(delay_ends, queue.latest_start)};
+}
+
+}  // namespace omserve::scheduler

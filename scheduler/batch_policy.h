@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// When does a batch leave, with how many rows, and why. A pure decision: no clock, lock or thread;
+// the same snapshot and instant always give the same answer.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "runtime/base/clock.h"
+
+namespace omserve::scheduler {
+
+// Why a batch left its queue; a label of the batch metrics.
+enum class ReleaseReason {
+  kFull,      // The largest gear, or a preferred size, is filled.
+  kIdle,      // Waiting is not configured, and a lane is idle or about to go to another bucket.
+  kDelay,     // The oldest row has waited the configured delay.
+  kDeadline,  // The tightest deadline would be missed by waiting longer.
+  kDrain,     // The server is shutting down: nothing more will join.
+};
+inline constexpr int kReleaseReasonCount = 5;
+std::string_view ReleaseReasonName(ReleaseReason reason);
+
+struct BatchPolicyOptions {
+  // Sizes at which a batch leaves at once, ascending, each within 1..largest gear. Empty: only the
+  // largest gear counts as full.
+  std::vector<int> preferred_rows;
+  // How long the oldest row may wait for a preferred or full batch. 0: no waiting.
+  Clock::duration max_delay{0};
+
+  // kInvalidArgument naming the preferred size that is out of order or range.
+  absl::Status Validate(int max_rows) const;
+};
+
+// What the decision may depend on. Rows are counted, not requests.
+struct QueueSnapshot {
+  // Rows whose inputs exist, and when the oldest of them was queued.
+  int ready_rows = 0;
+  Clock::time_point oldest_ready = Clock::time_point::max();
+  // Rows whose inputs are being computed by batches already launched: they can be launched ahead,
+  // the device makes them wait.
+  int ahead_rows = 0;
+  Clock::time_point oldest_ahead = Clock::time_point::max();
+  // The latest instant at which a batch can start and still meet the tightest deadline in it.
+  Clock::time_point latest_start = Clock::time_point::max();
+  // The best lane has nothing in flight. Otherwise it has something, and room for one more batch.
+  bool lane_idle = false;
+  // Less urgent rows of another bucket take the place in the lane if these rows do not.
+  bool overtaken = false;
+  bool draining = false;
+  int max_rows = 1;  // The largest gear.
+};
+
+struct BatchDecision {
+  // 0: wait until `wait_until` (max() = until something changes). Otherwise a batch of at most this
+  // many rows leaves now.
+  int rows = 0;
+  // The rows may include those launched ahead of their inputs.
+  bool ahead = false;
+  ReleaseReason reason = ReleaseReason::kIdle;
+  Clock::time_point wait_until = Clock::time_point::max();
+};
+
+BatchDecision DecideBatch(const BatchPolicyOptions& options, const QueueSnapshot& queue,
+                          Clock::time_point now);
+
+}  // namespace omserve::scheduler

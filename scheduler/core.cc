@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scheduler/core.h"
+
+#include <algorithm>
+
+#include "runtime/base/check.h"
+
+namespace omserve::scheduler {
+
+void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options) {
+  OMSERVE_CHECK(static_cast<size_t>(subgraph.index) == subgraphs_.size(),
+                "subgraphs are numbered in the order in which they are added");
+  SubgraphState state;
+  state.subgraph = &subgraph;
+  state.options = options;
+  state.queues.resize(subgraph.shape.buckets.size());
+  state.in_flight.resize(static_cast<size_t>(options.lanes), 0);
+  size_t gears = 0;
+  for (const Bucket& bucket : subgraph.shape.buckets) {
+    gears += bucket.gears.size();
+  }
+  state.cost.resize(gears, Clock::duration::zero());
+  subgraphs_.push_back(std::move(state));
+}
+
+int Core::queued_rows(int subgraph) const {
+  int rows = 0;
+  for (const Queue& queue : subgraphs_[static_cast<size_t>(subgraph)].queues) {
+    rows += queue.ready_rows + queue.ahead_rows;
+  }
+  return rows;
+}
+
+void Core::Handle(const Event& event, Instant now, std::vector<Command>* commands) {
+  now_ = now;
+  wake_ = Instant::max();
+  out_ = commands;
+  // Expiry comes first, so that nothing below can launch a row whose deadline has passed.
+  ExpireDeadlines();
+  std::visit([this](const auto& e) { On(e); }, event);
+  ScheduleAll();
+  if (!deadlines_.empty()) {
+    wake_ = std::min(wake_, deadlines_.begin()->first);
+  }
+  if (wake_ != armed_) {
+    armed_ = wake_;
+    out_->push_back(ArmTimer{wake_});
+  }
+  out_ = nullptr;
+}
+
+void Core::On(const Arrive& event) {
+  const Plan& plan = *event.plan;
+  OMSERVE_CHECK(event.rows >= 1 && event.rows <= plan.max_rows,
+                "a request's rows were checked against its plan before it was submitted");
+  OMSERVE_CHECK(event.buckets.size() == plan.nodes.size(),
+                "a request's buckets were resolved by its plan");
+  const auto [at, added] = requests_.try_emplace(event.request);
+  OMSERVE_CHECK(added, "request ids are never used twice");
+  Request& request = at->second;
+  request.plan = event.plan;
+  request.buckets = event.buckets;
+  request.nodes.resize(plan.nodes.size());
+  request.rows = event.rows;
+  request.priority = event.priority;
+  request.deadline = event.deadline;
+  request.nodes_left = static_cast<int>(plan.nodes.size());
+
+  bool full = requests_.size() > options_.max_requests;
+  for (size_t n = 0; n < plan.nodes.size() && !full; ++n) {
+    if (plan.nodes[n].on_device()) {
+      const int subgraph = plan.nodes[n].subgraph->index;
+      const int bound = subgraphs_[static_cast<size_t>(subgraph)].options.max_queue_rows;
+      full = bound > 0 && queued_rows(subgraph) + event.rows > bound;
+    }
+  }
+  if (event.deadline <= now_) {
+    End(event.request, request, Outcome::kDeadlineExceeded);
+  } else if (draining_) {
+    End(event.request, request, Outcome::kDraining);
+  } else if (full) {
+    End(event.request, request, Outcome::kQueueFull);
+  } else {
+    if (event.deadline != Instant::max()) {
+      deadlines_.emplace(event.deadline, event.request);
+    }
+    for (size_t n = 0; n < plan.nodes.size(); ++n) {
+      AdvanceNode(event.request, request, static_cast<int>(n));
+    }
+  }
+  RetireIfIdle(event.request);
+}
+
+void Core::On(const Cancel& event) {
+  const auto found = requests_.find(event.request);
+  if (found == requests_.end() || found->second.responded) {
+    return;  // The answer was faster.
+  }
+  End(event.request, found->second, Outcome::kCancelled);
+  RetireIfIdle(event.request);
+}
+
+void Core::On(const BatchDone& event) {
+  const auto found = batches_.find(event.batch);
+  OMSERVE_CHECK(found != batches_.end() && !found->second.done,
+                "a batch is done once, after its launch");
+  Batch& batch = found->second;
+  SubgraphState& state = subgraphs_[static_cast<size_t>(batch.subgraph)];
+  --state.in_flight[static_cast<size_t>(batch.lane)];
+  if (event.ok && event.device_time > Clock::duration::zero()) {
+    // An exponential mean over about the last eight batches of the gear.
+    Clock::duration& cost = state.cost[batch.model_gear];
+    cost =
+        cost == Clock::duration::zero() ? event.device_time : cost + (event.device_time - cost) / 8;
+  }
+  for (const RowGroup& group : batch.rows) {
+    Request& request = requests_.at(group.request);
+    --request.in_flight;
+    // This batch has read what its producers made, whatever became of the request.
+    DropUsesOf(request, group.node);
+    if (!event.ok && !request.responded) {
+      End(group.request, request, Outcome::kFailed);
+    }
+    FinishNode(group.request, request, group.node);
+    RetireIfIdle(group.request);
+  }
+  batch.done = true;  // Only now: a use dropped above must not free the batch under this loop.
+  ReleaseIfUnused(event.batch);
+}
+
+void Core::On(const HostStepDone& event) {
+  Request& request = requests_.at(event.request);
+  --request.in_flight;
+  if (!event.ok && !request.responded) {
+    End(event.request, request, Outcome::kFailed);
+  }
+  FinishNode(event.request, request, event.node);
+  RetireIfIdle(event.request);
+}
+
+void Core::On(const TimerFired&) { armed_ = Instant::max(); }
+
+void Core::On(const Drain&) { draining_ = true; }
+
+void Core::ExpireDeadlines() {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_) {
+    const RequestId id = deadlines_.begin()->second;
+    Request& request = requests_.at(id);
+    End(id, request, Outcome::kDeadlineExceeded);  // Takes it out of deadlines_.
+    RetireIfIdle(id);
+  }
+}
+
+void Core::ScheduleAll() {
+  // Subgraphs do not share lanes, so their order does not matter. A launch may put rows into the
+  // queue of a subgraph that had its turn ("ahead"), so go round until nothing more leaves.
+  bool launched = true;
+  while (launched) {
+    launched = false;
+    wake_ = Instant::max();
+    for (SubgraphState& state : subgraphs_) {
+      while (TryLaunch(state)) {
+        launched = true;
+      }
+    }
+  }
+}
+
+int Core::BestLane(const SubgraphState& state) const {
+  const auto least = std::min_element(state.in_flight.begin(), state.in_flight.end());
+  return *least < options_.batches_per_lane ? static_cast<int>(least - state.in_flight.begin())
+                                            : -1;
+}
+
+QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
+                             int lane) const {
+  QueueSnapshot snapshot;
+  snapshot.ready_rows = queue.ready_rows;
+  snapshot.ahead_rows = queue.ahead_rows;
+  snapshot.lane_idle = state.in_flight[static_cast<size_t>(lane)] == 0;
+  snapshot.draining = draining_;
+  const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
+  snapshot.max_rows = shape.max_rows();
+  if (state.options.policy.max_delay == Clock::duration::zero()) {
+    return snapshot;  // Ages matter only where waiting is configured.
+  }
+  if (queue.ready_rows > 0) {
+    snapshot.oldest_ready = queue.ready_ages.begin()->first;
+  } else {
+    snapshot.oldest_ahead = queue.ahead_ages.begin()->first;
+  }
+  snapshot.latest_start = LatestStart(state, queue, shape);
+  return snapshot;
+}
+
+Instant Core::LatestStart(const SubgraphState& state, const Queue& queue,
+                          const Bucket& shape) const {
+  const bool ready = queue.ready_rows > 0;
+  // A batch that waits is not full, so it holds all rows of the queue: the tightest deadline of any
+  // priority counts. The walk is no longer than the largest gear.
+  Instant tightest = Instant::max();
+  int rows = 0;
+  for (const auto& [key, queued] : ready ? queue.ready : queue.ahead) {
+    if (rows >= shape.max_rows()) {
+      break;
+    }
+    tightest = std::min(tightest, key.deadline);
+    rows += queued.rows;
+  }
+  if (tightest == Instant::max()) {
+    return tightest;
+  }
+  const Clock::duration cost =
+      state.cost[shape.GearFor(std::min(rows, shape.max_rows())).model_gear];
+  if (cost == Clock::duration::zero()) {
+    // Nothing is known of the gear, as always on a device without timestamps: waiting may take half
+    // of the time there is.
+    const Instant oldest = (ready ? queue.ready_ages : queue.ahead_ages).begin()->first;
+    return oldest + (tightest - oldest) / 2;
+  }
+  // The cost is a mean, and of the computation alone; as much again is kept for the copies, a
+  // co-runner and the spread. To start at deadline - cost would be to miss it by the copy's time.
+  return tightest - 2 * cost;
+}
+
+void Core::OrderBuckets(SubgraphState& state) {
+  state.order.clear();
+  for (size_t bucket = 0; bucket < state.queues.size(); ++bucket) {
+    if (state.queues[bucket].ready_rows + state.queues[bucket].ahead_rows > 0) {
+      state.order.push_back(static_cast<int>(bucket));
+    }
+  }
+  std::sort(state.order.begin(), state.order.end(), [&state](int a, int b) {
+    const Queue& left = state.queues[static_cast<size_t>(a)];
+    const Queue& right = state.queues[static_cast<size_t>(b)];
+    if (left.ready.empty() != right.ready.empty()) {
+      return right.ready.empty();  // Rows with inputs before rows launched ahead.
+    }
+    return (left.ready.empty() ? left.ahead : left.ready).begin()->first <
+           (right.ready.empty() ? right.ahead : right.ready).begin()->first;
+  });
+}
+
+bool Core::TryLaunch(SubgraphState& state) {
+  const int lane = BestLane(state);
+  if (lane < 0) {
+    return false;
+  }
+  OrderBuckets(state);
+  const auto decide = [&](int bucket, bool overtaken) {
+    QueueSnapshot snapshot =
+        Snapshot(state, state.queues[static_cast<size_t>(bucket)], bucket, lane);
+    snapshot.overtaken = overtaken;
+    return DecideBatch(state.options.policy, snapshot, now_);
+  };
+  for (size_t i = 0; i < state.order.size(); ++i) {
+    BatchDecision decision = decide(state.order[i], false);
+    if (decision.rows == 0) {
+      wake_ = std::min(wake_, decision.wait_until);
+      continue;
+    }
+    // A more urgent bucket may have been passed over because its batch is not full and the lane is
+    // busy. It goes first, full or not: else a bucket whose batches are always full would keep it
+    // out for ever.
+    size_t chosen = i;
+    for (size_t earlier = 0; earlier < i; ++earlier) {
+      if (const BatchDecision other = decide(state.order[earlier], true); other.rows > 0) {
+        decision = other;
+        chosen = earlier;
+        break;
+      }
+    }
+    LaunchFrom(state, state.order[chosen], lane, decision);
+    return true;
+  }
+  return false;
+}
+
+void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDecision& decision) {
+  Queue& queue = state.queues[static_cast<size_t>(bucket)];
+  std::map<QueueKey, Queued>& from = decision.ahead ? queue.ahead : queue.ready;
+  auto& from_ages = decision.ahead ? queue.ahead_ages : queue.ready_ages;
+  int& from_rows = decision.ahead ? queue.ahead_rows : queue.ready_rows;
+  const BatchId id = next_batch_++;
+  Launch launch{.batch = id,
+                .subgraph = state.subgraph->index,
+                .bucket = bucket,
+                .lane = lane,
+                .reason = decision.reason,
+                .oldest_queued = Instant::max()};
+  // Strictly in order: a group that does not fit ends the batch, so that a large request is never
+  // overtaken for ever by small ones. The first always fits, since groups are at most one gear.
+  const int limit = std::max(decision.rows, from.begin()->second.rows);
+  while (!from.empty() && launch.row_count + from.begin()->second.rows <= limit) {
+    const auto& [key, queued] = *from.begin();
+    launch.rows.push_back({key.request, key.node, queued.rows});
+    launch.row_count += queued.rows;
+    launch.oldest_queued = std::min(launch.oldest_queued, queued.since);
+    launch.total_queued += now_ - queued.since;
+    from_rows -= queued.rows;
+    from_ages.erase({queued.since, key});
+    from.erase(from.begin());
+  }
+  const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
+  launch.gear = shape.GearFor(launch.row_count);
+  ++state.in_flight[static_cast<size_t>(lane)];
+
+  Batch batch{.subgraph = state.subgraph->index,
+              .lane = lane,
+              .model_gear = launch.gear.model_gear,
+              .rows = launch.rows};
+  for (const RowGroup& group : launch.rows) {
+    Request& request = requests_.at(group.request);
+    NodeRecord& record = request.nodes[static_cast<size_t>(group.node)];
+    OMSERVE_CHECK(record.state == NodeState::kQueued && !request.responded,
+                  "only queued rows of unanswered requests are launched");
+    record.state = NodeState::kLaunched;
+    record.batch = id;
+    ++request.in_flight;
+    for (const int consumer : request.plan->nodes[static_cast<size_t>(group.node)].consumers) {
+      batch.uses_left += request.plan->nodes[static_cast<size_t>(consumer)].on_device() ? 1 : 0;
+    }
+  }
+  const Batch& launched = batches_.emplace(id, std::move(batch)).first->second;
+  out_->push_back(std::move(launch));
+  for (const RowGroup& group : launched.rows) {
+    AdvanceConsumers(group.request, requests_.at(group.request), group.node);
+  }
+}
+
+bool Core::ProducersAtLeast(const Request& request, int node, NodeState device,
+                            NodeState host) const {
+  const PlanNode& plan_node = request.plan->nodes[static_cast<size_t>(node)];
+  return std::all_of(plan_node.producers.begin(), plan_node.producers.end(), [&](int producer) {
+    const bool on_device = request.plan->nodes[static_cast<size_t>(producer)].on_device();
+    return request.nodes[static_cast<size_t>(producer)].state >= (on_device ? device : host);
+  });
+}
+
+void Core::AdvanceConsumers(RequestId id, Request& request, int node) {
+  for (const int consumer : request.plan->nodes[static_cast<size_t>(node)].consumers) {
+    AdvanceNode(id, request, consumer);
+  }
+}
+
+void Core::AdvanceNode(RequestId id, Request& request, int node) {
+  if (request.responded) {
+    return;
+  }
+  NodeRecord& record = request.nodes[static_cast<size_t>(node)];
+  const bool done = ProducersAtLeast(request, node, NodeState::kDone, NodeState::kDone);
+  if (!request.plan->nodes[static_cast<size_t>(node)].on_device()) {
+    if (done && record.state == NodeState::kWaiting) {
+      record.state = NodeState::kLaunched;
+      ++request.in_flight;
+      out_->push_back(StartHostStep{id, node});
+    }
+    return;
+  }
+  if (record.state == NodeState::kQueued && done) {
+    Dequeue(id, request, node);  // From `ahead` to `ready`; its time in the queue starts now.
+  }
+  if (record.state == NodeState::kWaiting &&
+      ProducersAtLeast(request, node, NodeState::kLaunched, NodeState::kDone)) {
+    Enqueue(id, request, node, done);
+  }
+}
+
+Core::Queue& Core::QueueOf(const Request& request, int node) {
+  const Subgraph& subgraph = *request.plan->nodes[static_cast<size_t>(node)].subgraph;
+  return subgraphs_[static_cast<size_t>(subgraph.index)]
+      .queues[static_cast<size_t>(request.buckets[static_cast<size_t>(node)])];
+}
+
+Core::QueueKey Core::KeyOf(RequestId id, const Request& request, int node) const {
+  return {request.priority, request.deadline, id, node};
+}
+
+void Core::Enqueue(RequestId id, Request& request, int node, bool ready) {
+  Queue& queue = QueueOf(request, node);
+  const QueueKey key = KeyOf(id, request, node);
+  (ready ? queue.ready : queue.ahead)[key] = {request.rows, now_};
+  (ready ? queue.ready_ages : queue.ahead_ages).emplace(now_, key);
+  (ready ? queue.ready_rows : queue.ahead_rows) += request.rows;
+  request.nodes[static_cast<size_t>(node)].state = NodeState::kQueued;
+}
+
+void Core::Dequeue(RequestId id, Request& request, int node) {
+  Queue& queue = QueueOf(request, node);
+  const QueueKey key = KeyOf(id, request, node);
+  if (const auto at = queue.ready.find(key); at != queue.ready.end()) {
+    queue.ready_ages.erase({at->second.since, key});
+    queue.ready.erase(at);
+    queue.ready_rows -= request.rows;
+  } else if (const auto ahead = queue.ahead.find(key); ahead != queue.ahead.end()) {
+    queue.ahead_ages.erase({ahead->second.since, key});
+    queue.ahead.erase(ahead);
+    queue.ahead_rows -= request.rows;
+  }
+  request.nodes[static_cast<size_t>(node)].state = NodeState::kWaiting;
+}
+
+void Core::FinishNode(RequestId id, Request& request, int node) {
+  request.nodes[static_cast<size_t>(node)].state = NodeState::kDone;
+  --request.nodes_left;
+  if (request.responded) {
+    return;
+  }
+  if (request.nodes_left == 0) {
+    End(id, request, Outcome::kOk);
+    return;
+  }
+  AdvanceConsumers(id, request, node);
+}
+
+void Core::End(RequestId id, Request& request, Outcome outcome) {
+  OMSERVE_CHECK(!request.responded, "a request is answered once");
+  request.responded = true;
+  deadlines_.erase({request.deadline, id});
+  for (size_t n = 0; n < request.nodes.size(); ++n) {
+    const NodeState state = request.nodes[n].state;
+    if (state == NodeState::kQueued) {
+      Dequeue(id, request, static_cast<int>(n));
+    }
+    if (state == NodeState::kQueued || state == NodeState::kWaiting) {
+      if (request.plan->nodes[n].on_device()) {
+        DropUsesOf(request, static_cast<int>(n));  // It will never read them.
+      }
+    }
+  }
+  out_->push_back(Respond{id, outcome});
+}
+
+void Core::RetireIfIdle(RequestId id) {
+  const auto found = requests_.find(id);
+  if (found != requests_.end() && found->second.responded && found->second.in_flight == 0) {
+    requests_.erase(found);
+    out_->push_back(Retire{id});
+  }
+}
+
+void Core::DropUsesOf(const Request& request, int node) {
+  for (const int producer : request.plan->nodes[static_cast<size_t>(node)].producers) {
+    const NodeRecord& record = request.nodes[static_cast<size_t>(producer)];
+    if (request.plan->nodes[static_cast<size_t>(producer)].on_device() && record.batch != 0) {
+      DropUse(record.batch);
+    }
+  }
+}
+
+void Core::DropUse(BatchId id) {
+  Batch& batch = batches_.at(id);
+  OMSERVE_CHECK(batch.uses_left > 0, "each use of a batch's outputs is dropped once");
+  --batch.uses_left;
+  ReleaseIfUnused(id);
+}
+
+void Core::ReleaseIfUnused(BatchId id) {
+  const auto found = batches_.find(id);
+  if (found != batches_.end() && found->second.done && found->second.uses_left == 0) {
+    batches_.erase(found);
+    out_->push_back(Release{id});
+  }
+}
+
+}  // namespace omserve::scheduler

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheduler's mind: which rows run together, on which lane, when; and what becomes of every
+// request. A pure state machine: events in, commands out. No thread, clock, lock, log or device
+// inside, so a seeded simulation drives it through millions of schedules, and a recorded trace
+// replays exactly.
+//
+// Invariants, checked by tests/scheduler/core_sim_test.cc:
+//  1. Every request that arrives gets exactly one Respond and, later or with it, exactly one
+//     Retire.
+//  2. No Launch holds more rows than its gear, and no lane more batches than its limit.
+//  3. A row is launched for a step only when each producing device step was launched or done and
+//     each producing host step done.
+//  4. Nothing is launched for a request after its Respond, or at or after its deadline.
+//  5. Every launched batch gets exactly one Release, after its BatchDone and after BatchDone of
+//     every batch that reads its outputs.
+//  6. While a subgraph has rows that wait, a lane of it is at work or the timer is armed: nothing
+//     waits for ever.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "runtime/base/clock.h"
+#include "scheduler/batch_policy.h"
+#include "scheduler/plan.h"
+
+namespace omserve::scheduler {
+
+using RequestId = uint64_t;
+using BatchId = uint64_t;
+using Instant = Clock::time_point;
+
+// How a request ends.
+enum class Outcome {
+  kOk,
+  kFailed,  // A batch or host step of it failed; the engine knows the Status.
+  kCancelled,
+  kDeadlineExceeded,
+  kQueueFull,  // Refused on arrival; nothing of it ever runs.
+  kDraining,   // Refused on arrival: the core is stopping.
+};
+
+// One request's share of a batch: `rows` rows of step `node`.
+struct RowGroup {
+  RequestId request = 0;
+  int node = 0;
+  int rows = 1;
+};
+
+// Events.
+struct Arrive {
+  RequestId request = 0;
+  std::shared_ptr<const Plan> plan;
+  std::vector<int> buckets;  // Per node, from Plan::ResolveBuckets.
+  int rows = 1;
+  uint64_t priority = 1;  // 1 is the highest.
+  Instant deadline = Instant::max();
+};
+struct Cancel {
+  RequestId request = 0;
+};
+struct BatchDone {
+  BatchId batch = 0;
+  bool ok = true;
+  Clock::duration device_time{0};  // What the batch cost; 0 when not known.
+};
+struct HostStepDone {
+  RequestId request = 0;
+  int node = 0;
+  bool ok = true;
+};
+struct TimerFired {};
+struct Drain {};  // Arrivals are refused from now on; what was accepted finishes without waiting.
+using Event = std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain>;
+
+// Commands, to be obeyed in order.
+struct Launch {
+  BatchId batch = 0;
+  int subgraph = 0;
+  int bucket = 0;
+  int lane = 0;
+  BatchGear gear;
+  std::vector<RowGroup> rows;  // In the order in which they stand in the batch.
+  int row_count = 0;
+  ReleaseReason reason = ReleaseReason::kIdle;
+  Instant oldest_queued;            // When the batch's oldest row was queued.
+  Clock::duration total_queued{0};  // Sum of its row groups' times in the queue.
+};
+struct StartHostStep {
+  RequestId request = 0;
+  int node = 0;
+};
+// The request is over for its client.
+struct Respond {
+  RequestId request = 0;
+  Outcome outcome = Outcome::kOk;
+};
+// Nothing in flight touches the request's memory any longer.
+struct Retire {
+  RequestId request = 0;
+};
+// Nothing in flight touches the batch's outputs any longer.
+struct Release {
+  BatchId batch = 0;
+};
+// Send TimerFired at `at`, instead of any earlier arming. Instant::max(): none needed.
+struct ArmTimer {
+  Instant at;
+};
+using Command = std::variant<Launch, StartHostStep, Respond, Retire, Release, ArmTimer>;
+
+// Thread-compatible (confined to the device thread).
+class Core final {
+ public:
+  struct Options {
+    // Batches in flight per lane. 2 lets the copies of one overlap the computation of the other.
+    int batches_per_lane = 2;
+    // Requests accepted and not yet retired; one more is refused with kQueueFull.
+    size_t max_requests = 8192;
+  };
+  explicit Core(const Options& options) : options_(options) {}
+
+  struct SubgraphOptions {
+    int lanes = 1;
+    BatchPolicyOptions policy;
+    // Rows that may wait for this subgraph when a request arrives; 0 = no bound of its own.
+    int max_queue_rows = 0;
+  };
+  // `subgraph.index` must be the number of subgraphs added before. `subgraph` outlives the core.
+  void AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options);
+
+  // Appends what is to be done to `commands`. `now` never decreases.
+  void Handle(const Event& event, Instant now, std::vector<Command>* commands);
+
+  size_t request_count() const { return requests_.size(); }
+  size_t batch_count() const { return batches_.size(); }
+  bool idle() const { return requests_.empty() && batches_.empty(); }
+  int queued_rows(int subgraph) const;
+
+ private:
+  enum class NodeState : uint8_t { kWaiting, kQueued, kLaunched, kDone };
+
+  // A row group in a queue. Order: priority, deadline, arrival.
+  struct QueueKey {
+    uint64_t priority;
+    Instant deadline;
+    RequestId request;
+    int node;
+    auto operator<=>(const QueueKey&) const = default;
+  };
+  struct Queued {
+    int rows = 1;
+    Instant since;
+  };
+  // One bucket's queue. `ready`: inputs exist. `ahead`: every producer is at least launched.
+  struct Queue {
+    std::map<QueueKey, Queued> ready;
+    std::map<QueueKey, Queued> ahead;
+    // The same rows by age, for the delay rule.
+    std::set<std::pair<Instant, QueueKey>> ready_ages;
+    std::set<std::pair<Instant, QueueKey>> ahead_ages;
+    int ready_rows = 0;
+    int ahead_rows = 0;
+  };
+  struct SubgraphState {
+    const Subgraph* subgraph = nullptr;
+    SubgraphOptions options;
+    std::vector<Queue> queues;          // Per bucket.
+    std::vector<int> in_flight;         // Batches per lane.
+    std::vector<Clock::duration> cost;  // Smoothed device time per model gear; 0 unknown.
+    std::vector<int> order;             // Scratch of OrderBuckets.
+  };
+  struct NodeRecord {
+    NodeState state = NodeState::kWaiting;
+    BatchId batch = 0;  // The batch that ran or runs it.
+  };
+  struct Request {
+    std::shared_ptr<const Plan> plan;
+    std::vector<int> buckets;
+    std::vector<NodeRecord> nodes;
+    int rows = 1;
+    uint64_t priority = 1;
+    Instant deadline;
+    int nodes_left = 0;
+    int in_flight = 0;  // Batches and host steps running for it.
+    bool responded = false;
+  };
+  struct Batch {
+    int subgraph = 0;
+    int lane = 0;
+    size_t model_gear = 0;
+    std::vector<RowGroup> rows;
+    bool done = false;
+    // Uses of its outputs by device steps that have not run: one per row group and consuming step.
+    int uses_left = 0;
+  };
+
+  void On(const Arrive& event);
+  void On(const Cancel& event);
+  void On(const BatchDone& event);
+  void On(const HostStepDone& event);
+  void On(const TimerFired& event);
+  void On(const Drain& event);
+
+  void ScheduleAll();
+  // Launches one batch of `state` if the policy says so of a bucket; false when all wait.
+  bool TryLaunch(SubgraphState& state);
+  // The buckets with rows, the most urgent first, into state.order.
+  static void OrderBuckets(SubgraphState& state);
+  Instant LatestStart(const SubgraphState& state, const Queue& queue, const Bucket& shape) const;
+  void LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDecision& decision);
+  QueueSnapshot Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
+                         int lane) const;
+  int BestLane(const SubgraphState& state) const;
+
+  // Moves waiting consumers of `node` on, now that it is launched or done.
+  void AdvanceConsumers(RequestId id, Request& request, int node);
+  void AdvanceNode(RequestId id, Request& request, int node);
+  void Enqueue(RequestId id, Request& request, int node, bool ready);
+  void Dequeue(RequestId id, Request& request, int node);
+  void FinishNode(RequestId id, Request& request, int node);
+  // Ends the request for its client and takes its queued rows out.
+  void End(RequestId id, Request& request, Outcome outcome);
+  void RetireIfIdle(RequestId id);
+  void DropUse(BatchId batch);
+  void DropUsesOf(const Request& request, int node);
+  void ReleaseIfUnused(BatchId id);
+  bool ProducersAtLeast(const Request& request, int node, NodeState device, NodeState host) const;
+  Queue& QueueOf(const Request& request, int node);
+  QueueKey KeyOf(RequestId id, const Request& request, int node) const;
+  void ExpireDeadlines();
+
+  const Options options_;
+  std::vector<SubgraphState> subgraphs_;
+  std::unordered_map<RequestId, Request> requests_;
+  std::unordered_map<BatchId, Batch> batches_;
+  std::set<std::pair<Instant, RequestId>> deadlines_;  // Of unanswered requests that have one.
+  BatchId next_batch_ = 1;
+  bool draining_ = false;
+  Instant armed_ = Instant::max();
+
+  // Valid during Handle.
+  Instant now_;
+  Instant wake_ = Instant::max();
+  std::vector<Command>* out_ = nullptr;
+};
+
+}  // namespace omserve::scheduler

@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scheduler/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/check.h"
+#include "runtime/base/errors.h"
+#include "runtime/base/log.h"
+#include "runtime/base/thread.h"
+
+namespace omserve::scheduler {
+namespace {
+
+// After a drain's deadline the rest is cancelled; what runs on the device then still has to end.
+constexpr std::chrono::seconds kCancelGrace{5};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const acl::Device& device,
+                                                      memory::HostPool& host_pool, Clock& clock,
+                                                      Observer& observer, const Options& options) {
+  RETURN_IF_ERROR(device.Bind());
+  std::unique_ptr<Engine> engine(  // NOLINT: private constructor.
+      new Engine(device, host_pool, clock, observer, options));
+  ASSIGN_OR_RETURN(engine->completions_, acl::CompletionThread::Start(device));
+  ASSIGN_OR_RETURN(engine->pool_, memory::DevicePool::Create(device, options.device_pool_bytes));
+  Engine* self = engine.get();
+  engine->workers_ =
+      std::make_unique<HostWorkers>(std::max(1, options.host_workers), host_pool, clock,
+                                    [self](HostResult result) { self->Post(std::move(result)); });
+  engine->thread_ = StartThread("device-" + std::to_string(device.id()), [self] { self->Run(); });
+  return engine;
+}
+
+Engine::~Engine() {
+  workers_.reset();
+  {
+    const MutexLock lock(mu_);
+    OMSERVE_CHECK(!thread_.joinable() || idle_, "an engine is drained before it is destroyed");
+    stop_ = true;
+  }
+  wake_.NotifyAll();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+  completions_.reset();
+}
+
+absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
+  RETURN_IF_ERROR(spec.policy.Validate(spec.shape.max_rows()));
+  RETURN_IF_ERROR(device_.Bind());
+  // Streams and buffers are made here, on the caller's thread, so that traffic does not wait.
+  std::vector<std::unique_ptr<Lane>> lanes;
+  for (acl::Model* model : spec.instances) {
+    ASSIGN_OR_RETURN(
+        std::unique_ptr<Lane> lane,
+        Lane::Create(device_, *completions_, *model, options_.core.batches_per_lane, *this));
+    lanes.push_back(std::move(lane));
+  }
+  auto subgraph = std::make_unique<Subgraph>(
+      Subgraph{.name = spec.name, .version = spec.version, .shape = std::move(spec.shape)});
+  const Subgraph* added = subgraph.get();
+  RunOnDeviceThread([&] {
+    subgraph->index = static_cast<int>(subgraphs_.size());
+    core_.AddSubgraph(*subgraph, {.lanes = static_cast<int>(lanes.size()),
+                                  .policy = spec.policy,
+                                  .max_queue_rows = spec.max_queue_rows});
+    subgraphs_.push_back(std::move(subgraph));
+    lanes_.push_back(std::move(lanes));
+  });
+  return added;
+}
+
+absl::Status Engine::Submit(std::unique_ptr<InferRequest> request) {
+  {
+    const MutexLock lock(mu_);
+    if (gate_closed_) {
+      return Unavailable("the server is shutting down");
+    }
+    if (submitted_ >= options_.max_messages) {
+      return Unavailable("Exceeds maximum queue size: {} requests wait for the scheduler",
+                         submitted_);
+    }
+    ++submitted_;
+    idle_ = false;
+    messages_.emplace_back(std::move(request));
+  }
+  wake_.NotifyOne();
+  return absl::OkStatus();
+}
+
+void Engine::CancelRequest(RequestId id) { Post(Cancel{id}); }
+
+absl::Status Engine::Drain(Instant deadline) {
+  {
+    const MutexLock lock(mu_);
+    gate_closed_ = true;
+  }
+  Post(Task{[this] { Feed(scheduler::Drain{}); }});
+  size_t left = 0;
+  {
+    const MutexLock lock(mu_);
+    while (!idle_ && clock_.WaitUntil(progressed_, mu_, deadline)) {
+    }
+    if (idle_) {
+      return absl::OkStatus();
+    }
+    left = load_.requests;
+  }
+  Post(Task{[this] {
+    std::vector<RequestId> unanswered;
+    for (auto& [id, active] : active_) {
+      active.failure = Unavailable("the server shut down before the request was finished");
+      unanswered.push_back(id);
+    }
+    for (const RequestId id : unanswered) {
+      Feed(Cancel{id});
+    }
+  }});
+  const Instant grace = clock_.Now() + kCancelGrace;
+  const MutexLock lock(mu_);
+  while (!idle_ && clock_.WaitUntil(progressed_, mu_, grace)) {
+  }
+  return DeadlineExceeded("{} requests were unfinished when the drain's time was over", left);
+}
+
+Engine::Load Engine::load() const {
+  const MutexLock lock(mu_);
+  return load_;
+}
+
+void Engine::OnSlotDone(Slot* slot) { Post(SlotDone{slot}); }
+
+void Engine::Post(Message message) {
+  {
+    const MutexLock lock(mu_);
+    messages_.push_back(std::move(message));
+  }
+  wake_.NotifyOne();
+}
+
+void Engine::RunOnDeviceThread(std::function<void()> task) {
+  Mutex mu;
+  CondVar ran;
+  bool done = false;
+  Post(Task{[&] {
+    task();
+    const MutexLock lock(mu);
+    done = true;
+    ran.NotifyOne();  // Under the lock: `ran` dies as soon as the waiter sees `done`.
+  }});
+  const MutexLock lock(mu);
+  while (!done) {
+    ran.Wait(mu);
+  }
+}
+
+// ---- The device thread ----
+
+void Engine::Run() {
+  const absl::Status bound = device_.Bind();
+  OMSERVE_CHECK(bound.ok(), "the device's context can be bound to a thread");
+  while (true) {
+    std::vector<Message> messages = NextMessages();
+    if (messages.empty() && clock_.Now() < timer_) {
+      break;  // Stopped.
+    }
+    if (clock_.Now() >= timer_) {
+      timer_ = Instant::max();
+      Feed(TimerFired{});
+    }
+    for (Message& message : messages) {
+      std::visit([this](auto& m) { Take(std::move(m)); }, message);
+    }
+    PublishLoad();
+  }
+  lanes_.clear();
+  pool_.reset();
+}
+
+std::vector<Engine::Message> Engine::NextMessages() {
+  std::vector<Message> messages;
+  const MutexLock lock(mu_);
+  while (messages_.empty() && !stop_ && clock_.WaitUntil(wake_, mu_, timer_)) {
+  }
+  messages.swap(messages_);
+  submitted_ = 0;
+  return messages;
+}
+
+void Engine::PublishLoad() {
+  Load load{.requests = core_.request_count(),
+            .device_pool_used = pool_->used_bytes(),
+            .device_pool_peak = pool_->peak_bytes()};
+  for (const auto& subgraph : subgraphs_) {
+    load.queued_rows.push_back(core_.queued_rows(subgraph->index));
+  }
+  {
+    const MutexLock lock(mu_);
+    load_ = std::move(load);
+    idle_ = core_.idle() && messages_.empty();
+  }
+  progressed_.NotifyAll();
+}
+
+void Engine::Take(std::unique_ptr<InferRequest> request) {
+  const RequestId id = request->id;
+  Active& active = active_[id];
+  active.in = std::move(request);
+  active.arrived = clock_.Now();
+  const InferRequest& in = *active.in;
+  active.places.resize(in.plan->tensors.size());
+  for (size_t i = 0; i < in.inputs.size(); ++i) {
+    Place& place = active.places[static_cast<size_t>(in.plan->inputs[i])];
+    place.host = in.inputs[i].bytes;
+    place.host_dims = in.inputs[i].dims;
+  }
+  Feed(Arrive{.request = id,
+              .plan = in.plan,
+              .buckets = in.buckets,
+              .rows = in.rows,
+              .priority = in.priority,
+              .deadline = in.deadline});
+}
+
+void Engine::Take(const Cancel& cancel) { Feed(cancel); }
+
+void Engine::Take(const SlotDone& done) {
+  const auto found = batches_.find(done.slot->batch);
+  OMSERVE_CHECK(found != batches_.end(), "a slot's batch is known until it is released");
+  ActiveBatch& batch = found->second;
+  const Launch& launch = batch.launch;
+  LaunchTimes times;
+  const absl::Status status =
+      lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)]->Finish(
+          batch.slot, &times);
+  batch.slot = nullptr;
+  if (status.ok()) {
+    PlaceOutputs(batch, /*on_host=*/true);
+  } else {
+    FailBatch(batch, status);
+  }
+  RecordBatch(batch, times, status.ok());
+  Clock::duration device_time{0};
+  if (times.compute_start.has_value() && times.compute_end.has_value() &&
+      *times.compute_end > *times.compute_start) {
+    device_time = std::chrono::microseconds(*times.compute_end - *times.compute_start);
+  }
+  Feed(BatchDone{.batch = launch.batch, .ok = status.ok(), .device_time = device_time});
+}
+
+void Engine::Take(HostResult result) {
+  Active& active = active_.at(result.request);
+  const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(result.node)];
+  if (result.status.ok()) {
+    for (size_t i = 0; i < result.outputs.size(); ++i) {
+      if (node.outputs[i] < 0) {
+        continue;
+      }
+      HostTensor& made = result.outputs[i];
+      auto owner = std::make_shared<memory::HostBlock>(std::move(made.block));
+      Place& place = active.places[static_cast<size_t>(node.outputs[i])];
+      place.host = owner->bytes().first(made.size_bytes);
+      place.host_dims = std::move(made.dims);
+      place.owner = std::move(owner);
+    }
+  } else if (active.failure.ok()) {
+    active.failure = WithContext(result.status, "step '" + node.name + "'");
+  }
+  if (active.in->trace) {
+    const auto us = [](Instant t) {
+      return static_cast<uint64_t>(
+          std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count());
+    };
+    active.trace.push_back(
+        {.step = node.name, .start_us = us(result.start), .end_us = us(result.end)});
+  }
+  Feed(HostStepDone{.request = result.request, .node = result.node, .ok = result.status.ok()});
+}
+
+void Engine::Take(const Task& task) { task.run(); }
+
+void Engine::Feed(Event event) {
+  own_events_.push_back(std::move(event));
+  std::vector<Command> commands;
+  // Obeying may add events (a launch that fails): they are fed after the commands at hand.
+  for (size_t next = 0; next < own_events_.size(); ++next) {
+    const Event current = std::move(own_events_[next]);
+    commands.clear();
+    core_.Handle(current, clock_.Now(), &commands);
+    for (Command& command : commands) {
+      std::visit([this](auto& c) { Obey(c); }, command);
+    }
+  }
+  own_events_.clear();
+}
+
+void Engine::Obey(Launch& command) {
+  ActiveBatch& batch = batches_[command.batch];
+  batch.launch = std::move(command);
+  const absl::Status status = LaunchBatch(batch.launch, batch);
+  if (!status.ok()) {
+    // Nothing of it runs, so its memory is free for what is launched next.
+    FreeOutputs(batch);
+    FailBatch(batch, status);
+    RecordBatch(batch, {}, false);
+    own_events_.push_back(BatchDone{.batch = batch.launch.batch, .ok = false});
+  }
+}
+
+absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
+  RETURN_IF_ERROR(MakeOutputs(launch, batch));
+  std::vector<OutputTarget> targets;
+  for (const BatchOutput& output : batch.outputs) {
+    targets.push_back({.device = output.device,
+                       .host = output.host ? output.host->bytes() : std::span<std::byte>()});
+  }
+  Lane& lane = *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
+  // The completion can be posted before this returns, but it is taken up by this thread, later.
+  ASSIGN_OR_RETURN(batch.slot, lane.Launch(launch.gear.model_gear, GatherInputs(launch), targets));
+  batch.slot->batch = launch.batch;
+  PlaceOutputs(batch, /*on_host=*/false);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::MakeOutputs(const Launch& launch, ActiveBatch& batch) {
+  const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
+  for (size_t i = 0; i < bucket.output_row_bytes.size(); ++i) {
+    const size_t row_bytes = bucket.output_row_bytes[i];
+    BatchOutput output;
+    ASSIGN_OR_RETURN(output.device,
+                     pool_->Allocate(row_bytes * static_cast<size_t>(launch.gear.rows)));
+    batch.outputs.push_back(std::move(output));
+    if (WantedOnHost(launch, i)) {
+      ASSIGN_OR_RETURN(memory::HostBlock block,
+                       host_pool_.Allocate(row_bytes * static_cast<size_t>(launch.row_count)));
+      batch.outputs.back().host = std::make_shared<memory::HostBlock>(std::move(block));
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool Engine::WantedOnHost(const Launch& launch, size_t output) const {
+  return std::any_of(launch.rows.begin(), launch.rows.end(), [&](const RowGroup& group) {
+    const InferRequest& in = *active_.at(group.request).in;
+    const int tensor = in.plan->nodes[static_cast<size_t>(group.node)].outputs[output];
+    if (tensor < 0) {
+      return false;
+    }
+    const PlanTensor& plan_tensor = in.plan->tensors[static_cast<size_t>(tensor)];
+    return plan_tensor.needed_on_host;
+  });
+}
+
+std::vector<InputSource> Engine::GatherInputs(const Launch& launch) const {
+  const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
+  std::vector<InputSource> sources;
+  for (size_t i = 0; i < bucket.input_row_bytes.size(); ++i) {
+    sources.push_back(GatherInput(launch, i, bucket.input_row_bytes[i]));
+  }
+  return sources;
+}
+
+InputSource Engine::GatherInput(const Launch& launch, size_t input, size_t row_bytes) const {
+  InputSource source;
+  // Rows that were computed together, stand from the front and in the same order, are read where
+  // they are. `together` is that batch's output; it holds while every piece continues the last.
+  const Place* first = nullptr;
+  size_t expected_offset = 0;
+  bool together = true;
+  for (const RowGroup& group : launch.rows) {
+    const Active& active = active_.at(group.request);
+    const int tensor = active.in->plan->nodes[static_cast<size_t>(group.node)].inputs[input];
+    const Place& place = active.places[static_cast<size_t>(tensor)];
+    if (place.batch == 0) {
+      // Empty when the producer could not be launched: that request has failed, and its rows keep
+      // their place so that those behind them keep theirs.
+      source.pieces.push_back(
+          {.host = place.host, .size_bytes = row_bytes * static_cast<size_t>(group.rows)});
+      together = false;
+      continue;
+    }
+    const ActiveBatch& producer = batches_.at(place.batch);
+    source.pieces.push_back(
+        {.device =
+             producer.outputs[static_cast<size_t>(place.batch_output)].device + place.offset_bytes,
+         .size_bytes = place.size_bytes,
+         .computed = producer.slot != nullptr ? &producer.slot->computed() : nullptr});
+    first = first == nullptr ? &place : first;
+    together = together && place.batch == first->batch &&
+               place.batch_output == first->batch_output && place.offset_bytes == expected_offset;
+    expected_offset += place.size_bytes;
+  }
+  if (together && first != nullptr) {
+    const ActiveBatch& producer = batches_.at(first->batch);
+    const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(producer.launch.subgraph)];
+    const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(producer.launch.bucket)];
+    const size_t held_bytes = bucket.output_row_bytes[static_cast<size_t>(first->batch_output)] *
+                              static_cast<size_t>(producer.launch.gear.rows);
+    if (held_bytes >= row_bytes * static_cast<size_t>(launch.gear.rows)) {
+      source.in_place = producer.outputs[static_cast<size_t>(first->batch_output)].device;
+    }
+  }
+  return source;
+}
+
+void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
+  const Launch& launch = batch.launch;
+  const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
+  for (size_t i = 0; i < batch.outputs.size(); ++i) {
+    size_t offset_bytes = 0;
+    for (const RowGroup& group : launch.rows) {
+      const size_t size_bytes = bucket.output_row_bytes[i] * static_cast<size_t>(group.rows);
+      const Plan& plan = *active_.at(group.request).in->plan;
+      const int tensor = plan.nodes[static_cast<size_t>(group.node)].outputs[i];
+      if (tensor >= 0) {
+        Place& place = PlaceOf(group, tensor);
+        place.batch = launch.batch;
+        place.batch_output = static_cast<int>(i);
+        place.offset_bytes = offset_bytes;
+        place.size_bytes = size_bytes;
+        if (on_host && batch.outputs[i].host) {
+          place.owner = batch.outputs[i].host;
+          place.host = batch.outputs[i].host->bytes().subspan(offset_bytes, size_bytes);
+          place.host_dims = bucket.output_dims[i];
+          if (subgraph.shape.batched) {
+            place.host_dims.insert(place.host_dims.begin(), group.rows);
+          }
+        }
+      }
+      offset_bytes += size_bytes;
+    }
+  }
+}
+
+Engine::Place& Engine::PlaceOf(const RowGroup& group, int tensor) {
+  return active_.at(group.request).places[static_cast<size_t>(tensor)];
+}
+
+void Engine::FailBatch(const ActiveBatch& batch, const absl::Status& status) {
+  const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(batch.launch.subgraph)];
+  OMSERVE_LOG(kError, "scheduler", "batch failed model={} version={} lane={} rows={} error=\"{}\"",
+              subgraph.name, subgraph.version, batch.launch.lane, batch.launch.row_count,
+              MessageOf(status));
+  for (const RowGroup& group : batch.launch.rows) {
+    Active& active = active_.at(group.request);
+    if (active.failure.ok()) {
+      active.failure = WithContext(
+          status, "step '" + active.in->plan->nodes[static_cast<size_t>(group.node)].name + "'");
+    }
+  }
+}
+
+void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, bool ok) {
+  const auto between = [](std::optional<uint64_t> from, std::optional<uint64_t> to) {
+    return from.has_value() && to.has_value() && *to > *from
+               ? Clock::duration(std::chrono::microseconds(*to - *from))
+               : Clock::duration::zero();
+  };
+  const Launch& launch = batch.launch;
+  const Subgraph* subgraph = subgraphs_[static_cast<size_t>(launch.subgraph)].get();
+  const auto steps =
+      std::count_if(launch.rows.begin(), launch.rows.end(), [&](const RowGroup& group) {
+        return active_.at(group.request).in->plan->name != subgraph->name;
+      });
+  observer_.OnBatch({.subgraph = subgraph,
+                     .lane = launch.lane,
+                     .rows = launch.row_count,
+                     .groups = static_cast<int>(launch.rows.size()),
+                     .step_groups = static_cast<int>(steps),
+                     .gear_rows = launch.gear.rows,
+                     .reason = launch.reason,
+                     .ok = ok,
+                     .total_queued = launch.total_queued,
+                     .input = between(times.input_start, times.input_end),
+                     .compute = between(times.compute_start, times.compute_end),
+                     .output = between(times.compute_end, times.output_end)});
+  const Lane& lane =
+      *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
+  for (const RowGroup& group : launch.rows) {
+    Active& active = active_.at(group.request);
+    if (active.in->trace) {
+      active.trace.push_back({.step = active.in->plan->nodes[static_cast<size_t>(group.node)].name,
+                              .model = subgraph->name,
+                              .lane = launch.lane,
+                              .stream = lane.compute_stream_id(),
+                              .batch_rows = launch.row_count,
+                              .gear_rows = launch.gear.rows,
+                              .reason = ReleaseReasonName(launch.reason),
+                              .start_us = times.compute_start.value_or(0),
+                              .end_us = times.compute_end.value_or(0)});
+    }
+  }
+}
+
+void Engine::Obey(const StartHostStep& command) {
+  const Active& active = active_.at(command.request);
+  const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(command.node)];
+  HostTask task{.request = command.request,
+                .node = command.node,
+                .op = node.op.get(),
+                .rows = active.in->rows};
+  for (const int tensor : node.inputs) {
+    const Place& place = active.places[static_cast<size_t>(tensor)];
+    task.inputs.push_back({.dims = place.host_dims, .bytes = place.host});
+  }
+  workers_->Submit(std::move(task));
+}
+
+absl::Status Engine::StatusOf(const Active& active, Outcome outcome) const {
+  const std::string& model = active.in->plan->name;
+  switch (outcome) {
+    case Outcome::kOk:
+      return absl::OkStatus();
+    case Outcome::kFailed:
+      return active.failure.ok() ? Internal("model '{}': a step failed", model) : active.failure;
+    case Outcome::kCancelled:
+      return active.failure.ok() ? Cancelled("model '{}': the client cancelled the request", model)
+                                 : active.failure;
+    case Outcome::kDeadlineExceeded:
+      return DeadlineExceeded(
+          "model '{}': the request's deadline passed before it was finished; "
+          "steps that had not started were dropped",
+          model);
+    case Outcome::kQueueFull:
+      return Unavailable("Exceeds maximum queue size for model '{}'; retry later", model);
+    case Outcome::kDraining:
+      return Unavailable("the server is shutting down");
+  }
+  return Internal("model '{}': unknown outcome", model);
+}
+
+void Engine::Obey(const Respond& command) {
+  Active& active = active_.at(command.request);
+  InferResponse response{.status = StatusOf(active, command.outcome)};
+  if (response.status.ok()) {
+    for (const int output : active.in->wanted) {
+      const int tensor = active.in->plan->outputs[static_cast<size_t>(output)];
+      const Place& place = active.places[static_cast<size_t>(tensor)];
+      response.outputs.push_back(
+          {.output = output, .dims = place.host_dims, .bytes = place.host, .owner = place.owner});
+    }
+  }
+  response.trace = std::move(active.trace);
+  observer_.OnRequest({.plan = active.in->plan.get(),
+                       .rows = active.in->rows,
+                       .outcome = command.outcome,
+                       .code = response.status.code(),
+                       .total = clock_.Now() - active.arrived});
+  active.in->done(std::move(response));
+}
+
+void Engine::Obey(const Retire& command) { active_.erase(command.request); }
+
+void Engine::Obey(const Release& command) {
+  const auto found = batches_.find(command.batch);
+  FreeOutputs(found->second);
+  batches_.erase(found);
+}
+
+void Engine::FreeOutputs(ActiveBatch& batch) {
+  for (const BatchOutput& output : batch.outputs) {
+    if (output.device) {
+      pool_->Free(output.device);
+    }
+  }
+  batch.outputs.clear();
+}
+
+void Engine::Obey(const ArmTimer& command) { timer_ = command.at; }
+
+}  // namespace omserve::scheduler

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheduler at work on one device: one thread owns the core, the lanes and the device pool, and
+// obeys the core's commands. Everything else reaches it through messages.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/acl/device.h"
+#include "runtime/acl/model.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/mutex.h"
+#include "runtime/memory/device_pool.h"
+#include "runtime/memory/host_pool.h"
+#include "scheduler/core.h"
+#include "scheduler/host_workers.h"
+#include "scheduler/lane.h"
+#include "scheduler/observer.h"
+#include "scheduler/request.h"
+
+namespace omserve::scheduler {
+
+// Thread-safe, but for the destructor.
+class Engine final : private CompletionSink {
+ public:
+  struct Options {
+    size_t device_pool_bytes = size_t{1} << 30;  // For tensors between steps.
+    int host_workers = 2;
+    Core::Options core;
+    // Requests submitted and not yet taken up by the device thread; one more is refused.
+    size_t max_messages = 65536;
+  };
+  // Starts the device, completion and worker threads. The references outlive the engine.
+  static absl::StatusOr<std::unique_ptr<Engine>> Start(const acl::Device& device,
+                                                       memory::HostPool& host_pool, Clock& clock,
+                                                       Observer& observer, const Options& options);
+  // Requires that Drain was called and that nothing is submitted any longer.
+  ~Engine() override;
+
+  struct SubgraphSpec {
+    std::string name;
+    int64_t version = 1;
+    SubgraphShape shape;
+    std::vector<acl::Model*> instances;  // One lane each; they outlive the engine.
+    BatchPolicyOptions policy;
+    int max_queue_rows = 0;
+  };
+  // Makes the lanes (streams, buffers, events) and adds the subgraph. Blocks until the device
+  // thread has done it. The result lives as long as the engine.
+  absl::StatusOr<const Subgraph*> AddSubgraph(SubgraphSpec spec);
+
+  // Always takes the request; returns without blocking. OK: `done` runs exactly once, with later
+  // failures through it. Not OK (kUnavailable: draining, or too many messages): `done` never runs.
+  // `request` must fit its plan: inputs in order, right sizes, buckets resolved, rows in range.
+  absl::Status Submit(std::unique_ptr<InferRequest> request) ABSL_LOCKS_EXCLUDED(mu_);
+  RequestId NewRequestId() { return next_request_.fetch_add(1, std::memory_order_relaxed); }
+  // The client no longer wants the answer. Harmless when it was answered already.
+  void CancelRequest(RequestId id) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Refuses new requests and waits until the accepted ones are answered. kDeadlineExceeded with the
+  // number left at `deadline`: these are then cancelled, and waited for. Idempotent.
+  absl::Status Drain(Instant deadline) ABSL_LOCKS_EXCLUDED(mu_);
+
+  struct Load {
+    size_t requests = 0;           // Accepted and not retired.
+    std::vector<int> queued_rows;  // Per subgraph.
+    size_t device_pool_used = 0;
+    size_t device_pool_peak = 0;
+  };
+  // As of the device thread's last turn.
+  Load load() const ABSL_LOCKS_EXCLUDED(mu_);
+  size_t device_pool_bytes() const { return options_.device_pool_bytes; }
+
+ private:
+  // Messages to the device thread.
+  struct Task {
+    std::function<void()> run;
+  };
+  struct SlotDone {
+    Slot* slot;
+  };
+  using Message = std::variant<std::unique_ptr<InferRequest>, Cancel, SlotDone, HostResult, Task>;
+
+  // Where one tensor of a request is.
+  struct Place {
+    std::span<const std::byte> host;    // When it is on the host.
+    Dims host_dims;                     // Full dims.
+    std::shared_ptr<const void> owner;  // Of `host`, unless the request itself owns it.
+    BatchId batch = 0;                  // The batch that makes it on the device.
+    int batch_output = 0;
+    size_t offset_bytes = 0;
+    size_t size_bytes = 0;
+  };
+  struct Active {
+    std::unique_ptr<InferRequest> in;
+    std::vector<Place> places;  // By plan tensor.
+    absl::Status failure;
+    std::vector<StepTrace> trace;
+    Instant arrived;
+  };
+  struct BatchOutput {
+    acl::DevicePtr device;
+    std::shared_ptr<memory::HostBlock> host;  // Null when nobody on the host wants it.
+  };
+  struct ActiveBatch {
+    Launch launch;
+    Slot* slot = nullptr;  // Null once done.
+    std::vector<BatchOutput> outputs;
+  };
+
+  Engine(const acl::Device& device, memory::HostPool& host_pool, Clock& clock, Observer& observer,
+         const Options& options)
+      : device_(device),
+        host_pool_(host_pool),
+        clock_(clock),
+        observer_(observer),
+        options_(options),
+        core_(options.core) {}
+
+  void OnSlotDone(Slot* slot) override;
+  void Post(Message message) ABSL_LOCKS_EXCLUDED(mu_);
+  // Runs `task` on the device thread and waits for it.
+  void RunOnDeviceThread(std::function<void()> task);
+
+  // The device thread.
+  void Run();
+  std::vector<Message> NextMessages() ABSL_LOCKS_EXCLUDED(mu_);
+  void PublishLoad() ABSL_LOCKS_EXCLUDED(mu_);
+  void Take(std::unique_ptr<InferRequest> request);
+  void Take(const Cancel& cancel);
+  void Take(const SlotDone& done);
+  void Take(HostResult result);
+  void Take(const Task& task);
+  void Feed(Event event);
+  void Obey(Launch& command);
+  void Obey(const StartHostStep& command);
+  void Obey(const Respond& command);
+  void Obey(const Retire& command);
+  void Obey(const Release& command);
+  void Obey(const ArmTimer& command);
+  absl::Status LaunchBatch(const Launch& launch, ActiveBatch& batch);
+  absl::Status MakeOutputs(const Launch& launch, ActiveBatch& batch);
+  std::vector<InputSource> GatherInputs(const Launch& launch) const;
+  InputSource GatherInput(const Launch& launch, size_t input, size_t row_bytes) const;
+  void FreeOutputs(ActiveBatch& batch);
+  void RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, bool ok);
+  void PlaceOutputs(const ActiveBatch& batch, bool on_host);
+  bool WantedOnHost(const Launch& launch, size_t output) const;
+  Place& PlaceOf(const RowGroup& group, int tensor);
+  absl::Status StatusOf(const Active& active, Outcome outcome) const;
+  void FailBatch(const ActiveBatch& batch, const absl::Status& status);
+
+  // Constant after Start.
+  const acl::Device& device_;
+  memory::HostPool& host_pool_;
+  Clock& clock_;
+  Observer& observer_;
+  const Options options_;
+  std::unique_ptr<acl::CompletionThread> completions_;
+  std::unique_ptr<HostWorkers> workers_;
+
+  // Synchronises itself.
+  std::atomic<RequestId> next_request_{1};
+
+  // Owned by the device thread.
+  Core core_;
+  std::unique_ptr<memory::DevicePool> pool_;
+  std::vector<std::unique_ptr<Subgraph>> subgraphs_;
+  std::vector<std::vector<std::unique_ptr<Lane>>> lanes_;  // By subgraph.
+  std::unordered_map<RequestId, Active> active_;
+  std::unordered_map<BatchId, ActiveBatch> batches_;
+  std::vector<Event> own_events_;  // Failures found while obeying, fed after the present commands.
+  Instant timer_ = Instant::max();
+
+  mutable Mutex mu_;
+  CondVar wake_;
+  CondVar progressed_;  // load_ changed.
+  std::vector<Message> messages_ ABSL_GUARDED_BY(mu_);
+  bool gate_closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  size_t submitted_ ABSL_GUARDED_BY(mu_) = 0;  // Requests in messages_.
+  Load load_ ABSL_GUARDED_BY(mu_);
+  bool idle_ ABSL_GUARDED_BY(mu_) = true;
+
+  std::jthread thread_;
+};
+
+}  // namespace omserve::scheduler

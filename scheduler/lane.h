@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// One instance of a subgraph with its three streams: copies in, computation, copies out. Obeys
+// launches; decides nothing.
+//
+// Order of one batch:   copy-in:  [wait producers] copies, in_done
+//                       compute:  wait in_done [wait producers], execute, compute_done
+//                       copy-out: wait compute_done, copies, out_done, notify
+// Batches alternate between slots, so that the copies of one overlap the computation of the other.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/acl/device.h"
+#include "runtime/acl/model.h"
+#include "scheduler/subgraph.h"
+
+namespace omserve::scheduler {
+
+// Where a piece of one input comes from; pieces stand one after the other in the batch.
+struct InputPiece {
+  std::span<const std::byte> host;  // Pinned, or
+  acl::DevicePtr device;            // on the device, or neither: left as it is, nobody reads it.
+  size_t size_bytes = 0;            // The place it takes in the batch, always.
+  const acl::Event* computed = nullptr;  // ready when this is reached (null: already).
+};
+
+struct InputSource {
+  std::vector<InputPiece> pieces;
+  // Set when the producer's buffer can be read as it is: no copy, `pieces` holds its events only.
+  acl::DevicePtr in_place;
+};
+
+struct OutputTarget {
+  acl::DevicePtr device;      // Always: a buffer of at least the gear's size.
+  std::span<std::byte> host;  // Where the first host.size() bytes are copied; empty: not needed.
+};
+
+struct LaunchTimes {
+  // Device clock, microseconds; nullopt on a library that cannot tell.
+  std::optional<uint64_t> input_start, input_end, compute_start, compute_end, output_end;
+};
+
+// A batch in flight on a lane. Made with the lane, used again and again.
+class Slot;
+
+// Told on the completion thread; must not block or call the device.
+class CompletionSink {
+ public:
+  virtual ~CompletionSink() = default;
+  virtual void OnSlotDone(Slot* slot) = 0;
+};
+
+class Slot final {
+ public:
+  const acl::Event& computed() const { return compute_done_; }
+  uint64_t batch = 0;  // The engine's note of whose it is.
+
+ private:
+  friend class Lane;
+  CompletionSink* sink_ = nullptr;
+  bool busy_ = false;
+  absl::Status error_;
+  std::vector<acl::DeviceBuffer> inputs_;  // At the largest gear.
+  std::optional<acl::Binding> binding_;
+  acl::Event input_start_, input_done_, compute_start_, compute_done_, output_done_;
+};
+
+// Thread-compatible (confined to the device thread).
+class Lane final {
+ public:
+  // `model`, `device`, `completions` and `sink` outlive the lane.
+  static absl::StatusOr<std::unique_ptr<Lane>> Create(const acl::Device& device,
+                                                      acl::CompletionThread& completions,
+                                                      acl::Model& model, int slots,
+                                                      CompletionSink& sink);
+  // Requires that nothing is in flight.
+  ~Lane();
+
+  // Enqueues a batch at model gear `gear`; sizes in bytes are those of that gear. The slot's sink
+  // is told when it has run. On an error nothing is in flight any longer and the slot is free: the
+  // call has then waited for what was enqueued. Requires a free slot.
+  absl::StatusOr<Slot*> Launch(size_t gear, std::span<const InputSource> inputs,
+                               std::span<const OutputTarget> outputs);
+
+  // After the sink was told: the batch's times and its error, if a task failed. Frees the slot. A
+  // device tells which stream failed, not which task: every batch then in flight on this lane
+  // counts as failed, so that no wrong answer can pass for a right one.
+  absl::Status Finish(Slot* slot, LaunchTimes* times);
+
+  int32_t compute_stream_id() const { return compute_.id(); }
+
+ private:
+  Lane(const acl::Device& device, acl::CompletionThread& completions, acl::Model& model)
+      : device_(device), completions_(completions), model_(model) {}
+  absl::Status Enqueue(Slot& slot, size_t gear, std::span<const InputSource> inputs,
+                       std::span<const OutputTarget> outputs);
+  absl::Status CopyIn(Slot& slot, size_t gear, std::span<const InputSource> inputs);
+  absl::Status CopyOut(Slot& slot, std::span<const OutputTarget> outputs);
+  // `status` is a stream's failure: it counts for every batch in flight here.
+  void NoteFailure(const absl::Status& status);
+
+  const acl::Device& device_;
+  acl::CompletionThread& completions_;
+  acl::Model& model_;
+  acl::Stream copy_in_, compute_, copy_out_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+};
+
+}  // namespace omserve::scheduler

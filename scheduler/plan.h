@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model compiled for the scheduler: steps in an order that respects data flow, and the tensors
+// between them. A plain subgraph is a plan of one step; a pipeline is a directed acyclic graph.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/base/tensor.h"
+#include "runtime/hostops/host_op.h"
+#include "scheduler/subgraph.h"
+
+namespace omserve::scheduler {
+
+// A subgraph known to an engine: `index` is its place there. Lives as long as the engine.
+struct Subgraph {
+  int index = 0;
+  std::string name;
+  int64_t version = 1;
+  SubgraphShape shape;
+};
+
+struct PlanNode {
+  std::string name;                           // The step's name, unique in the plan.
+  const Subgraph* subgraph = nullptr;         // A device step, or
+  std::shared_ptr<const hostops::HostOp> op;  // a host step.
+  // Indices into Plan::tensors, in the order of the subgraph's or op's own tensors. An output that
+  // nobody reads is -1.
+  std::vector<int> inputs;
+  std::vector<int> outputs;
+  // Nodes whose outputs this one reads / that read this one's outputs; ascending, none twice.
+  std::vector<int> producers;
+  std::vector<int> consumers;
+
+  bool on_device() const { return subgraph != nullptr; }
+};
+
+struct PlanTensor {
+  std::string name;
+  TensorSpec spec;    // Row dims; its name is the producer's own name for it.
+  int producer = -1;  // Node, or -1 for an input of the request.
+  int producer_output = 0;
+  // A client may ask for it or a host step reads it, so a device step's output is copied to host.
+  bool needed_on_host = false;
+};
+
+// Immutable once built. Thread-safe.
+struct Plan {
+  std::string name;
+  int64_t version = 1;
+  // True: dim 0 of every input and output of a request is its number of rows.
+  bool batched = false;
+  // The least of its steps' largest gears; 1 when not batched. A bucket may take fewer rows than
+  // its step's largest gear: ResolveBuckets knows.
+  int max_rows = 1;
+  std::vector<PlanTensor> tensors;
+  std::vector<PlanNode> nodes;  // Producers before consumers.
+  std::vector<int> inputs;      // Tensors a request brings.
+  std::vector<int> outputs;     // Tensors a request may ask for.
+
+  const TensorSpec& input(size_t i) const { return tensors[static_cast<size_t>(inputs[i])].spec; }
+  bool is_pipeline() const { return nodes.size() != 1; }
+
+  // The bucket of each node (0 for host nodes) for a request of `rows` rows whose inputs have these
+  // row dims, in the order of `inputs`; one entry per input. Errors: kInvalidArgument naming the
+  // step, the dims met and those that were compiled, or a bucket that takes fewer rows.
+  absl::StatusOr<std::vector<int>> ResolveBuckets(std::span<const Dims> input_row_dims,
+                                                  int rows) const;
+};
+
+// One step as written in a configuration. Maps go from the step's own tensor name to the
+// pipeline's.
+struct StepSpec {
+  std::string name;
+  const Subgraph* subgraph = nullptr;
+  std::shared_ptr<const hostops::HostOp> op;
+  std::map<std::string, std::string> input_map;
+  std::map<std::string, std::string> output_map;
+};
+
+struct PipelineSpec {
+  std::string name;
+  int64_t version = 1;
+  std::vector<StepSpec> steps;
+  // Declared inputs and outputs of the pipeline with row dims (-1: any). Empty `inputs`: every
+  // tensor that no step makes. Empty `outputs`: every tensor that no step reads.
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+};
+
+// Errors: kInvalidArgument naming the pipeline, the step, the tensor and what is wrong: an unmapped
+// or unknown tensor, two producers, a cycle, types or dims that do not fit, batching that differs.
+absl::StatusOr<std::shared_ptr<const Plan>> BuildPipeline(const PipelineSpec& spec);
+
+// The plan of one subgraph under its own name.
+std::shared_ptr<const Plan> BuildSingle(const Subgraph& subgraph);
+
+}  // namespace omserve::scheduler

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request and its answer as values, free of any protocol.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/tensor.h"
+#include "runtime/memory/host_pool.h"
+#include "scheduler/core.h"
+#include "scheduler/plan.h"
+
+namespace omserve::scheduler {
+
+struct RequestInput {
+  Dims dims;                         // Full dims as sent: [rows, ...] when the plan batches.
+  std::span<const std::byte> bytes;  // Within `block`.
+  memory::HostBlock block;
+};
+
+// One step as it ran, for a request that asked for it.
+struct StepTrace {
+  std::string step;
+  std::string model;  // Empty for a host step.
+  int lane = -1;
+  int stream = -1;     // AscendCL's stream id of the compute stream; -1 not known.
+  int batch_rows = 0;  // Rows of the batch it was part of.
+  int gear_rows = 0;
+  std::string_view reason;  // ReleaseReasonName; empty for a host step.
+  // Device steps: the device's clock; host steps: the host's. Microseconds; 0 when not known.
+  uint64_t start_us = 0;
+  uint64_t end_us = 0;
+};
+
+struct ResponseOutput {
+  int output = 0;  // Index into Plan::outputs.
+  Dims dims;       // Full dims.
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;  // Keeps `bytes`; a batch's rows share one block.
+};
+
+struct InferResponse {
+  absl::Status status;
+  std::vector<ResponseOutput> outputs;  // In the order asked for. Empty unless status is OK.
+  std::vector<StepTrace> trace;
+};
+
+struct InferRequest {
+  RequestId id = 0;  // From Engine::NewRequestId.
+  std::shared_ptr<const Plan> plan;
+  int rows = 1;
+  std::vector<RequestInput> inputs;  // In the order of Plan::inputs.
+  std::vector<int> wanted;           // Indices into Plan::outputs.
+  std::vector<int> buckets;          // From Plan::ResolveBuckets.
+  uint64_t priority = 1;             // 1 is the highest.
+  Instant deadline = Instant::max();
+  bool trace = false;
+  // Runs exactly once, on the device thread: it must not block.
+  std::function<void(InferResponse)> done;
+};
+
+}  // namespace omserve::scheduler
