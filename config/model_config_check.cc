@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules of a model configuration that hold whatever its file looks like.
+#include "config/model_config_check.h"
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "config/model_config.h"
+#include "runtime/base/errors.h"
+
+namespace omserve::config {
+namespace {
+
+using inference::ModelConfig;
+
+// A path below the model's folder: relative, without "..".
+bool StaysInside(std::string_view path) {
+  if (path.starts_with('/')) {
+    return false;
+  }
+  while (true) {
+    const size_t end = path.find('/');
+    if (path.substr(0, end) == "..") {
+      return false;
+    }
+    if (end == std::string_view::npos) {
+      return true;
+    }
+    path.remove_prefix(end + 1);
+  }
+}
+
+void CheckIdentity(const ModelConfig& config, const std::string& model_name, Findings& findings) {
+  if (!config.name().empty() && config.name() != model_name) {
+    findings.Error("name", fmt::format("got {}, but the model's folder is '{}'; rename one of them "
+                                       "or leave the key out",
+                                       Quoted(config.name()), model_name));
+  }
+  const bool pipeline = IsPipeline(config);
+  if (!config.backend().empty() && (pipeline || config.backend() != kBackendName)) {
+    findings.Error("backend", fmt::format("expected {}, got {}; leave the key out",
+                                          pipeline ? "nothing for a pipeline" : "\"ascend\"",
+                                          Quoted(config.backend())));
+  }
+  const std::string expected = !pipeline               ? kModelPlatform
+                               : config.has_pipeline() ? kPipelinePlatform
+                                                       : kEnsemblePlatform;
+  if (!config.platform().empty() && config.platform() != expected) {
+    findings.Error("platform", fmt::format("expected \"{}\", got {}; leave the key out", expected,
+                                           Quoted(config.platform())));
+  }
+  const std::string& file = config.default_model_filename();
+  if (pipeline && !file.empty()) {
+    findings.Error("default_model_filename",
+                   "a pipeline has no file of its own; leave the key out");
+  } else if (!StaysInside(file) || file.find('/') != std::string::npos || file == ".") {
+    findings.Error(
+        "default_model_filename",
+        fmt::format("expected the name of a file in the version's folder, got {}", Quoted(file)));
+  }
+}
+
+void CheckVersions(const ModelConfig& config, Findings& findings) {
+  const inference::ModelVersionPolicy& policy = config.version_policy();
+  if (policy.has_latest() && policy.latest().num_versions() < 1) {
+    findings.Error("version_policy.latest.num_versions", "expected at least 1, got 0");
+  }
+  if (!policy.has_specific()) {
+    return;
+  }
+  if (policy.specific().versions().empty()) {
+    findings.Error("version_policy.specific", "names no version; list at least one");
+  }
+  std::set<int64_t> seen;
+  for (int i = 0; i < policy.specific().versions_size(); ++i) {
+    const int64_t version = policy.specific().versions(i);
+    const std::string path =
+        IndexedPath("version_policy.specific.versions", static_cast<size_t>(i));
+    if (version < 1) {
+      findings.Error(path, fmt::format("expected a version of 1 or more, got {}", version));
+    } else if (!seen.insert(version).second) {
+      findings.Error(path, fmt::format("version {} is listed twice", version));
+    }
+  }
+}
+
+void CheckDims(const std::string& path, const Dims& dims, Findings& findings) {
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i] != -1 && dims[i] < 1) {
+      findings.Error(IndexedPath(path, i),
+                     fmt::format("expected 1 or more, or -1 for any size, got {} in {}", dims[i],
+                                 DimsToString(dims)));
+    }
+  }
+}
+
+// `list` is "input" or "output". What a compiled file says may be left out; a pipeline has none.
+template <typename Tensors>
+void CheckTensors(const ModelConfig& config, const char* list, const Tensors& tensors,
+                  Findings& findings) {
+  std::set<std::string> names;
+  for (int i = 0; i < tensors.size(); ++i) {
+    const TensorSpec spec = ToTensorSpec(tensors[i]);
+    const std::string path = IndexedPath(list, static_cast<size_t>(i));
+    const std::string type_path = FieldPath(path, "data_type");
+    if (spec.name.empty()) {
+      findings.Error(FieldPath(path, "name"), "expected the tensor's name, got nothing");
+    } else if (!names.insert(spec.name).second) {
+      findings.Error(FieldPath(path, "name"),
+                     fmt::format("{} is already the name of another {}", Quoted(spec.name), list));
+    }
+    if (!inference::DataType_IsValid(tensors[i].data_type())) {
+      findings.Error(type_path, fmt::format("{} is no data type; write TYPE_FP32 or the like",
+                                            static_cast<int>(tensors[i].data_type())));
+    } else if (spec.type == DataType::kInvalid && IsPipeline(config)) {
+      findings.Error(type_path, fmt::format("expected the data type of {} '{}', got nothing", list,
+                                            Shown(spec.name)));
+    }
+    if (spec.dims.empty() && IsPipeline(config)) {
+      findings.Error(FieldPath(path, "dims"),
+                     fmt::format("expected the dims of {} '{}', got none", list, Shown(spec.name)));
+    }
+    CheckDims(FieldPath(path, "dims"), spec.dims, findings);
+  }
+}
+
+void CheckFormats(const ModelConfig& config, Findings& findings) {
+  for (int i = 0; i < config.input_size(); ++i) {
+    const inference::ModelInput& input = config.input(i);
+    if (input.format() != inference::ModelInput::FORMAT_NONE && input.dims_size() != 3 &&
+        input.dims_size() != 0) {
+      findings.Error(FieldPath(IndexedPath("input", static_cast<size_t>(i)), "format"),
+                     fmt::format("{} needs 3 dims, input '{}' has {}",
+                                 inference::ModelInput::Format_Name(input.format()),
+                                 Shown(input.name()), input.dims_size()));
+    }
+  }
+  for (int i = 0; i < config.output_size(); ++i) {
+    const std::string& labels = config.output(i).label_filename();
+    if (!StaysInside(labels)) {
+      findings.Error(FieldPath(IndexedPath("output", static_cast<size_t>(i)), "label_filename"),
+                     fmt::format("expected a file in the model's folder, got {}; write a relative "
+                                 "path without '..'",
+                                 Quoted(labels)));
+    }
+  }
+}
+
+void CheckPriorities(const inference::ModelDynamicBatching& batching, Findings& findings) {
+  const uint64_t levels = batching.priority_levels();
+  const uint64_t level = batching.default_priority_level();
+  if (batching.preserve_ordering() && levels > 1) {
+    findings.Error("dynamic_batching.preserve_ordering",
+                   fmt::format("cannot hold with priority_levels {}; drop one of the two", levels));
+  }
+  if (levels > 0 && (level < 1 || level > levels)) {
+    findings.Error("dynamic_batching.default_priority_level",
+                   fmt::format("expected 1 to {} (priority_levels), got {}", levels, level));
+  }
+  if (levels == 0 && level > 0) {
+    findings.Error("dynamic_batching.default_priority_level",
+                   fmt::format("got {}, but there are no priorities; set priority_levels", level));
+  }
+  for (const auto& entry : batching.priority_queue_policy()) {
+    if (entry.first < 1 || entry.first > levels) {
+      findings.Error(
+          KeyedPath("dynamic_batching.priority_queue_policy", fmt::format("{}", entry.first)),
+          fmt::format("expected a level from 1 to {} (priority_levels)", levels));
+    }
+  }
+}
+
+void CheckInstances(const ModelConfig& config, Findings& findings) {
+  if (IsPipeline(config) && !config.instance_group().empty()) {
+    findings.Error("instance_group",
+                   "a pipeline has no instances of its own; set it on the models of its steps");
+  }
+  for (int i = 0; i < config.instance_group_size(); ++i) {
+    const inference::ModelInstanceGroup& group = config.instance_group(i);
+    const std::string path = IndexedPath("instance_group", static_cast<size_t>(i));
+    if (group.count() < 0) {
+      findings.Error(FieldPath(path, "count"),
+                     fmt::format("expected 1 or more (0 means 1), got {}", group.count()));
+    }
+    std::set<int> devices;
+    for (const int device : group.gpus()) {
+      if (device < 0) {
+        findings.Error(FieldPath(path, "gpus"),
+                       fmt::format("expected device ids of 0 or more, got {}", device));
+      } else if (!devices.insert(device).second) {
+        findings.Error(FieldPath(path, "gpus"), fmt::format("device {} is listed twice", device));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void CheckBatchSizes(const ModelConfig& config, Findings& findings) {
+  const inference::ModelDynamicBatching& batching = config.dynamic_batching();
+  for (int i = 0; i < batching.preferred_batch_size_size(); ++i) {
+    const int size = batching.preferred_batch_size(i);
+    if (size < 1 || size > config.max_batch_size()) {
+      findings.Error(
+          IndexedPath("dynamic_batching.preferred_batch_size", static_cast<size_t>(i)),
+          fmt::format("expected 1 to {} (max_batch_size), got {}", config.max_batch_size(), size));
+    }
+  }
+}
+
+absl::StatusOr<std::vector<std::string>> ValidateModelConfig(const ModelConfig& config,
+                                                             const std::string& model_name,
+                                                             const SourceMap& source) {
+  Findings findings(source);
+  CheckIdentity(config, model_name, findings);
+  if (config.max_batch_size() < 0) {
+    findings.Error("max_batch_size", fmt::format("expected 0 or more, got {}; 0 means no batch "
+                                                 "dimension",
+                                                 config.max_batch_size()));
+  }
+  CheckVersions(config, findings);
+  CheckTensors(config, "input", config.input(), findings);
+  CheckTensors(config, "output", config.output(), findings);
+  CheckFormats(config, findings);
+  CheckPriorities(config.dynamic_batching(), findings);
+  // Without max_batch_size the compiled file decides it, and CompleteModelConfig checks again.
+  if (config.max_batch_size() > 0) {
+    CheckBatchSizes(config, findings);
+  }
+  CheckInstances(config, findings);
+  if (config.has_pipeline() &&
+      config.scheduling_choice_case() != ModelConfig::SCHEDULING_CHOICE_NOT_SET) {
+    findings.Error("pipeline",
+                   "cannot stand beside dynamic_batching, sequence_batching or "
+                   "ensemble_scheduling; batching is set on the models of its steps");
+  } else if (IsPipeline(config)) {
+    CheckPipeline(config, model_name, findings);
+  }
+  CheckSupport(config, findings);
+  RETURN_IF_ERROR(findings.ToStatus());
+  return findings.warnings();
+}
+
+}  // namespace omserve::config

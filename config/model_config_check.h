@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of ValidateModelConfig that stand in files of their own.
+#pragma once
+
+#include <string>
+
+#include "config/source_map.h"
+#include "proto/inference/model_config.pb.h"
+
+namespace omserve::config {
+
+// The steps of `pipeline` or `ensemble_scheduling` and the tensors that join them: every tensor
+// that is read is made exactly once, no step waits for itself, every output is made.
+void CheckPipeline(const inference::ModelConfig& config, const std::string& model_name,
+                   Findings& findings);
+
+// Batch sizes against config.max_batch_size, which must be final.
+void CheckBatchSizes(const inference::ModelConfig& config, Findings& findings);
+
+// A warning for each setting that only means something elsewhere, and kUnimplemented for each that
+// would change answers and is not built yet.
+void CheckSupport(const inference::ModelConfig& config, Findings& findings);
+
+}  // namespace omserve::config

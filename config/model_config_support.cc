@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which parts of Triton's model configuration are followed here. Two lists: what is refused until
+// it is built, since an answer would be wrong without it, and what is accepted with a warning,
+// since it only speeds up, places or measures.
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+
+#include "config/model_config.h"
+#include "config/model_config_check.h"
+
+namespace omserve::config {
+namespace {
+
+using inference::ModelConfig;
+
+void RefuseIf(bool given, std::string_view path, Findings& findings) {
+  if (given) {
+    findings.Unsupported(path, "remove the key");
+  }
+}
+
+void WarnIf(bool given, std::string_view path, std::string_view why, Findings& findings) {
+  if (given) {
+    findings.Warn(path, fmt::format("accepted and ignored: {}", why));
+  }
+}
+
+void CheckTensorSupport(const ModelConfig& config, Findings& findings) {
+  for (int i = 0; i < config.input_size(); ++i) {
+    const inference::ModelInput& input = config.input(i);
+    const std::string path = IndexedPath("input", static_cast<size_t>(i));
+    RefuseIf(input.has_reshape(), FieldPath(path, "reshape"), findings);
+    RefuseIf(input.is_shape_tensor(), FieldPath(path, "is_shape_tensor"), findings);
+    RefuseIf(input.allow_ragged_batch(), FieldPath(path, "allow_ragged_batch"), findings);
+    RefuseIf(input.optional(), FieldPath(path, "optional"), findings);
+    WarnIf(input.is_non_linear_format_io(), FieldPath(path, "is_non_linear_format_io"),
+           "a TensorRT setting", findings);
+  }
+  for (int i = 0; i < config.output_size(); ++i) {
+    const inference::ModelOutput& output = config.output(i);
+    const std::string path = IndexedPath("output", static_cast<size_t>(i));
+    RefuseIf(output.has_reshape(), FieldPath(path, "reshape"), findings);
+    RefuseIf(output.is_shape_tensor(), FieldPath(path, "is_shape_tensor"), findings);
+    WarnIf(output.is_non_linear_format_io(), FieldPath(path, "is_non_linear_format_io"),
+           "a TensorRT setting", findings);
+  }
+}
+
+void CheckInstanceSupport(const ModelConfig& config, Findings& findings) {
+  for (int i = 0; i < config.instance_group_size(); ++i) {
+    const inference::ModelInstanceGroup& group = config.instance_group(i);
+    const std::string path = IndexedPath("instance_group", static_cast<size_t>(i));
+    RefuseIf(group.passive(), FieldPath(path, "passive"), findings);
+    WarnIf(group.kind() == inference::ModelInstanceGroup::KIND_GPU ||
+               group.kind() == inference::ModelInstanceGroup::KIND_CPU,
+           FieldPath(path, "kind"), "instances run on Ascend devices; gpus lists their ids",
+           findings);
+    WarnIf(!group.secondary_devices().empty(), FieldPath(path, "secondary_devices"),
+           "an NVIDIA setting", findings);
+    WarnIf(!group.profile().empty(), FieldPath(path, "profile"),
+           "a TensorRT setting; a compiled file's gears are all used", findings);
+    WarnIf(!group.host_policy().empty(), FieldPath(path, "host_policy"),
+           "there are no host policies", findings);
+    WarnIf(group.has_rate_limiter(), FieldPath(path, "rate_limiter"),
+           "the scheduler admits by predicted device time", findings);
+  }
+}
+
+void CheckEnsembleSupport(const ModelConfig& config, Findings& findings) {
+  const inference::ModelEnsembling& ensemble = config.ensemble_scheduling();
+  RefuseIf(ensemble.max_inflight_requests() > 0, "ensemble_scheduling.max_inflight_requests",
+           findings);
+  for (int i = 0; i < ensemble.step_size(); ++i) {
+    RefuseIf(!ensemble.step(i).model_namespace().empty(),
+             FieldPath(IndexedPath("ensemble_scheduling.step", static_cast<size_t>(i)),
+                       "model_namespace"),
+             findings);
+  }
+}
+
+void CheckOptimizationSupport(const inference::ModelOptimizationPolicy& policy,
+                              Findings& findings) {
+  WarnIf(policy.has_graph(), "optimization.graph", "graphs are optimised by the compiler",
+         findings);
+  WarnIf(policy.priority() != 0, "optimization.priority",
+         "use dynamic_batching.priority_levels instead", findings);
+  WarnIf(policy.has_cuda(), "optimization.cuda", "a CUDA setting", findings);
+  WarnIf(policy.has_execution_accelerators(), "optimization.execution_accelerators",
+         "the compiled file is what runs", findings);
+  WarnIf(policy.has_input_pinned_memory(), "optimization.input_pinned_memory",
+         "inputs are always staged in pinned memory", findings);
+  WarnIf(policy.has_output_pinned_memory(), "optimization.output_pinned_memory",
+         "outputs are always staged in pinned memory", findings);
+  WarnIf(policy.gather_kernel_buffer_threshold() > 0, "optimization.gather_kernel_buffer_threshold",
+         "a CUDA setting", findings);
+  WarnIf(policy.eager_batching(), "optimization.eager_batching",
+         "batches are always gathered ahead of execution", findings);
+}
+
+}  // namespace
+
+void CheckSupport(const ModelConfig& config, Findings& findings) {
+  RefuseIf(config.has_sequence_batching(), "sequence_batching", findings);
+  RefuseIf(!config.batch_input().empty(), "batch_input", findings);
+  RefuseIf(!config.batch_output().empty(), "batch_output", findings);
+  RefuseIf(config.model_transaction_policy().decoupled(), "model_transaction_policy.decoupled",
+           findings);
+  RefuseIf(config.response_cache().enable(), "response_cache.enable", findings);
+  RefuseIf(!config.model_warmup().empty(), "model_warmup", findings);
+  RefuseIf(!config.model_repository_agents().agents().empty(), "model_repository_agents", findings);
+  CheckTensorSupport(config, findings);
+  CheckInstanceSupport(config, findings);
+  CheckEnsembleSupport(config, findings);
+  CheckOptimizationSupport(config.optimization(), findings);
+  WarnIf(!config.runtime().empty(), "runtime", "there is one runtime", findings);
+  WarnIf(!config.cc_model_filenames().empty(), "cc_model_filenames",
+         "file names by CUDA capability; default_model_filename is used", findings);
+  WarnIf(!config.model_operations().op_library_filename().empty(), "model_operations",
+         "custom operations are compiled into the file", findings);
+  WarnIf(!config.metric_tags().empty(), "metric_tags", "metrics carry model and version only",
+         findings);
+  WarnIf(!config.model_metrics().metric_control().empty(), "model_metrics",
+         "histograms have fixed buckets", findings);
+  WarnIf(config.has_dynamic_batching() && config.max_batch_size() == 1, "dynamic_batching",
+         "batches of 1 row have nothing to merge", findings);
+}
+
+}  // namespace omserve::config

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/server_config.h"
+
+#include <cstdint>
+#include <limits>
+#include <set>
+
+#include "config/text_binding.h"
+#include "runtime/base/errors.h"
+#include "runtime/base/file.h"
+#include "runtime/base/log.h"
+
+namespace omserve::config {
+namespace {
+
+constexpr int64_t kMaxMessageBytes = (int64_t{1} << 31) - 1;  // gRPC counts in int32.
+constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
+constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
+
+class ServerChecker final {
+ public:
+  ServerChecker(const ServerConfig& config, const SourceMap& source)
+      : config_(config), findings_(source) {}
+
+  absl::Status Check() {
+    CheckRepositories();
+    NotEmpty("server_id", config_.server_id());
+    CheckListeners();
+    CheckDevice();
+    Range("scheduler.max_queue_rows", config_.scheduler().max_queue_rows(), 1, kMaxInt32);
+    Range("scheduler.host_workers", config_.scheduler().host_workers(), 0, 4096);
+    Range("scheduler.in_flight_per_instance", config_.scheduler().in_flight_per_instance(), 1, 64);
+    LogLevel level = LogLevel::kInfo;
+    if (!ParseLogLevel(config_.log().level(), &level)) {
+      findings_.Error("log.level",
+                      fmt::format("expected debug, info, warning, error or off, got {}",
+                                  Quoted(config_.log().level())));
+    }
+    Range("shutdown.drain_timeout_ms", config_.shutdown().drain_timeout_ms(), 0, kMaxInt32);
+    Range("shutdown.drain_delay_ms", config_.shutdown().drain_delay_ms(), 0, kMaxInt32);
+    return findings_.ToStatus();
+  }
+
+ private:
+  void Range(const std::string& path, int64_t value, int64_t low, int64_t high) {
+    if (value < low || value > high) {
+      const std::string expected = high == kMaxInt64
+                                       ? fmt::format("{} or more", low)
+                                       : fmt::format("a number from {} to {}", low, high);
+      findings_.Error(path, fmt::format("expected {}, got {}", expected, value));
+    }
+  }
+
+  void NotEmpty(const std::string& path, const std::string& value) {
+    if (value.empty()) {
+      findings_.Error(path, "expected text, got nothing; leave the key out for the default");
+    }
+  }
+
+  void CheckRepositories() {
+    if (config_.model_repository().empty()) {
+      findings_.Error("model_repository",
+                      "expected at least one folder of models, got none; add one here or on the "
+                      "command line");
+    }
+    std::set<std::string> seen;
+    for (int i = 0; i < config_.model_repository_size(); ++i) {
+      const std::string& folder = config_.model_repository(i);
+      const std::string path = IndexedPath("model_repository", static_cast<size_t>(i));
+      if (folder.empty()) {
+        findings_.Error(path, "expected a folder of models, got nothing");
+      } else if (!seen.insert(folder).second) {
+        findings_.Error(path, fmt::format("{} is listed twice", Quoted(folder)));
+      }
+    }
+  }
+
+  void CheckListeners() {
+    NotEmpty("grpc.address", config_.grpc().address());
+    NotEmpty("http.address", config_.http().address());
+    Range("grpc.port", config_.grpc().port(), 0, 65535);
+    Range("http.port", config_.http().port(), 0, 65535);
+    if (config_.grpc().port() != 0 && config_.grpc().port() == config_.http().port()) {
+      findings_.Error("http.port", fmt::format("{} is grpc.port as well; choose another",
+                                               config_.http().port()));
+    }
+    Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
+          kMaxMessageBytes);
+  }
+
+  void CheckDevice() {
+    const DeviceConfig& device = config_.device();
+    std::set<int> seen;
+    for (int i = 0; i < device.ids_size(); ++i) {
+      const std::string path = IndexedPath("device.ids", static_cast<size_t>(i));
+      Range(path, device.ids(i), 0, kMaxInt32);
+      if (!seen.insert(device.ids(i)).second) {
+        findings_.Error(path, fmt::format("device {} is listed twice", device.ids(i)));
+      }
+    }
+    Range("device.memory_pool_bytes", device.memory_pool_bytes(), 1, kMaxInt64);
+    Range("device.pinned_pool_bytes", device.pinned_pool_bytes(), 1, kMaxInt64);
+    const HostDeviceConfig& host = device.host();
+    if (host.has_device_count()) {
+      Range("device.host.device_count", host.device_count(), 1, 1024);
+    }
+    if (host.has_cores()) {
+      Range("device.host.cores", host.cores(), 1, 4096);
+    }
+    if (host.has_memory_bytes()) {
+      Range("device.host.memory_bytes", host.memory_bytes(), 1, kMaxInt64);
+    }
+    if (host.has_intra_op_threads()) {
+      Range("device.host.intra_op_threads", host.intra_op_threads(), 1, 4096);
+    }
+    if (host.has_run_mode() && host.run_mode() != "host" && host.run_mode() != "device") {
+      findings_.Error("device.host.run_mode",
+                      fmt::format("expected host or device, got {}", Quoted(host.run_mode())));
+    }
+  }
+
+  const ServerConfig& config_;
+  Findings findings_;
+};
+
+}  // namespace
+
+ServerConfig DefaultServerConfig() {
+  ServerConfig config;
+  config.set_server_id("omserve");
+  config.mutable_grpc()->set_address("0.0.0.0");
+  config.mutable_grpc()->set_port(8001);
+  config.mutable_grpc()->set_max_receive_message_bytes(kMaxMessageBytes);
+  config.mutable_http()->set_address("0.0.0.0");
+  config.mutable_http()->set_port(8002);
+  config.mutable_device()->set_memory_pool_bytes(int64_t{1} << 30);
+  config.mutable_device()->set_pinned_pool_bytes(int64_t{256} << 20);
+  config.mutable_scheduler()->set_max_queue_rows(1024);
+  config.mutable_scheduler()->set_in_flight_per_instance(2);
+  config.mutable_log()->set_level("info");
+  config.mutable_shutdown()->set_drain_timeout_ms(30'000);
+  return config;
+}
+
+absl::StatusOr<LoadedServerConfig> ParseServerConfig(const std::string& text,
+                                                     const std::string& file) {
+  LoadedServerConfig loaded{.config = DefaultServerConfig(), .source = SourceMap(file)};
+  ASSIGN_OR_RETURN(loaded.source, BindText(TextFormat::kYaml, text, file, loaded.config));
+  return loaded;
+}
+
+absl::StatusOr<LoadedServerConfig> LoadServerConfig(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigBytes));
+  return ParseServerConfig(text, path);
+}
+
+absl::Status ValidateServerConfig(const ServerConfig& config, const SourceMap& source) {
+  return ServerChecker(config, source).Check();
+}
+
+}  // namespace omserve::config
