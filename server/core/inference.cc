@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/inference.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "runtime/base/bytes_tensor.h"
+#include "runtime/base/errors.h"
+
+namespace omserve::server {
+namespace {
+
+// Longer timeouts are as good as none, and the sum with the present instant cannot overflow.
+constexpr std::chrono::hours kLongestTimeout{24 * 365};
+
+FailReason ReasonOf(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable ? FailReason::kRejected
+                                                         : FailReason::kOther;
+}
+
+absl::Status CheckElements(const Model& model, const TensorSpec& spec, const Dims& shape,
+                           std::span<const std::byte> bytes) {
+  const std::optional<int64_t> count = ElementCount(shape);
+  if (!count.has_value()) {
+    return InvalidArgument("input '{}' for model '{}': a tensor of shape {} is too large",
+                           spec.name, model.name, DimsToString(shape));
+  }
+  return WithContext(CheckBytesTensor(bytes, *count),
+                     fmt::format("input '{}' for model '{}'", spec.name, model.name));
+}
+
+}  // namespace
+
+uint64_t EffectivePriority(const inference::ModelConfig& config, uint64_t asked) {
+  const inference::ModelDynamicBatching& batching = config.dynamic_batching();
+  if (batching.priority_levels() == 0) {
+    return 1;
+  }
+  if (asked == 0 || asked > batching.priority_levels()) {
+    return std::max<uint64_t>(1, batching.default_priority_level());
+  }
+  return asked;
+}
+
+Clock::duration EffectiveTimeout(const inference::ModelConfig& config, Clock::duration asked) {
+  const uint64_t configured =
+      config.dynamic_batching().default_queue_policy().default_timeout_microseconds();
+  Clock::duration timeout = asked;
+  if (configured != 0) {
+    constexpr auto kMostUs = static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(kLongestTimeout).count());
+    const Clock::duration own =
+        std::chrono::microseconds(static_cast<int64_t>(std::min(configured, kMostUs)));
+    timeout = timeout == Clock::duration::zero() ? own : std::min(timeout, own);
+  }
+  return std::min<Clock::duration>(timeout, kLongestTimeout);
+}
+
+absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
+                                                      std::function<void(InferResult)> done) {
+  const Model& model = *call.model;
+  absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call);
+  absl::Status status = request.status();
+  scheduler::RequestId id = 0;
+  if (status.ok()) {
+    id = (*request)->id;
+    (*request)->done = [done = std::move(done),
+                        model_handle = call.model](scheduler::InferResponse response) {
+      done({.status = std::move(response.status),
+            .model = model_handle,
+            .outputs = std::move(response.outputs),
+            .trace = std::move(response.trace)});
+    };
+    status = engine_.Submit(*std::move(request));
+  }
+  if (!status.ok()) {
+    statistics_.CountRefused(model.name, model.version, ReasonOf(status));
+    return status;
+  }
+  return id;
+}
+
+absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(const InferCall& call) {
+  const Model& model = *call.model;
+  ASSIGN_OR_RETURN(CheckedRequest checked, CheckRequest(model, call.inputs, call.outputs));
+  auto request = std::make_unique<scheduler::InferRequest>();
+  RETURN_IF_ERROR(CopyInputs(call, checked, *request));
+  request->id = engine_.NewRequestId();
+  request->plan = model.plan;
+  request->rows = checked.rows;
+  request->wanted = std::move(checked.wanted);
+  request->buckets = std::move(checked.buckets);
+  request->priority = EffectivePriority(model.config, call.priority);
+  request->trace = call.trace;
+  request->deadline = call.deadline;
+  const Clock::duration timeout = EffectiveTimeout(model.config, call.timeout);
+  if (timeout > Clock::duration::zero()) {
+    request->deadline = std::min(request->deadline, clock_.Now() + timeout);
+  }
+  return request;
+}
+
+absl::Status Inference::CopyInputs(const InferCall& call, const CheckedRequest& checked,
+                                   scheduler::InferRequest& request) {
+  for (size_t i = 0; i < checked.inputs.size(); ++i) {
+    const InferInput& from = call.inputs[checked.inputs[i]];
+    scheduler::RequestInput input{.dims = from.shape};
+    const size_t size_bytes = from.size_bytes();
+    absl::StatusOr<memory::HostBlock> block = pool_.Allocate(size_bytes);
+    if (!block.ok()) {
+      return WithContext(block.status(),
+                         fmt::format("input '{}' for model '{}'", from.name, call.model->name));
+    }
+    input.block = *std::move(block);
+    std::byte* to = input.block.bytes().data();
+    for (const std::span<const std::byte>& piece : from.pieces) {
+      if (!piece.empty()) {
+        std::memcpy(to, piece.data(), piece.size());
+        to += piece.size();
+      }
+    }
+    input.bytes = input.block.bytes().first(size_bytes);
+    const TensorSpec& spec = call.model->inputs[i];
+    if (spec.type == DataType::kBytes) {
+      RETURN_IF_ERROR(CheckElements(*call.model, spec, from.shape, input.bytes));
+    }
+    request.inputs.push_back(std::move(input));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// One inference call, whatever protocol brought it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/base/clock.h"
+#include "runtime/memory/host_pool.h"
+#include "scheduler/engine.h"
+#include "scheduler/request.h"
+#include "server/core/model.h"
+#include "server/core/request_check.h"
+#include "server/core/statistics.h"
+
+namespace omserve::server {
+
+struct InferCall {
+  ModelHandle model;              // From Catalog::Find.
+  std::vector<InferInput> inputs;
+  std::vector<std::string> outputs;  // Names in the order wanted; empty: all.
+  uint64_t priority = 0;             // 1 is the highest; 0: the model's default.
+  Clock::duration timeout{0};        // From now; 0: none.
+  scheduler::Instant deadline = scheduler::Instant::max();  // The client's own.
+  bool trace = false;
+};
+
+struct InferResult {
+  absl::Status status;
+  ModelHandle model;
+  std::vector<scheduler::ResponseOutput> outputs;  // In the order wanted. Empty unless OK.
+  std::vector<scheduler::StepTrace> trace;
+};
+
+// Thread-safe. The references outlive it.
+class Inference final {
+ public:
+  Inference(scheduler::Engine& engine, memory::HostPool& pool, const Clock& clock,
+            Statistics& statistics)
+      : engine_(engine), pool_(pool), clock_(clock), statistics_(statistics) {}
+
+  // Checks the call, copies its tensors once into pinned memory, and submits it. Nothing of `call`
+  // is used after the return. Does not block.
+  //
+  // OK: `done` runs exactly once, on the device thread, where it must not block; it may have run
+  // before this returns. Not OK: `done` never runs. Errors: those of CheckRequest; kInvalidArgument
+  // for damaged BYTES elements and for tensors larger than the pinned memory; kUnavailable when that
+  // memory is used up at the moment, the queue is full, or the server shuts down.
+  absl::StatusOr<scheduler::RequestId> Start(const InferCall& call,
+                                             std::function<void(InferResult)> done);
+  // The client no longer wants the answer. Harmless when it was answered already.
+  void Cancel(scheduler::RequestId id) { engine_.CancelRequest(id); }
+
+ private:
+  absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Prepare(const InferCall& call);
+  absl::Status CopyInputs(const InferCall& call, const CheckedRequest& checked,
+                          scheduler::InferRequest& request);
+
+  scheduler::Engine& engine_;
+  memory::HostPool& pool_;
+  const Clock& clock_;
+  Statistics& statistics_;
+};
+
+// The scheduler's priority (1 is the highest) of a request that asks for `asked`, by Triton's rule:
+// 0 and levels that do not exist mean the default level. 1 without dynamic_batching.priority_levels.
+uint64_t EffectivePriority(const inference::ModelConfig& config, uint64_t asked);
+
+// How long a request may take: the shorter of its own timeout and its model's default, 0 being none.
+Clock::duration EffectiveTimeout(const inference::ModelConfig& config, Clock::duration asked);
+
+}  // namespace omserve::server

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/lifecycle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/check.h"
+
+namespace omserve::server {
+
+std::string_view LifecycleStateName(LifecycleState state) {
+  switch (state) {
+    case LifecycleState::kStarting:
+      return "starting";
+    case LifecycleState::kReady:
+      return "ready";
+    case LifecycleState::kDraining:
+      return "draining";
+    case LifecycleState::kStopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+LifecycleState Lifecycle::state() const {
+  const MutexLock lock(mu_);
+  return state_;
+}
+
+void Lifecycle::Transition(LifecycleState to) {
+  std::vector<std::shared_ptr<LifecycleListener>> told;
+  {
+    const MutexLock lock(mu_);
+    if (state_ == to) {
+      return;
+    }
+    // The enumerators stand in the order of life, and no state is entered twice.
+    OMSERVE_CHECK(static_cast<int>(to) > static_cast<int>(state_),
+                  "the daemon's life goes in one direction");
+    state_ = to;
+    for (const std::weak_ptr<LifecycleListener>& listener : listeners_) {
+      if (std::shared_ptr<LifecycleListener> alive = listener.lock()) {
+        told.push_back(std::move(alive));
+      }
+    }
+  }
+  // Outside the lock: a listener writes to its client.
+  for (const std::shared_ptr<LifecycleListener>& listener : told) {
+    listener->OnLifecycle(to);
+  }
+}
+
+LifecycleState Lifecycle::AddListener(std::weak_ptr<LifecycleListener> listener) {
+  const MutexLock lock(mu_);
+  // Dead ones are swept here, so that clients who come and go leave nothing behind.
+  listeners_.erase(std::remove_if(listeners_.begin(), listeners_.end(),
+                                  [](const auto& known) { return known.expired(); }),
+                   listeners_.end());
+  listeners_.push_back(std::move(listener));
+  return state_;
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the daemon as a whole is doing, and who wants to know.
+//
+//   kStarting -> kReady -> kDraining -> kStopped
+//       \____________________/^  a start that is interrupted drains too
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "runtime/base/mutex.h"
+
+namespace omserve::server {
+
+enum class LifecycleState {
+  kStarting,  // Models are loading; nothing is served.
+  kReady,     // Everything that could be loaded is served.
+  kDraining,  // Not ready for new clients; what was accepted is finished.
+  kStopped,   // Nothing is accepted any longer.
+};
+// "starting", "ready", "draining", "stopped".
+std::string_view LifecycleStateName(LifecycleState state);
+
+// Told of each state after it was entered, on the thread that called Transition, in order.
+// OnLifecycle must not block and must not call Transition.
+class LifecycleListener {
+ public:
+  virtual ~LifecycleListener() = default;
+  virtual void OnLifecycle(LifecycleState state) = 0;
+};
+
+// Thread-safe; Transition is called by one thread at a time.
+class Lifecycle final {
+ public:
+  LifecycleState state() const ABSL_LOCKS_EXCLUDED(mu_);
+  // The process serves its protocols at all.
+  bool live() const { return state() != LifecycleState::kStopped; }
+  // New requests are welcome.
+  bool ready() const { return state() == LifecycleState::kReady; }
+
+  // Enters `to` and tells the listeners; returns when they have been told. Entering the present
+  // state again does nothing. Requires a move along the line above.
+  void Transition(LifecycleState to) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Returns the present state; every later one is told. The listener may be told of a state that
+  // was entered while this returned. It is forgotten when it dies.
+  LifecycleState AddListener(std::weak_ptr<LifecycleListener> listener) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  mutable Mutex mu_;
+  LifecycleState state_ ABSL_GUARDED_BY(mu_) = LifecycleState::kStarting;
+  std::vector<std::weak_ptr<LifecycleListener>> listeners_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace omserve::server

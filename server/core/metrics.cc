@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <sstream>
+#include <utility>
+
+#include "runtime/base/file.h"
+#include "scheduler/batch_policy.h"
+
+namespace omserve::server {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+constexpr double kNsPerUs = 1000.0;
+
+class Family final {
+ public:
+  Family(MetricType type, std::string name, std::string help) {
+    family_.type = type;
+    family_.name = std::move(name);
+    family_.help = std::move(help);
+  }
+
+  void Add(Labels labels, double value) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    // One of the two is written, by the family's type.
+    metric.counter.value = value;
+    metric.gauge.value = value;
+    family_.metric.push_back(std::move(metric));
+  }
+  MetricFamily Take() { return std::move(family_); }
+
+ private:
+  MetricFamily family_;
+};
+
+MetricFamily One(MetricType type, std::string name, std::string help, double value,
+                 Labels labels = {}) {
+  Family family(type, std::move(name), std::move(help));
+  family.Add(std::move(labels), value);
+  return family.Take();
+}
+
+Labels LabelsOf(const std::string& model, int64_t version) {
+  return {{"model", model}, {"version", std::to_string(version)}};
+}
+
+// One sample per model version.
+template <typename Value>
+MetricFamily PerModel(const std::vector<ModelStatistics>& models, std::string name,
+                      std::string help, Value value) {
+  Family family(MetricType::Counter, std::move(name), std::move(help));
+  for (const ModelStatistics& model : models) {
+    family.Add(LabelsOf(model.name, model.version), static_cast<double>(value(model)));
+  }
+  return family.Take();
+}
+
+void AddRequestFamilies(const std::vector<ModelStatistics>& models,
+                        std::vector<MetricFamily>& families) {
+  families.push_back(PerModel(models, "nv_inference_request_success",
+                              "Number of successful inference requests, all batch sizes",
+                              [](const ModelStatistics& m) { return m.success.count; }));
+  Family failure(MetricType::Counter, "nv_inference_request_failure",
+                 "Number of failed inference requests, all batch sizes");
+  for (const ModelStatistics& model : models) {
+    for (size_t r = 0; r < kFailReasonCount; ++r) {
+      Labels labels = LabelsOf(model.name, model.version);
+      labels.push_back({"reason", std::string(FailReasonName(static_cast<FailReason>(r)))});
+      failure.Add(std::move(labels), static_cast<double>(model.fail_by_reason[r]));
+    }
+  }
+  families.push_back(failure.Take());
+  families.push_back(PerModel(models, "nv_inference_count",
+                              "Number of inferences performed (rows of all batches)",
+                              [](const ModelStatistics& m) { return m.inference_count; }));
+  families.push_back(PerModel(models, "nv_inference_exec_count",
+                              "Number of model executions performed",
+                              [](const ModelStatistics& m) { return m.execution_count; }));
+}
+
+void AddDurationFamilies(const std::vector<ModelStatistics>& models,
+                         std::vector<MetricFamily>& families) {
+  struct Stage {
+    const char* name;
+    const char* help;
+    DurationCount ModelStatistics::*duration;
+  };
+  static constexpr Stage kStages[] = {
+      {"nv_inference_request_duration_us", "Cumulative inference request duration in microseconds",
+       &ModelStatistics::success},
+      {"nv_inference_queue_duration_us", "Cumulative inference queuing duration in microseconds",
+       &ModelStatistics::queue},
+      {"nv_inference_compute_input_duration_us",
+       "Cumulative compute input duration in microseconds", &ModelStatistics::compute_input},
+      {"nv_inference_compute_infer_duration_us",
+       "Cumulative compute inference duration in microseconds", &ModelStatistics::compute_infer},
+      {"nv_inference_compute_output_duration_us",
+       "Cumulative inference compute output duration in microseconds",
+       &ModelStatistics::compute_output},
+  };
+  for (const Stage& stage : kStages) {
+    families.push_back(
+        PerModel(models, stage.name, stage.help, [&stage](const ModelStatistics& m) {
+          return static_cast<double>((m.*stage.duration).ns) / kNsPerUs;
+        }));
+  }
+}
+
+void AddBatchFamilies(const std::vector<ModelStatistics>& models,
+                      std::vector<MetricFamily>& families) {
+  Family released(MetricType::Counter, "omserve_batches_released_total",
+                  "Batches that left their queue, by why they left");
+  for (const ModelStatistics& model : models) {
+    for (int r = 0; r < scheduler::kReleaseReasonCount; ++r) {
+      Labels labels = LabelsOf(model.name, model.version);
+      labels.push_back({"reason", std::string(scheduler::ReleaseReasonName(
+                                      static_cast<scheduler::ReleaseReason>(r)))});
+      released.Add(std::move(labels), static_cast<double>(model.releases[static_cast<size_t>(r)]));
+    }
+  }
+  families.push_back(released.Take());
+  families.push_back(PerModel(models, "omserve_batch_padded_rows_total",
+                              "Rows computed only because the gear was larger than the batch",
+                              [](const ModelStatistics& m) { return m.padded_rows; }));
+}
+
+void AddModelGauges(const std::vector<CatalogEntry>& entries, const scheduler::Engine::Load& load,
+                    std::vector<MetricFamily>& families) {
+  Family pending(MetricType::Gauge, "nv_inference_pending_request_count",
+                 "Instantaneous number of rows that wait for execution");
+  Family queue(MetricType::Gauge, "omserve_queue_rows", "Rows that wait for execution");
+  Family loading(MetricType::Gauge, "nv_model_load_duration_secs", "Model load time in seconds");
+  for (const CatalogEntry& entry : entries) {
+    if (entry.model == nullptr) {
+      continue;
+    }
+    const Labels labels = LabelsOf(entry.name, entry.version);
+    loading.Add(labels, std::chrono::duration<double>(entry.model->load_time).count());
+    size_t index = 0;
+    double rows = 0;  // A pipeline's rows wait in the queues of its steps.
+    if (entry.model->subgraph != nullptr) {
+      index = static_cast<size_t>(entry.model->subgraph->index);
+      rows = index < load.queued_rows.size() ? load.queued_rows[index] : 0;
+      queue.Add(labels, rows);
+    }
+    pending.Add(labels, rows);
+  }
+  families.push_back(pending.Take());
+  families.push_back(queue.Take());
+  families.push_back(loading.Take());
+}
+
+void AddPoolFamilies(const Metrics::Sources& sources, const scheduler::Engine::Load& load,
+                     std::vector<MetricFamily>& families) {
+  const auto gauge = [&families](const char* name, const char* help, size_t value) {
+    families.push_back(One(MetricType::Gauge, name, help, static_cast<double>(value)));
+  };
+  gauge("nv_pinned_memory_pool_total_bytes", "Pinned memory pool total memory size, in bytes",
+        sources.pinned_pool.size_bytes());
+  gauge("nv_pinned_memory_pool_used_bytes", "Pinned memory pool used memory size, in bytes",
+        sources.pinned_pool.used_bytes());
+  gauge("omserve_pinned_pool_size_bytes", "Pinned host memory for tensors",
+        sources.pinned_pool.size_bytes());
+  gauge("omserve_pinned_pool_used_bytes", "Pinned host memory in use",
+        sources.pinned_pool.used_bytes());
+  gauge("omserve_pinned_pool_peak_bytes", "The most pinned host memory that was in use at once",
+        sources.pinned_pool.peak_bytes());
+  gauge("omserve_device_pool_size_bytes", "Device memory for tensors between steps",
+        sources.engine.device_pool_bytes());
+  gauge("omserve_device_pool_used_bytes", "Device memory of the pool in use",
+        load.device_pool_used);
+  gauge("omserve_device_pool_peak_bytes",
+        "The most device memory of the pool that was in use at once", load.device_pool_peak);
+  gauge("omserve_requests_in_flight", "Requests accepted and not yet finished", load.requests);
+  gauge("omserve_ready", "1 while new requests are welcome", sources.lifecycle.ready() ? 1 : 0);
+  gauge("process_resident_memory_bytes", "Resident memory size in bytes", ResidentMemoryBytes());
+}
+
+}  // namespace
+
+size_t ResidentMemoryBytes() {
+  const absl::StatusOr<std::string> statm = ReadFile("/proc/self/statm", 4096);
+  if (!statm.ok()) {
+    return 0;
+  }
+  // "SIZE RESIDENT ...", in pages.
+  const size_t space = statm->find(' ');
+  size_t pages = 0;
+  if (space != std::string::npos) {
+    std::from_chars(statm->data() + space + 1, statm->data() + statm->size(), pages);
+  }
+  return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::vector<MetricFamily> Metrics::Collect() const {
+  const std::vector<ModelStatistics> models = sources_.statistics.Snapshot();
+  const scheduler::Engine::Load load = sources_.engine.load();
+  std::vector<MetricFamily> families;
+  AddRequestFamilies(models, families);
+  AddDurationFamilies(models, families);
+  AddBatchFamilies(models, families);
+  AddModelGauges(sources_.catalog.List(), load, families);
+  AddPoolFamilies(sources_, load, families);
+  families.push_back(One(MetricType::Gauge, "omserve_build_info",
+                         "Always 1; the labels say what runs, and on what", 1,
+                         {{"version", build_.version},
+                          {"device", build_.device},
+                          {"library", build_.library}}));
+  return families;
+}
+
+std::string Metrics::Text() const {
+  std::ostringstream text;
+  prometheus::TextSerializer().Serialize(text, Collect());
+  return std::move(text).str();
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's metrics as Prometheus reads them, made from snapshots when they are asked for: the
+// request path only ever counts.
+//
+// Source: the names and labels of Triton's metrics, and omserve_* for what Triton has no name for.
+#pragma once
+
+#include <prometheus/collectable.h>
+
+#include <string>
+#include <vector>
+
+#include "runtime/memory/host_pool.h"
+#include "scheduler/engine.h"
+#include "server/core/catalog.h"
+#include "server/core/lifecycle.h"
+#include "server/core/statistics.h"
+
+namespace omserve::server {
+
+// Thread-safe. The references outlive it.
+class Metrics final : public prometheus::Collectable {
+ public:
+  struct Sources {
+    const Catalog& catalog;
+    const Statistics& statistics;
+    const scheduler::Engine& engine;
+    const memory::HostPool& pinned_pool;
+    const Lifecycle& lifecycle;
+  };
+  // Labels of omserve_build_info.
+  struct Build {
+    std::string version;
+    std::string device;
+    std::string library;
+  };
+  Metrics(const Sources& sources, Build build) : sources_(sources), build_(std::move(build)) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+  // The same in text format 0.0.4.
+  std::string Text() const;
+
+ private:
+  const Sources sources_;
+  const Build build_;
+};
+
+// Memory of this process that is in RAM, bytes; 0 where the system does not say.
+size_t ResidentMemoryBytes();
+
+}  // namespace omserve::server

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// One version of a model as clients see it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/inference/model_config.pb.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/tensor.h"
+#include "scheduler/plan.h"
+
+namespace omserve::server {
+
+// Immutable. Thread-safe.
+struct Model {
+  std::string name;
+  int64_t version = 1;
+  inference::ModelConfig config;  // Complete: every default filled in.
+  std::shared_ptr<const scheduler::Plan> plan;
+
+  // Full dims as on the wire, -1 where a request decides: the batch comes first when plan->batched.
+  // In the order of plan->inputs and plan->outputs.
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  int max_rows = 1;  // Rows that one request may bring.
+
+  bool is_pipeline = false;
+  const scheduler::Subgraph* subgraph = nullptr;  // Null for a pipeline.
+  int instances = 0;                              // 0 for a pipeline.
+  size_t weight_bytes = 0;                        // On the device, once.
+  size_t work_bytes = 0;                          // On the device, over all instances.
+  Clock::duration load_time{0};
+};
+
+// Pins the version: whoever holds it may use the model's plan. Held from admission to completion.
+using ModelHandle = std::shared_ptr<const Model>;
+
+}  // namespace omserve::server

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/request_check.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "runtime/base/errors.h"
+
+namespace omserve::server {
+namespace {
+
+constexpr size_t kNotGiven = static_cast<size_t>(-1);
+// Longer lists and names of a hostile request are cut in messages.
+constexpr size_t kShownNames = 32;
+constexpr size_t kShownBytes = 128;
+
+std::string Shown(const std::string& name) { return name.substr(0, kShownBytes); }
+
+// "['a','b']".
+std::string NameList(const std::vector<std::string>& names) {
+  std::string text = "[";
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i == kShownNames) {
+      text += ",...";
+      break;
+    }
+    text += (i == 0 ? "'" : ",'") + Shown(names[i]) + "'";
+  }
+  return text + "]";
+}
+
+std::string ShapeText(const Dims& dims) {
+  // A shape can be as long as a message; a few dims say what is wrong.
+  const size_t shown = std::min<size_t>(dims.size(), kShownNames);
+  return DimsToString(std::span(dims).first(shown)) + (shown < dims.size() ? "..." : "");
+}
+
+bool ShapeFits(const Dims& expected, const Dims& got) {
+  return std::equal(expected.begin(), expected.end(), got.begin(), got.end(),
+                    [](int64_t e, int64_t g) { return g >= 0 && (e == -1 || e == g); });
+}
+
+class Checker final {
+ public:
+  Checker(const Model& model, std::span<const InferInput> inputs,
+          std::span<const std::string> outputs)
+      : model_(model), inputs_(inputs), outputs_(outputs) {}
+
+  absl::StatusOr<CheckedRequest> Check() {
+    RETURN_IF_ERROR(MatchOutputs());
+    RETURN_IF_ERROR(MatchInputs());
+    RETURN_IF_ERROR(CheckAllGiven());
+    RETURN_IF_ERROR(CheckTypes());
+    RETURN_IF_ERROR(CheckShapes());
+    RETURN_IF_ERROR(CheckBatch());
+    RETURN_IF_ERROR(CheckSizes());
+    RETURN_IF_ERROR(ResolveBuckets());
+    return std::move(checked_);
+  }
+
+ private:
+  absl::Status MatchOutputs() {
+    if (outputs_.empty()) {
+      for (size_t i = 0; i < model_.outputs.size(); ++i) {
+        checked_.wanted.push_back(static_cast<int>(i));
+      }
+      return absl::OkStatus();
+    }
+    for (const std::string& name : outputs_) {
+      const auto found =
+          std::find_if(model_.outputs.begin(), model_.outputs.end(),
+                       [&name](const TensorSpec& output) { return output.name == name; });
+      if (found == model_.outputs.end()) {
+        return InvalidArgument("unexpected inference output '{}' for model '{}'; it has {}",
+                               Shown(name), model_.name, NamesOf(model_.outputs));
+      }
+      const int index = static_cast<int>(found - model_.outputs.begin());
+      if (std::find(checked_.wanted.begin(), checked_.wanted.end(), index) !=
+          checked_.wanted.end()) {
+        return InvalidArgument("output '{}' is requested more than once for model '{}'",
+                               Shown(name), model_.name);
+      }
+      checked_.wanted.push_back(index);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status MatchInputs() {
+    checked_.inputs.assign(model_.inputs.size(), kNotGiven);
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const std::string& name = inputs_[i].name;
+      const auto found =
+          std::find_if(model_.inputs.begin(), model_.inputs.end(),
+                       [&name](const TensorSpec& input) { return input.name == name; });
+      if (found == model_.inputs.end()) {
+        return InvalidArgument("unexpected inference input '{}' for model '{}'; it has {}",
+                               Shown(name), model_.name, NamesOf(model_.inputs));
+      }
+      size_t& given = checked_.inputs[static_cast<size_t>(found - model_.inputs.begin())];
+      if (given != kNotGiven) {
+        return InvalidArgument("input '{}' is given more than once for model '{}'", Shown(name),
+                               model_.name);
+      }
+      given = i;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckAllGiven() const {
+    std::vector<std::string> missing;
+    for (size_t i = 0; i < model_.inputs.size(); ++i) {
+      if (checked_.inputs[i] == kNotGiven) {
+        missing.push_back(model_.inputs[i].name);
+      }
+    }
+    if (missing.empty()) {
+      return absl::OkStatus();
+    }
+    std::vector<std::string> got;
+    for (const InferInput& input : inputs_) {
+      got.push_back(input.name);
+    }
+    return InvalidArgument(
+        "expected {} inputs but got {} inputs for model '{}'. Got input(s) {}, but missing "
+        "required input(s) {}. Please provide all required input(s).",
+        model_.inputs.size(), inputs_.size(), model_.name, NameList(got), NameList(missing));
+  }
+
+  absl::Status CheckTypes() const {
+    for (size_t i = 0; i < model_.inputs.size(); ++i) {
+      const TensorSpec& spec = model_.inputs[i];
+      const std::string& datatype = Given(i).datatype;
+      if (DataTypeFromName(datatype) != spec.type) {
+        return InvalidArgument("inference input '{}' data-type is '{}', but model '{}' expects '{}'",
+                               spec.name, Shown(datatype), model_.name, DataTypeName(spec.type));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckShapes() const {
+    for (size_t i = 0; i < model_.inputs.size(); ++i) {
+      const TensorSpec& spec = model_.inputs[i];
+      const Dims& shape = Given(i).shape;
+      if (ShapeFits(spec.dims, shape)) {
+        continue;
+      }
+      std::string remedy;
+      if (model_.plan->batched &&
+          ShapeFits(Dims(spec.dims.begin() + 1, spec.dims.end()), shape)) {
+        Dims with_batch = shape;
+        with_batch.insert(with_batch.begin(), 1);
+        remedy = fmt::format("; the batch dimension comes first: {}", ShapeText(with_batch));
+      }
+      return InvalidArgument("unexpected shape for input '{}' for model '{}'. Expected {}, got {}{}",
+                             spec.name, model_.name, DimsToString(spec.dims), ShapeText(shape),
+                             remedy);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckBatch() {
+    if (!model_.plan->batched) {
+      return absl::OkStatus();
+    }
+    int64_t rows = -1;
+    for (size_t i = 0; i < model_.inputs.size(); ++i) {
+      const int64_t given = Given(i).shape.front();
+      if (given < 1) {
+        return InvalidArgument("input '{}': inference request batch-size must be >= 1 for '{}'",
+                               model_.inputs[i].name, model_.name);
+      }
+      if (given > model_.max_rows) {
+        return InvalidArgument("inference request batch-size must be <= {} for '{}', got {}",
+                               model_.max_rows, model_.name, given);
+      }
+      if (rows != -1 && given != rows) {
+        return InvalidArgument(
+            "input '{}' batch size does not match other inputs for '{}': got {}, '{}' has {}",
+            model_.inputs[i].name, model_.name, given, model_.inputs.front().name, rows);
+      }
+      rows = given;
+    }
+    checked_.rows = static_cast<int>(std::max<int64_t>(1, rows));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckSizes() const {
+    for (size_t i = 0; i < model_.inputs.size(); ++i) {
+      const TensorSpec& spec = model_.inputs[i];
+      const InferInput& given = Given(i);
+      if (spec.type == DataType::kBytes) {
+        continue;  // Its elements say; they are walked once they stand in one piece.
+      }
+      const std::optional<size_t> expected = TensorBytes(spec.type, given.shape);
+      if (!expected.has_value()) {
+        return InvalidArgument("input '{}' for model '{}': a tensor of shape {} is too large",
+                               spec.name, model_.name, ShapeText(given.shape));
+      }
+      if (*expected != given.size_bytes()) {
+        return InvalidArgument(
+            "input byte size mismatch for input '{}' for model '{}'. Expected {} for {} {}, got {}",
+            spec.name, model_.name, *expected, given.datatype, ShapeText(given.shape),
+            given.size_bytes());
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ResolveBuckets() {
+    std::vector<Dims> row_dims;
+    for (size_t i = 0; i < model_.inputs.size(); ++i) {
+      const Dims& shape = Given(i).shape;
+      row_dims.emplace_back(shape.begin() + (model_.plan->batched ? 1 : 0), shape.end());
+    }
+    absl::StatusOr<std::vector<int>> buckets = 
+        model_.plan->ResolveBuckets(row_dims, checked_.rows);
+    if (!buckets.ok()) {
+      return WithContext(buckets.status(), fmt::format("model '{}'", model_.name));
+    }
+    checked_.buckets = *std::move(buckets);
+    return absl::OkStatus();
+  }
+
+  const InferInput& Given(size_t plan_input) const { return inputs_[checked_.inputs[plan_input]]; }
+
+  static std::string NamesOf(const std::vector<TensorSpec>& specs) {
+    std::vector<std::string> names;
+    for (const TensorSpec& spec : specs) {
+      names.push_back(spec.name);
+    }
+    return NameList(names);
+  }
+
+  const Model& model_;
+  const std::span<const InferInput> inputs_;
+  const std::span<const std::string> outputs_;
+  CheckedRequest checked_;
+};
+
+}  // namespace
+
+size_t InferInput::size_bytes() const {
+  size_t size = 0;
+  for (const std::span<const std::byte>& piece : pieces) {
+    size += piece.size();
+  }
+  return size;
+}
+
+absl::StatusOr<CheckedRequest> CheckRequest(const Model& model, std::span<const InferInput> inputs,
+                                            std::span<const std::string> outputs) {
+  return Checker(model, inputs, outputs).Check();
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a request fits its model. Pure: nothing is copied, allocated on a device, or kept.
+//
+// Source: KServe v2; the words are Triton's where its clients match on them.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/base/tensor.h"
+#include "server/core/model.h"
+
+namespace omserve::server {
+
+// One input as it came, in no protocol's types. `pieces`, joined, are the tensor's bytes in the raw
+// encoding; they belong to the front end.
+struct InferInput {
+  std::string name;
+  std::string datatype;  // "FP32", ...
+  Dims shape;            // Full dims.
+  std::vector<std::span<const std::byte>> pieces;
+
+  size_t size_bytes() const;
+};
+
+// What the scheduler needs to know of a request that fits.
+struct CheckedRequest {
+  int rows = 1;
+  std::vector<size_t> inputs;  // For each input of the plan, the index of the request's input.
+  std::vector<int> wanted;     // Indices into Plan::outputs, in the order asked for.
+  std::vector<int> buckets;    // Per plan node.
+};
+
+// Looks at names, types, shapes, batch and byte counts, in this order; empty `outputs` asks for all.
+// BYTES tensors are only measured, not walked. Errors: kInvalidArgument naming the model, the tensor,
+// what was met and what was expected.
+absl::StatusOr<CheckedRequest> CheckRequest(const Model& model,
+                                            std::span<const InferInput> inputs,
+                                            std::span<const std::string> outputs);
+
+}  // namespace omserve::server

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/statistics.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace omserve::server {
+namespace {
+
+using scheduler::BatchRecord;
+using scheduler::Outcome;
+using scheduler::RequestRecord;
+
+uint64_t Ns(Clock::duration duration) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, duration.count()));
+}
+
+void Add(DurationCount& into, uint64_t count, uint64_t ns) {
+  into.count += count;
+  into.ns += ns;
+}
+
+// nullopt: it did not fail.
+std::optional<FailReason> FailReasonOf(const RequestRecord& record) {
+  switch (record.outcome) {
+    case Outcome::kOk:
+      return std::nullopt;
+    case Outcome::kFailed:
+      // A step that refuses the client's data (a corrupt picture) is no fault of the backend.
+      return record.code == absl::StatusCode::kInvalidArgument ? FailReason::kOther
+                                                               : FailReason::kBackend;
+    case Outcome::kCancelled:
+      return FailReason::kCanceled;
+    case Outcome::kQueueFull:
+    case Outcome::kDraining:
+    case Outcome::kDeadlineExceeded:  // Triton rejects what waited too long.
+      return FailReason::kRejected;
+  }
+  return FailReason::kOther;
+}
+
+void CountFailure(ModelStatistics& entry, FailReason reason, uint64_t count, uint64_t ns) {
+  Add(entry.fail, count, ns);
+  entry.fail_by_reason[static_cast<size_t>(reason)] += count;
+}
+
+}  // namespace
+
+std::string_view FailReasonName(FailReason reason) {
+  switch (reason) {
+    case FailReason::kRejected:
+      return "REJECTED";
+    case FailReason::kCanceled:
+      return "CANCELED";
+    case FailReason::kBackend:
+      return "BACKEND";
+    case FailReason::kOther:
+      return "OTHER";
+  }
+  return "OTHER";
+}
+
+ModelStatistics& Statistics::EntryLocked(std::string_view name, int64_t version) {
+  const auto found = entries_.find(std::pair(name, version));
+  if (found != entries_.end()) {
+    return found->second;
+  }
+  ModelStatistics& entry = entries_[{std::string(name), version}];
+  entry.name = name;
+  entry.version = version;
+  return entry;
+}
+
+void Statistics::AddModel(const std::string& name, int64_t version) {
+  const MutexLock lock(mu_);
+  EntryLocked(name, version);
+}
+
+void Statistics::CountRefused(const std::string& name, int64_t version, FailReason reason) {
+  const MutexLock lock(mu_);
+  CountFailure(EntryLocked(name, version), reason, 1, 0);
+}
+
+void Statistics::OnBatch(const BatchRecord& record) {
+  const uint64_t now_ms = static_cast<uint64_t>(wall_clock_().count());
+  const auto groups = static_cast<uint64_t>(record.groups);
+  const auto steps = static_cast<uint64_t>(record.step_groups);
+  const uint64_t batch_ns = Ns(record.input) + Ns(record.compute) + Ns(record.output);
+  const MutexLock lock(mu_);
+  ModelStatistics& entry = EntryLocked(record.subgraph->name, record.subgraph->version);
+  ++entry.releases[static_cast<size_t>(record.reason)];
+  if (!record.ok) {
+    // Requests that named this model themselves are counted when they are answered.
+    CountFailure(entry, FailReason::kBackend, steps, 0);
+    return;
+  }
+  entry.last_inference_ms = now_ms;
+  entry.inference_count += static_cast<uint64_t>(record.rows);
+  ++entry.execution_count;
+  entry.padded_rows += static_cast<uint64_t>(std::max(0, record.gear_rows - record.rows));
+  Add(entry.queue, groups, Ns(record.total_queued));
+  Add(entry.compute_input, groups, groups * Ns(record.input));
+  Add(entry.compute_infer, groups, groups * Ns(record.compute));
+  Add(entry.compute_output, groups, groups * Ns(record.output));
+  if (steps > 0) {
+    Add(entry.success, steps, steps * (Ns(record.total_queued) / groups + batch_ns));
+  }
+  BatchSizeStatistics& size = entry.by_batch_size[record.rows];
+  ++size.executions;
+  size.compute_input_ns += Ns(record.input);
+  size.compute_infer_ns += Ns(record.compute);
+  size.compute_output_ns += Ns(record.output);
+}
+
+void Statistics::OnRequest(const RequestRecord& record) {
+  const uint64_t now_ms = static_cast<uint64_t>(wall_clock_().count());
+  // Batches count rows and executions of a subgraph; a pipeline has none of its own.
+  const bool counts_rows = record.plan->nodes.size() != 1 ||
+                           record.plan->nodes.front().subgraph == nullptr ||
+                           record.plan->nodes.front().subgraph->name != record.plan->name;
+  const MutexLock lock(mu_);
+  ModelStatistics& entry = EntryLocked(record.plan->name, record.plan->version);
+  if (const std::optional<FailReason> reason = FailReasonOf(record)) {
+    CountFailure(entry, *reason, 1, Ns(record.total));
+    return;
+  }
+  Add(entry.success, 1, Ns(record.total));
+  if (counts_rows) {
+    entry.last_inference_ms = now_ms;
+    entry.inference_count += static_cast<uint64_t>(record.rows);
+    ++entry.execution_count;
+  }
+}
+
+std::vector<ModelStatistics> Statistics::Snapshot() const {
+  std::vector<ModelStatistics> all;
+  const MutexLock lock(mu_);
+  all.reserve(entries_.size());
+  for (const auto& [key, entry] : entries_) {
+    all.push_back(entry);
+  }
+  return all;
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counters per model version, fed by the engine and read by the statistics method and the metrics.
+//
+// Source: Triton's statistics extension. Durations of a batch are counted once for each request in
+// it, as there; so total / count is what one request saw.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/mutex.h"
+#include "scheduler/observer.h"
+
+namespace omserve::server {
+
+struct DurationCount {
+  uint64_t count = 0;
+  uint64_t ns = 0;
+};
+
+// Why requests failed, as Triton's metric labels them.
+enum class FailReason { kRejected, kCanceled, kBackend, kOther };
+inline constexpr size_t kFailReasonCount = 4;
+// "REJECTED", "CANCELED", "BACKEND", "OTHER".
+std::string_view FailReasonName(FailReason reason);
+
+struct BatchSizeStatistics {
+  uint64_t executions = 0;
+  uint64_t compute_input_ns = 0;
+  uint64_t compute_infer_ns = 0;
+  uint64_t compute_output_ns = 0;
+};
+
+struct ModelStatistics {
+  std::string name;
+  int64_t version = 1;
+  uint64_t last_inference_ms = 0;  // Since the epoch; 0 = never.
+  uint64_t inference_count = 0;    // Rows.
+  uint64_t execution_count = 0;    // Batches; for a pipeline, requests.
+  // Requests, and steps of pipelines that ran this model. From arrival to answer.
+  DurationCount success;
+  DurationCount fail;
+  DurationCount queue;
+  DurationCount compute_input;
+  DurationCount compute_infer;
+  DurationCount compute_output;
+  std::array<uint64_t, kFailReasonCount> fail_by_reason{};
+  std::map<int, BatchSizeStatistics> by_batch_size;
+  std::array<uint64_t, scheduler::kReleaseReasonCount> releases{};
+  uint64_t padded_rows = 0;  // Rows computed only because the gear was larger than the batch.
+};
+
+// Thread-safe. The engine's thread writes, one short lock per batch and per request.
+class Statistics final : public scheduler::Observer {
+ public:
+  // The wall clock, for last_inference_ms.
+  using WallClock = std::function<std::chrono::milliseconds()>;
+  explicit Statistics(WallClock wall_clock) : wall_clock_(std::move(wall_clock)) {}
+
+  // Makes the counters, all 0, so that a model that nobody called yet is listed.
+  void AddModel(const std::string& name, int64_t version) ABSL_LOCKS_EXCLUDED(mu_);
+  // A request that was refused before the engine had it.
+  void CountRefused(const std::string& name, int64_t version, FailReason reason)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  void OnBatch(const scheduler::BatchRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnRequest(const scheduler::RequestRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
+
+  // In the order of name and version.
+  std::vector<ModelStatistics> Snapshot() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  // Compares without making a string.
+  struct KeyLess {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return std::pair(std::string_view(a.first), a.second) <
+             std::pair(std::string_view(b.first), b.second);
+    }
+  };
+  ModelStatistics& EntryLocked(std::string_view name, int64_t version)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Constant after construction.
+  const WallClock wall_clock_;
+
+  mutable Mutex mu_;
+  std::map<std::pair<std::string, int64_t>, ModelStatistics, KeyLess> entries_
+      ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace omserve::server

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/daemon.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "runtime/base/check.h"
+#include "runtime/base/errors.h"
+#include "runtime/base/log.h"
+#include "server/device_settings.h"
+
+namespace omserve::server {
+namespace {
+
+// For answers that were given to gRPC and are on their way.
+constexpr std::chrono::milliseconds kFlushGrace{5000};
+// gRPC lets go of the last slices a moment after its server has ended.
+constexpr std::chrono::milliseconds kReleaseGrace{2000};
+constexpr std::chrono::milliseconds kReleasePoll{5};
+
+std::chrono::milliseconds WallClock() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+}
+
+int HostWorkers(const SchedulerConfig& config) {
+  return config.host_workers() > 0
+             ? config.host_workers()
+             : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, Clock& clock) {
+  std::unique_ptr<Daemon> daemon(new Daemon(options, clock));  // NOLINT: private constructor.
+  absl::Status status = daemon->OpenDevice();
+  if (status.ok()) {
+    status = daemon->Listen();
+  }
+  if (status.ok()) {
+    status = daemon->LoadModels();
+  }
+  if (!status.ok()) {
+    // Nothing was accepted yet, so there is nothing that could not be stopped.
+    if (daemon->engine_ != nullptr) {
+      daemon->Stop().IgnoreError();
+    }
+    return status;
+  }
+  daemon->lifecycle_.Transition(LifecycleState::kReady);
+  return daemon;
+}
+
+absl::Status Daemon::OpenDevice() {
+  const ServerConfig& config = options_.config;
+  ASSIGN_OR_RETURN(runtime_, OpenRuntime(config.device()));
+  const int id = config.device().ids().empty() ? 0 : config.device().ids(0);
+  if (config.device().ids().empty() && runtime_->device_count() > 1) {
+    OMSERVE_LOG(kWarning, "device", "serving on device 0 of {}; name another with device.ids",
+                runtime_->device_count());
+  }
+  ASSIGN_OR_RETURN(device_, runtime_->OpenDevice(id));
+  ASSIGN_OR_RETURN(pool_, memory::HostPool::Create(
+                              *device_, static_cast<size_t>(config.device().pinned_pool_bytes())));
+  statistics_ = std::make_unique<Statistics>(&WallClock);
+  catalog_ = std::make_unique<Catalog>();
+  const SchedulerConfig& scheduler = config.scheduler();
+  ASSIGN_OR_RETURN(
+      engine_,
+      scheduler::Engine::Start(
+          *device_, *pool_, clock_, *statistics_,
+          {.device_pool_bytes = static_cast<size_t>(config.device().memory_pool_bytes()),
+           .host_workers = HostWorkers(scheduler),
+           .core = {.batches_per_lane = scheduler.in_flight_per_instance(),
+                    .max_requests = static_cast<size_t>(scheduler.max_queue_rows())}}));
+  inference_ = std::make_unique<Inference>(*engine_, *pool_, clock_, *statistics_);
+  metrics_ = std::make_unique<Metrics>(Metrics::Sources{.catalog = *catalog_,
+                                                        .statistics = *statistics_,
+                                                        .engine = *engine_,
+                                                        .pinned_pool = *pool_,
+                                                        .lifecycle = lifecycle_},
+                                       Metrics::Build{.version = options_.version,
+                                                      .device = runtime_->soc_name(),
+                                                      .library = runtime_->library()});
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Listen() {
+  const ServerConfig& config = options_.config;
+  ASSIGN_OR_RETURN(http_,
+                   HttpServer::Start({.address = config.http().address(),
+                                      .port = static_cast<int>(config.http().port())},
+                                     HttpRoutes({.catalog = *catalog_,
+                                                 .lifecycle = lifecycle_,
+                                                 .metrics = *metrics_,
+                                                 .name = config.server_id(),
+                                                 .version = options_.version})));
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(
+                              {.address = config.grpc().address(),
+                               .port = static_cast<int>(config.grpc().port()),
+                               .max_receive_bytes = config.grpc().max_receive_message_bytes()},
+                              {.catalog = *catalog_,
+                               .inference = *inference_,
+                               .statistics = *statistics_,
+                               .lifecycle = lifecycle_,
+                               .clock = clock_,
+                               .name = config.server_id(),
+                               .version = options_.version,
+                               .device_id = device_->id()}));
+  OMSERVE_LOG(kInfo, "server", "listening grpc={}:{} http={}:{}", config.grpc().address(),
+              grpc_->port(), config.http().address(), http_->port());
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::LoadModels() {
+  const ServerConfig& config = options_.config;
+  RETURN_IF_ERROR(catalog_->Load(
+      {config.model_repository().begin(), config.model_repository().end()},
+      {.device = *device_,
+       .engine = *engine_,
+       .clock = clock_,
+       .max_queue_rows = config.scheduler().max_queue_rows()},
+      *statistics_));
+  std::vector<std::string> failed;
+  for (const CatalogEntry& entry : catalog_->List()) {
+    if (entry.model == nullptr) {
+      failed.push_back(entry.name);
+    }
+  }
+  if (!failed.empty() && options_.exit_on_error) {
+    return FailedPrecondition(
+        "{} of the models could not be loaded ({}; the reasons are above); mend them, or serve the "
+        "others with --exit-on-error=false",
+        failed.size(), fmt::join(failed, ", "));
+  }
+  return absl::OkStatus();
+}
+
+Daemon::~Daemon() {
+  OMSERVE_CHECK(engine_ == nullptr || lifecycle_.state() == LifecycleState::kStopped,
+                "a daemon is stopped before it is destroyed");
+}
+
+size_t Daemon::model_count() const {
+  const std::vector<CatalogEntry> entries = catalog_->List();
+  return static_cast<size_t>(
+      std::count_if(entries.begin(), entries.end(),
+                    [](const CatalogEntry& entry) { return entry.model != nullptr; }));
+}
+
+void Daemon::Wait(std::chrono::milliseconds time) {
+  Mutex mu;
+  CondVar nobody_notifies;
+  const Clock::time_point until = clock_.Now() + time;
+  const MutexLock lock(mu);
+  while (clock_.WaitUntil(nobody_notifies, mu, until)) {
+  }
+}
+
+absl::Status Daemon::Stop() {
+  if (lifecycle_.state() == LifecycleState::kStopped) {
+    return absl::OkStatus();
+  }
+  const ShutdownConfig& shutdown = options_.config.shutdown();
+  const bool was_ready = lifecycle_.ready();
+  lifecycle_.Transition(LifecycleState::kDraining);
+  if (was_ready) {
+    Wait(std::chrono::milliseconds(shutdown.drain_delay_ms()));
+  }
+  const absl::Status drained =
+      engine_->Drain(clock_.Now() + std::chrono::milliseconds(shutdown.drain_timeout_ms()));
+  const bool stuck = !drained.ok() && engine_->load().requests > 0;
+  lifecycle_.Transition(LifecycleState::kStopped);
+  if (grpc_ != nullptr) {
+    grpc_->Stop(stuck ? std::chrono::milliseconds(0) : kFlushGrace);
+  }
+  if (stuck) {
+    return Internal("{} requests are still on the device, which does not finish them",
+                    engine_->load().requests);
+  }
+  grpc_.reset();
+  http_.reset();
+  const Clock::time_point patience = clock_.Now() + kReleaseGrace;
+  while (pool_->used_bytes() > 0 && clock_.Now() < patience) {
+    Wait(kReleasePoll);
+  }
+  if (pool_->used_bytes() > 0) {
+    return Internal("{} bytes of pinned memory are still held by connections", pool_->used_bytes());
+  }
+  return drained;
+}
+
+}  // namespace omserve::server

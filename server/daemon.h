@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon put together: every object in order, and taken apart in the reverse one.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "proto/omserve/server_config.pb.h"
+#include "runtime/acl/device.h"
+#include "runtime/base/clock.h"
+#include "runtime/memory/host_pool.h"
+#include "scheduler/engine.h"
+#include "server/core/catalog.h"
+#include "server/core/inference.h"
+#include "server/core/lifecycle.h"
+#include "server/core/metrics.h"
+#include "server/core/statistics.h"
+#include "server/grpc/grpc_server.h"
+#include "server/http/http_server.h"
+
+namespace omserve::server {
+
+// Thread-compatible. Stop before destruction.
+class Daemon final {
+ public:
+  struct Options {
+    ServerConfig config;  // Valid.
+    std::string version;
+    // True: a model that cannot be loaded is a failed start.
+    bool exit_on_error = true;
+  };
+  // Opens the device, listens, and loads the models; returns when they are served. Health and
+  // metrics answer, as "not ready", while models load. Errors name the part that failed.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Options& options, Clock& clock);
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon();
+
+  int grpc_port() const { return grpc_->port(); }
+  int http_port() const { return http_->port(); }
+  size_t model_count() const;  // Model versions that are served.
+  const std::string& device_name() const { return runtime_->soc_name(); }
+
+  // Reports "not ready", waits for the configured delay, refuses new requests, finishes those under
+  // way or cancels them when the drain's time is over, and closes the ports. Blocks. Idempotent.
+  // kDeadlineExceeded when requests had to be cancelled; kInternal when the device does not let go
+  // of its work: then nothing can be freed, and the process must end without destroying this.
+  absl::Status Stop();
+
+ private:
+  explicit Daemon(const Options& options, Clock& clock) : options_(options), clock_(clock) {}
+  absl::Status OpenDevice();
+  absl::Status Listen();
+  absl::Status LoadModels();
+  void Wait(std::chrono::milliseconds time);
+
+  const Options options_;
+  Clock& clock_;
+
+  // In the order of construction; destroyed in the reverse one.
+  Lifecycle lifecycle_;
+  std::unique_ptr<acl::Runtime> runtime_;
+  std::unique_ptr<acl::Device> device_;
+  std::unique_ptr<memory::HostPool> pool_;
+  std::unique_ptr<Statistics> statistics_;
+  std::unique_ptr<Catalog> catalog_;  // Before the engine: it owns the models that the engine runs.
+  std::unique_ptr<scheduler::Engine> engine_;
+  std::unique_ptr<Inference> inference_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+}  // namespace omserve::server

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the gRPC services call.
+#pragma once
+
+#include <string>
+
+#include "runtime/base/clock.h"
+#include "server/core/catalog.h"
+#include "server/core/inference.h"
+#include "server/core/lifecycle.h"
+#include "server/core/statistics.h"
+
+namespace omserve::server {
+
+// The references outlive the services.
+struct FrontEnd {
+  const Catalog& catalog;
+  Inference& inference;
+  const Statistics& statistics;
+  Lifecycle& lifecycle;
+  const Clock& clock;
+  std::string name;     // Of the server, in its metadata.
+  std::string version;  // Likewise.
+  int device_id = 0;
+};
+
+}  // namespace omserve::server

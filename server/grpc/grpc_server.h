@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gRPC port: the inference service, health, and reflection.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/grpc/front_end.h"
+
+namespace omserve::server {
+
+// Thread-safe.
+class GrpcServer final {
+ public:
+  struct Options {
+    std::string address = "0.0.0.0";  // A host name or number; an IPv6 address without brackets.
+    int port = 8001;                  // 0: a free one.
+    int64_t max_receive_bytes = (int64_t{1} << 31) - 1;
+  };
+  // Listens and serves. What `front_end` refers to outlives the server. Errors: kUnavailable when
+  // the address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
+                                                           FrontEnd front_end);
+  GrpcServer(const GrpcServer&) = delete;
+  GrpcServer& operator=(const GrpcServer&) = delete;
+  // Stops with no grace where Stop was not called.
+  ~GrpcServer();
+
+  int port() const;
+  // Takes no new calls, waits up to `grace` for those under way, and cancels the rest. Blocks.
+  // Idempotent.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  struct Parts;  // Keeps grpcpp out of main.
+  explicit GrpcServer(std::unique_ptr<Parts> parts);
+
+  const std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace omserve::server

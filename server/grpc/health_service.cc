@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/grpc/health_service.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "proto/health/health.grpc.pb.h"
+#include "runtime/base/errors.h"
+#include "runtime/base/mutex.h"
+#include "server/grpc/grpc_status.h"
+
+namespace omserve::server {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+using ServingStatus = HealthCheckResponse::ServingStatus;
+
+constexpr char kInferenceService[] = "inference.GRPCInferenceService";
+
+// SERVICE_UNKNOWN for a name that is neither the daemon nor a model.
+ServingStatus StatusOf(const Catalog& catalog, const std::string& service, LifecycleState state) {
+  bool serving = state == LifecycleState::kReady;
+  if (!service.empty() && service != kInferenceService) {
+    const absl::Status found = catalog.Find(service, "").status();
+    if (found.code() == absl::StatusCode::kNotFound) {
+      return HealthCheckResponse::SERVICE_UNKNOWN;
+    }
+    serving = serving && found.ok();
+  }
+  return serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+}
+
+// One Watch call. It owns itself until OnDone; the lifecycle holds it weakly, and holds it for the
+// length of a call to OnLifecycle.
+//
+// Writes and Finish are started outside the lock, one at a time: Next says what is to be done and
+// marks it as being done, and Finish waits for a write under way. After Finish nothing is started.
+class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
+                           public LifecycleListener {
+ public:
+  WatchReactor(const Catalog& catalog, std::string service)
+      : catalog_(catalog), service_(std::move(service)) {}
+
+  static grpc::ServerWriteReactor<HealthCheckResponse>* Start(const Catalog& catalog,
+                                                              Lifecycle& lifecycle,
+                                                              const std::string& service) {
+    auto reactor = std::make_shared<WatchReactor>(catalog, service);
+    reactor->self_ = reactor;
+    reactor->OnLifecycle(lifecycle.AddListener(reactor));
+    return reactor.get();
+  }
+
+  void OnLifecycle(LifecycleState state) override ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      const MutexLock lock(mu_);
+      // States only move forward; the first may be told after a later one.
+      state_ = std::max(state_, state);
+      wanted_ = StatusOf(catalog_, service_, state_);
+      ending_ = ending_ || state_ == LifecycleState::kStopped;
+    }
+    Proceed();
+  }
+
+  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      const MutexLock lock(mu_);
+      writing_ = false;
+      ending_ = ending_ || !ok;
+    }
+    Proceed();
+  }
+
+  void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      const MutexLock lock(mu_);
+      ending_ = true;
+    }
+    Proceed();
+  }
+
+  void OnDone() override { self_.reset(); }
+
+ private:
+  enum class Step { kNothing, kWrite, kFinish };
+
+  void Proceed() ABSL_LOCKS_EXCLUDED(mu_) {
+    Step step = Step::kNothing;
+    {
+      const MutexLock lock(mu_);
+      step = NextLocked();
+    }
+    switch (step) {
+      case Step::kNothing:
+        break;
+      case Step::kWrite:
+        StartWrite(&response_);
+        break;
+      case Step::kFinish:
+        Finish(ToGrpcStatus(Unavailable("the server is shutting down")));
+        break;
+    }
+  }
+
+  Step NextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (finished_ || writing_) {
+      return Step::kNothing;
+    }
+    if (ending_) {
+      finished_ = true;
+      return Step::kFinish;
+    }
+    if (written_ == wanted_) {
+      return Step::kNothing;
+    }
+    written_ = wanted_;
+    writing_ = true;
+    response_.set_status(wanted_);
+    return Step::kWrite;
+  }
+
+  const Catalog& catalog_;
+  const std::string service_;
+  std::shared_ptr<WatchReactor> self_;  // Set before gRPC knows the reactor; reset in OnDone.
+  HealthCheckResponse response_;        // gRPC's while writing_.
+
+  Mutex mu_;
+  LifecycleState state_ ABSL_GUARDED_BY(mu_) = LifecycleState::kStarting;
+  ServingStatus wanted_ ABSL_GUARDED_BY(mu_) = HealthCheckResponse::UNKNOWN;
+  std::optional<ServingStatus> written_ ABSL_GUARDED_BY(mu_);
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool ending_ ABSL_GUARDED_BY(mu_) = false;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+class HealthService final : public grpc::health::v1::Health::CallbackService {
+ public:
+  HealthService(const Catalog& catalog, Lifecycle& lifecycle)
+      : catalog_(catalog), lifecycle_(lifecycle) {}
+
+  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
+                                  const HealthCheckRequest* request,
+                                  HealthCheckResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const ServingStatus status = StatusOf(catalog_, request->service(), lifecycle_.state());
+    if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
+      reactor->Finish(ToGrpcStatus(
+          NotFound("service '{}' is unknown; \"\" is the daemon, any other name is a model's",
+                   request->service().substr(0, 256))));
+      return reactor;
+    }
+    response->set_status(status);
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  grpc::ServerWriteReactor<HealthCheckResponse>* Watch(grpc::CallbackServerContext* /*context*/,
+                                                       const HealthCheckRequest* request) override {
+    return WatchReactor::Start(catalog_, lifecycle_, request->service());
+  }
+
+ private:
+  const Catalog& catalog_;
+  Lifecycle& lifecycle_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeHealthService(const Catalog& catalog, Lifecycle& lifecycle) {
+  return std::make_unique<HealthService>(catalog, lifecycle);
+}
+
+}  // namespace omserve::server

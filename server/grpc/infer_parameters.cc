@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/grpc/infer_parameters.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "runtime/base/errors.h"
+
+namespace omserve::server {
+namespace {
+
+using inference::InferParameter;
+
+const InferParameter* Find(const InferParameterMap& parameters, const char* name) {
+  const auto found = parameters.find(name);
+  return found == parameters.end() ? nullptr : &found->second;
+}
+
+absl::Status WrongType(std::string_view name, std::string_view expected) {
+  return InvalidArgument("invalid value type for '{}' parameter, expected {}.", name, expected);
+}
+
+// A number that is not negative, in either of the types that clients use.
+absl::Status ReadNumber(const InferParameterMap& parameters, const char* name, uint64_t* number) {
+  const InferParameter* parameter = Find(parameters, name);
+  if (parameter == nullptr) {
+    return absl::OkStatus();
+  }
+  if (parameter->parameter_choice_case() == InferParameter::kUint64Param) {
+    *number = parameter->uint64_param();
+    return absl::OkStatus();
+  }
+  if (parameter->parameter_choice_case() != InferParameter::kInt64Param) {
+    return WrongType(name, "int64_param or uint64_param");
+  }
+  if (parameter->int64_param() < 0) {
+    return InvalidArgument("parameter '{}' must not be negative, got {}", name,
+                           parameter->int64_param());
+  }
+  *number = static_cast<uint64_t>(parameter->int64_param());
+  return absl::OkStatus();
+}
+
+absl::Status ReadBool(const InferParameterMap& parameters, const char* name, bool* value) {
+  const InferParameter* parameter = Find(parameters, name);
+  if (parameter == nullptr) {
+    return absl::OkStatus();
+  }
+  if (parameter->parameter_choice_case() != InferParameter::kBoolParam) {
+    return WrongType(name, "bool_param");
+  }
+  *value = parameter->bool_param();
+  return absl::OkStatus();
+}
+
+absl::Status RefuseSequence(const InferParameterMap& parameters, const std::string& model) {
+  bool ignored = false;
+  RETURN_IF_ERROR(ReadBool(parameters, "sequence_start", &ignored));
+  RETURN_IF_ERROR(ReadBool(parameters, "sequence_end", &ignored));
+  const InferParameter* id = Find(parameters, "sequence_id");
+  if (id == nullptr) {
+    return absl::OkStatus();
+  }
+  std::string shown;
+  switch (id->parameter_choice_case()) {
+    case InferParameter::kInt64Param:
+      shown = id->int64_param() == 0 ? "" : std::to_string(id->int64_param());
+      break;
+    case InferParameter::kUint64Param:
+      shown = id->uint64_param() == 0 ? "" : std::to_string(id->uint64_param());
+      break;
+    case InferParameter::kStringParam:
+      shown = id->string_param().substr(0, 64);
+      break;
+    default:
+      return WrongType("sequence_id", "int64_param or string_param");
+  }
+  if (shown.empty()) {
+    return absl::OkStatus();  // By the protocol: not in a sequence.
+  }
+  return Unimplemented(
+      "sequence_id is '{}', but sequences are not supported by omserve yet; send requests to model "
+      "'{}' without one",
+      shown, model);
+}
+
+absl::Status RefuseReserved(const InferParameterMap& parameters) {
+  std::vector<std::string> reserved;
+  for (const auto& [name, parameter] : parameters) {
+    if (name.rfind("triton_", 0) == 0 && name != "triton_enable_empty_final_response") {
+      reserved.push_back(name.substr(0, 64));
+    }
+  }
+  if (reserved.empty()) {
+    return absl::OkStatus();
+  }
+  return InvalidArgument(
+      "parameter '{}': keys starting with 'triton_' are reserved. Only the following keys starting "
+      "with 'triton_' are allowed: ['triton_enable_empty_final_response']",
+      *std::min_element(reserved.begin(), reserved.end()));
+}
+
+}  // namespace
+
+absl::Status ReadRequestParameters(const inference::ModelInferRequest& message, InferCall& call) {
+  const InferParameterMap& parameters = message.parameters();
+  if (parameters.empty()) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(RefuseSequence(parameters, message.model_name()));
+  RETURN_IF_ERROR(RefuseReserved(parameters));
+  RETURN_IF_ERROR(ReadNumber(parameters, "priority", &call.priority));
+  uint64_t timeout_us = 0;
+  RETURN_IF_ERROR(ReadNumber(parameters, "timeout", &timeout_us));
+  // A year is as good as none, and fits the clock.
+  constexpr uint64_t kMostUs = 365ULL * 24 * 3600 * 1'000'000;
+  call.timeout = std::chrono::microseconds(static_cast<int64_t>(std::min(timeout_us, kMostUs)));
+  return ReadBool(parameters, kTraceParameter, &call.trace);
+}
+
+absl::Status CheckTensorParameters(std::string_view side, const std::string& tensor,
+                                   const InferParameterMap& parameters) {
+  if (Find(parameters, "shared_memory_region") != nullptr) {
+    return Unimplemented(
+        "{} '{}' names a shared_memory_region, but shared memory is not supported by omserve yet; "
+        "send its bytes in the message",
+        side, tensor);
+  }
+  const InferParameter* classification = Find(parameters, "classification");
+  if (classification != nullptr && classification->int64_param() != 0) {
+    return Unimplemented(
+        "{} '{}' asks for classification, which is not supported by omserve yet; ask for the tensor "
+        "itself",
+        side, tensor);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace omserve::server

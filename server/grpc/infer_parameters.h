@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters of a ModelInferRequest: what they set, which are refused, which are passed over.
+#pragma once
+
+#include <google/protobuf/map.h>
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "proto/inference/grpc_service.pb.h"
+#include "server/core/inference.h"
+
+namespace omserve::server {
+
+using InferParameterMap = google::protobuf::Map<std::string, inference::InferParameter>;
+
+// Asks for, and carries, the times of a request's steps.
+inline constexpr char kTraceParameter[] = "omserve_trace";
+
+// priority, timeout (microseconds) and omserve_trace into `call`. Others are passed over, except
+// that a sequence is kUnimplemented, and kInvalidArgument a known name of another type and every
+// unknown name in triton_*, which is reserved.
+absl::Status ReadRequestParameters(const inference::ModelInferRequest& message, InferCall& call);
+
+// Parameters of one tensor. kUnimplemented for shared memory and classification. `side` is "input"
+// or "output".
+absl::Status CheckTensorParameters(std::string_view side, const std::string& tensor,
+                                   const InferParameterMap& parameters);
+
+}  // namespace omserve::server

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The HTTP port: metrics and health, for scrapers and probes.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/http/routes.h"
+
+namespace omserve::server {
+
+// Thread-safe. One thread of its own serves all connections.
+class HttpServer final {
+ public:
+  struct Options {
+    std::string address = "0.0.0.0";  // An IP address, or "localhost".
+    int port = 8002;                  // 0: a free one.
+    size_t max_connections = 256;     // Further ones are closed at once.
+  };
+  // Listens and serves. What `routes` refers to outlives the server. Errors: kInvalidArgument for an
+  // address that is none, kUnavailable when it cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const Options& options,
+                                                           HttpRoutes routes);
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+  // Closes every connection and joins the thread.
+  ~HttpServer();
+
+  int port() const;
+
+ private:
+  struct Parts;  // Keeps Asio out of main.
+  explicit HttpServer(std::unique_ptr<Parts> parts);
+
+  const std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace omserve::server

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// omserved: from the command line to a running daemon and back.
+#include <google/protobuf/util/json_util.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "config/model_config.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/errors.h"
+#include "runtime/base/file.h"
+#include "runtime/base/log.h"
+#include "runtime/registry/registry.h"
+#include "server/daemon.h"
+#include "server/flags.h"
+#include "server/stop_signals.h"
+
+namespace omserve::server {
+namespace {
+
+constexpr int kStopped = 0;
+constexpr int kFailed = 1;
+
+void SetUpLog(const LogConfig& config) {
+  LogOptions options{.json = config.json(), .file = config.file()};
+  ParseLogLevel(config.level(), &options.level);  // Validated before.
+  InitLog(options);
+}
+
+// Every model's configuration, without a device. The number of errors; each is printed.
+int CheckModelConfigs(const ServerConfig& config) {
+  absl::StatusOr<std::vector<registry::ModelFolder>> folders = registry::ScanRepositories(
+      {config.model_repository().begin(), config.model_repository().end()});
+  if (!folders.ok()) {
+    fmt::print(stderr, "omserved: {}\n", MessageOf(folders.status()));
+    return 1;
+  }
+  int errors = 0;
+  for (const registry::ModelFolder& folder : *folders) {
+    const absl::Status status = config::LoadModelConfig(folder.path).status();
+    if (!status.ok()) {
+      fmt::print(stderr, "{}\n", MessageOf(status));
+      ++errors;
+    }
+  }
+  return errors;
+}
+
+int CheckConfig(const ServerConfig& config) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(config, &json, options).ok()) {
+    return kFailed;
+  }
+  fmt::print("{}", json);
+  return CheckModelConfigs(config) == 0 ? kStopped : kFailed;
+}
+
+// The file by which whoever started the daemon learns that it is ready; gone again at the end.
+class ReadyFile final {
+ public:
+  static absl::StatusOr<std::unique_ptr<ReadyFile>> Write(const std::string& path,
+                                                          const Daemon& daemon) {
+    auto file = std::make_unique<ReadyFile>(path);
+    if (path.empty()) {
+      return file;
+    }
+    const boost::json::object json{{"pid", getpid()},
+                                   {"grpc_port", daemon.grpc_port()},
+                                   {"http_port", daemon.http_port()},
+                                   {"models", daemon.model_count()},
+                                   {"device", daemon.device_name()}};
+    RETURN_IF_ERROR(WriteFileAtomically(path, boost::json::serialize(json) + "\n"));
+    return file;
+  }
+  explicit ReadyFile(std::string path) : path_(std::move(path)) {}
+  ReadyFile(const ReadyFile&) = delete;
+  ReadyFile& operator=(const ReadyFile&) = delete;
+  ~ReadyFile() {
+    std::error_code ignored;  // It may have been taken away already.
+    std::filesystem::remove(path_, ignored);
+  }
+
+ private:
+  const std::string path_;
+};
+
+int Fail(const absl::Status& status) {
+  OMSERVE_LOG(kError, "server", "omserved could not start: {}", MessageOf(status));
+  return kFailed;
+}
+
+int Stop(Daemon& daemon) {
+  const absl::Status stopped = daemon.Stop();
+  if (stopped.code() == absl::StatusCode::kInternal) {
+    OMSERVE_LOG(kError, "server", "stopped by force: {}", MessageOf(stopped));
+    std::_Exit(kFailed);  // Destructors would wait for what does not come.
+  }
+  if (!stopped.ok()) {
+    OMSERVE_LOG(kWarning, "server", "{}", MessageOf(stopped));
+  }
+  return kStopped;
+}
+
+int Serve(const ServerConfig& config, const Flags& flags) {
+  SetUpLog(config.log());
+  StopSignals signals;  // Before every other thread.
+  OMSERVE_LOG(kInfo, "server", "omserved version={} pid={}", OMSERVE_VERSION, getpid());
+  absl::StatusOr<std::unique_ptr<Daemon>> started = Daemon::Start(
+      {.config = config, .version = OMSERVE_VERSION, .exit_on_error = flags.exit_on_error},
+      SteadyClock());
+  if (!started.ok()) {
+    return Fail(started.status());
+  }
+  Daemon& daemon = **started;
+  absl::StatusOr<std::unique_ptr<ReadyFile>> ready = ReadyFile::Write(flags.ready_file, daemon);
+  if (!ready.ok()) {
+    Stop(daemon);
+    return Fail(WithContext(ready.status(), "--ready-file"));
+  }
+  OMSERVE_LOG(kInfo, "server", "ready models={} device={} grpc_port={} http_port={}",
+              daemon.model_count(), daemon.device_name(), daemon.grpc_port(), daemon.http_port());
+  signals.Await();
+  ready->reset();
+  const int status = Stop(daemon);
+  OMSERVE_LOG(kInfo, "server", "stopped");
+  return status;
+}
+
+int Main(int argc, const char* const* argv) {
+  std::variant<Flags, int> parsed = ParseFlags(argc, argv, OMSERVE_VERSION);
+  if (const int* status = std::get_if<int>(&parsed)) {
+    return *status;
+  }
+  const Flags& flags = std::get<Flags>(parsed);
+  const absl::StatusOr<ServerConfig> config = EffectiveConfig(flags);
+  if (!config.ok()) {
+    fmt::print(stderr, "omserved: {}\n", MessageOf(config.status()));
+    return kFailed;
+  }
+  return flags.check_config ? CheckConfig(*config) : Serve(*config, flags);
+}
+
+}  // namespace
+}  // namespace omserve::server
+
+int main(int argc, char** argv) { return omserve::server::Main(argc, argv); }
