@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small KServe v2 client: what the command line tools and the demo need of gRPC.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "proto/inference/grpc_service.grpc.pb.h"
+#include "runtime/base/tensor.h"
+
+namespace omserve::client {
+
+// An input with its raw encoding (little endian, BYTES with length prefixes).
+struct Tensor {
+  std::string name;
+  DataType type = DataType::kInvalid;
+  Dims dims;
+  std::string raw;
+};
+
+// `texts` as a BYTES tensor of dims [texts.size(), 1], or [1] when the model does not batch.
+absl::StatusOr<Tensor> BytesTensor(std::string name, const std::vector<std::string_view>& texts,
+                                   bool batched);
+
+struct InferOptions {
+  std::string version;               // Empty: the latest.
+  std::vector<std::string> outputs;  // Empty: all.
+  bool trace = false;                // Ask for the steps' times.
+  std::chrono::milliseconds timeout{30000};
+};
+
+struct InferResult {
+  std::string model_version;
+  std::vector<Tensor> outputs;
+  std::string trace_json;  // Empty unless asked for.
+  std::chrono::nanoseconds latency{0};
+
+  const Tensor* Find(std::string_view name) const;
+};
+
+// Thread-safe. Calls block up to their timeout; errors are the server's, with its words.
+class GrpcClient final {
+ public:
+  // `target`: host:port or unix:path. Connects at the first call.
+  explicit GrpcClient(const std::string& target);
+
+  absl::StatusOr<InferResult> Infer(const std::string& model, const std::vector<Tensor>& inputs,
+                                    const InferOptions& options);
+
+  // Any unary method: `client.Call(&Stub::ServerLive, request)`.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (inference::GRPCInferenceService::Stub::*method)(
+                                    grpc::ClientContext*, const Request&, Response*),
+                                const Request& request) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    Response response;
+    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    if (!status.ok()) {
+      return Failure(status);
+    }
+    return response;
+  }
+
+ private:
+  absl::Status Failure(const grpc::Status& status) const;
+
+  const std::string target_;
+  std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
+};
+
+}  // namespace omserve::client

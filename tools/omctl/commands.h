@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of omctl. Each prints its result to standard output and returns what went wrong.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace omserve::omctl {
+
+// For all commands.
+struct CommonOptions {
+  std::string url = "127.0.0.1:8001";
+  bool json = false;
+};
+
+struct InferCommand {
+  std::string model;
+  std::string version;
+  // NAME=VALUE or VALUE; a value without a name goes to the first BYTES input whose name contains
+  // "image" / "text", else to the first BYTES input that is still free.
+  std::vector<std::string> images;
+  std::vector<std::string> texts;
+  std::vector<std::string> inputs;  // NAME=VALUE, see tensor_text.h.
+  std::vector<std::string> outputs;
+  int timeout_ms = 30000;
+  bool trace = false;
+};
+
+absl::Status Infer(const CommonOptions& common, const InferCommand& command);
+absl::Status Models(const CommonOptions& common);
+absl::Status Status(const CommonOptions& common);
+
+// The completion script for "bash" or "zsh".
+absl::Status Completion(const std::string& shell);
+
+}  // namespace omserve::omctl

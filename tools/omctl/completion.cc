@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "runtime/base/errors.h"
+#include "tools/omctl/commands.h"
+
+namespace omserve::omctl {
+namespace {
+
+constexpr char kBash[] = R"bash(# omctl completion for bash: source <(omctl completion bash)
+_omctl() {
+  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+  case $previous in
+    --image) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    completion) COMPREPLY=($(compgen -W "bash zsh" -- "$word")); return ;;
+    infer)
+      COMPREPLY=($(compgen -W "$(omctl models 2>/dev/null | awk 'NR > 1 {print $1}')" -- "$word"))
+      return ;;
+  esac
+  if [[ $word == -* ]]; then
+    COMPREPLY=($(compgen -W "--url --json --help --version --image --text --input --output
+      --model-version --timeout-ms --trace" -- "$word"))
+  else
+    COMPREPLY=($(compgen -W "infer models status completion" -- "$word"))
+  fi
+}
+complete -F _omctl omctl
+)bash";
+
+}  // namespace
+
+absl::Status Completion(const std::string& shell) {
+  if (shell == "bash") {
+    fmt::print("{}", kBash);
+    return absl::OkStatus();
+  }
+  if (shell == "zsh") {
+    fmt::print("autoload -U +X bashcompinit && bashcompinit\n{}", kBash);
+    return absl::OkStatus();
+  }
+  return InvalidArgument("'{}': completion exists for bash and zsh", shell);
+}
+
+}  // namespace omserve::omctl

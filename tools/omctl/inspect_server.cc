@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// `omctl models` and `omctl status`: what a server has and how it is.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "runtime/base/status_macros.h"
+#include "tools/client/grpc_client.h"
+#include "tools/client/table.h"
+#include "tools/omctl/commands.h"
+
+namespace omserve::omctl {
+namespace {
+
+namespace json = boost::json;
+using Stub = inference::GRPCInferenceService::Stub;
+using Row = std::vector<std::string>;
+
+struct ModelRow {
+  inference::RepositoryIndexResponse::ModelIndex index;
+  inference::ModelMetadataResponse metadata;  // Empty unless READY.
+  inference::ModelStatistics statistics;      // Empty unless READY.
+};
+
+absl::StatusOr<std::vector<ModelRow>> FetchModels(client::GrpcClient& client) {
+  ASSIGN_OR_RETURN(const inference::RepositoryIndexResponse index,
+                   client.Call(&Stub::RepositoryIndex, inference::RepositoryIndexRequest()));
+  ASSIGN_OR_RETURN(const inference::ModelStatisticsResponse statistics,
+                   client.Call(&Stub::ModelStatistics, inference::ModelStatisticsRequest()));
+  std::map<std::pair<std::string, std::string>, inference::ModelStatistics> by_model;
+  for (const inference::ModelStatistics& model : statistics.model_stats()) {
+    by_model[{model.name(), model.version()}] = model;
+  }
+  std::vector<ModelRow> rows;
+  for (const auto& model : index.models()) {
+    ModelRow row{.index = model};
+    if (model.state() == "READY") {
+      inference::ModelMetadataRequest request;
+      request.set_name(model.name());
+      request.set_version(model.version());
+      ASSIGN_OR_RETURN(row.metadata, client.Call(&Stub::ModelMetadata, request));
+      row.statistics = by_model[{model.name(), model.version()}];
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+template <typename Tensors>
+std::string Signature(const Tensors& tensors) {
+  std::string text;
+  for (const auto& tensor : tensors) {
+    text += text.empty() ? "" : ", ";
+    text += fmt::format("{} {}{}", tensor.name(), tensor.datatype(),
+                        DimsToString(Dims(tensor.shape().begin(), tensor.shape().end())));
+  }
+  return text;
+}
+
+template <typename Tensors>
+json::array SignatureJson(const Tensors& tensors) {
+  json::array array;
+  for (const auto& tensor : tensors) {
+    array.push_back(
+        json::object{{"name", tensor.name()},
+                     {"datatype", tensor.datatype()},
+                     {"shape", json::array(tensor.shape().begin(), tensor.shape().end())}});
+  }
+  return array;
+}
+
+double MeanMs(const inference::StatisticDuration& duration) {
+  return duration.count() == 0
+             ? 0.0
+             : static_cast<double>(duration.ns()) / static_cast<double>(duration.count()) / 1e6;
+}
+
+std::string MeanMsText(const inference::StatisticDuration& duration) {
+  return duration.count() == 0 ? "-" : fmt::format("{:.3f}", MeanMs(duration));
+}
+
+json::object ModelJson(const ModelRow& row) {
+  json::object object{
+      {"name", row.index.name()}, {"version", row.index.version()}, {"state", row.index.state()}};
+  if (!row.index.reason().empty()) {
+    object["reason"] = row.index.reason();
+  }
+  if (row.index.state() == "READY") {
+    const inference::InferStatistics& stats = row.statistics.inference_stats();
+    object["platform"] = row.metadata.platform();
+    object["inputs"] = SignatureJson(row.metadata.inputs());
+    object["outputs"] = SignatureJson(row.metadata.outputs());
+    object["inference_count"] = row.statistics.inference_count();
+    object["execution_count"] = row.statistics.execution_count();
+    object["success_count"] = stats.success().count();
+    object["fail_count"] = stats.fail().count();
+    object["mean_ms"] = MeanMs(stats.success());
+    object["mean_queue_ms"] = MeanMs(stats.queue());
+    object["mean_compute_ms"] = MeanMs(stats.compute_infer());
+  }
+  return object;
+}
+
+}  // namespace
+
+absl::Status Models(const CommonOptions& common) {
+  client::GrpcClient client(common.url);
+  ASSIGN_OR_RETURN(const std::vector<ModelRow> models, FetchModels(client));
+  if (common.json) {
+    json::array array;
+    for (const ModelRow& row : models) {
+      array.push_back(ModelJson(row));
+    }
+    fmt::print("{}\n", json::serialize(array));
+    return absl::OkStatus();
+  }
+  std::vector<Row> table = {{"MODEL", "VERSION", "STATE", "PLATFORM", "INPUTS", "OUTPUTS"}};
+  for (const ModelRow& row : models) {
+    const bool ready = row.index.state() == "READY";
+    table.push_back({row.index.name(), row.index.version().empty() ? "-" : row.index.version(),
+                     row.index.state(), ready ? row.metadata.platform() : "-",
+                     ready ? Signature(row.metadata.inputs()) : row.index.reason(),
+                     ready ? Signature(row.metadata.outputs()) : ""});
+  }
+  fmt::print("{}", client::FormatTable(table));
+  return absl::OkStatus();
+}
+
+absl::Status Status(const CommonOptions& common) {
+  client::GrpcClient client(common.url);
+  ASSIGN_OR_RETURN(const inference::ServerMetadataResponse server,
+                   client.Call(&Stub::ServerMetadata, inference::ServerMetadataRequest()));
+  ASSIGN_OR_RETURN(const inference::ServerLiveResponse live,
+                   client.Call(&Stub::ServerLive, inference::ServerLiveRequest()));
+  ASSIGN_OR_RETURN(const inference::ServerReadyResponse ready,
+                   client.Call(&Stub::ServerReady, inference::ServerReadyRequest()));
+  ASSIGN_OR_RETURN(const std::vector<ModelRow> models, FetchModels(client));
+  if (common.json) {
+    json::array array;
+    for (const ModelRow& row : models) {
+      array.push_back(ModelJson(row));
+    }
+    fmt::print("{}\n", json::serialize(json::object{{"name", server.name()},
+                                                    {"version", server.version()},
+                                                    {"live", live.live()},
+                                                    {"ready", ready.ready()},
+                                                    {"models", std::move(array)}}));
+    return absl::OkStatus();
+  }
+  fmt::print("{} {} at {}: {}, {}\n\n", server.name(), server.version(), common.url,
+             live.live() ? "live" : "not live", ready.ready() ? "ready" : "not ready");
+  std::vector<Row> table = {{"MODEL", "VERSION", "STATE", "OK", "FAILED", "ROWS", "BATCHES",
+                             "ROWS/BATCH", "MEAN MS", "QUEUE MS", "COMPUTE MS"}};
+  for (const ModelRow& row : models) {
+    const inference::ModelStatistics& model = row.statistics;
+    const inference::InferStatistics& stats = model.inference_stats();
+    table.push_back({row.index.name(), row.index.version().empty() ? "-" : row.index.version(),
+                     row.index.state(), std::to_string(stats.success().count()),
+                     std::to_string(stats.fail().count()), std::to_string(model.inference_count()),
+                     std::to_string(model.execution_count()),
+                     model.execution_count() == 0
+                         ? "-"
+                         : fmt::format("{:.2f}", static_cast<double>(model.inference_count()) /
+                                                     static_cast<double>(model.execution_count())),
+                     MeanMsText(stats.success()), MeanMsText(stats.queue()),
+                     MeanMsText(stats.compute_infer())});
+  }
+  fmt::print("{}", client::FormatTable(table));
+  return absl::OkStatus();
+}
+
+}  // namespace omserve::omctl
