@@ -111,14 +111,14 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
       continue;
     }
     if (put <= 0) {
-      const absl::Status status = Internal("'{}': write failed: {}", draft, ErrnoText());
+      absl::Status status = Internal("'{}': write failed: {}", draft, ErrnoText());
       unlink(draft.c_str());
       return status;
     }
     done += static_cast<size_t>(put);
   }
   if (fsync(fd.get()) != 0 || std::rename(draft.c_str(), path.c_str()) != 0) {
-    const absl::Status status = Internal("'{}': cannot be put in place: {}", path, ErrnoText());
+    absl::Status status = Internal("'{}': cannot be put in place: {}", path, ErrnoText());
     unlink(draft.c_str());
     return status;
   }

@@ -37,7 +37,7 @@ std::atomic<int> g_level{static_cast<int>(LogLevel::kInfo)};  // NOLINT
 spdlog::logger* Logger() {
   spdlog::logger* logger = g_logger.load(std::memory_order_acquire);
   if (logger == nullptr) {
-    static spdlog::logger* fallback = [] {
+    static spdlog::logger* const fallback = [] {  // NOLINT: as g_logger.
       auto* made = new spdlog::logger("omserve", std::make_shared<spdlog::sinks::stderr_sink_mt>());
       made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %L %v");
       return made;

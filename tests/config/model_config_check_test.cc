@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a configuration may not say, whatever its model looks like.
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/config/config_test_util.h"
+
+namespace omserve::config {
+namespace {
+
+std::string CheckError(const std::string& yaml) {
+  const absl::Status status = ParseStatus(yaml);
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  return ErrorOf(status);
+}
+
+std::vector<std::string> Warnings(const std::string& yaml) {
+  return Parsed(TextFormat::kYaml, yaml).warnings;
+}
+
+// A configuration that uses what is built has neither errors nor warnings.
+TEST_CASE("a full configuration is accepted") {
+  CHECK(Warnings(R"(
+name: m
+backend: ascend
+max_batch_size: 16
+input: [{name: x, data_type: TYPE_FP32, format: FORMAT_NCHW, dims: [3, -1, -1]}]
+output: [{name: y, data_type: TYPE_FP32, dims: [10], label_filename: meta/labels.txt}]
+version_policy: {specific: {versions: [1, 2]}}
+instance_group: [{count: 2, gpus: [0, 1]}]
+default_model_filename: resnet.om
+dynamic_batching:
+  preferred_batch_size: [8, 16]
+  priority_levels: 2
+  default_priority_level: 2
+  priority_queue_policy: {1: {max_queue_size: 4}}
+)")
+            .empty());
+}
+
+// The name is the folder's, and backend and platform are ours.
+TEST_CASE("a foreign identity is refused") {
+  CHECK(CheckError("name: other\n") ==
+        "f:1:7: key 'name': got \"other\", but the model's folder is 'm'; rename one of them or "
+        "leave the key out");
+  CHECK(CheckError("backend: onnxruntime\n") ==
+        "f:1:10: key 'backend': expected \"ascend\", got \"onnxruntime\"; leave the key out");
+  CHECK(CheckError("platform: onnxruntime_onnx\n") ==
+        "f:1:11: key 'platform': expected \"omserve_om\", got \"onnxruntime_onnx\"; leave the key "
+        "out");
+}
+
+// File names stay in the model's folder.
+TEST_CASE("files outside the model's folder are refused") {
+  for (const char* name : {"../m.om", "/etc/m.om", "a/b.om", "..", "."}) {
+    CAPTURE(name);
+    CHECK(CheckError(std::string("default_model_filename: ") + name + "\n")
+              .find("expected the name of a file in the version's folder") != std::string::npos);
+  }
+  for (const char* name : {"../labels.txt", "/labels.txt", "a/../../labels.txt", "a/.."}) {
+    CAPTURE(name);
+    CHECK(CheckError(std::string("output: [{name: y, label_filename: ") + name + "}]\n")
+              .find("key 'output[0].label_filename': expected a file in the model's folder") !=
+          std::string::npos);
+  }
+}
+
+// Sizes and versions have their ranges.
+TEST_CASE("numbers out of range are refused") {
+  CHECK(CheckError("max_batch_size: -1\n") ==
+        "f:1:17: key 'max_batch_size': expected 0 or more, got -1; 0 means no batch dimension");
+  CHECK(CheckError("version_policy: {latest: {num_versions: 0}}\n") ==
+        "f:1:41: key 'version_policy.latest.num_versions': expected at least 1, got 0");
+  CHECK(CheckError("version_policy: {specific: {}}\n") ==
+        "f:1:18: key 'version_policy.specific': names no version; list at least one");
+  CHECK(
+      CheckError("version_policy: {specific: {versions: [1, 0]}}\n") ==
+      "f:1:43: key 'version_policy.specific.versions[1]': expected a version of 1 or more, got 0");
+  CHECK(CheckError("version_policy: {specific: {versions: [2, 2]}}\n") ==
+        "f:1:43: key 'version_policy.specific.versions[1]': version 2 is listed twice");
+}
+
+// Tensors have names, each once, and dims of 1 or more or -1.
+TEST_CASE("malformed tensors are refused") {
+  CHECK(CheckError("input:\n  - data_type: TYPE_FP32\n") ==
+        "f:2:5: key 'input[0].name': expected the tensor's name, got nothing");
+  CHECK(CheckError("output:\n  - name: a\n  - name: a\n") ==
+        "f:3:11: key 'output[1].name': \"a\" is already the name of another output");
+  CHECK(CheckError("input:\n  - name: x\n    dims: [3, 0, -2]\n") ==
+        "f:3:15: key 'input[0].dims[1]': expected 1 or more, or -1 for any size, got 0 in "
+        "[3,0,-2]\n"
+        "f:3:18: key 'input[0].dims[2]': expected 1 or more, or -1 for any size, got -2 in "
+        "[3,0,-2]");
+  CHECK(CheckError("input: [{name: x, format: FORMAT_NHWC, dims: [224, 224]}]\n") ==
+        "f:1:27: key 'input[0].format': FORMAT_NHWC needs 3 dims, input 'x' has 2");
+}
+
+// The same through a pbtxt, where a number may stand for an enum.
+TEST_CASE("a data type that is no type is refused") {
+  CHECK(ErrorOf(ParseModelConfig(TextFormat::kPbtxt, "input {\n  name: \"x\"\n  data_type: 99\n}\n",
+                                 "f", "m")) ==
+        "f:3:3: key 'input[0].data_type': 99 is no data type; write TYPE_FP32 or the like");
+}
+
+// Preferred sizes lie within max_batch_size where that is known.
+TEST_CASE("preferred batch sizes beyond the maximum are refused") {
+  CHECK(CheckError("max_batch_size: 8\ndynamic_batching:\n  preferred_batch_size: [4, 16, 0]\n") ==
+        "f:3:29: key 'dynamic_batching.preferred_batch_size[1]': expected 1 to 8 (max_batch_size), "
+        "got 16\n"
+        "f:3:33: key 'dynamic_batching.preferred_batch_size[2]': expected 1 to 8 (max_batch_size), "
+        "got 0");
+  CHECK(Warnings("dynamic_batching: {preferred_batch_size: [4]}\n").empty());
+}
+
+// Priorities are 1 to priority_levels and exclude keeping the order.
+TEST_CASE("contradicting priorities are refused") {
+  CHECK(CheckError("dynamic_batching: {priority_levels: 2}\n") ==
+        "f:1:1: key 'dynamic_batching.default_priority_level': expected 1 to 2 (priority_levels), "
+        "got 0");
+  CHECK(CheckError("dynamic_batching: {default_priority_level: 1}\n") ==
+        "f:1:44: key 'dynamic_batching.default_priority_level': got 1, but there are no "
+        "priorities; set priority_levels");
+  CHECK(CheckError("dynamic_batching: {priority_levels: 2, default_priority_level: 1, "
+                   "preserve_ordering: true}\n")
+            .find("cannot hold with priority_levels 2; drop one of the two") != std::string::npos);
+  CHECK(CheckError("dynamic_batching:\n  priority_levels: 1\n  default_priority_level: 1\n"
+                   "  priority_queue_policy:\n    2: {}\n") ==
+        "f:5:5: key 'dynamic_batching.priority_queue_policy[2]': expected a level from 1 to 1 "
+        "(priority_levels)");
+}
+
+// Instances are counted and placed on devices that can exist.
+TEST_CASE("malformed instance groups are refused") {
+  CHECK(CheckError("instance_group: [{count: -1}]\n") ==
+        "f:1:26: key 'instance_group[0].count': expected 1 or more (0 means 1), got -1");
+  CHECK(CheckError("instance_group: [{gpus: [-1]}]\n")
+            .find("expected device ids of 0 or more, got -1") != std::string::npos);
+  CHECK(CheckError("instance_group: [{gpus: [1, 1]}]\n").find("device 1 is listed twice") !=
+        std::string::npos);
+}
+
+// Whatever would change answers and is not built is refused as such, with the place.
+TEST_CASE("what is not built yet is refused") {
+  const char* texts[] = {
+      "sequence_batching: {}",
+      "batch_input: [{kind: BATCH_ITEM_SHAPE}]",
+      "batch_output: [{}]",
+      "model_transaction_policy: {decoupled: true}",
+      "response_cache: {enable: true}",
+      "model_warmup: [{name: w}]",
+      "model_repository_agents: {agents: [{name: checksum}]}",
+      "input: [{name: x, reshape: {shape: [1]}}]",
+      "input: [{name: x, is_shape_tensor: true}]",
+      "input: [{name: x, allow_ragged_batch: true}]",
+      "input: [{name: x, optional: true}]",
+      "output: [{name: x, reshape: {shape: [1]}}]",
+      "output: [{name: x, is_shape_tensor: true}]",
+      "instance_group: [{passive: true}]",
+  };
+  for (const char* text : texts) {
+    CAPTURE(text);
+    const absl::Status status = ParseStatus(text);
+    CHECK(status.code() == absl::StatusCode::kUnimplemented);
+    CHECK(ErrorOf(status).find("not supported yet by this release") != std::string::npos);
+  }
+  CHECK(ErrorOf(ParseStatus("response_cache:\n  enable: true\n")) ==
+        "f:2:11: key 'response_cache.enable': not supported yet by this release; remove the key");
+}
+
+// The same settings switched off are no obstacle.
+TEST_CASE("what is not built yet may be switched off") {
+  CHECK(Warnings("response_cache: {enable: false}\nmodel_transaction_policy: {decoupled: false}\n")
+            .empty());
+}
+
+// What only tunes a GPU or another framework is accepted with one warning each.
+TEST_CASE("foreign tuning is accepted with a warning") {
+  const char* texts[] = {
+      "optimization: {graph: {level: 1}}",
+      "optimization: {cuda: {graphs: true}}",
+      "optimization: {execution_accelerators: {}}",
+      "optimization: {input_pinned_memory: {enable: true}}",
+      "optimization: {output_pinned_memory: {enable: true}}",
+      "optimization: {gather_kernel_buffer_threshold: 4}",
+      "optimization: {eager_batching: true}",
+      "optimization: {priority: PRIORITY_MAX}",
+      "instance_group: [{kind: KIND_GPU}]",
+      "instance_group: [{kind: KIND_CPU}]",
+      "instance_group: [{profile: [a]}]",
+      "instance_group: [{host_policy: numa}]",
+      "instance_group: [{rate_limiter: {priority: 1}}]",
+      "instance_group: [{secondary_devices: [{}]}]",
+      "input: [{name: x, is_non_linear_format_io: true}]",
+      "output: [{name: x, is_non_linear_format_io: true}]",
+      "cc_model_filenames: {\"7.5\": a.plan}",
+      "model_operations: {op_library_filename: [a.so]}",
+      "metric_tags: {a: b}",
+      "model_metrics: {metric_control: [{}]}",
+      "runtime: x",
+      "max_batch_size: 1\ndynamic_batching: {}",
+  };
+  for (const char* text : texts) {
+    CAPTURE(text);
+    const std::vector<std::string> warnings = Warnings(text);
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings[0].find("accepted and ignored: ") != std::string::npos);
+  }
+  CHECK(Warnings("optimization:\n  eager_batching: true\n")[0] ==
+        "f:2:19: key 'optimization.eager_batching': accepted and ignored: batches are always "
+        "gathered ahead of execution");
+}
+
+}  // namespace
+}  // namespace omserve::config
