@@ -64,8 +64,16 @@ void CheckInstanceSupport(const ModelConfig& config, Findings& findings) {
     WarnIf(!group.host_policy().empty(), FieldPath(path, "host_policy"),
            "there are no host policies", findings);
     WarnIf(group.has_rate_limiter(), FieldPath(path, "rate_limiter"),
-           "the scheduler admits by predicted device time", findings);
+           "batches are not limited across models", findings);
   }
+}
+
+void CheckBatchingSupport(const inference::ModelDynamicBatching& batching, Findings& findings) {
+  RefuseIf(batching.preserve_ordering(), "dynamic_batching.preserve_ordering", findings);
+  RefuseIf(!batching.priority_queue_policy().empty(), "dynamic_batching.priority_queue_policy",
+           findings);
+  RefuseIf(batching.default_queue_policy().timeout_action() == inference::ModelQueuePolicy::DELAY,
+           "dynamic_batching.default_queue_policy.timeout_action", findings);
 }
 
 void CheckEnsembleSupport(const ModelConfig& config, Findings& findings) {
@@ -96,7 +104,7 @@ void CheckOptimizationSupport(const inference::ModelOptimizationPolicy& policy,
   WarnIf(policy.gather_kernel_buffer_threshold() > 0, "optimization.gather_kernel_buffer_threshold",
          "a CUDA setting", findings);
   WarnIf(policy.eager_batching(), "optimization.eager_batching",
-         "batches are always gathered ahead of execution", findings);
+         "the copies of a batch overlap the execution of the one before", findings);
 }
 
 }  // namespace
@@ -112,6 +120,7 @@ void CheckSupport(const ModelConfig& config, Findings& findings) {
   RefuseIf(!config.model_repository_agents().agents().empty(), "model_repository_agents", findings);
   CheckTensorSupport(config, findings);
   CheckInstanceSupport(config, findings);
+  CheckBatchingSupport(config.dynamic_batching(), findings);
   CheckEnsembleSupport(config, findings);
   CheckOptimizationSupport(config.optimization(), findings);
   WarnIf(!config.runtime().empty(), "runtime", "there is one runtime", findings);
