@@ -98,7 +98,6 @@ absl::Status Engine::Drain(Instant deadline) {
     gate_closed_ = true;
   }
   Post(Task{[this] { Feed(scheduler::Drain{}); }});
-  size_t left = 0;
   {
     const MutexLock lock(mu_);
     while (!idle_ && clock_.WaitUntil(progressed_, mu_, deadline)) {
@@ -106,7 +105,6 @@ absl::Status Engine::Drain(Instant deadline) {
     if (idle_) {
       return absl::OkStatus();
     }
-    left = load_.requests;
   }
   Post(Task{[this] {
     std::vector<RequestId> unanswered;
@@ -117,12 +115,16 @@ absl::Status Engine::Drain(Instant deadline) {
     for (const RequestId id : unanswered) {
       Feed(Cancel{id});
     }
+    // Counted here, where requests that were still on their way have arrived.
+    const MutexLock lock(mu_);
+    drain_cancelled_ = unanswered.size();
   }});
   const Instant grace = clock_.Now() + kCancelGrace;
   const MutexLock lock(mu_);
   while (!idle_ && clock_.WaitUntil(progressed_, mu_, grace)) {
   }
-  return DeadlineExceeded("{} requests were unfinished when the drain's time was over", left);
+  return DeadlineExceeded("{} requests were unfinished when the drain's time was over",
+                          std::max(drain_cancelled_, load_.requests));
 }
 
 Engine::Load Engine::load() const {

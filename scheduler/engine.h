@@ -189,6 +189,7 @@ class Engine final : private CompletionSink {
   size_t submitted_ ABSL_GUARDED_BY(mu_) = 0;  // Requests in messages_.
   Load load_ ABSL_GUARDED_BY(mu_);
   bool idle_ ABSL_GUARDED_BY(mu_) = true;
+  size_t drain_cancelled_ ABSL_GUARDED_BY(mu_) = 0;
 
   std::jthread thread_;
 };

@@ -14,7 +14,7 @@ absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(const acl::Device& device,
                                                    acl::CompletionThread& completions,
                                                    acl::Model& model, int slots,
                                                    CompletionSink& sink) {
-  std::unique_ptr<Lane> lane(new Lane(device, completions, model));  // NOLINT: private constructor.
+  std::unique_ptr<Lane> lane(new Lane(completions, model));  // NOLINT: private constructor.
   for (acl::Stream* stream : {&lane->copy_in_, &lane->compute_, &lane->copy_out_}) {
     ASSIGN_OR_RETURN(*stream, device.CreateStream());
   }

@@ -95,8 +95,8 @@ class Lane final {
   int32_t compute_stream_id() const { return compute_.id(); }
 
  private:
-  Lane(const acl::Device& device, acl::CompletionThread& completions, acl::Model& model)
-      : device_(device), completions_(completions), model_(model) {}
+  Lane(acl::CompletionThread& completions, acl::Model& model)
+      : completions_(completions), model_(model) {}
   absl::Status Enqueue(Slot& slot, size_t gear, std::span<const InputSource> inputs,
                        std::span<const OutputTarget> outputs);
   absl::Status CopyIn(Slot& slot, size_t gear, std::span<const InputSource> inputs);
@@ -104,7 +104,6 @@ class Lane final {
   // `status` is a stream's failure: it counts for every batch in flight here.
   void NoteFailure(const absl::Status& status);
 
-  const acl::Device& device_;
   acl::CompletionThread& completions_;
   acl::Model& model_;
   acl::Stream copy_in_, compute_, copy_out_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // omserved: from the command line to a running daemon and back.
+#include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/util/json_util.h>
 #include <unistd.h>
 
@@ -28,10 +29,18 @@ namespace {
 constexpr int kStopped = 0;
 constexpr int kFailed = 1;
 
+// Protobuf prints a line for each message that it refuses, which a client could send without end.
+// Whoever sent it is told anyway.
+void LogProtobuf(google::protobuf::LogLevel /*level*/, const char* /*file*/, int /*line*/,
+                 const std::string& message) {
+  OMSERVE_LOG(kDebug, "protobuf", "{}", message);
+}
+
 void SetUpLog(const LogConfig& config) {
   LogOptions options{.json = config.json(), .file = config.file()};
   ParseLogLevel(config.level(), &options.level);  // Validated before.
   InitLog(options);
+  google::protobuf::SetLogHandler(&LogProtobuf);
 }
 
 // Every model's configuration, without a device. The number of errors; each is printed.

@@ -27,7 +27,7 @@ extern "C" {
 /* libascendcl.so is compiled with hidden visibility; this is the one way out of it. */
 #define OMSERVE_ACL_API __attribute__((visibility("default")))
 
-/* ---- Types ---- */
+/* Types. */
 
 typedef int aclError;
 typedef void* aclrtContext;
@@ -277,7 +277,7 @@ typedef void (*aclrtCallback)(void* userData);
 typedef void (*aclrtHostFunc)(void* args);
 typedef void (*aclrtExceptionInfoCallback)(aclrtExceptionInfo* exceptionInfo);
 
-/* ---- Error codes. First digit: 1 caller, 2 resources, 3 business, 5 internal or device. ---- */
+/* Error codes. First digit: 1 caller, 2 resources, 3 business, 5 internal or device. */
 
 #define ACL_SUCCESS 0
 #define ACL_ERROR_NONE 0
@@ -444,7 +444,7 @@ static const aclError ACL_ERROR_GE_GET_TENSOR_INFO = 545008;
 static const aclError ACL_ERROR_GE_UNLOAD_MODEL = 545009;
 static const aclError ACL_ERROR_GE_MODEL_EXECUTE_TIMEOUT = 545601;
 
-/* ---- Init, errors, version ---- */
+/* Init, errors, version. */
 
 /* Process-wide; NULL and "" mean the defaults. A repetition returns 100002 and still counts. */
 OMSERVE_ACL_API aclError aclInit(const char* configPath) OMSERVE_ACL_NOEXCEPT;
@@ -474,7 +474,7 @@ OMSERVE_ACL_API uint32_t aclrtGetErrorCodeFromExceptionInfo(const aclrtException
 OMSERVE_ACL_API void aclAppLog(aclLogLevel logLevel, const char* func, const char* file,
                                uint32_t line, const char* fmt, ...) OMSERVE_ACL_NOEXCEPT;
 
-/* ---- Devices ---- */
+/* Devices. */
 
 /* Counted per device; makes the device and its default context current in this thread. */
 OMSERVE_ACL_API aclError aclrtSetDevice(int32_t deviceId) OMSERVE_ACL_NOEXCEPT;
@@ -498,7 +498,7 @@ OMSERVE_ACL_API aclError aclrtDeviceCanAccessPeer(int32_t* canAccessPeer, int32_
 OMSERVE_ACL_API aclError aclrtDeviceEnablePeerAccess(int32_t peerDeviceId,
                                                      uint32_t flags) OMSERVE_ACL_NOEXCEPT;
 
-/* ---- Contexts: bound to threads; a new thread has none (107002) ---- */
+/* Contexts: bound to threads; a new thread has none (107002). */
 
 OMSERVE_ACL_API aclError aclrtCreateContext(aclrtContext* context,
                                             int32_t deviceId) OMSERVE_ACL_NOEXCEPT;
@@ -511,7 +511,7 @@ OMSERVE_ACL_API aclError aclrtCtxGetCurrentDefaultStream(aclrtStream* stream) OM
 OMSERVE_ACL_API aclError aclrtGetPrimaryCtxState(int32_t deviceId, uint32_t* flags,
                                                  int32_t* active) OMSERVE_ACL_NOEXCEPT;
 
-/* ---- Streams ---- */
+/* Streams. */
 
 OMSERVE_ACL_API aclError aclrtCreateStream(aclrtStream* stream) OMSERVE_ACL_NOEXCEPT;
 /* Since 6.3. */
@@ -546,7 +546,7 @@ OMSERVE_ACL_API aclError aclrtStreamGetId(aclrtStream stream,
 OMSERVE_ACL_API aclError aclrtDeviceGetStreamPriorityRange(
     int32_t* leastPriority, int32_t* greatestPriority) OMSERVE_ACL_NOEXCEPT;
 
-/* ---- Events ---- */
+/* Events. */
 
 OMSERVE_ACL_API aclError aclrtCreateEvent(aclrtEvent* event) OMSERVE_ACL_NOEXCEPT;
 OMSERVE_ACL_API aclError aclrtCreateEventWithFlag(aclrtEvent* event,
@@ -579,7 +579,7 @@ OMSERVE_ACL_API aclError aclrtEventGetTimestamp(aclrtEvent event,
 /* Since 5.0.2. Seconds, for waits made later in this process. */
 OMSERVE_ACL_API aclError aclrtSetOpWaitTimeout(uint32_t timeout) OMSERVE_ACL_NOEXCEPT;
 
-/* ---- Callbacks ---- */
+/* Callbacks. */
 
 /* threadId is pthread_self() of the thread that calls aclrtProcessReport. */
 OMSERVE_ACL_API aclError aclrtSubscribeReport(uint64_t threadId,
@@ -595,7 +595,7 @@ OMSERVE_ACL_API aclError aclrtUnSubscribeReport(uint64_t threadId,
 OMSERVE_ACL_API aclError aclrtLaunchHostFunc(aclrtStream stream, aclrtHostFunc fn,
                                              void* args) OMSERVE_ACL_NOEXCEPT;
 
-/* ---- Memory ---- */
+/* Memory. */
 
 /* Starts on 64 bytes; the size is rounded up to 32 and 32 are added. Not zeroed; 0 is an error. */
 OMSERVE_ACL_API aclError aclrtMalloc(void** devPtr, size_t size,
@@ -630,7 +630,7 @@ OMSERVE_ACL_API aclError aclrtGetMemInfo(aclrtMemAttr attr, size_t* free,
 OMSERVE_ACL_API aclError aclrtMemFlush(void* devPtr, size_t size) OMSERVE_ACL_NOEXCEPT;
 OMSERVE_ACL_API aclError aclrtMemInvalidate(void* devPtr, size_t size) OMSERVE_ACL_NOEXCEPT;
 
-/* ---- Data buffers, datasets, tensor descriptions ---- */
+/* Data buffers, datasets, tensor descriptions. */
 
 /* Holds pointer and size, owns nothing. */
 OMSERVE_ACL_API aclDataBuffer* aclCreateDataBuffer(void* data, size_t size) OMSERVE_ACL_NOEXCEPT;
@@ -678,7 +678,7 @@ OMSERVE_ACL_API size_t aclDataTypeSize(aclDataType dataType) OMSERVE_ACL_NOEXCEP
 OMSERVE_ACL_API float aclFloat16ToFloat(aclFloat16 value) OMSERVE_ACL_NOEXCEPT;
 OMSERVE_ACL_API aclFloat16 aclFloatToFloat16(float value) OMSERVE_ACL_NOEXCEPT;
 
-/* ---- Models: load, execute and unload under one context ---- */
+/* Models: load, execute and unload under one context. */
 
 /* The library takes work and weight memory itself. */
 OMSERVE_ACL_API aclError aclmdlLoadFromFile(const char* modelPath,

@@ -65,7 +65,7 @@ class SharedWeights final {
 class Model;
 
 // Datasets for executions of one model: addresses are swapped in place, nothing is allocated per
-// execution. One binding serves one execution in flight. Thread-compatible.
+// execution. One binding serves one execution in flight; its model outlives it. Thread-compatible.
 class Binding final {
  public:
   static absl::StatusOr<Binding> Create(const Model& model);

@@ -124,7 +124,7 @@ size_t ModelDescription::gear_input_bytes() const {
 }
 
 std::string ModelDescription::RealName(const char* name) const {
-  const std::string shown = name == nullptr ? "" : name;
+  std::string shown = name == nullptr ? "" : name;
   if (symbols_->aclmdlGetTensorRealName != nullptr && shown.starts_with(kShortenedPrefix)) {
     const char* real = symbols_->aclmdlGetTensorRealName(description_, shown.c_str());
     if (real != nullptr && *real != '\0') {

@@ -106,10 +106,10 @@ absl::Status Stream::Notify(void (*function)(void*), void* argument) {
 absl::Status Stream::Synchronize() {
   const absl::Status synchronised =
       StatusOf("aclrtSynchronizeStream", device_->symbols().aclrtSynchronizeStream(handle_));
-  // The same failure may have come through the exception callback, where it is more exact; taking
-  // it keeps it from being reported twice.
+  // The same failure has come through the exception callback, without words; taking it there keeps
+  // it from being reported twice.
   const absl::Status task = TakeTaskError();
-  return task.ok() ? synchronised : task;
+  return synchronised.ok() ? task : synchronised;
 }
 
 absl::Status Stream::TakeTaskError() { return TaskErrors::Get().Take(watch_); }

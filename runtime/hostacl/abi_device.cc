@@ -7,10 +7,6 @@
 namespace omserve::hostacl {
 namespace {
 
-absl::Status NullOutput(const char* function) {
-  return Fail(ACL_ERROR_INVALID_PARAM, "{}: the output pointer is null", function);
-}
-
 absl::Status SetDevice(int32_t index) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Runtime> runtime, CurrentRuntime());
   ASSIGN_OR_RETURN(const std::shared_ptr<Context> context, runtime->SetDevice(index));

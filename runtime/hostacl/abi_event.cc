@@ -7,10 +7,6 @@
 namespace omserve::hostacl {
 namespace {
 
-absl::Status NullOutput(const char* function) {
-  return Fail(ACL_ERROR_INVALID_PARAM, "{}: the output pointer is null", function);
-}
-
 absl::StatusOr<std::shared_ptr<Event>> FindEvent(const Here& here, aclrtEvent handle) {
   if (handle == nullptr) {
     return Fail(ACL_ERROR_INVALID_PARAM, "the event is null");

@@ -94,6 +94,7 @@ absl::Status SetByDims(uint32_t model_id, const aclmdlDataset* dataset, size_t i
   return WriteGear(here, *model, dataset, index, gear);
 }
 
+// For the functions that speak of all inputs at once.
 absl::StatusOr<std::shared_ptr<ModelDesc>> FindDescForAll(const aclmdlDesc* handle, size_t index,
                                                           const void* output,
                                                           const char* function) {
@@ -105,7 +106,6 @@ absl::StatusOr<std::shared_ptr<ModelDesc>> FindDescForAll(const aclmdlDesc* hand
   return FindObject(ModelDescs(), "model description", handle);
 }
 
-// An index, for functions that ignore which input is meant.
 absl::Status GetBatches(const aclmdlDesc* handle, aclmdlBatch* batches) {
   ASSIGN_OR_RETURN(const std::shared_ptr<ModelDesc> desc,
                    FindDescForAll(handle, kAllInputs, batches, "aclmdlGetDynamicBatch"));

@@ -9,13 +9,6 @@
 namespace omserve::hostacl {
 namespace {
 
-// What aclrtMalloc adds to the rounded size.
-constexpr size_t kMallocExtraBytes = 32;
-
-absl::Status NullOutput(const char* function) {
-  return Fail(ACL_ERROR_INVALID_PARAM, "{}: the output pointer is null", function);
-}
-
 // The policy chooses page sizes, of which this device has one.
 absl::Status Malloc(void** address, size_t size_bytes, size_t extra_bytes) {
   if (address == nullptr) {

@@ -10,9 +10,6 @@
 namespace omserve::hostacl {
 namespace {
 
-// What aclrtMalloc adds to a size.
-constexpr size_t kMallocExtraBytes = 32;
-
 absl::StatusOr<MappedFile> OpenModel(const char* path) {
   if (path == nullptr) {
     return Fail(ACL_ERROR_INVALID_PARAM, "the path of the model is null");
@@ -243,18 +240,19 @@ absl::Status Execute(uint32_t model_id, const aclmdlDataset* input, aclmdlDatase
   Stream& stream = model->sync_stream();
   ASSIGN_OR_RETURN(std::shared_ptr<void> token, Model::BeginExecution(model, stream.id()));
   // The result of this execution and no other: several threads may be in here.
-  const auto result = std::make_shared<absl::Status>(
-      Fail(ACL_ERROR_RT_DEVICE_TASK_ABORT, "the execution was dropped: AscendCL was finalised"));
+  const auto result = std::make_shared<Failure>(ToFailure(
+      Fail(ACL_ERROR_RT_DEVICE_TASK_ABORT, "the execution was dropped: AscendCL was finalised")));
   RETURN_IF_ERROR(stream.Enqueue(TaskKind::kWork,
                                  [model, token = std::move(token), execution, result](Interrupt&) {
-                                   *result = model->Run(execution);
-                                   return *result;
+                                   absl::Status status = model->Run(execution);
+                                   *result = ToFailure(status);
+                                   return status;
                                  }));
   stream.Drain();
   if (result->ok()) {
     allocated.Keep();
   }
-  return *result;
+  return result->ToStatus();
 }
 
 }  // namespace

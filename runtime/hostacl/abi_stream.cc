@@ -14,10 +14,6 @@ constexpr uint32_t kKnownFlags = ACL_STREAM_FAST_LAUNCH | ACL_STREAM_FAST_SYNC |
                                  ACL_STREAM_PERSISTENT | ACL_STREAM_HUGE | ACL_STREAM_CPU_SCHEDULE |
                                  ACL_STREAM_DEVICE_USE_ONLY;
 
-absl::Status NullOutput(const char* function) {
-  return Fail(ACL_ERROR_INVALID_PARAM, "{}: the output pointer is null", function);
-}
-
 // Priority and flags tune a chip's queues and have no effect here.
 absl::Status CreateStream(aclrtStream* stream, uint32_t priority, uint32_t flags) {
   if (stream == nullptr) {

@@ -45,6 +45,10 @@ absl::Status MakeAclStatus(aclError code, const std::string& message) {
   return status;
 }
 
+absl::Status NullOutput(const char* function) {
+  return Fail(ACL_ERROR_INVALID_PARAM, "{}: the output pointer is null", function);
+}
+
 aclError AclCodeOf(const absl::Status& status, aclError otherwise) {
   if (status.ok()) {
     return ACL_SUCCESS;
@@ -61,6 +65,10 @@ aclError AclCodeOf(const absl::Status& status, aclError otherwise) {
 
 absl::Status WithAclCode(const absl::Status& status, aclError code) {
   return status.ok() ? status : MakeAclStatus(code, std::string(MessageOf(status)));
+}
+
+Failure ToFailure(const absl::Status& status) {
+  return {AclCodeOf(status), std::string(MessageOf(status))};
 }
 
 aclError Answer(const absl::Status& status) noexcept {

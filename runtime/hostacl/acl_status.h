@@ -22,11 +22,27 @@ template <typename... Args>
   return MakeAclStatus(code, fmt::format(text, std::forward<Args>(args)...));
 }
 
+// ACL_ERROR_INVALID_PARAM for a function that was given null where it is to write.
+[[nodiscard]] absl::Status NullOutput(const char* function);
+
 // 0 for OK. A status that was not made here (from runtime/om, say) is `otherwise`.
 aclError AclCodeOf(const absl::Status& status, aclError otherwise = ACL_ERROR_INTERNAL_ERROR);
 
 // The same text under `code`. OK stays OK.
 [[nodiscard]] absl::Status WithAclCode(const absl::Status& status, aclError code);
+
+// A failure that one thread leaves for another: plain data, where a Status would share its message
+// between them by a count.
+struct Failure {
+  aclError code = ACL_SUCCESS;
+  std::string text;
+
+  bool ok() const { return code == ACL_SUCCESS; }
+  [[nodiscard]] absl::Status ToStatus() const {
+    return ok() ? absl::OkStatus() : MakeAclStatus(code, text);
+  }
+};
+Failure ToFailure(const absl::Status& status);
 
 // What an ABI function returns: the number, after keeping the text for this thread.
 aclError Answer(const absl::Status& status) noexcept;

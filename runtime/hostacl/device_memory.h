@@ -12,6 +12,9 @@
 
 namespace omserve::hostacl {
 
+// What aclrtMalloc adds to a rounded size.
+inline constexpr size_t kMallocExtraBytes = 32;
+
 // Device addresses and the bytes are two mappings of the same length. A device address becomes the
 // address of its bytes by adding a constant. With a separate address space the first mapping allows
 // no access, so a program that touches device memory from the host stops at once, as it should;

@@ -110,7 +110,7 @@ class OrtModelSession final : public Session {
 absl::Status OrtModelSession::Open(OrtSessionOptions& options, const SessionSource& source) {
   if (!source.weights.empty()) {
     const std::array<const char*, 1> names{om::kWeightsLocation};
-    // The interface takes mutable bytes and copies them: https://onnxruntime.ai, since 1.18.
+    // The interface takes mutable bytes but only copies them.
     std::array<char*, 1> buffers{
         const_cast<char*>(reinterpret_cast<const char*>(source.weights.data()))};  // NOLINT
     const std::array<size_t, 1> sizes{source.weights.size()};

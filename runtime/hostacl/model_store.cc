@@ -12,9 +12,6 @@
 namespace omserve::hostacl {
 namespace {
 
-// What aclrtMalloc adds to a size.
-constexpr size_t kAllocationExtraBytes = 32;
-
 uint32_t NextModelId() {
   // Relaxed: only uniqueness matters. 0 is left to programs that use it for "none".
   static std::atomic<uint32_t> next{1};
@@ -113,7 +110,7 @@ absl::Status ModelStore::TakePart(const LoadRequest& request, const GivenMemory&
       return absl::OkStatus();
     }
     const absl::StatusOr<void*> address =
-        request.device->memory().Allocate(needed_bytes, kAllocationExtraBytes);
+        request.device->memory().Allocate(needed_bytes, kMallocExtraBytes);
     if (!address.ok()) {
       return WithAclCode(WithContext(address.status(), fmt::format("{} memory of a model", what)),
                          ACL_ERROR_GE_MEMORY_ALLOCATION);
@@ -215,6 +212,19 @@ absl::Status ModelStore::Unload(uint32_t id, const void* context) {
   const MutexLock lock(mu_);
   models_.erase(id);
   return absl::OkStatus();
+}
+
+void ModelStore::DropContext(const void* context) {
+  std::vector<std::shared_ptr<Model>> dropped;  // Destroyed after the lock is released.
+  const MutexLock lock(mu_);
+  for (auto model = models_.begin(); model != models_.end();) {
+    if (model->second->context() == context) {
+      dropped.push_back(std::move(model->second));
+      model = models_.erase(model);
+    } else {
+      ++model;
+    }
+  }
 }
 
 absl::StatusOr<std::shared_ptr<Model>> ModelStore::Find(uint32_t id) const {

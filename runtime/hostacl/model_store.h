@@ -51,6 +51,8 @@ class ModelStore final {
   absl::Status Unload(uint32_t id, const void* context);
   // ACL_ERROR_GE_EXEC_MODEL_ID_INVALID.
   absl::StatusOr<std::shared_ptr<Model>> Find(uint32_t id) const;
+  // Drops the models that were loaded in a context which ends.
+  void DropContext(const void* context);
   // Ends the models' own streams and drops the models. Final.
   void Shutdown();
 

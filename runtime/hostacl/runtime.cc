@@ -147,6 +147,7 @@ void Runtime::RemoveContext(const Context& context, bool force) {
     stream->End();
     context.device->streams().Return(1);
   }
+  models_.DropContext(context.handle);
 }
 
 std::shared_ptr<Stream> Runtime::MakeStream(const Context& context, bool is_default) {

@@ -51,8 +51,8 @@ class Runtime final {
   bool HasDefaultContext(int32_t index) const;
 
   absl::StatusOr<std::shared_ptr<Context>> CreateContext(int32_t device);
-  // Waits for the context's streams and destroys them. ACL_ERROR_RT_PARAM_INVALID for a default
-  // context, which goes with its device.
+  // Waits for the context's streams, destroys them and unloads its models.
+  // ACL_ERROR_RT_PARAM_INVALID for a default context, which goes with its device.
   absl::Status DestroyContext(void* handle);
   // Null when there is none.
   std::shared_ptr<Context> FindContext(void* handle) const { return contexts_.Find(handle); }

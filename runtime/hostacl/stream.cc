@@ -15,14 +15,14 @@ uint32_t ThisThread() { return static_cast<uint32_t>(syscall(SYS_gettid)); }
 
 }  // namespace
 
-void FailureLatch::Set(const absl::Status& status) {
+void FailureLatch::Set(const Failure& failure) {
   const MutexLock lock(mu_);
   if (first_.ok()) {
-    first_ = status;
+    first_ = failure;
   }
 }
 
-absl::Status FailureLatch::Get() const {
+Failure FailureLatch::Get() const {
   const MutexLock lock(mu_);
   return first_;
 }
@@ -91,9 +91,9 @@ absl::Status Stream::RunTask(const Task& task) {
 }
 
 void Stream::Remember(const absl::Status& status, const Task& task) {
-  const absl::Status named =
-      WithContext(status, fmt::format("stream {}, task {}", options_.id, task.id));
-  const absl::Status failure = MakeAclStatus(AclCodeOf(status), std::string(MessageOf(named)));
+  const Failure failure = ToFailure(
+      WithAclCode(WithContext(status, fmt::format("stream {}, task {}", options_.id, task.id)),
+                  AclCodeOf(status)));
   bool stops = false;
   {
     const MutexLock lock(mu_);
@@ -108,7 +108,7 @@ void Stream::Remember(const absl::Status& status, const Task& task) {
   if (options_.on_failure) {
     options_.on_failure({task.id, static_cast<uint32_t>(options_.id), task.launcher,
                          static_cast<uint32_t>(options_.device->index()),
-                         static_cast<uint32_t>(AclCodeOf(failure))});
+                         static_cast<uint32_t>(failure.code)});
   }
 }
 
@@ -141,11 +141,11 @@ absl::Status Stream::Synchronize(Clock::time_point deadline) {
                 options_.id);
   }
   const MutexLock lock(mu_);
-  absl::Status failure = std::exchange(first_failure_, absl::OkStatus());
+  Failure failure = std::exchange(first_failure_, Failure{});
   if (failure.ok() && stop_on_failure_) {
     failure = options_.latch->Get();
   }
-  return failure;
+  return failure.ToStatus();
 }
 
 void Stream::Drain() {

@@ -29,12 +29,12 @@ namespace omserve::hostacl {
 // The first failure of a context whose streams stop on failure. Thread-safe.
 class FailureLatch final {
  public:
-  void Set(const absl::Status& status);
-  absl::Status Get() const;
+  void Set(const Failure& failure);
+  Failure Get() const;
 
  private:
   mutable Mutex mu_;
-  absl::Status first_ ABSL_GUARDED_BY(mu_);
+  Failure first_ ABSL_GUARDED_BY(mu_);
 };
 
 enum class TaskKind {
@@ -114,7 +114,7 @@ class Stream final {
   uint64_t finished_ ABSL_GUARDED_BY(mu_) = 0;
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_on_failure_ ABSL_GUARDED_BY(mu_) = false;
-  absl::Status first_failure_ ABSL_GUARDED_BY(mu_);
+  Failure first_failure_ ABSL_GUARDED_BY(mu_);
   std::thread::id worker_id_ ABSL_GUARDED_BY(mu_);
   // Started by the first task: default streams are many and often unused.
   std::optional<std::jthread> worker_ ABSL_GUARDED_BY(mu_);

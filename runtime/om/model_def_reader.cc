@@ -90,6 +90,7 @@ absl::StatusOr<std::vector<IoDescription>> ReadOutputs(const ge::OpDef& net_outp
     return InvalidArgument("op '{}' has no input_desc, so the model has no outputs",
                            PrintableText(net_output.name()));
   }
+  outputs.reserve(static_cast<size_t>(net_output.input_desc_size()));
   for (int i = 0; i < net_output.input_desc_size(); ++i) {
     outputs.push_back(ReadTensor(net_output.input_desc(i), ProducerName(net_output, i)));
   }

@@ -89,6 +89,7 @@ absl::StatusOr<std::vector<ModelFolder>> ScanRepositories(
     }
   }
   std::vector<ModelFolder> folders;
+  folders.reserve(by_name.size());
   for (auto& [name, folder] : by_name) {
     folders.push_back(std::move(folder));
   }

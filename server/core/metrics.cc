@@ -5,12 +5,11 @@
 #include <prometheus/text_serializer.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <chrono>
+#include <fstream>
 #include <sstream>
 #include <utility>
 
-#include "runtime/base/file.h"
 #include "scheduler/batch_policy.h"
 
 namespace omserve::server {
@@ -191,17 +190,14 @@ void AddPoolFamilies(const Metrics::Sources& sources, const scheduler::Engine::L
 }  // namespace
 
 size_t ResidentMemoryBytes() {
-  const absl::StatusOr<std::string> statm = ReadFile("/proc/self/statm", 4096);
-  if (!statm.ok()) {
+  // Pages: "SIZE RESIDENT ...". Files in /proc say that they are empty, so they are read as streams.
+  std::ifstream statm("/proc/self/statm");
+  size_t size = 0;
+  size_t resident = 0;
+  if (!(statm >> size >> resident)) {
     return 0;
   }
-  // "SIZE RESIDENT ...", in pages.
-  const size_t space = statm->find(' ');
-  size_t pages = 0;
-  if (space != std::string::npos) {
-    std::from_chars(statm->data() + space + 1, statm->data() + statm->size(), pages);
-  }
-  return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
 std::vector<MetricFamily> Metrics::Collect() const {

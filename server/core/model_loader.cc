@@ -150,20 +150,6 @@ std::vector<TensorSpec> DeclaredSpecs(const Tensors& tensors) {
   return specs;
 }
 
-// What a pipeline leaves out of its configuration, from its plan.
-template <typename Tensors>
-void CompleteTensors(const scheduler::Plan& plan, const std::vector<int>& indices,
-                     Tensors& tensors) {
-  tensors.Clear();
-  for (const int index : indices) {
-    const scheduler::PlanTensor& from = plan.tensors[static_cast<size_t>(index)];
-    auto& to = *tensors.Add();
-    to.set_name(from.name);
-    to.set_data_type(config::ToConfigType(from.spec.type));
-    to.mutable_dims()->Assign(from.spec.dims.begin(), from.spec.dims.end());
-  }
-}
-
 absl::Status CompletePipelineBatch(const config::LoadedModelConfig& stated,
                                    const scheduler::Plan& plan, ModelConfig& config) {
   const int given = config.max_batch_size();
@@ -264,12 +250,6 @@ absl::StatusOr<LoadedModel> LoadPipelineModel(const Clock& clock,
   const absl::Status batch = CompletePipelineBatch(config, *plan, complete);
   if (!batch.ok()) {
     return WithContext(batch, fmt::format("pipeline '{}'", folder.name));
-  }
-  if (complete.input().empty()) {
-    CompleteTensors(*plan, plan->inputs, *complete.mutable_input());
-  }
-  if (complete.output().empty()) {
-    CompleteTensors(*plan, plan->outputs, *complete.mutable_output());
   }
   std::shared_ptr<Model> model = MakeModel(std::move(complete), std::move(plan));
   model->is_pipeline = true;

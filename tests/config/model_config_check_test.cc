@@ -34,7 +34,7 @@ dynamic_batching:
   preferred_batch_size: [8, 16]
   priority_levels: 2
   default_priority_level: 2
-  priority_queue_policy: {1: {max_queue_size: 4}}
+  default_queue_policy: {max_queue_size: 4}
 )")
             .empty());
 }

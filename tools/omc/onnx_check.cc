@@ -279,6 +279,7 @@ class OrtChecker final : public OnnxChecker {
 
   static std::vector<const char*> Names(const std::vector<OnnxTensor>& tensors) {
     std::vector<const char*> names;
+    names.reserve(tensors.size());
     for (const OnnxTensor& tensor : tensors) {
       names.push_back(tensor.name.c_str());
     }
