@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/runtime/acl/tiny_model.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <utility>
+
+#include "tests/status_test_util.h"
+
+namespace omserve::testing {
+namespace {
+
+constexpr int64_t kOnnxFloat = 1;
+constexpr int64_t kOnnxInt64 = 7;
+constexpr int32_t kAclFloat = 0;
+constexpr int32_t kAclInt64 = 9;
+
+// Protobuf's wire format, written by hand: proto/onnx leaves out what the server does not read.
+class Message {
+ public:
+  Message& Number(uint32_t field, int64_t value) {
+    Varint(uint64_t{field} << 3);
+    Varint(static_cast<uint64_t>(value));
+    return *this;
+  }
+  Message& Text(uint32_t field, std::string_view value) {
+    Varint(uint64_t{field} << 3 | 2);
+    Varint(value.size());
+    bytes_ += value;
+    return *this;
+  }
+  Message& Sub(uint32_t field, const Message& message) { return Text(field, message.bytes_); }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void Varint(uint64_t value) {
+    for (; value >= 0x80; value >>= 7) {
+      bytes_ += static_cast<char>(value | 0x80);
+    }
+    bytes_ += static_cast<char>(value);
+  }
+
+  std::string bytes_;
+};
+
+Message ValueInfo(std::string_view name, int64_t type, const std::vector<int64_t>& dims) {
+  Message shape;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    Message dim;
+    if (dims[i] < 0) {
+      dim.Text(2, fmt::format("open{}", i));
+    } else {
+      dim.Number(1, dims[i]);
+    }
+    shape.Sub(1, dim);
+  }
+  Message tensor;
+  tensor.Number(1, type).Sub(2, shape);
+  return Message().Text(1, name).Sub(2, Message().Sub(1, tensor));
+}
+
+Message Node(std::string_view name, std::string_view op, const std::vector<std::string>& inputs,
+             std::string_view output) {
+  Message node;
+  for (const std::string& input : inputs) {
+    node.Text(1, input);
+  }
+  return node.Text(2, output).Text(3, name).Text(4, op);
+}
+
+std::string Model(const Message& graph) {
+  return Message().Number(1, 8).Sub(7, graph).Sub(8, Message().Text(1, "").Number(2, 13)).bytes();
+}
+
+Message ExternalInitialiser(std::string_view name, int64_t count, size_t size_bytes) {
+  const auto entry = [](std::string_view key, std::string_view value) {
+    return Message().Text(1, key).Text(2, value);
+  };
+  return Message()
+      .Number(1, count)
+      .Number(2, kOnnxFloat)
+      .Text(8, name)
+      .Sub(13, entry("location", "WEIGHTS_DATA"))
+      .Sub(13, entry("offset", "0"))
+      .Sub(13, entry("length", std::to_string(size_bytes)))
+      .Number(14, 1);
+}
+
+template <typename T>
+std::string RawBytes(const std::vector<T>& values) {
+  std::string bytes(values.size() * sizeof(T), '\0');
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+// The open dims of one tensor at a gear.
+std::vector<int64_t> AtGear(std::vector<int64_t> dims, om::GearKind kind,
+                            const std::vector<int64_t>& values) {
+  size_t next = 0;
+  for (int64_t& dim : dims) {
+    if (dim < 0) {
+      dim = values[kind == om::GearKind::kBatch ? 0 : next++];
+    }
+  }
+  return dims;
+}
+
+uint64_t FloatBytes(const std::vector<int64_t>& dims) {
+  uint64_t bytes = sizeof(float);
+  for (const int64_t dim : dims) {
+    bytes *= static_cast<uint64_t>(dim);
+  }
+  return bytes;
+}
+
+om::IoDescription Io(std::string name, int32_t acl_type, std::vector<int64_t> dims,
+                     uint64_t size_bytes) {
+  om::IoDescription io;
+  io.name = std::move(name);
+  io.acl_data_type = acl_type;
+  io.dims = std::move(dims);
+  io.size_bytes = size_bytes;
+  return io;
+}
+
+}  // namespace
+
+std::span<const std::byte> BytesOf(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+std::string ScaleAddModel(std::vector<int64_t> dims, om::GearKind kind,
+                          const std::vector<std::vector<int64_t>>& gears) {
+  const std::string weights = RawBytes(std::vector<float>{kScale});
+  Message graph;
+  graph.Sub(1, Node("mul", "Mul", {"x", "w"}, "scaled"))
+      .Sub(1, Node("add", "Add", {"scaled", "y"}, "summed"))
+      .Text(2, "scale_add")
+      .Sub(5, ExternalInitialiser("w", 1, weights.size()))
+      .Sub(11, ValueInfo("x", kOnnxFloat, dims))
+      .Sub(11, ValueInfo("y", kOnnxFloat, dims))
+      .Sub(12, ValueInfo("scaled", kOnnxFloat, dims))
+      .Sub(12, ValueInfo("summed", kOnnxFloat, dims));
+
+  om::ModelDescription description;
+  description.name = "scale_add";
+  description.soc_version = om::kHostSocVersion;
+  description.gear_kind = kind;
+  std::vector<int64_t> largest = gears.empty() ? dims : std::vector<int64_t>();
+  for (const std::vector<int64_t>& values : gears) {
+    const std::vector<int64_t> at_gear = AtGear(dims, kind, values);
+    if (largest.empty() || FloatBytes(at_gear) > FloatBytes(largest)) {
+      largest = at_gear;
+    }
+    om::GearDescription gear;
+    gear.values = values;
+    if (kind == om::GearKind::kDims) {  // One value per -1 of all inputs: y's are x's.
+      gear.values.insert(gear.values.end(), values.begin(), values.end());
+    }
+    gear.output_dims = {at_gear, at_gear};
+    description.gears.push_back(std::move(gear));
+  }
+  const uint64_t size_bytes = FloatBytes(largest);
+  description.inputs = {Io("x", kAclFloat, dims, size_bytes), Io("y", kAclFloat, dims, size_bytes)};
+  description.outputs = {Io("mul:0:scaled", kAclFloat, largest, size_bytes),
+                         Io("add:0:summed", kAclFloat, largest, size_bytes)};
+  description.work_bytes = 4096;
+  description.weight_bytes = weights.size();
+  return VALUE(om::WriteHostModel(description, BytesOf(Model(graph)), BytesOf(weights)));
+}
+
+std::string PickModel() {
+  const Message table = Message()
+                            .Number(1, 4)
+                            .Number(2, kOnnxFloat)
+                            .Text(8, "table")
+                            .Text(9, RawBytes(std::vector<float>{10, 11, 12, 13}));
+  Message graph;
+  graph.Sub(1, Node("gather", "Gather", {"table", "index"}, "picked"))
+      .Text(2, "pick")
+      .Sub(5, table)
+      .Sub(11, ValueInfo("index", kOnnxInt64, {1}))
+      .Sub(12, ValueInfo("picked", kOnnxFloat, {1}));
+  om::ModelDescription description;
+  description.name = "pick";
+  description.soc_version = om::kHostSocVersion;
+  description.inputs = {Io("index", kAclInt64, {1}, sizeof(int64_t))};
+  description.outputs = {Io("gather:0:picked", kAclFloat, {1}, sizeof(float))};
+  description.work_bytes = 256;
+  return VALUE(om::WriteHostModel(description, BytesOf(Model(graph)), {}));
+}
+
+std::string ForOtherChip(std::string file, std::string_view soc_version) {
+  const std::string_view host = om::kHostSocVersion;
+  REQUIRE(soc_version.size() == host.size());
+  size_t replaced = 0;
+  for (size_t at = file.find(host); at != std::string::npos; at = file.find(host, at)) {
+    file.replace(at, host.size(), soc_version);
+    ++replaced;
+  }
+  REQUIRE(replaced > 0);
+  return file;
+}
+
+}  // namespace omserve::testing

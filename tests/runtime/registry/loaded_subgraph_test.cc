@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "runtime/base/file.h"
+#include "runtime/registry/registry.h"
+#include "tests/runtime/acl/acl_fixture.h"
+#include "tests/runtime/acl/tiny_model.h"
+
+namespace omserve::registry {
+namespace {
+
+using Catch::Matchers::Contains;
+using testing::OpenDevice;
+using testing::OpenedDevice;
+using testing::ScaleAddModel;
+
+std::string Words(const absl::Status& status) { return std::string(MessageOf(status)); }
+
+LoadedSubgraph::Options Written(const std::string& om, int instance_count) {
+  REQUIRE_OK(WriteFileAtomically("model.om", om));
+  return {.name = "tiny", .version = 7, .path = "model.om", .instance_count = instance_count};
+}
+
+std::string BatchModel() { return ScaleAddModel({-1, 3}, om::GearKind::kBatch, {{1}, {4}}); }
+
+// Requires that loading fails with `code` and leaves the device's memory as it was.
+std::string RefusalOf(const acl::Device& device, const LoadedSubgraph::Options& options,
+                      absl::StatusCode code) {
+  const size_t before = testing::FreeBytes(device);
+  const absl::Status status = LoadedSubgraph::Load(device, options).status();
+  INFO(Words(status));
+  REQUIRE(status.code() == code);
+  REQUIRE(testing::FreeBytes(device) == before);
+  return Words(status);
+}
+
+// Every instance works by itself, all have one description, and unloading gives all memory back.
+TEST_CASE("a subgraph is loaded with its instances") {
+  const OpenedDevice opened = OpenDevice();
+  const acl::Device& device = *opened.device;
+  const size_t before = testing::FreeBytes(device);
+  const std::string om = BatchModel();
+  {
+    const std::unique_ptr<LoadedSubgraph> subgraph =
+        VALUE(LoadedSubgraph::Load(device, Written(om, 3)));
+    CHECK(subgraph->name() == "tiny");
+    CHECK(subgraph->version() == 7);
+    CHECK(subgraph->file_bytes() == om.size());
+    CHECK(subgraph->weight_bytes() == sizeof(float));
+    CHECK(subgraph->info().gears.size() == 2);
+    REQUIRE(subgraph->instances().size() == 3);
+    CHECK(testing::FreeBytes(device) < before);
+    acl::Stream stream = VALUE(device.CreateStream());
+    const acl::DeviceBuffer x = testing::ToDevice(device, std::vector<float>{1, 2, 3});
+    const acl::DeviceBuffer out = VALUE(device.Allocate(24));
+    for (const std::unique_ptr<acl::Model>& instance : subgraph->instances()) {
+      REQUIRE_OK(device.Clear(out.get(), 24));
+      acl::Binding binding = VALUE(acl::Binding::Create(*instance));
+      REQUIRE_OK(binding.BindInput(0, x.get(), 12));
+      REQUIRE_OK(binding.BindInput(1, x.get(), 12));
+      REQUIRE_OK(binding.BindOutput(0, out.get(), 12));
+      REQUIRE_OK(binding.BindOutput(1, out.get() + 12, 12));
+      REQUIRE_OK(instance->Enqueue(binding, 0, stream));
+      REQUIRE_OK(stream.Synchronize());
+      CHECK(testing::ToHost<float>(device, out.get(), 6) ==
+            std::vector<float>{2.5F, 5.0F, 7.5F, 3.5F, 7.0F, 10.5F});
+    }
+  }
+  CHECK(testing::FreeBytes(device) == before);
+}
+
+// More instances cost work memory each and the weights once.
+TEST_CASE("instances of a subgraph share the weights") {
+  const OpenedDevice opened = OpenDevice();
+  const acl::Device& device = *opened.device;
+  const std::string om = BatchModel();
+  const auto cost = [&](int instance_count) {
+    const size_t before = testing::FreeBytes(device);
+    const auto subgraph = VALUE(LoadedSubgraph::Load(device, Written(om, instance_count)));
+    return before - testing::FreeBytes(device);
+  };
+  const size_t one = cost(1);
+  const size_t per_instance = cost(2) - one;
+  CHECK(per_instance >= 4096);  // Work memory.
+  CHECK(per_instance < one);
+  CHECK(cost(4) == one + 3 * per_instance);
+}
+
+// A file that is not there is not found, by model, version and path.
+TEST_CASE("a subgraph's file must be there") {
+  const OpenedDevice opened = OpenDevice();
+  const LoadedSubgraph::Options options = {
+      .name = "tiny", .version = 7, .path = "no/model.om", .instance_count = 1};
+  CHECK_THAT(RefusalOf(*opened.device, options, absl::StatusCode::kNotFound),
+             Contains("model 'tiny' version 7") && Contains("'no/model.om': no such file"));
+}
+
+// A folder in the file's place is refused.
+TEST_CASE("a subgraph's file must be a file") {
+  const OpenedDevice opened = OpenDevice();
+  const LoadedSubgraph::Options options = {
+      .name = "tiny", .version = 7, .path = ".", .instance_count = 1};
+  CHECK_THAT(RefusalOf(*opened.device, options, absl::StatusCode::kInvalidArgument),
+             Contains("not a regular file"));
+}
+
+// A file compiled for a chip is refused by the CPU device with both names.
+TEST_CASE("a subgraph for another chip is refused") {
+  const OpenedDevice opened = OpenDevice();
+  const std::string om = testing::ForOtherChip(BatchModel(), "Ascend310P3");
+  CHECK_THAT(RefusalOf(*opened.device, Written(om, 2), absl::StatusCode::kInvalidArgument),
+             Contains("'model.om'") && Contains("Ascend310P3") && Contains("OmserveHost"));
+}
+
+// Empty, cut off and foreign files are refused without a trace.
+TEST_CASE("a damaged subgraph is refused") {
+  const OpenedDevice opened = OpenDevice();
+  const std::string om = BatchModel();
+  for (const std::string& damaged :
+       {std::string(), om.substr(0, 100), om.substr(0, om.size() / 2), om.substr(0, om.size() - 1),
+        std::string(4096, '\0'), std::string("PK\x03\x04 a zip archive")}) {
+    CHECK_THAT(RefusalOf(*opened.device, Written(damaged, 2), absl::StatusCode::kInvalidArgument),
+               Contains("model 'tiny' version 7 ('model.om')"));
+  }
+}
+
+// An instance that does not fit takes those before it along, and says which it was.
+TEST_CASE("a subgraph that does not fit the device leaves nothing behind") {
+  const OpenedDevice opened = OpenDevice("\"memory_bytes\": 1048576");
+  CHECK_THAT(
+      RefusalOf(*opened.device, Written(BatchModel(), 1000), absl::StatusCode::kResourceExhausted),
+      Contains("of 1000") && Contains("model 'tiny'"));
+  REQUIRE_OK(LoadedSubgraph::Load(*opened.device, Written(BatchModel(), 2)));
+}
+
+// Instance counts below 1 are the configuration's mistake.
+TEST_CASE("a subgraph has at least one instance") {
+  const OpenedDevice opened = OpenDevice();
+  for (const int instance_count : {0, -1}) {
+    CHECK_THAT(RefusalOf(*opened.device, Written(BatchModel(), instance_count),
+                         absl::StatusCode::kInvalidArgument),
+               Contains(fmt::format("instance count {}", instance_count)));
+  }
+}
+
+}  // namespace
+}  // namespace omserve::registry

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "runtime/base/file.h"
+#include "runtime/registry/registry.h"
+#include "tests/status_test_util.h"
+
+namespace omserve::registry {
+namespace {
+
+namespace fs = std::filesystem;
+using Catch::Matchers::Contains;
+
+std::string Words(const absl::Status& status) { return std::string(MessageOf(status)); }
+
+// An empty folder of this test program's own.
+fs::path NewFolder(const std::string& name) {
+  fs::remove_all(name);
+  fs::create_directories(name);
+  return name;
+}
+
+void WriteFile(const fs::path& path) { REQUIRE_OK(WriteFileAtomically(path.string(), "x")); }
+
+// Models come by name with their versions in order; everything else in the folders is passed over.
+TEST_CASE("a repository is scanned by its rules") {
+  const fs::path root = NewFolder("rules");
+  for (const char* folder :
+       {"resnet/10", "resnet/9", "resnet/1", "resnet/0", "resnet/01", "resnet/-3", "resnet/+4",
+        "resnet/1.5", "resnet/latest", "resnet/.5", "resnet/9223372036854775807",
+        "resnet/9223372036854775808", "bert", "..data/1", ".git"}) {
+    fs::create_directories(root / folder);
+  }
+  WriteFile(root / "README.md");
+  WriteFile(root / "resnet" / "7");
+  WriteFile(root / "resnet" / "config.yaml");
+  const std::vector<ModelFolder> models = VALUE(ScanRepositories({root.string()}));
+  REQUIRE(models.size() == 2);
+  CHECK(models[0].name == "bert");
+  CHECK(models[0].versions.empty());
+  CHECK(models[1].name == "resnet");
+  CHECK(models[1].path == (root / "resnet").string());
+  CHECK(models[1].versions == std::vector<int64_t>{1, 9, 10, INT64_MAX});
+}
+
+// Kubernetes and operators link folders into place: a link counts as what it points to, and one
+// that points nowhere as nothing.
+TEST_CASE("links to folders are folders") {
+  const fs::path root = NewFolder("links");
+  const fs::path elsewhere = NewFolder("links_elsewhere");
+  fs::create_directories(elsewhere / "store" / "1");
+  fs::create_directory_symlink(fs::absolute(elsewhere / "store"), root / "linked");
+  fs::create_directory_symlink("nowhere", root / "broken");
+  const std::vector<ModelFolder> models = VALUE(ScanRepositories({root.string()}));
+  REQUIRE(models.size() == 1);
+  CHECK(models[0].name == "linked");
+  CHECK(models[0].versions == std::vector<int64_t>{1});
+}
+
+// Several repositories are one list, sorted as a whole; none and empty ones give an empty list.
+TEST_CASE("repositories are joined") {
+  const fs::path first = NewFolder("join_first");
+  const fs::path second = NewFolder("join_second");
+  CHECK(VALUE(ScanRepositories({})).empty());
+  CHECK(VALUE(ScanRepositories({first.string()})).empty());
+  fs::create_directories(first / "b" / "1");
+  fs::create_directories(second / "a" / "2");
+  fs::create_directories(second / "c" / "3");
+  const std::vector<ModelFolder> models =
+      VALUE(ScanRepositories({first.string(), second.string()}));
+  REQUIRE(models.size() == 3);
+  CHECK(models[0].name == "a");
+  CHECK(models[1].path == (first / "b").string());
+  CHECK(models[2].versions == std::vector<int64_t>{3});
+}
+
+// A repository that is missing, or is a file, is not found and named.
+TEST_CASE("a repository must be a folder") {
+  const absl::Status missing = ScanRepositories({"no_such_repository"}).status();
+  CHECK(missing.code() == absl::StatusCode::kNotFound);
+  CHECK_THAT(Words(missing), Contains("'no_such_repository'") && Contains("No such file"));
+  WriteFile("a_file");
+  const absl::Status file = ScanRepositories({"a_file"}).status();
+  CHECK(file.code() == absl::StatusCode::kNotFound);
+  CHECK_THAT(Words(file), Contains("'a_file'") && Contains("not a folder"));
+}
+
+// One name in two repositories would make a model's source a matter of luck.
+TEST_CASE("a model name in two repositories is refused") {
+  const fs::path first = NewFolder("twice_first");
+  const fs::path second = NewFolder("twice_second");
+  fs::create_directories(first / "resnet" / "1");
+  fs::create_directories(second / "resnet" / "2");
+  const absl::Status status = ScanRepositories({first.string(), second.string()}).status();
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  CHECK_THAT(Words(status), Contains("'resnet'") && Contains("twice_first/resnet") &&
+                                Contains("twice_second/resnet"));
+}
+
+}  // namespace
+}  // namespace omserve::registry

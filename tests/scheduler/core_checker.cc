@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/scheduler/core_checker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "tests/scheduler/core_harness.h"
+
+namespace omserve::scheduler {
+namespace {
+
+const PlanNode& NodeOf(const Arrive& arrival, int node) {
+  return arrival.plan->nodes[static_cast<size_t>(node)];
+}
+
+}  // namespace
+
+bool CoreChecker::Waiting::operator<(const Waiting& other) const {
+  return std::tie(priority, deadline, request, node) <
+         std::tie(other.priority, other.deadline, other.request, other.node);
+}
+
+void CoreChecker::Expect(bool holds, const std::string& what) {
+  if (!holds && violation_.empty()) {
+    violation_ = what;
+  }
+}
+
+void CoreChecker::AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOptions& options) {
+  subgraphs_.push_back({&subgraph, options, std::vector<int>(static_cast<size_t>(options.lanes))});
+}
+
+void CoreChecker::Before(const Event& event, Instant now) {
+  now_ = now;
+  arriving_ = 0;
+  cancelling_ = 0;
+  arrival_full_ = false;
+  released_.clear();
+  std::visit([this](const auto& e) { Apply(e); }, event);
+}
+
+void CoreChecker::Apply(const Arrive& event) {
+  arriving_ = event.request;
+  arrival_full_ = IsFull(event);
+  seen_.insert(event.request);
+  Request& request = requests_[event.request];
+  request.arrival = event;
+  request.steps.resize(event.plan->nodes.size());
+}
+
+bool CoreChecker::IsFull(const Arrive& event) {
+  // Requests whose deadline has come are answered before the new one is looked at.
+  const auto held = std::count_if(requests_.begin(), requests_.end(), [this](const auto& entry) {
+    const Request& request = entry.second;
+    return request.running > 0 || request.arrival.deadline > now_;
+  });
+  if (static_cast<size_t>(held) + 1 > options_.max_requests) {
+    return true;
+  }
+  return std::any_of(event.plan->nodes.begin(), event.plan->nodes.end(), [&](const PlanNode& node) {
+    if (!node.on_device()) {
+      return false;
+    }
+    const int index = node.subgraph->index;
+    const int bound = subgraphs_[static_cast<size_t>(index)].options.max_queue_rows;
+    return bound > 0 && QueuedRows(index, /*without_expired=*/true) + event.rows > bound;
+  });
+}
+
+void CoreChecker::Apply(const Cancel& event) { cancelling_ = event.request; }
+
+void CoreChecker::Apply(const BatchDone& event) {
+  Batch& batch = batches_.at(event.batch);
+  batch.done = true;
+  --subgraphs_[static_cast<size_t>(batch.launch.subgraph)]
+        .in_flight[static_cast<size_t>(batch.launch.lane)];
+  for (const RowGroup& group : batch.launch.rows) {
+    Request& request = requests_.at(group.request);
+    request.steps[static_cast<size_t>(group.node)].state = State::kDone;
+    --request.running;
+    request.failed = request.failed || !event.ok;
+  }
+}
+
+void CoreChecker::Apply(const HostStepDone& event) {
+  Request& request = requests_.at(event.request);
+  request.steps[static_cast<size_t>(event.node)].state = State::kDone;
+  --request.running;
+  request.failed = request.failed || !event.ok;
+}
+
+void CoreChecker::Apply(const TimerFired&) { armed_ = Instant::max(); }
+
+void CoreChecker::Apply(const Drain&) { draining_ = true; }
+
+CoreChecker::Kind CoreChecker::KindOf(const Request& request, size_t node) const {
+  const PlanNode& plan_node = request.arrival.plan->nodes[node];
+  if (request.answered || !plan_node.on_device() || request.steps[node].state != State::kWaiting) {
+    return Kind::kNone;
+  }
+  Kind kind = Kind::kReady;
+  for (const int producer : plan_node.producers) {
+    const State state = request.steps[static_cast<size_t>(producer)].state;
+    if (state == State::kDone) {
+      continue;
+    }
+    if (state == State::kWaiting || !NodeOf(request.arrival, producer).on_device()) {
+      return Kind::kNone;
+    }
+    kind = Kind::kAhead;
+  }
+  return kind;
+}
+
+std::vector<CoreChecker::Waiting> CoreChecker::QueueOf(int subgraph, int bucket, Kind kind) {
+  std::vector<Waiting> queue;
+  for (auto& [id, request] : requests_) {
+    for (size_t n = 0; n < request.steps.size(); ++n) {
+      const Subgraph* of = request.arrival.plan->nodes[n].subgraph;
+      if (of == nullptr || of->index != subgraph || request.arrival.buckets[n] != bucket ||
+          KindOf(request, n) != kind) {
+        continue;
+      }
+      Step& step = request.steps[n];
+      if (step.kind != kind) {
+        step.kind = kind;
+        step.since = now_;
+      }
+      queue.push_back({request.arrival.priority, request.arrival.deadline, id, static_cast<int>(n),
+                       request.arrival.rows, step.since});
+    }
+  }
+  std::sort(queue.begin(), queue.end());
+  return queue;
+}
+
+int CoreChecker::QueuedRows(int subgraph, bool without_expired) {
+  int rows = 0;
+  const size_t buckets = subgraphs_[static_cast<size_t>(subgraph)].subgraph->shape.buckets.size();
+  for (size_t bucket = 0; bucket < buckets; ++bucket) {
+    for (const Kind kind : {Kind::kAhead, Kind::kReady}) {
+      for (const Waiting& waiting : QueueOf(subgraph, static_cast<int>(bucket), kind)) {
+        rows += without_expired && waiting.deadline <= now_ ? 0 : waiting.rows;
+      }
+    }
+  }
+  return rows;
+}
+
+int CoreChecker::SumOf(const std::vector<Waiting>& queue) {
+  int rows = 0;
+  for (const Waiting& waiting : queue) {
+    rows += waiting.rows;
+  }
+  return rows;
+}
+
+int CoreChecker::FullRows(const SubgraphRef& ref, int bucket) {
+  const int most = ref.subgraph->shape.buckets[static_cast<size_t>(bucket)].max_rows();
+  const std::vector<int>& preferred = ref.options.policy.preferred_rows;
+  return preferred.empty() ? most : std::min(most, preferred.front());
+}
+
+bool CoreChecker::HasUses(const Batch& batch) const {
+  return std::any_of(
+      batch.launch.rows.begin(), batch.launch.rows.end(), [this](const RowGroup& group) {
+        const auto found = requests_.find(group.request);
+        if (found == requests_.end()) {
+          return false;
+        }
+        const Request& request = found->second;
+        const PlanNode& node = NodeOf(request.arrival, group.node);
+        return std::any_of(node.consumers.begin(), node.consumers.end(), [&](int consumer) {
+          const State state = request.steps[static_cast<size_t>(consumer)].state;
+          return NodeOf(request.arrival, consumer).on_device() &&
+                 (state == State::kRunning || (state == State::kWaiting && !request.answered));
+        });
+      });
+}
+
+void CoreChecker::Check(const Command& command) {
+  std::visit([this](const auto& c) { CheckCommand(c); }, command);
+}
+
+void CoreChecker::CheckCommand(const Launch& launch) {
+  Expect(launch.batch > last_batch_, "batch ids ascend");
+  last_batch_ = launch.batch;
+  SubgraphRef& ref = subgraphs_.at(static_cast<size_t>(launch.subgraph));
+  const Bucket& bucket = ref.subgraph->shape.buckets.at(static_cast<size_t>(launch.bucket));
+  int& in_flight = ref.in_flight.at(static_cast<size_t>(launch.lane));
+  Expect(in_flight < options_.batches_per_lane, "a lane holds no more batches than its limit");
+  Expect(!launch.rows.empty(), "a batch holds rows");
+  int rows = 0;
+  bool ahead = false;
+  std::set<RequestId> requests;
+  std::set<int> nodes;
+  for (const RowGroup& group : launch.rows) {
+    CheckGroup(launch, group);
+    if (!violation_.empty()) {
+      return;
+    }
+    rows += group.rows;
+    ahead = KindOf(requests_.at(group.request), static_cast<size_t>(group.node)) == Kind::kAhead;
+    requests.insert(group.request);
+    nodes.insert(group.node);
+  }
+  Expect(rows == launch.row_count, "a batch's rows add up");
+  Expect(rows <= bucket.max_rows() && launch.gear.rows == bucket.GearFor(rows).rows &&
+             launch.gear.model_gear == bucket.GearFor(rows).model_gear,
+         "a batch has the smallest gear that holds its rows");
+  Expect(!ahead || in_flight == 0, "rows are launched ahead to an idle lane only");
+  CheckOrder(launch, ahead ? Kind::kAhead : Kind::kReady);
+  ++counts_.launches;
+  counts_.launches_ahead += ahead ? 1 : 0;
+  counts_.launches_behind += in_flight > 0 ? 1 : 0;
+  counts_.shared += requests.size() > 1 ? 1 : 0;
+  counts_.two_steps += nodes.size() > 1 ? 1 : 0;
+  ++counts_.reasons.at(static_cast<size_t>(launch.reason));
+  ++in_flight;
+  for (const RowGroup& group : launch.rows) {
+    Request& request = requests_.at(group.request);
+    request.steps[static_cast<size_t>(group.node)].state = State::kRunning;
+    request.steps[static_cast<size_t>(group.node)].batch = launch.batch;
+    ++request.running;
+  }
+  batches_[launch.batch] = {launch, false};
+}
+
+void CoreChecker::CheckGroup(const Launch& launch, const RowGroup& group) {
+  const std::string name = fmt::format("row group r{}.{}", group.request, group.node);
+  const auto found = requests_.find(group.request);
+  if (found == requests_.end()) {
+    Expect(false, name + " is launched, but its request is not there");
+    return;
+  }
+  const Request& request = found->second;
+  const PlanNode& node = NodeOf(request.arrival, group.node);
+  Expect(!request.answered, name + " is launched after its answer");
+  Expect(request.arrival.deadline > now_, name + " is launched at or after its deadline");
+  Expect(group.rows == request.arrival.rows, name + " has other rows than its request");
+  Expect(node.subgraph != nullptr && node.subgraph->index == launch.subgraph,
+         name + " is launched on another subgraph");
+  Expect(request.arrival.buckets[static_cast<size_t>(group.node)] == launch.bucket,
+         name + " is launched in another bucket");
+  Expect(KindOf(request, static_cast<size_t>(group.node)) != Kind::kNone,
+         name + " is launched twice or before its producers");
+  for (const int producer : node.producers) {
+    const BatchId batch = request.steps[static_cast<size_t>(producer)].batch;
+    Expect(batch == 0 || (batches_.contains(batch) && !released_.contains(batch)),
+           name + " reads a batch that was released");
+  }
+}
+
+void CoreChecker::CheckOrder(const Launch& launch, Kind kind) {
+  const std::vector<Waiting> queue = QueueOf(launch.subgraph, launch.bucket, kind);
+  Expect(queue.size() >= launch.rows.size(), "a batch is all ready or all ahead");
+  Instant oldest = Instant::max();
+  Clock::duration total{0};
+  for (size_t i = 0; i < launch.rows.size() && i < queue.size(); ++i) {
+    Expect(queue[i].request == launch.rows[i].request && queue[i].node == launch.rows[i].node,
+           "row groups leave in order, none passed over");
+    oldest = std::min(oldest, queue[i].since);
+    total += now_ - queue[i].since;
+  }
+  Expect(launch.oldest_queued == oldest, "a batch tells when its oldest row was queued");
+  Expect(launch.total_queued == total, "a batch tells how long its rows were queued");
+  if (kind == Kind::kAhead) {
+    Expect(QueueOf(launch.subgraph, launch.bucket, Kind::kReady).empty(),
+           "ready rows go before rows launched ahead");
+  }
+  const SubgraphRef& ref = subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const int most = ref.subgraph->shape.buckets[static_cast<size_t>(launch.bucket)].max_rows();
+  if (launch.rows.size() < queue.size() && launch.reason != ReleaseReason::kFull) {
+    Expect(launch.row_count + queue[launch.rows.size()].rows > most,
+           "a batch takes every row group that fits");
+  }
+  CheckReason(launch, kind, queue);
+  CheckBuckets(launch, kind, queue);
+}
+
+// No bucket is passed over that need not wait and is more urgent, or ready where this one is not.
+void CoreChecker::CheckBuckets(const Launch& launch, Kind kind, const std::vector<Waiting>& queue) {
+  const SubgraphRef& ref = subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const bool waits = ref.options.policy.max_delay > Clock::duration::zero() && !draining_;
+  for (size_t b = 0; b < ref.subgraph->shape.buckets.size(); ++b) {
+    const int bucket = static_cast<int>(b);
+    const std::vector<Waiting> other = QueueOf(launch.subgraph, bucket, Kind::kReady);
+    const bool before = !other.empty() && (kind == Kind::kAhead || other.front() < queue.front()) &&
+                        (!waits || SumOf(other) >= FullRows(ref, bucket));
+    Expect(bucket == launch.bucket || !before, "a more urgent bucket is not passed over");
+  }
+}
+
+void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector<Waiting>& queue) {
+  const SubgraphRef& ref = subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const bool waits = ref.options.policy.max_delay > Clock::duration::zero();
+  const bool full = SumOf(queue) >= FullRows(ref, launch.bucket);
+  switch (launch.reason) {
+    case ReleaseReason::kFull:
+      Expect(full, "a full batch was filled");
+      break;
+    case ReleaseReason::kIdle:
+      Expect(!waits && !draining_, "a batch that need not wait leaves as idle");
+      break;
+    case ReleaseReason::kDelay:
+      Expect(waits && launch.oldest_queued + ref.options.policy.max_delay <= now_,
+             "the delay of the oldest row has passed");
+      break;
+    case ReleaseReason::kDeadline:
+      Expect(waits && std::any_of(queue.begin(), queue.end(),
+                                  [](const Waiting& w) { return w.deadline != Instant::max(); }),
+             "a batch that leaves for a deadline holds one");
+      break;
+    case ReleaseReason::kDrain:
+      Expect(draining_, "the core drains");
+      break;
+  }
+  if (launch.reason != ReleaseReason::kFull) {
+    Expect(!full, "a filled batch leaves as full");
+    if (ref.in_flight[static_cast<size_t>(launch.lane)] > 0) {
+      // Behind a running batch only when another bucket would have gone.
+      bool other_full = false;
+      for (size_t b = 0; b < ref.subgraph->shape.buckets.size(); ++b) {
+        const int bucket = static_cast<int>(b);
+        other_full = other_full || (bucket != launch.bucket &&
+                                    SumOf(QueueOf(launch.subgraph, bucket, Kind::kReady)) >=
+                                        FullRows(ref, bucket));
+      }
+      Expect(other_full && kind == Kind::kReady, "behind a running batch only a full one leaves");
+      ++counts_.launches_overtaken;
+    }
+  }
+}
+
+void CoreChecker::CheckCommand(const StartHostStep& start) {
+  ++counts_.host_steps;
+  const auto found = requests_.find(start.request);
+  const std::string name = fmt::format("host step r{}.{}", start.request, start.node);
+  if (found == requests_.end()) {
+    Expect(false, name + " starts, but its request is not there");
+    return;
+  }
+  Request& request = found->second;
+  const PlanNode& node = NodeOf(request.arrival, start.node);
+  Step& step = request.steps[static_cast<size_t>(start.node)];
+  Expect(!node.on_device() && step.state == State::kWaiting, name + " starts twice");
+  Expect(!request.answered, name + " starts after its answer");
+  Expect(request.arrival.deadline > now_, name + " starts at or after its deadline");
+  Expect(std::all_of(node.producers.begin(), node.producers.end(),
+                     [&](int producer) {
+                       return request.steps[static_cast<size_t>(producer)].state == State::kDone;
+                     }),
+         name + " starts before its producers are done");
+  step.state = State::kRunning;
+  ++request.running;
+}
+
+void CoreChecker::CheckCommand(const Respond& respond) {
+  ++counts_.outcomes.at(static_cast<size_t>(respond.outcome));
+  const auto found = requests_.find(respond.request);
+  const std::string name = fmt::format("r{}", respond.request);
+  if (found == requests_.end() || found->second.answered) {
+    Expect(false, name + " is answered twice");
+    return;
+  }
+  Request& request = found->second;
+  request.answered = true;
+  const bool late = request.arrival.deadline <= now_;
+  const bool arriving = arriving_ == respond.request;
+  switch (respond.outcome) {
+    case Outcome::kOk:
+      Expect(!late && !request.failed &&
+                 std::all_of(request.steps.begin(), request.steps.end(),
+                             [](const Step& step) { return step.state == State::kDone; }),
+             name + " is well only when every step is done");
+      break;
+    case Outcome::kFailed:
+      Expect(request.failed && !late, name + " fails only when a step failed");
+      break;
+    case Outcome::kCancelled:
+      Expect(cancelling_ == respond.request && !late, name + " is cancelled only when told so");
+      break;
+    case Outcome::kDeadlineExceeded:
+      Expect(late, name + " is late only at its deadline");
+      break;
+    case Outcome::kQueueFull:
+      Expect(arriving && arrival_full_ && !draining_ && !late, name + " is refused when full");
+      break;
+    case Outcome::kDraining:
+      Expect(arriving && draining_ && !late, name + " is refused when draining");
+      break;
+  }
+}
+
+void CoreChecker::CheckCommand(const Retire& retire) {
+  const auto found = requests_.find(retire.request);
+  const std::string name = fmt::format("r{}", retire.request);
+  if (found == requests_.end()) {
+    Expect(false, name + " is retired twice");
+    return;
+  }
+  Expect(found->second.answered, name + " is retired before its answer");
+  Expect(found->second.running == 0, name + " is retired while something runs for it");
+  requests_.erase(found);
+}
+
+void CoreChecker::CheckCommand(const Release& release) {
+  // Whether it was time is judged after the event: an answer that ends the last use may follow.
+  Expect(batches_.contains(release.batch) && released_.insert(release.batch).second,
+         fmt::format("b{} is released twice", release.batch));
+}
+
+void CoreChecker::CheckCommand(const ArmTimer& arm) {
+  Expect(arm.at > now_, "the timer is armed for a later instant");
+  Expect(arm.at != armed_, "the timer is armed anew only for another instant");
+  armed_ = arm.at;
+}
+
+}  // namespace omserve::scheduler

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// A second, simple opinion on the core: it follows events and commands, and says when a command
+// breaks an invariant of scheduler/core.h or when one is missing.
+#pragma once
+
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "scheduler/core.h"
+
+namespace omserve::scheduler {
+
+// What the schedules met, so that a simulation can show that it is not hollow.
+struct CheckerCounts {
+  std::array<size_t, 6> outcomes{};                   // By Outcome.
+  std::array<size_t, kReleaseReasonCount> reasons{};  // By ReleaseReason.
+  size_t launches = 0;
+  size_t launches_ahead = 0;
+  size_t launches_behind = 0;     // On a lane that was at work.
+  size_t launches_overtaken = 0;  // The same, and not full.
+  size_t shared = 0;              // Batches with rows of several requests.
+  size_t two_steps = 0;           // Batches with rows of several steps.
+  size_t host_steps = 0;
+};
+
+class CoreChecker final {
+ public:
+  // `core` is the one that is checked; it outlives the checker.
+  CoreChecker(const Core& core, const Core::Options& options) : core_(core), options_(options) {}
+
+  void AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOptions& options);
+  // To be called around Core::Handle with the same event, and with all its commands in between.
+  void Before(const Event& event, Instant now);
+  void Check(const Command& command);
+  void After();
+  // After the last event: nothing is left anywhere.
+  void CheckEmpty();
+
+  // The first violation; empty while there is none.
+  const std::string& violation() const { return violation_; }
+  Instant armed() const { return armed_; }
+  bool answered(RequestId id) const {
+    const auto found = requests_.find(id);
+    return found == requests_.end() || found->second.answered;
+  }
+  const CheckerCounts& counts() const { return counts_; }
+
+ private:
+  enum class State { kWaiting, kRunning, kDone };
+  enum class Kind { kNone, kAhead, kReady };  // How a step stands in a queue.
+  struct Step {
+    State state = State::kWaiting;
+    BatchId batch = 0;
+    Kind kind = Kind::kNone;  // As last seen, since `since`.
+    Instant since;
+  };
+  struct Request {
+    Arrive arrival;
+    std::vector<Step> steps;
+    int running = 0;
+    bool failed = false;
+    bool answered = false;
+  };
+  struct Batch {
+    Launch launch;
+    bool done = false;
+  };
+  struct SubgraphRef {
+    const Subgraph* subgraph;
+    Core::SubgraphOptions options;
+    std::vector<int> in_flight;  // By lane.
+  };
+  // A row group that waits.
+  struct Waiting {
+    uint64_t priority;
+    Instant deadline;
+    RequestId request;
+    int node;
+    int rows;
+    Instant since;
+    bool operator<(const Waiting& other) const;
+  };
+
+  // Reports a violation unless `holds`.
+  void Expect(bool holds, const std::string& what);
+
+  void Apply(const Arrive& event);
+  void Apply(const Cancel& event);
+  void Apply(const BatchDone& event);
+  void Apply(const HostStepDone& event);
+  void Apply(const TimerFired& event);
+  void Apply(const Drain& event);
+
+  void CheckCommand(const Launch& launch);
+  void CheckCommand(const StartHostStep& start);
+  void CheckCommand(const Respond& respond);
+  void CheckCommand(const Retire& retire);
+  void CheckCommand(const Release& release);
+  void CheckCommand(const ArmTimer& arm);
+
+  void CheckGroup(const Launch& launch, const RowGroup& group);
+  void CheckOrder(const Launch& launch, Kind kind);
+  void CheckBuckets(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
+  void CheckReason(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
+  void CheckRequestsAfter();
+  void CheckBatchesAfter();
+  void CheckQueuesAfter();
+  void CheckBucketAfter(const SubgraphRef& ref, int bucket);
+
+  Kind KindOf(const Request& request, size_t node) const;
+  // Queued row groups of one kind in their order.
+  std::vector<Waiting> QueueOf(int subgraph, int bucket, Kind kind);
+  int QueuedRows(int subgraph, bool without_expired);
+  bool HasUses(const Batch& batch) const;
+  // Rows at which a batch leaves at once.
+  static int FullRows(const SubgraphRef& ref, int bucket);
+  static int SumOf(const std::vector<Waiting>& queue);
+  bool IsFull(const Arrive& event);
+
+  const Core& core_;
+  const Core::Options options_;
+  std::vector<SubgraphRef> subgraphs_;
+  std::map<RequestId, Request> requests_;  // Not retired.
+  std::set<RequestId> seen_;
+  std::map<BatchId, Batch> batches_;  // Not released.
+  BatchId last_batch_ = 0;
+  bool draining_ = false;
+  Instant armed_ = Instant::max();
+  CheckerCounts counts_;
+  std::string violation_;
+
+  // The event at hand.
+  Instant now_;
+  RequestId arriving_ = 0;
+  RequestId cancelling_ = 0;
+  bool arrival_full_ = false;
+  std::set<BatchId> released_;
+};
+
+}  // namespace omserve::scheduler

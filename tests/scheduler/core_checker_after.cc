@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must hold between two events: nothing is missing, nothing waits that could go.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tests/scheduler/core_checker.h"
+
+namespace omserve::scheduler {
+
+void CoreChecker::After() {
+  if (!violation_.empty()) {
+    return;
+  }
+  for (const BatchId id : released_) {
+    const Batch& batch = batches_.at(id);
+    Expect(batch.done, fmt::format("b{} is released before it is done", id));
+    Expect(!HasUses(batch), fmt::format("b{} is released before its readers are done", id));
+    batches_.erase(id);
+  }
+  CheckRequestsAfter();
+  CheckBatchesAfter();
+  CheckQueuesAfter();
+}
+
+void CoreChecker::CheckRequestsAfter() {
+  Expect(core_.request_count() == requests_.size(), "the core counts its requests");
+  for (const auto& [id, request] : requests_) {
+    const std::string name = fmt::format("r{}", id);
+    if (request.answered) {
+      Expect(request.running > 0, name + " is retired as soon as nothing runs for it");
+      continue;
+    }
+    Expect(request.arrival.deadline > now_, name + " is answered at its deadline");
+    Expect(armed_ <= request.arrival.deadline, name + " has a timer for its deadline");
+    Expect(!request.failed, name + " is answered when a step failed");
+    Expect(cancelling_ != id, name + " is answered when it is cancelled");
+    Expect(arriving_ != id || (!draining_ && !arrival_full_), name + " is refused");
+    Expect(!std::all_of(request.steps.begin(), request.steps.end(),
+                        [](const Step& step) { return step.state == State::kDone; }),
+           name + " is answered when every step is done");
+    for (size_t n = 0; n < request.steps.size(); ++n) {
+      const PlanNode& node = request.arrival.plan->nodes[n];
+      const bool could_start =
+          !node.on_device() && request.steps[n].state == State::kWaiting &&
+          std::all_of(node.producers.begin(), node.producers.end(), [&r = request](int producer) {
+            return r.steps[static_cast<size_t>(producer)].state == State::kDone;
+          });
+      Expect(!could_start, fmt::format("{}.{}, a host step, starts when it can", name, n));
+    }
+  }
+}
+
+void CoreChecker::CheckBatchesAfter() {
+  Expect(core_.batch_count() == batches_.size(), "the core counts its batches");
+  for (const auto& [id, batch] : batches_) {
+    Expect(!batch.done || HasUses(batch),
+           fmt::format("b{} is released as soon as nobody reads it", id));
+  }
+}
+
+void CoreChecker::CheckQueuesAfter() {
+  for (const SubgraphRef& ref : subgraphs_) {
+    Expect(core_.queued_rows(ref.subgraph->index) ==
+               QueuedRows(ref.subgraph->index, /*without_expired=*/false),
+           "the core counts its queued rows");
+    for (size_t bucket = 0; bucket < ref.subgraph->shape.buckets.size(); ++bucket) {
+      CheckBucketAfter(ref, static_cast<int>(bucket));
+    }
+  }
+}
+
+// Nothing waits that could leave, and nothing waits for ever.
+void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
+  const std::vector<Waiting> ready = QueueOf(ref.subgraph->index, bucket, Kind::kReady);
+  const std::vector<Waiting> ahead = QueueOf(ref.subgraph->index, bucket, Kind::kAhead);
+  const std::vector<Waiting>& queue = ready.empty() ? ahead : ready;
+  if (queue.empty()) {
+    return;
+  }
+  const std::string name = fmt::format("s{}.{}", ref.subgraph->index, bucket);
+  const int least = *std::min_element(ref.in_flight.begin(), ref.in_flight.end());
+  if (!ready.empty() && SumOf(ready) >= FullRows(ref, bucket)) {
+    Expect(least >= options_.batches_per_lane, name + " is full and a lane has room");
+  }
+  if (least > 0) {
+    return;  // The batch at work will bring the next turn.
+  }
+  const Clock::duration delay = ref.options.policy.max_delay;
+  Instant oldest = Instant::max();
+  for (const Waiting& waiting : queue) {
+    oldest = std::min(oldest, waiting.since);
+  }
+  Expect(delay > Clock::duration::zero() && !draining_ && SumOf(queue) < FullRows(ref, bucket),
+         name + " waits before an idle lane without a reason");
+  Expect(armed_ <= oldest + delay, name + " waits without a timer");
+}
+
+void CoreChecker::CheckEmpty() {
+  Expect(requests_.empty(), "every request is retired at the end");
+  Expect(batches_.empty(), "every batch is released at the end");
+  Expect(core_.idle(), "the core is idle at the end");
+  Expect(armed_ == Instant::max(), "no timer is armed at the end");
+}
+
+}  // namespace omserve::scheduler

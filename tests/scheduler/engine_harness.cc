@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/scheduler/engine_harness.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "runtime/base/log.h"
+
+namespace omserve::scheduler {
+namespace {
+
+template <typename T>
+std::string BytesOf(const std::vector<T>& values) {
+  std::string bytes(values.size() * sizeof(T), '\0');
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+}  // namespace
+
+const InferResponse& Answer::Get() const {
+  const Instant patience = SteadyClock().Now() + std::chrono::minutes(1);
+  const MutexLock lock(mu_);
+  while (!response_.has_value() && SteadyClock().WaitUntil(arrived_, mu_, patience)) {
+  }
+  REQUIRE(response_.has_value());
+  REQUIRE(times_ == 1);
+  return *response_;  // Never changes again.
+}
+
+TestInput Floats(const Dims& dims, const std::vector<float>& values) {
+  return {dims, BytesOf(values)};
+}
+
+TestInput Int64s(const Dims& dims, const std::vector<int64_t>& values) {
+  return {dims, BytesOf(values)};
+}
+
+TestInput Bytes(std::string_view element) {
+  return {
+      {1, 1},
+      BytesOf(std::vector<uint32_t>{static_cast<uint32_t>(element.size())}) + std::string(element)};
+}
+
+std::vector<float> ToFloats(const ResponseOutput& output) {
+  std::vector<float> values(output.bytes.size() / sizeof(float));
+  std::memcpy(values.data(), output.bytes.data(), output.bytes.size());
+  return values;
+}
+
+std::string ToText(const ResponseOutput& output) {
+  REQUIRE(output.bytes.size() >= sizeof(uint32_t));
+  return std::string(output.bytes.size() - sizeof(uint32_t), '\0')
+      .assign(reinterpret_cast<const char*>(output.bytes.data()) + sizeof(uint32_t),
+              output.bytes.size() - sizeof(uint32_t));
+}
+
+EngineHarness::EngineHarness(const Options& options)
+    : clock_(options.clock != nullptr ? *options.clock : SteadyClock()),
+      device_(testing::OpenDevice(options.device_settings)),
+      pinned_(VALUE(memory::HostPool::Create(*device_.device, options.pinned_bytes))),
+      engine_(VALUE(Engine::Start(*device_.device, *pinned_, clock_, recorder_, options.engine))) {
+  InitLog({.level = LogLevel::kOff, .json = false, .file = ""});  // Failures are what is tested.
+}
+
+EngineHarness::~EngineHarness() {
+  CHECK(engine_->Drain(Instant::max()).ok());
+  CHECK(engine_->load().requests == 0);
+  CHECK(engine_->load().device_pool_used == 0);
+}
+
+const Subgraph* EngineHarness::AddModel(const std::string& name, const std::string& om,
+                                        const ModelOptions& options) {
+  auto loaded = std::make_unique<Loaded>();
+  loaded->om = om;
+  const std::span<const std::byte> file = std::as_bytes(std::span(loaded->om));
+  const auto weights = VALUE(acl::SharedWeights::Allocate(*device_.device, file));
+  Engine::SubgraphSpec spec{
+      .name = name, .policy = options.policy, .max_queue_rows = options.max_queue_rows};
+  for (int i = 0; i < options.instances; ++i) {
+    loaded->instances.push_back(VALUE(acl::Model::Load(*device_.device, file, weights)));
+    spec.instances.push_back(loaded->instances.back().get());
+  }
+  const acl::ModelInfo& info = spec.instances.front()->info();
+  spec.shape = VALUE(MakeSubgraphShape(info, options.batched.value_or(HasBatchGears(info))));
+  models_.push_back(std::move(loaded));
+  return VALUE(engine_->AddSubgraph(std::move(spec)));
+}
+
+std::shared_ptr<Answer> EngineHarness::Submit(const Send& send) {
+  auto answer = std::make_shared<Answer>();
+  auto request = std::make_unique<InferRequest>();
+  answer->id = engine_->NewRequestId();
+  request->id = answer->id;
+  request->plan = send.plan;
+  request->rows = send.rows;
+  request->priority = send.priority;
+  request->deadline = send.deadline;
+  request->trace = send.trace;
+  request->wanted = send.wanted;
+  for (size_t i = 0; send.wanted.empty() && i < send.plan->outputs.size(); ++i) {
+    request->wanted.push_back(static_cast<int>(i));
+  }
+  std::vector<Dims> row_dims;
+  for (const TestInput& input : send.inputs) {
+    memory::HostBlock block = VALUE(pinned_->Allocate(input.bytes.size()));
+    std::memcpy(block.bytes().data(), input.bytes.data(), input.bytes.size());
+    const std::span<const std::byte> bytes = block.bytes();
+    request->inputs.push_back({input.dims, bytes, std::move(block)});
+    row_dims.emplace_back(input.dims.begin() + (send.plan->batched ? 1 : 0), input.dims.end());
+  }
+  request->buckets = VALUE(send.plan->ResolveBuckets(row_dims, send.rows));
+  request->done = [answer, before = send.before_answer](InferResponse response) {
+    if (before) {
+      before();
+    }
+    const MutexLock lock(answer->mu_);
+    ++answer->times_;
+    answer->response_ = std::move(response);
+    answer->arrived_.NotifyAll();
+  };
+  answer->submitted = engine_->Submit(std::move(request));
+  return answer;
+}
+
+}  // namespace omserve::scheduler

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// An engine on the CPU device, models for it, and requests that can be waited for.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/base/mutex.h"
+#include "scheduler/engine.h"
+#include "tests/runtime/acl/acl_fixture.h"
+
+namespace omserve::scheduler {
+
+// Keeps what the engine tells.
+class Recorder final : public Observer {
+ public:
+  void OnBatch(const BatchRecord& record) override {
+    const MutexLock lock(mu_);
+    batches_.push_back(record);
+  }
+  void OnRequest(const RequestRecord& record) override {
+    const MutexLock lock(mu_);
+    requests_.push_back(record);
+  }
+  std::vector<BatchRecord> batches() const {
+    const MutexLock lock(mu_);
+    return batches_;
+  }
+  std::vector<RequestRecord> requests() const {
+    const MutexLock lock(mu_);
+    return requests_;
+  }
+
+ private:
+  mutable Mutex mu_;
+  std::vector<BatchRecord> batches_ ABSL_GUARDED_BY(mu_);
+  std::vector<RequestRecord> requests_ ABSL_GUARDED_BY(mu_);
+};
+
+// The answer to one request. A second answer fails the test.
+class Answer final {
+ public:
+  // Waits for it. A minute is the test's patience, not a measure.
+  const InferResponse& Get() const;
+  bool arrived() const {
+    const MutexLock lock(mu_);
+    return response_.has_value();
+  }
+  RequestId id = 0;
+  absl::Status submitted;
+
+ private:
+  friend class EngineHarness;
+  mutable Mutex mu_;
+  mutable CondVar arrived_;
+  std::optional<InferResponse> response_ ABSL_GUARDED_BY(mu_);
+  int times_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+// One input as the test writes it: full dims and bytes.
+struct TestInput {
+  Dims dims;
+  std::string bytes;
+};
+TestInput Floats(const Dims& dims, const std::vector<float>& values);
+TestInput Int64s(const Dims& dims, const std::vector<int64_t>& values);
+// A BYTES tensor [1, 1] of one element.
+TestInput Bytes(std::string_view element);
+std::vector<float> ToFloats(const ResponseOutput& output);
+// Of a BYTES tensor with one element.
+std::string ToText(const ResponseOutput& output);
+
+class EngineHarness final {
+ public:
+  struct Options {
+    std::string device_settings;  // Members of the CPU device's "hostacl" object.
+    size_t pinned_bytes = size_t{64} << 20;
+    Engine::Options engine = {.device_pool_bytes = size_t{32} << 20};
+    Clock* clock = nullptr;  // Null: the steady clock.
+  };
+  explicit EngineHarness(const Options& options);
+  EngineHarness() : EngineHarness(Options()) {}
+  // Drains, and requires that no memory is left in use.
+  ~EngineHarness();
+
+  struct ModelOptions {
+    int instances = 1;
+    std::optional<bool> batched;  // Unset: as the file shows.
+    BatchPolicyOptions policy;
+    int max_queue_rows = 0;
+  };
+  const Subgraph* AddModel(const std::string& name, const std::string& om,
+                           const ModelOptions& options);
+  const Subgraph* AddModel(const std::string& name, const std::string& om) {
+    return AddModel(name, om, ModelOptions());
+  }
+
+  struct Send {
+    std::shared_ptr<const Plan> plan;
+    std::vector<TestInput> inputs;
+    int rows = 1;
+    std::vector<int> wanted = {};  // Empty: all outputs.
+    uint64_t priority = 1;
+    Instant deadline = Instant::max();
+    bool trace = false;
+    std::function<void()> before_answer = {};  // Runs on the device thread.
+  };
+  std::shared_ptr<Answer> Submit(const Send& send);
+
+  Engine& engine() { return *engine_; }
+  memory::HostPool& pinned() { return *pinned_; }
+  const Recorder& recorder() const { return recorder_; }
+  Clock& clock() { return clock_; }
+
+ private:
+  struct Loaded {
+    std::string om;
+    std::vector<std::unique_ptr<acl::Model>> instances;
+  };
+  // Destroyed in reverse order: what is borrowed outlives its borrower.
+  Clock& clock_;
+  testing::OpenedDevice device_;
+  std::unique_ptr<memory::HostPool> pinned_;
+  std::vector<std::unique_ptr<Loaded>> models_;
+  Recorder recorder_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace omserve::scheduler

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/request_check.h"
+
+#include <catch2/catch.hpp>
+#include <limits>
+
+#include "tests/status_test_util.h"
+
+namespace omserve::server {
+namespace {
+
+// A tensor of any size without its memory: only sizes are looked at.
+std::span<const std::byte> Bytes(size_t count) {
+  static const std::vector<std::byte> bytes(4096);
+  return std::span(bytes).first(count);
+}
+
+scheduler::Bucket MakeBucket(std::vector<Dims> inputs, std::vector<Dims> outputs,
+                             std::vector<int> rows) {
+  scheduler::Bucket bucket{.input_dims = std::move(inputs), .output_dims = std::move(outputs)};
+  for (const int r : rows) {
+    bucket.gears.push_back({.rows = r});
+  }
+  return bucket;
+}
+
+// Inputs a [rows,4] FP32 and b [rows,2] INT64, outputs y [rows,3] and z [rows,1]; 1 to 8 rows.
+class BatchedModel {
+ public:
+  BatchedModel() {
+    subgraph_.name = "m";
+    subgraph_.shape.batched = true;
+    subgraph_.shape.inputs = {{"a", DataType::kFp32, {4}}, {"b", DataType::kInt64, {2}}};
+    subgraph_.shape.outputs = {{"y", DataType::kFp32, {3}}, {"z", DataType::kFp32, {1}}};
+    subgraph_.shape.buckets = {MakeBucket({{4}, {2}}, {{3}, {1}}, {1, 8})};
+    model.name = "m";
+    model.plan = scheduler::BuildSingle(subgraph_);
+    model.inputs = {{"a", DataType::kFp32, {-1, 4}}, {"b", DataType::kInt64, {-1, 2}}};
+    model.outputs = {{"y", DataType::kFp32, {-1, 3}}, {"z", DataType::kFp32, {-1, 1}}};
+    model.max_rows = 8;
+  }
+  Model model;
+
+ private:
+  scheduler::Subgraph subgraph_;
+};
+
+InferInput A(int64_t rows) {
+  return {.name = "a",
+          .datatype = "FP32",
+          .shape = {rows, 4},
+          .pieces = {Bytes(static_cast<size_t>(rows) * 16)}};
+}
+InferInput B(int64_t rows) {
+  return {.name = "b",
+          .datatype = "INT64",
+          .shape = {rows, 2},
+          .pieces = {Bytes(static_cast<size_t>(rows) * 16)}};
+}
+
+void CheckRefused(const std::vector<InferInput>& inputs, const std::vector<std::string>& outputs,
+                  const std::string& message) {
+  const BatchedModel batched;
+  const absl::Status status = CheckRequest(batched.model, inputs, outputs).status();
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  CHECK(MessageOf(status) == message);
+}
+
+// Inputs in another order than the model's, outputs asked for in an order of the client's own: both
+// are matched by name.
+TEST_CASE("CheckRequest: a request that fits", "[request_check]") {
+  const BatchedModel batched;
+  const std::vector<InferInput> inputs = {B(2), A(2)};
+  const std::vector<std::string> outputs = {"z", "y"};
+  const CheckedRequest checked = VALUE(CheckRequest(batched.model, inputs, outputs));
+  CHECK(checked.rows == 2);
+  CHECK(checked.inputs == std::vector<size_t>{1, 0});
+  CHECK(checked.wanted == std::vector<int>{1, 0});
+  CHECK(checked.buckets == std::vector<int>{0});
+}
+
+// No outputs named: all of them, in the model's order.
+TEST_CASE("CheckRequest: no outputs asked for means all", "[request_check]") {
+  const BatchedModel batched;
+  CHECK(VALUE(CheckRequest(batched.model, std::vector{A(1), B(1)}, {})).wanted ==
+        std::vector<int>{0, 1});
+}
+
+// A tensor in several pieces: their sizes add up.
+TEST_CASE("CheckRequest: pieces are counted together", "[request_check]") {
+  const BatchedModel batched;
+  InferInput a = A(1);
+  a.pieces = {Bytes(10), Bytes(0), Bytes(6)};
+  REQUIRE_OK(CheckRequest(batched.model, std::vector{a, B(1)}, {}));
+}
+
+// Names the model does not have, or has once.
+TEST_CASE("CheckRequest: names", "[request_check]") {
+  InferInput c = A(1);
+  c.name = "c";
+  CheckRefused({A(1), c}, {}, "unexpected inference input 'c' for model 'm'; it has ['a','b']");
+  CheckRefused({A(1), A(1)}, {}, "input 'a' is given more than once for model 'm'");
+  CheckRefused({A(1)}, {},
+               "expected 2 inputs but got 1 inputs for model 'm'. Got input(s) ['a'], but missing "
+               "required input(s) ['b']. Please provide all required input(s).");
+  CheckRefused({}, {},
+               "expected 2 inputs but got 0 inputs for model 'm'. Got input(s) [], but missing "
+               "required input(s) ['a','b']. Please provide all required input(s).");
+  CheckRefused({A(1), B(1)}, {"x"},
+               "unexpected inference output 'x' for model 'm'; it has ['y','z']");
+  CheckRefused({A(1), B(1)}, {"y", "y"}, "output 'y' is requested more than once for model 'm'");
+}
+
+// Types: another one of the protocol's, and no type at all.
+TEST_CASE("CheckRequest: data types", "[request_check]") {
+  InferInput a = A(1);
+  a.datatype = "FP16";
+  CheckRefused({a, B(1)}, {},
+               "inference input 'a' data-type is 'FP16', but model 'm' expects 'FP32'");
+  a.datatype = "float";
+  CheckRefused({a, B(1)}, {},
+               "inference input 'a' data-type is 'float', but model 'm' expects 'FP32'");
+}
+
+// Shapes: another size, another rank, a batch dimension that was forgotten, a negative size.
+TEST_CASE("CheckRequest: shapes", "[request_check]") {
+  InferInput a = A(1);
+  a.shape = {1, 5};
+  CheckRefused({a, B(1)}, {},
+               "unexpected shape for input 'a' for model 'm'. Expected [-1,4], got [1,5]");
+  a.shape = {1, 4, 1};
+  CheckRefused({a, B(1)}, {},
+               "unexpected shape for input 'a' for model 'm'. Expected [-1,4], got [1,4,1]");
+  a.shape = {4};
+  CheckRefused({a, B(1)}, {},
+               "unexpected shape for input 'a' for model 'm'. Expected [-1,4], got [4]; the batch "
+               "dimension comes first: [1,4]");
+  a.shape = {-1, 4};
+  CheckRefused({a, B(1)}, {},
+               "unexpected shape for input 'a' for model 'm'. Expected [-1,4], got [-1,4]");
+  a.shape = {};
+  CheckRefused({a, B(1)}, {},
+               "unexpected shape for input 'a' for model 'm'. Expected [-1,4], got []");
+}
+
+// Batches: none, too large, and two that differ.
+TEST_CASE("CheckRequest: batch sizes", "[request_check]") {
+  CheckRefused({A(0), B(0)}, {}, "input 'a': inference request batch-size must be >= 1 for 'm'");
+  CheckRefused({A(9), B(9)}, {}, "inference request batch-size must be <= 8 for 'm', got 9");
+  CheckRefused({A(2), B(3)}, {},
+               "input 'b' batch size does not match other inputs for 'm': got 3, 'a' has 2");
+}
+
+// Bytes: one too few, one too many, none at all, and none beside a batch that would overflow.
+TEST_CASE("CheckRequest: byte sizes", "[request_check]") {
+  InferInput a = A(1);
+  for (const size_t size : {size_t{15}, size_t{17}, size_t{0}}) {
+    a.pieces = {Bytes(size)};
+    CheckRefused({a, B(1)}, {},
+                 "input byte size mismatch for input 'a' for model 'm'. Expected 16 for FP32 "
+                 "[1,4], got " +
+                     std::to_string(size));
+  }
+  a.shape = {std::numeric_limits<int64_t>::max(), 4};
+  CheckRefused({a, B(1)}, {},
+               "inference request batch-size must be <= 8 for 'm', got 9223372036854775807");
+}
+
+// A model of free dims that does not batch, and a shape whose bytes exceed any integer.
+TEST_CASE("CheckRequest: a tensor beyond all sizes", "[request_check]") {
+  scheduler::Subgraph subgraph{.name = "free"};
+  subgraph.shape.inputs = {{"x", DataType::kFp32, {-1, -1}}};
+  subgraph.shape.outputs = {{"y", DataType::kFp32, {1}}};
+  subgraph.shape.buckets = {MakeBucket({{1, 1}}, {{1}}, {1})};
+  Model model{.name = "free", .plan = scheduler::BuildSingle(subgraph)};
+  model.inputs = subgraph.shape.inputs;
+  model.outputs = subgraph.shape.outputs;
+  InferInput x{.name = "x", .datatype = "FP32", .shape = {int64_t{1} << 40, int64_t{1} << 40}};
+  absl::Status status = CheckRequest(model, std::vector{x}, {}).status();
+  CHECK(MessageOf(status) ==
+        "input 'x' for model 'free': a tensor of shape [1099511627776,1099511627776] is too large");
+  // Dims that nobody compiled are named with those that were.
+  x.shape = {1, 2};
+  x.pieces = {Bytes(8)};
+  status = CheckRequest(model, std::vector{x}, {}).status();
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  CHECK(MessageOf(status).find("rows of dims [1,2] were not compiled") != std::string::npos);
+}
+
+// A hostile request: its names and shapes do not make the message long.
+TEST_CASE("CheckRequest: messages stay short", "[request_check]") {
+  const BatchedModel batched;
+  InferInput a = A(1);
+  a.shape = Dims(100000, 1);
+  CHECK(MessageOf(CheckRequest(batched.model, std::vector{a, B(1)}, {}).status()).size() < 400);
+  a.name = std::string(100000, 'x');
+  CHECK(MessageOf(CheckRequest(batched.model, std::vector{a, B(1)}, {}).status()).size() < 400);
+}
+
+}  // namespace
+}  // namespace omserve::server

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/statistics.h"
+
+#include <catch2/catch.hpp>
+#include <chrono>
+
+#include "server/core/inference.h"
+
+namespace omserve::server {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT: durations as people write them.
+using scheduler::BatchRecord;
+using scheduler::Outcome;
+using scheduler::RequestRecord;
+
+std::chrono::milliseconds FixedWallClock() { return 1234ms; }
+
+scheduler::Subgraph Named(const std::string& name) {
+  scheduler::Subgraph subgraph{.name = name};
+  subgraph.shape.batched = true;
+  subgraph.shape.inputs = {{"x", DataType::kFp32, {1}}};
+  subgraph.shape.outputs = {{"y", DataType::kFp32, {1}}};
+  scheduler::Bucket bucket{.input_dims = {{1}}, .output_dims = {{1}}};
+  bucket.gears = {{.rows = 8}};
+  subgraph.shape.buckets = {bucket};
+  return subgraph;
+}
+
+BatchRecord Batch(const scheduler::Subgraph& subgraph) {
+  return {.subgraph = &subgraph,
+          .rows = 3,
+          .groups = 2,
+          .gear_rows = 4,
+          .reason = scheduler::ReleaseReason::kDelay,
+          .total_queued = 100us,
+          .input = 1us,
+          .compute = 10us,
+          .output = 2us};
+}
+
+// A batch of two requests that named the model: executions are counted here, and the requests only
+// when they are answered.
+TEST_CASE("Statistics: a batch of direct requests", "[statistics]") {
+  const scheduler::Subgraph subgraph = Named("m");
+  const auto plan = scheduler::BuildSingle(subgraph);
+  Statistics statistics(&FixedWallClock);
+  statistics.OnBatch(Batch(subgraph));
+  statistics.OnRequest({.plan = plan.get(), .rows = 2, .total = 200us});
+  statistics.OnRequest({.plan = plan.get(), .rows = 1, .total = 300us});
+  const std::vector<ModelStatistics> all = statistics.Snapshot();
+  REQUIRE(all.size() == 1);
+  const ModelStatistics& m = all.front();
+  CHECK(m.inference_count == 3);
+  CHECK(m.execution_count == 1);
+  CHECK(m.last_inference_ms == 1234);
+  CHECK(m.success.count == 2);
+  CHECK(m.success.ns == 500'000);
+  CHECK(m.queue.count == 2);
+  CHECK(m.queue.ns == 100'000);
+  CHECK(m.compute_infer.count == 2);
+  CHECK(m.compute_infer.ns == 20'000);
+  CHECK(m.padded_rows == 1);
+  CHECK(m.releases[static_cast<size_t>(scheduler::ReleaseReason::kDelay)] == 1);
+  REQUIRE(m.by_batch_size.count(3) == 1);
+  CHECK(m.by_batch_size.at(3).executions == 1);
+  CHECK(m.by_batch_size.at(3).compute_infer_ns == 10'000);
+}
+
+// A batch of which one request came through a pipeline: that one is counted with the batch.
+TEST_CASE("Statistics: steps of pipelines count as requests of the model", "[statistics]") {
+  const scheduler::Subgraph subgraph = Named("m");
+  Statistics statistics(&FixedWallClock);
+  BatchRecord batch = Batch(subgraph);
+  batch.step_groups = 1;
+  statistics.OnBatch(batch);
+  CHECK(statistics.Snapshot().front().success.count == 1);
+  CHECK(statistics.Snapshot().front().success.ns == 50'000 + 13'000);
+}
+
+// A batch that failed: nothing was inferred, and only its pipeline steps are failures of its own.
+TEST_CASE("Statistics: a failed batch", "[statistics]") {
+  const scheduler::Subgraph subgraph = Named("m");
+  Statistics statistics(&FixedWallClock);
+  BatchRecord batch = Batch(subgraph);
+  batch.step_groups = 1;
+  batch.ok = false;
+  statistics.OnBatch(batch);
+  const ModelStatistics m = statistics.Snapshot().front();
+  CHECK(m.execution_count == 0);
+  CHECK(m.fail.count == 1);
+  CHECK(m.fail_by_reason[static_cast<size_t>(FailReason::kBackend)] == 1);
+}
+
+// A pipeline's request: its own rows and executions, since it has no batches.
+TEST_CASE("Statistics: a pipeline counts its requests", "[statistics]") {
+  const scheduler::Subgraph subgraph = Named("step");
+  scheduler::Plan plan = *scheduler::BuildSingle(subgraph);
+  plan.name = "pipeline";
+  Statistics statistics(&FixedWallClock);
+  statistics.OnRequest({.plan = &plan, .rows = 4, .total = 1ms});
+  const ModelStatistics p = statistics.Snapshot().front();
+  CHECK(p.name == "pipeline");
+  CHECK(p.inference_count == 4);
+  CHECK(p.execution_count == 1);
+  CHECK(p.success.ns == 1'000'000);
+}
+
+// Each way to fail has its label.
+TEST_CASE("Statistics: reasons of failures", "[statistics]") {
+  const scheduler::Subgraph subgraph = Named("m");
+  const auto plan = scheduler::BuildSingle(subgraph);
+  Statistics statistics(&FixedWallClock);
+  const auto fail = [&](Outcome outcome, absl::StatusCode code) {
+    statistics.OnRequest({.plan = plan.get(), .outcome = outcome, .code = code, .total = 1us});
+  };
+  fail(Outcome::kQueueFull, absl::StatusCode::kUnavailable);
+  fail(Outcome::kDraining, absl::StatusCode::kUnavailable);
+  fail(Outcome::kDeadlineExceeded, absl::StatusCode::kDeadlineExceeded);
+  fail(Outcome::kCancelled, absl::StatusCode::kCancelled);
+  fail(Outcome::kFailed, absl::StatusCode::kInternal);
+  fail(Outcome::kFailed, absl::StatusCode::kInvalidArgument);
+  statistics.CountRefused("m", 1, FailReason::kOther);
+  const ModelStatistics m = statistics.Snapshot().front();
+  CHECK(m.fail.count == 7);
+  CHECK(m.success.count == 0);
+  CHECK(m.fail_by_reason == std::array<uint64_t, kFailReasonCount>{3, 1, 1, 2});
+}
+
+// A model that was never called is listed with zeros; the order is by name and version.
+TEST_CASE("Statistics: the snapshot lists what was added", "[statistics]") {
+  Statistics statistics(&FixedWallClock);
+  statistics.AddModel("b", 1);
+  statistics.AddModel("a", 10);
+  statistics.AddModel("a", 2);
+  const std::vector<ModelStatistics> all = statistics.Snapshot();
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].version == 2);
+  CHECK(all[1].version == 10);
+  CHECK(all[2].name == "b");
+  CHECK(all[2].success.count == 0);
+}
+
+// Priorities by Triton's rule: none configured, in range, default, out of range.
+TEST_CASE("EffectivePriority: levels and the default", "[inference]") {
+  inference::ModelConfig config;
+  CHECK(EffectivePriority(config, 5) == 1);
+  config.mutable_dynamic_batching()->set_priority_levels(3);
+  config.mutable_dynamic_batching()->set_default_priority_level(2);
+  CHECK(EffectivePriority(config, 1) == 1);
+  CHECK(EffectivePriority(config, 3) == 3);
+  CHECK(EffectivePriority(config, 0) == 2);
+  CHECK(EffectivePriority(config, 4) == 2);
+}
+
+// Timeouts: the shorter of the request's and the model's, and never one that overflows.
+TEST_CASE("EffectiveTimeout: the shorter one counts", "[inference]") {
+  inference::ModelConfig config;
+  CHECK(EffectiveTimeout(config, 0s) == 0s);
+  CHECK(EffectiveTimeout(config, 5ms) == 5ms);
+  auto& policy = *config.mutable_dynamic_batching()->mutable_default_queue_policy();
+  policy.set_default_timeout_microseconds(2000);
+  CHECK(EffectiveTimeout(config, 0s) == 2ms);
+  CHECK(EffectiveTimeout(config, 1ms) == 1ms);
+  CHECK(EffectiveTimeout(config, 5ms) == 2ms);
+  policy.set_default_timeout_microseconds(~uint64_t{0});
+  CHECK(EffectiveTimeout(config, 0s) == std::chrono::hours(24 * 365));
+}
+
+}  // namespace
+}  // namespace omserve::server

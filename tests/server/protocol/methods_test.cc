@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every other method of the service, health and reflection.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "tests/server/protocol/daemon_fixture.h"
+#include "tests/status_test_util.h"
+
+namespace omserve::server {
+namespace {
+
+using Stub = inference::GRPCInferenceService::Stub;
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+// A daemon that serves: live, ready, and what it says of itself.
+TEST_CASE("Server methods", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  Client& client = daemon.client();
+  inference::ServerLiveResponse live;
+  REQUIRE(client.Call(&Stub::ServerLive, inference::ServerLiveRequest(), &live).ok());
+  CHECK(live.live());
+  inference::ServerReadyResponse ready;
+  REQUIRE(client.Call(&Stub::ServerReady, inference::ServerReadyRequest(), &ready).ok());
+  CHECK(ready.ready());
+  inference::ServerMetadataResponse metadata;
+  REQUIRE(client.Call(&Stub::ServerMetadata, inference::ServerMetadataRequest(), &metadata).ok());
+  CHECK(metadata.name() == "omserve");
+  CHECK(metadata.version() == "1.2.3");
+  CHECK(
+      std::set<std::string>(metadata.extensions().begin(), metadata.extensions().end()) ==
+      std::set<std::string>{"model_configuration", "parameters", "schedule_policy", "statistics"});
+}
+
+// Models that are there, that are not, and versions of both kinds.
+TEST_CASE("ModelReady", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  const auto ready = [&daemon](const std::string& name, const std::string& version) {
+    inference::ModelReadyRequest request;
+    request.set_name(name);
+    request.set_version(version);
+    inference::ModelReadyResponse response;
+    REQUIRE(daemon.client().Call(&Stub::ModelReady, request, &response).ok());
+    return response.ready();
+  };
+  CHECK(ready("text", ""));
+  CHECK(ready("text", "1"));
+  CHECK_FALSE(ready("text", "2"));
+  CHECK_FALSE(ready("nobody", ""));
+  inference::ModelReadyRequest request;
+  request.set_name("text");
+  request.set_version("one");
+  inference::ModelReadyResponse response;
+  CHECK(daemon.client().Call(&Stub::ModelReady, request, &response).error_code() ==
+        grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+// A model with two versions served and a pipeline: shapes with the batch, platform, versions.
+TEST_CASE("ModelMetadata and ModelConfig", "[protocol]") {
+  Repository repository;
+  repository.AddScenes();
+  repository.AddModel("text", "text", "version_policy: {all: {}}\n", "1,2,4,8", 3);
+  TestDaemon daemon(repository);
+  inference::ModelMetadataRequest request;
+  request.set_name("text");
+  inference::ModelMetadataResponse metadata;
+  REQUIRE(daemon.client().Call(&Stub::ModelMetadata, request, &metadata).ok());
+  CHECK(metadata.platform() == "omserve_om");
+  REQUIRE(metadata.versions_size() == 2);
+  CHECK(metadata.versions(0) == "1");
+  CHECK(metadata.versions(1) == "3");
+  REQUIRE(metadata.inputs_size() == 2);
+  CHECK(metadata.inputs(0).datatype() == "INT64");
+  CHECK(std::vector<int64_t>(metadata.inputs(0).shape().begin(),
+                             metadata.inputs(0).shape().end()) == Dims{-1, 32});
+  request.set_name("scenes");
+  REQUIRE(daemon.client().Call(&Stub::ModelMetadata, request, &metadata).ok());
+  CHECK(metadata.platform() == "omserve_pipeline");
+  CHECK(metadata.inputs(0).datatype() == "BYTES");
+
+  inference::ModelConfigRequest config_request;
+  config_request.set_name("text");
+  inference::ModelConfigResponse config;
+  REQUIRE(daemon.client().Call(&Stub::ModelConfig, config_request, &config).ok());
+  CHECK(config.config().max_batch_size() == 8);
+  CHECK(config.config().backend() == "ascend");
+  CHECK(config.config().has_dynamic_batching());
+  CHECK(std::vector<int64_t>(config.config().input(0).dims().begin(),
+                             config.config().input(0).dims().end()) == Dims{32});
+  config_request.set_name("nobody");
+  const grpc::Status unknown = daemon.client().Call(&Stub::ModelConfig, config_request, &config);
+  CHECK(unknown.error_code() == grpc::StatusCode::NOT_FOUND);
+  CHECK(unknown.error_message() == "Request for unknown model: 'nobody' is not found");
+}
+
+// Requests, then their counters: of the model, of all models, of a version, of nobody.
+TEST_CASE("ModelStatistics", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  repository.AddText("idle");
+  TestDaemon daemon(repository);
+  inference::ModelInferResponse answer;
+  for (const int rows : {1, 3}) {
+    REQUIRE(daemon.client().Infer(TextRequest("text", rows), &answer).ok());
+  }
+  const inference::ModelStatistics text = daemon.client().Statistics("text");
+  CHECK(text.inference_count() == 4);
+  CHECK(text.execution_count() == 2);
+  CHECK(text.last_inference() > 0);
+  CHECK(text.inference_stats().success().count() == 2);
+  CHECK(text.inference_stats().success().ns() > 0);
+  CHECK(text.inference_stats().compute_infer().count() == 2);
+  REQUIRE(text.batch_stats_size() == 2);
+  CHECK(text.batch_stats(1).batch_size() == 3);
+  CHECK(text.batch_stats(1).compute_infer().count() == 1);
+  CHECK(text.memory_usage_size() == 2);
+
+  inference::ModelStatisticsRequest request;
+  inference::ModelStatisticsResponse response;
+  REQUIRE(daemon.client().Call(&Stub::ModelStatistics, request, &response).ok());
+  REQUIRE(response.model_stats_size() == 2);
+  CHECK(response.model_stats(0).name() == "idle");
+  CHECK(response.model_stats(0).inference_count() == 0);
+  request.set_name("nobody");
+  CHECK(daemon.client().Call(&Stub::ModelStatistics, request, &response).error_code() ==
+        grpc::StatusCode::NOT_FOUND);
+}
+
+// A repository with a broken model, served all the same: the index says why it is not ready, and
+// calls to it say so too.
+TEST_CASE("RepositoryIndex: a broken model", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  repository.Write("broken/1/model.om", "no model at all");
+  repository.Write("pipe/config.yaml",
+                   "input: [{name: a, data_type: TYPE_INT64, dims: [32]}]\n"
+                   "output: [{name: b, data_type: TYPE_FP32, dims: [32, 96]}]\n"
+                   "pipeline:\n  step:\n    - name: s\n      model_name: txt\n"
+                   "      input_map: {a: a}\n      output_map: {b: b}\n");
+  TestDaemon daemon(repository, nullptr, /*exit_on_error=*/false);
+  inference::RepositoryIndexRequest request;
+  inference::RepositoryIndexResponse index;
+  REQUIRE(daemon.client().Call(&Stub::RepositoryIndex, request, &index).ok());
+  REQUIRE(index.models_size() == 3);
+  CHECK(index.models(0).name() == "broken");
+  CHECK(index.models(0).state() == "UNAVAILABLE");
+  CHECK_FALSE(index.models(0).reason().empty());
+  CHECK(index.models(1).name() == "pipe");
+  CHECK(index.models(1).reason().find("did you mean 'text'") != std::string::npos);
+  CHECK(index.models(2).state() == "READY");
+  CHECK(index.models(2).version() == "1");
+  request.set_ready(true);
+  REQUIRE(daemon.client().Call(&Stub::RepositoryIndex, request, &index).ok());
+  CHECK(index.models_size() == 1);
+
+  inference::ModelInferResponse response;
+  const grpc::Status status = daemon.client().Infer(TextRequest("broken", 1), &response);
+  CHECK(status.error_code() == grpc::StatusCode::UNAVAILABLE);
+  CHECK(status.error_message().find(
+            "Request for unknown model: 'broken' has no available versions") == 0);
+}
+
+template <typename Request, typename Response>
+void CheckNotBuilt(Client& client,
+                   grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                   const std::string& name) {
+  Response response;
+  const grpc::Status status = client.Call(method, Request(), &response);
+  CHECK(status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
+  CHECK(status.error_message() == name + " is not supported by omserve yet");
+}
+
+// What is not built says so by name.
+TEST_CASE("Methods that are not built", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  Client& client = daemon.client();
+  CheckNotBuilt(client, &Stub::RepositoryModelLoad, "RepositoryModelLoad");
+  CheckNotBuilt(client, &Stub::RepositoryModelUnload, "RepositoryModelUnload");
+  CheckNotBuilt(client, &Stub::SystemSharedMemoryStatus, "SystemSharedMemoryStatus");
+  CheckNotBuilt(client, &Stub::SystemSharedMemoryRegister, "SystemSharedMemoryRegister");
+  CheckNotBuilt(client, &Stub::SystemSharedMemoryUnregister, "SystemSharedMemoryUnregister");
+  CheckNotBuilt(client, &Stub::CudaSharedMemoryStatus, "CudaSharedMemoryStatus");
+  CheckNotBuilt(client, &Stub::CudaSharedMemoryRegister, "CudaSharedMemoryRegister");
+  CheckNotBuilt(client, &Stub::CudaSharedMemoryUnregister, "CudaSharedMemoryUnregister");
+  CheckNotBuilt(client, &Stub::TraceSetting, "TraceSetting");
+  CheckNotBuilt(client, &Stub::LogSettings, "LogSettings");
+  grpc::ClientContext context;
+  Client::SetDeadline(context, std::chrono::seconds(30));
+  const auto stream = client.stub->ModelStreamInfer(&context);
+  stream->WritesDone();
+  CHECK(stream->Finish().error_message() == "ModelStreamInfer is not supported by omserve yet");
+}
+
+// Health of the daemon under both names, of a model, and of nobody.
+TEST_CASE("Health: Check", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  const auto check = [&daemon](const std::string& service, HealthCheckResponse* response) {
+    grpc::ClientContext context;
+    Client::SetDeadline(context, std::chrono::seconds(30));
+    HealthCheckRequest request;
+    request.set_service(service);
+    return daemon.client().health->Check(&context, request, response);
+  };
+  for (const char* service : {"", "inference.GRPCInferenceService", "text"}) {
+    HealthCheckResponse response;
+    REQUIRE(check(service, &response).ok());
+    CHECK(response.status() == HealthCheckResponse::SERVING);
+  }
+  HealthCheckResponse response;
+  const grpc::Status unknown = check("nobody", &response);
+  CHECK(unknown.error_code() == grpc::StatusCode::NOT_FOUND);
+  CHECK(unknown.error_message() ==
+        "service 'nobody' is unknown; \"\" is the daemon, any other name is a model's");
+}
+
+// A watcher of the daemon while it stops: serving, not serving, and the stream ends.
+TEST_CASE("Health: Watch", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  grpc::ClientContext context;
+  Client::SetDeadline(context, std::chrono::seconds(30));
+  grpc::ClientContext unknown_context;
+  Client::SetDeadline(unknown_context, std::chrono::seconds(30));
+  HealthCheckRequest request;
+  const auto watch = daemon.client().health->Watch(&context, request);
+  HealthCheckResponse response;
+  REQUIRE(watch->Read(&response));
+  CHECK(response.status() == HealthCheckResponse::SERVING);
+  request.set_service("nobody");
+  const auto unknown = daemon.client().health->Watch(&unknown_context, request);
+  REQUIRE(unknown->Read(&response));
+  CHECK(response.status() == HealthCheckResponse::SERVICE_UNKNOWN);
+  unknown_context.TryCancel();
+  CHECK(unknown->Finish().error_code() == grpc::StatusCode::CANCELLED);
+  REQUIRE_OK(daemon.daemon().Stop());
+  REQUIRE(watch->Read(&response));
+  CHECK(response.status() == HealthCheckResponse::NOT_SERVING);
+  CHECK_FALSE(watch->Read(&response));
+  CHECK(watch->Finish().error_code() == grpc::StatusCode::UNAVAILABLE);
+}
+
+// A reflection client that asks for the services: all three are listed. The request is written by
+// hand, {7: ""} being list_services; its protobuf messages are not packaged.
+TEST_CASE("Reflection lists the services", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  std::string answer;
+  const grpc::Status status =
+      daemon.client().RawCall("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                              std::string("\x3a\x00", 2), &answer);
+  INFO(status.error_message());
+  REQUIRE(status.ok());
+  CHECK(answer.find("inference.GRPCInferenceService") != std::string::npos);
+  CHECK(answer.find("grpc.health.v1.Health") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace omserve::server

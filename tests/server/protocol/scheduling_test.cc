@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests that meet: shared batches, cancellation, deadlines, a drain with requests under way.
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "tests/server/protocol/daemon_fixture.h"
+#include "tests/status_test_util.h"
+
+namespace omserve::server {
+namespace {
+
+using inference::ModelInferRequest;
+using inference::ModelInferResponse;
+
+// Batches wait longer than any test for company: only something else releases them.
+constexpr char kPatientConfig[] =
+    "dynamic_batching: {preferred_batch_size: [2, 8], max_queue_delay_microseconds: 60000000}\n";
+constexpr char kQueueRows[] = "omserve_queue_rows{model=\"patient\",version=\"1\"}";
+
+// A request under way in a thread of its own.
+class Pending final {
+ public:
+  Pending(Client& client, ModelInferRequest request,
+          std::chrono::milliseconds deadline = std::chrono::seconds(30))
+      : request_(std::move(request)) {
+    Client::SetDeadline(context_, deadline);
+    thread_ = std::jthread(
+        [this, &client] { status_ = client.stub->ModelInfer(&context_, request_, &response_); });
+  }
+  void Cancel() { context_.TryCancel(); }
+  const grpc::Status& Wait() {
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+    return status_;
+  }
+
+ private:
+  ModelInferRequest request_;
+  grpc::ClientContext context_;
+  ModelInferResponse response_;
+  grpc::Status status_;
+  std::jthread thread_;
+};
+
+// Two requests sent one after the other to a model that waits for a second row: one execution.
+TEST_CASE("Requests share a batch", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient", kPatientConfig);
+  TestDaemon daemon(repository);
+  Pending first(daemon.client(), TextRequest("patient", 1));
+  Pending second(daemon.client(), TextRequest("patient", 1));
+  CHECK(first.Wait().ok());
+  CHECK(second.Wait().ok());
+  const inference::ModelStatistics statistics = daemon.client().Statistics("patient");
+  CHECK(statistics.execution_count() == 1);
+  CHECK(statistics.inference_count() == 2);
+  CHECK(statistics.inference_stats().success().count() == 2);
+  REQUIRE(statistics.batch_stats_size() == 1);
+  CHECK(statistics.batch_stats(0).batch_size() == 2);
+  CHECK(Metric(daemon.http_port(),
+               "omserve_batches_released_total{model=\"patient\",version=\"1\",reason=\"full\"}") ==
+        1);
+}
+
+// A client that gives up on a request which waits for company: the row leaves its queue, nothing is
+// executed, and it is counted as cancelled.
+TEST_CASE("A cancelled request leaves its queue", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient", kPatientConfig);
+  TestDaemon daemon(repository);
+  Pending pending(daemon.client(), TextRequest("patient", 1));
+  AwaitMetric(daemon.http_port(), kQueueRows, 1);
+  pending.Cancel();
+  CHECK(pending.Wait().error_code() == grpc::StatusCode::CANCELLED);
+  AwaitMetric(daemon.http_port(),
+              "nv_inference_request_failure{model=\"patient\",version=\"1\",reason=\"CANCELED\"}",
+              1);
+  CHECK(Metric(daemon.http_port(), kQueueRows) == 0);
+  CHECK(daemon.client().Statistics("patient").execution_count() == 0);
+}
+
+// A deadline that is nearer than the batch's company: the batch leaves in time for it.
+TEST_CASE("A short deadline releases its batch", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient", kPatientConfig);
+  TestDaemon daemon(repository);
+  Pending pending(daemon.client(), TextRequest("patient", 1), std::chrono::seconds(3));
+  CHECK(pending.Wait().ok());
+  CHECK(Metric(daemon.http_port(),
+               "omserve_batches_released_total{model=\"patient\",version=\"1\",reason="
+               "\"deadline\"}") == 1);
+}
+
+// A timeout that is over before anything can run: refused by the server, and nothing runs.
+TEST_CASE("A deadline in the past", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient", kPatientConfig);
+  TestDaemon daemon(repository);
+  ModelInferRequest request = TextRequest("patient", 1);
+  (*request.mutable_parameters())["timeout"].set_int64_param(1);
+  ModelInferResponse response;
+  const grpc::Status status = daemon.client().Infer(request, &response);
+  CHECK(status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  CHECK(status.error_message().find("model 'patient': the request's deadline passed") == 0);
+  CHECK(daemon.client().Statistics("patient").execution_count() == 0);
+}
+
+// A queue of two rows: the third row is refused at once, in Triton's words.
+TEST_CASE("A full queue refuses", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient",
+                     "dynamic_batching:\n  preferred_batch_size: [8]\n"
+                     "  max_queue_delay_microseconds: 60000000\n"
+                     "  default_queue_policy: {max_queue_size: 2}\n");
+  TestDaemon daemon(repository);
+  Pending waiting(daemon.client(), TextRequest("patient", 2));
+  AwaitMetric(daemon.http_port(), kQueueRows, 2);
+  ModelInferResponse response;
+  const grpc::Status status = daemon.client().Infer(TextRequest("patient", 1), &response);
+  CHECK(status.error_code() == grpc::StatusCode::UNAVAILABLE);
+  CHECK(status.error_message().find("Exceeds maximum queue size") == 0);
+  CHECK(Metric(daemon.http_port(),
+               "nv_inference_request_failure{model=\"patient\",version=\"1\",reason="
+               "\"REJECTED\"}") == 1);
+  REQUIRE_OK(daemon.daemon().Stop());
+  CHECK(waiting.Wait().ok());
+}
+
+// A daemon that stops while requests wait for company: they are answered, later ones are refused.
+TEST_CASE("A drain answers what was accepted", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient", kPatientConfig);
+  TestDaemon daemon(repository);
+  Pending waiting(daemon.client(), TextRequest("patient", 1));
+  AwaitMetric(daemon.http_port(), kQueueRows, 1);
+  REQUIRE_OK(daemon.daemon().Stop());
+  CHECK(waiting.Wait().ok());
+  ModelInferResponse response;
+  CHECK(daemon.client().Infer(TextRequest("patient", 1), &response).error_code() ==
+        grpc::StatusCode::UNAVAILABLE);
+}
+
+// Many clients at once over a pipeline: every request is answered, and the pools are empty after.
+TEST_CASE("Concurrent requests", "[protocol]") {
+  Repository repository;
+  repository.AddScenes();
+  TestDaemon daemon(repository);
+  const ModelInferRequest request = SceneRequest(SceneFile("samples/00.png"), "count the objects");
+  constexpr int kClients = 6;
+  constexpr int kEach = 5;
+  std::vector<int> answered(kClients, 0);
+  {
+    std::vector<std::jthread> threads;
+    for (int c = 0; c < kClients; ++c) {
+      threads.emplace_back([&, c] {
+        for (int i = 0; i < kEach; ++i) {
+          ModelInferResponse response;
+          answered[static_cast<size_t>(c)] +=
+              daemon.client().Infer(request, &response).ok() ? 1 : 0;
+        }
+      });
+    }
+  }
+  CHECK(answered == std::vector<int>(kClients, kEach));
+  CHECK(daemon.client().Statistics("scenes").inference_stats().success().count() ==
+        kClients * kEach);
+  AwaitMetric(daemon.http_port(), "omserve_pinned_pool_used_bytes", 0);
+  AwaitMetric(daemon.http_port(), "omserve_device_pool_used_bytes", 0);
+}
+
+}  // namespace
+}  // namespace omserve::server
