@@ -67,13 +67,12 @@ absl::Status Daemon::OpenDevice() {
   catalog_ = std::make_unique<Catalog>();
   const SchedulerConfig& scheduler = config.scheduler();
   ASSIGN_OR_RETURN(
-      engine_,
-      scheduler::Engine::Start(
-          *device_, *pool_, clock_, *statistics_,
-          {.device_pool_bytes = static_cast<size_t>(config.device().memory_pool_bytes()),
-           .host_workers = HostWorkers(scheduler),
-           .core = {.batches_per_lane = scheduler.in_flight_per_instance(),
-                    .max_requests = static_cast<size_t>(scheduler.max_queue_rows())}}));
+      engine_, scheduler::Engine::Start(
+                   *device_, *pool_, clock_, *statistics_,
+                   {.device_pool_bytes = static_cast<size_t>(config.device().memory_pool_bytes()),
+                    .host_workers = HostWorkers(scheduler),
+                    .core = {.batches_per_lane = scheduler.in_flight_per_instance(),
+                             .max_requests = static_cast<size_t>(scheduler.max_queue_rows())}}));
   inference_ = std::make_unique<Inference>(*engine_, *pool_, clock_, *statistics_);
   metrics_ = std::make_unique<Metrics>(Metrics::Sources{.catalog = *catalog_,
                                                         .statistics = *statistics_,
@@ -88,26 +87,25 @@ absl::Status Daemon::OpenDevice() {
 
 absl::Status Daemon::Listen() {
   const ServerConfig& config = options_.config;
-  ASSIGN_OR_RETURN(http_,
-                   HttpServer::Start({.address = config.http().address(),
-                                      .port = static_cast<int>(config.http().port())},
-                                     HttpRoutes({.catalog = *catalog_,
-                                                 .lifecycle = lifecycle_,
-                                                 .metrics = *metrics_,
-                                                 .name = config.server_id(),
-                                                 .version = options_.version})));
-  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(
-                              {.address = config.grpc().address(),
-                               .port = static_cast<int>(config.grpc().port()),
-                               .max_receive_bytes = config.grpc().max_receive_message_bytes()},
-                              {.catalog = *catalog_,
-                               .inference = *inference_,
-                               .statistics = *statistics_,
-                               .lifecycle = lifecycle_,
-                               .clock = clock_,
-                               .name = config.server_id(),
-                               .version = options_.version,
-                               .device_id = device_->id()}));
+  ASSIGN_OR_RETURN(http_, HttpServer::Start({.address = config.http().address(),
+                                             .port = static_cast<int>(config.http().port())},
+                                            HttpRoutes({.catalog = *catalog_,
+                                                        .lifecycle = lifecycle_,
+                                                        .metrics = *metrics_,
+                                                        .name = config.server_id(),
+                                                        .version = options_.version})));
+  ASSIGN_OR_RETURN(
+      grpc_, GrpcServer::Start({.address = config.grpc().address(),
+                                .port = static_cast<int>(config.grpc().port()),
+                                .max_receive_bytes = config.grpc().max_receive_message_bytes()},
+                               {.catalog = *catalog_,
+                                .inference = *inference_,
+                                .statistics = *statistics_,
+                                .lifecycle = lifecycle_,
+                                .clock = clock_,
+                                .name = config.server_id(),
+                                .version = options_.version,
+                                .device_id = device_->id()}));
   OMSERVE_LOG(kInfo, "server", "listening grpc={}:{} http={}:{}", config.grpc().address(),
               grpc_->port(), config.http().address(), http_->port());
   return absl::OkStatus();
@@ -115,13 +113,13 @@ absl::Status Daemon::Listen() {
 
 absl::Status Daemon::LoadModels() {
   const ServerConfig& config = options_.config;
-  RETURN_IF_ERROR(catalog_->Load(
-      {config.model_repository().begin(), config.model_repository().end()},
-      {.device = *device_,
-       .engine = *engine_,
-       .clock = clock_,
-       .max_queue_rows = config.scheduler().max_queue_rows()},
-      *statistics_));
+  RETURN_IF_ERROR(
+      catalog_->Load({config.model_repository().begin(), config.model_repository().end()},
+                     {.device = *device_,
+                      .engine = *engine_,
+                      .clock = clock_,
+                      .max_queue_rows = config.scheduler().max_queue_rows()},
+                     *statistics_));
   std::vector<std::string> failed;
   for (const CatalogEntry& entry : catalog_->List()) {
     if (entry.model == nullptr) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/device_settings.h"
 
+#include <unistd.h>
+
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
-#include <unistd.h>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"

@@ -12,8 +12,8 @@ namespace omserve::server {
 
 // Settings of the CPU device reach it as every setting of AscendCL does, through the file of
 // aclInit: it is written, used and removed here. Says in the log what the daemon runs on.
-// Errors: those of acl::Runtime::Open; kInvalidArgument when both device.config_file and device.host
-// are given.
+// Errors: those of acl::Runtime::Open; kInvalidArgument when both device.config_file and
+// device.host are given.
 absl::StatusOr<std::unique_ptr<acl::Runtime>> OpenRuntime(const DeviceConfig& config);
 
 // The JSON text for aclInit that says what `host` says; "" when it says nothing.

@@ -69,8 +69,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
 
 }  // namespace
 
-std::variant<Flags, int> ParseFlags(int argc, const char* const* argv,
-                                    const std::string& version) {
+std::variant<Flags, int> ParseFlags(int argc, const char* const* argv, const std::string& version) {
   Flags flags;
   CLI::App app(kDescription, "omserved");
   app.footer(kFooter);

@@ -30,8 +30,8 @@ void LogLoaded(const Model& model) {
               model.subgraph->shape.BucketsToString(), model.weight_bytes, model.work_bytes, ms);
 }
 
-// The entry of `version`, or of the highest version served when it is 0 or below (the highest of all
-// when none is served); null when there is none.
+// The entry of `version`, or of the highest version served when it is 0 or below (the highest of
+// all when none is served); null when there is none.
 const CatalogEntry* Choose(const std::map<int64_t, CatalogEntry>& versions, int64_t version) {
   if (version > 0) {
     const auto found = versions.find(version);
@@ -47,8 +47,8 @@ const CatalogEntry* Choose(const std::map<int64_t, CatalogEntry>& versions, int6
 
 }  // namespace
 
-absl::Status Catalog::Load(const std::vector<std::string>& repositories,
-                           const LoadContext& context, Statistics& statistics) {
+absl::Status Catalog::Load(const std::vector<std::string>& repositories, const LoadContext& context,
+                           Statistics& statistics) {
   ASSIGN_OR_RETURN(std::vector<registry::ModelFolder> folders,
                    registry::ScanRepositories(repositories));
   std::vector<Found> models;
@@ -116,10 +116,9 @@ absl::StatusOr<LoadedModel> Catalog::LoadVersion(const Found& found, int64_t ver
   if (!config::IsPipeline(found.config.config)) {
     return LoadSubgraphModel(context, found.folder, version, found.config);
   }
-  return LoadPipelineModel(context.clock, found.folder, version, found.config,
-                           [this](const std::string& model, int64_t wanted) {
-                             return FindSubgraph(model, wanted);
-                           });
+  return LoadPipelineModel(
+      context.clock, found.folder, version, found.config,
+      [this](const std::string& model, int64_t wanted) { return FindSubgraph(model, wanted); });
 }
 
 absl::StatusOr<const scheduler::Subgraph*> Catalog::FindSubgraph(const std::string& name,
@@ -181,8 +180,8 @@ absl::StatusOr<ModelHandle> Catalog::Find(const std::string& name,
     return NotFound("Request for unknown model: '{}' version {} is not found", shown, *wanted);
   }
   if (entry->model == nullptr && wanted.has_value()) {
-    return Unavailable("Request for unknown model: '{}' version {} is not at ready state: {}", shown,
-                       *wanted, MessageOf(entry->status));
+    return Unavailable("Request for unknown model: '{}' version {} is not at ready state: {}",
+                       shown, *wanted, MessageOf(entry->status));
   }
   if (entry->model == nullptr) {
     return Unavailable("Request for unknown model: '{}' has no available versions: {}", shown,

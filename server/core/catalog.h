@@ -34,9 +34,9 @@ class Catalog final {
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
 
-  // Loads everything in `repositories`: compiled models first, then the pipelines over them. A model
-  // that fails is listed with its reason, logged, and keeps nobody else from being served. Blocks
-  // until all is loaded; called once. Errors: those of registry::ScanRepositories.
+  // Loads everything in `repositories`: compiled models first, then the pipelines over them. A
+  // model that fails is listed with its reason, logged, and keeps nobody else from being served.
+  // Blocks until all is loaded; called once. Errors: those of registry::ScanRepositories.
   absl::Status Load(const std::vector<std::string>& repositories, const LoadContext& context,
                     Statistics& statistics) ABSL_LOCKS_EXCLUDED(mu_);
 

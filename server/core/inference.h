@@ -18,7 +18,7 @@
 namespace omserve::server {
 
 struct InferCall {
-  ModelHandle model;              // From Catalog::Find.
+  ModelHandle model;  // From Catalog::Find.
   std::vector<InferInput> inputs;
   std::vector<std::string> outputs;  // Names in the order wanted; empty: all.
   uint64_t priority = 0;             // 1 is the highest; 0: the model's default.
@@ -46,8 +46,8 @@ class Inference final {
   //
   // OK: `done` runs exactly once, on the device thread, where it must not block; it may have run
   // before this returns. Not OK: `done` never runs. Errors: those of CheckRequest; kInvalidArgument
-  // for damaged BYTES elements and for tensors larger than the pinned memory; kUnavailable when that
-  // memory is used up at the moment, the queue is full, or the server shuts down.
+  // for damaged BYTES elements and for tensors larger than the pinned memory; kUnavailable when
+  // that memory is used up at the moment, the queue is full, or the server shuts down.
   absl::StatusOr<scheduler::RequestId> Start(const InferCall& call,
                                              std::function<void(InferResult)> done);
   // The client no longer wants the answer. Harmless when it was answered already.
@@ -65,10 +65,12 @@ class Inference final {
 };
 
 // The scheduler's priority (1 is the highest) of a request that asks for `asked`, by Triton's rule:
-// 0 and levels that do not exist mean the default level. 1 without dynamic_batching.priority_levels.
+// 0 and levels that do not exist mean the default level. 1 without
+// dynamic_batching.priority_levels.
 uint64_t EffectivePriority(const inference::ModelConfig& config, uint64_t asked);
 
-// How long a request may take: the shorter of its own timeout and its model's default, 0 being none.
+// How long a request may take: the shorter of its own timeout and its model's default, 0 being
+// none.
 Clock::duration EffectiveTimeout(const inference::ModelConfig& config, Clock::duration asked);
 
 }  // namespace omserve::server

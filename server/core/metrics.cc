@@ -110,10 +110,9 @@ void AddDurationFamilies(const std::vector<ModelStatistics>& models,
        &ModelStatistics::compute_output},
   };
   for (const Stage& stage : kStages) {
-    families.push_back(
-        PerModel(models, stage.name, stage.help, [&stage](const ModelStatistics& m) {
-          return static_cast<double>((m.*stage.duration).ns) / kNsPerUs;
-        }));
+    families.push_back(PerModel(models, stage.name, stage.help, [&stage](const ModelStatistics& m) {
+      return static_cast<double>((m.*stage.duration).ns) / kNsPerUs;
+    }));
   }
 }
 
@@ -190,7 +189,8 @@ void AddPoolFamilies(const Metrics::Sources& sources, const scheduler::Engine::L
 }  // namespace
 
 size_t ResidentMemoryBytes() {
-  // Pages: "SIZE RESIDENT ...". Files in /proc say that they are empty, so they are read as streams.
+  // Pages: "SIZE RESIDENT ...". Files in /proc say that they are empty, so they are read as
+  // streams.
   std::ifstream statm("/proc/self/statm");
   size_t size = 0;
   size_t resident = 0;
@@ -209,11 +209,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddBatchFamilies(models, families);
   AddModelGauges(sources_.catalog.List(), load, families);
   AddPoolFamilies(sources_, load, families);
-  families.push_back(One(MetricType::Gauge, "omserve_build_info",
-                         "Always 1; the labels say what runs, and on what", 1,
-                         {{"version", build_.version},
-                          {"device", build_.device},
-                          {"library", build_.library}}));
+  families.push_back(One(
+      MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
+      {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));
   return families;
 }
 

@@ -62,9 +62,9 @@ config::ModelShape ConfigShape(const std::string& name, const acl::ModelInfo& in
 // means to bound the batches too.
 void DropLargerGears(int max_batch_size, scheduler::SubgraphShape& shape) {
   for (scheduler::Bucket& bucket : shape.buckets) {
-    const auto enough = std::find_if(
-        bucket.gears.begin(), bucket.gears.end(),
-        [=](const scheduler::BatchGear& gear) { return gear.rows >= max_batch_size; });
+    const auto enough =
+        std::find_if(bucket.gears.begin(), bucket.gears.end(),
+                     [=](const scheduler::BatchGear& gear) { return gear.rows >= max_batch_size; });
     if (enough != bucket.gears.end()) {
       bucket.gears.erase(enough + 1, bucket.gears.end());
     }
@@ -185,8 +185,7 @@ absl::StatusOr<LoadedModel> LoadSubgraphModel(const LoadContext& context,
                                         .instance_count = InstanceCount(config.config)}));
   const std::string what = VersionName(folder.name, version);
   const acl::ModelInfo& info = loaded.subgraph->info();
-  const bool has_batch =
-      config.config.max_batch_size() > 0 ? true : scheduler::HasBatchGears(info);
+  const bool has_batch = config.config.max_batch_size() > 0 ? true : scheduler::HasBatchGears(info);
   const bool batched = StatesBatch(config) ? config.config.max_batch_size() > 0 : has_batch;
   absl::StatusOr<scheduler::SubgraphShape> shape = scheduler::MakeSubgraphShape(info, batched);
   if (!shape.ok()) {

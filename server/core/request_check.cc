@@ -131,8 +131,9 @@ class Checker final {
       const TensorSpec& spec = model_.inputs[i];
       const std::string& datatype = Given(i).datatype;
       if (DataTypeFromName(datatype) != spec.type) {
-        return InvalidArgument("inference input '{}' data-type is '{}', but model '{}' expects '{}'",
-                               spec.name, Shown(datatype), model_.name, DataTypeName(spec.type));
+        return InvalidArgument(
+            "inference input '{}' data-type is '{}', but model '{}' expects '{}'", spec.name,
+            Shown(datatype), model_.name, DataTypeName(spec.type));
       }
     }
     return absl::OkStatus();
@@ -146,15 +147,14 @@ class Checker final {
         continue;
       }
       std::string remedy;
-      if (model_.plan->batched &&
-          ShapeFits(Dims(spec.dims.begin() + 1, spec.dims.end()), shape)) {
+      if (model_.plan->batched && ShapeFits(Dims(spec.dims.begin() + 1, spec.dims.end()), shape)) {
         Dims with_batch = shape;
         with_batch.insert(with_batch.begin(), 1);
         remedy = fmt::format("; the batch dimension comes first: {}", ShapeText(with_batch));
       }
-      return InvalidArgument("unexpected shape for input '{}' for model '{}'. Expected {}, got {}{}",
-                             spec.name, model_.name, DimsToString(spec.dims), ShapeText(shape),
-                             remedy);
+      return InvalidArgument(
+          "unexpected shape for input '{}' for model '{}'. Expected {}, got {}{}", spec.name,
+          model_.name, DimsToString(spec.dims), ShapeText(shape), remedy);
     }
     return absl::OkStatus();
   }
@@ -213,8 +213,7 @@ class Checker final {
       const Dims& shape = Given(i).shape;
       row_dims.emplace_back(shape.begin() + (model_.plan->batched ? 1 : 0), shape.end());
     }
-    absl::StatusOr<std::vector<int>> buckets = 
-        model_.plan->ResolveBuckets(row_dims, checked_.rows);
+    absl::StatusOr<std::vector<int>> buckets = model_.plan->ResolveBuckets(row_dims, checked_.rows);
     if (!buckets.ok()) {
       return WithContext(buckets.status(), fmt::format("model '{}'", model_.name));
     }

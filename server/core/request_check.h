@@ -34,11 +34,10 @@ struct CheckedRequest {
   std::vector<int> buckets;    // Per plan node.
 };
 
-// Looks at names, types, shapes, batch and byte counts, in this order; empty `outputs` asks for all.
-// BYTES tensors are only measured, not walked. Errors: kInvalidArgument naming the model, the tensor,
-// what was met and what was expected.
-absl::StatusOr<CheckedRequest> CheckRequest(const Model& model,
-                                            std::span<const InferInput> inputs,
+// Looks at names, types, shapes, batch and byte counts, in this order; empty `outputs` asks for
+// all. BYTES tensors are only measured, not walked. Errors: kInvalidArgument naming the model, the
+// tensor, what was met and what was expected.
+absl::StatusOr<CheckedRequest> CheckRequest(const Model& model, std::span<const InferInput> inputs,
                                             std::span<const std::string> outputs);
 
 }  // namespace omserve::server

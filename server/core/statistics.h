@@ -93,8 +93,7 @@ class Statistics final : public scheduler::Observer {
   const WallClock wall_clock_;
 
   mutable Mutex mu_;
-  std::map<std::pair<std::string, int64_t>, ModelStatistics, KeyLess> entries_
-      ABSL_GUARDED_BY(mu_);
+  std::map<std::pair<std::string, int64_t>, ModelStatistics, KeyLess> entries_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace omserve::server

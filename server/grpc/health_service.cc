@@ -59,7 +59,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
       // States only move forward; the first may be told after a later one.
       state_ = std::max(state_, state);
       wanted_ = StatusOf(catalog_, service_, state_);
-      ending_ = ending_ || state_ == LifecycleState::kStopped;
+      stopped_ = state_ == LifecycleState::kStopped;
     }
     Proceed();
   }
@@ -68,7 +68,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
     {
       const MutexLock lock(mu_);
       writing_ = false;
-      ending_ = ending_ || !ok;
+      broken_ = broken_ || !ok;
     }
     Proceed();
   }
@@ -76,7 +76,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_) {
     {
       const MutexLock lock(mu_);
-      ending_ = true;
+      broken_ = true;
     }
     Proceed();
   }
@@ -108,7 +108,8 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
     if (finished_ || writing_) {
       return Step::kNothing;
     }
-    if (ending_) {
+    // A stop that comes while a write is under way still tells the watcher of it before the end.
+    if (broken_ || (stopped_ && written_ == wanted_)) {
       finished_ = true;
       return Step::kFinish;
     }
@@ -131,7 +132,8 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
   ServingStatus wanted_ ABSL_GUARDED_BY(mu_) = HealthCheckResponse::UNKNOWN;
   std::optional<ServingStatus> written_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  bool ending_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;  // The daemon ends.
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;   // The client is gone.
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
 };
 

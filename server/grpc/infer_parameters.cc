@@ -131,7 +131,8 @@ absl::Status CheckTensorParameters(std::string_view side, const std::string& ten
   const InferParameter* classification = Find(parameters, "classification");
   if (classification != nullptr && classification->int64_param() != 0) {
     return Unimplemented(
-        "{} '{}' asks for classification, which is not supported by omserve yet; ask for the tensor "
+        "{} '{}' asks for classification, which is not supported by omserve yet; ask for the "
+        "tensor "
         "itself",
         side, tensor);
   }

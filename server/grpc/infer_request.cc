@@ -129,9 +129,8 @@ absl::Status AttachData(const WireInferRequest& request, int index, const std::s
           tensor.name(), model);
     }
     if (static_cast<size_t>(index) >= request.raw.size()) {
-      return InvalidArgument(
-          "unable to find data for input tensor '{}' for model '{}' in request.", tensor.name(),
-          model);
+      return InvalidArgument("unable to find data for input tensor '{}' for model '{}' in request.",
+                             tensor.name(), model);
     }
     input.pieces = request.raw[static_cast<size_t>(index)];
     return absl::OkStatus();

@@ -67,16 +67,16 @@ inference::ModelInferResponse Describe(const std::string& id, const InferResult&
 std::string TraceToJson(const std::vector<scheduler::StepTrace>& trace) {
   boost::json::array steps;
   for (const scheduler::StepTrace& step : trace) {
-    steps.push_back(boost::json::object{{"step", step.step},
-                                        {"model", step.model},
-                                        {"lane", step.lane},
-                                        {"stream", step.stream},
-                                        {"batch_rows", step.batch_rows},
-                                        {"gear_rows", step.gear_rows},
-                                        {"reason", boost::json::string_view(step.reason.data(),
-                                                                            step.reason.size())},
-                                        {"start_us", step.start_us},
-                                        {"end_us", step.end_us}});
+    steps.push_back(boost::json::object{
+        {"step", step.step},
+        {"model", step.model},
+        {"lane", step.lane},
+        {"stream", step.stream},
+        {"batch_rows", step.batch_rows},
+        {"gear_rows", step.gear_rows},
+        {"reason", boost::json::string_view(step.reason.data(), step.reason.size())},
+        {"start_us", step.start_us},
+        {"end_us", step.end_us}});
   }
   return boost::json::serialize(steps);
 }

@@ -20,8 +20,8 @@ using Generated = inference::GRPCInferenceService;
 // ModelInfer takes its bytes as they came, so that tensors are not copied by the parser; the other
 // methods are small.
 template <typename Base>
-using RepositoryMethods = Generated::WithCallbackMethod_RepositoryIndex<
-    Generated::WithCallbackMethod_RepositoryModelLoad<
+using RepositoryMethods =
+    Generated::WithCallbackMethod_RepositoryIndex<Generated::WithCallbackMethod_RepositoryModelLoad<
         Generated::WithCallbackMethod_RepositoryModelUnload<Base>>>;
 template <typename Base>
 using SystemMemoryMethods = Generated::WithCallbackMethod_SystemSharedMemoryStatus<
@@ -35,17 +35,15 @@ template <typename Base>
 using SettingMethods =
     Generated::WithCallbackMethod_TraceSetting<Generated::WithCallbackMethod_LogSettings<Base>>;
 template <typename Base>
-using ServerMethods =
-    Generated::WithCallbackMethod_ServerLive<Generated::WithCallbackMethod_ServerReady<
-        Generated::WithCallbackMethod_ServerMetadata<Base>>>;
+using ServerMethods = Generated::WithCallbackMethod_ServerLive<
+    Generated::WithCallbackMethod_ServerReady<Generated::WithCallbackMethod_ServerMetadata<Base>>>;
 template <typename Base>
-using ModelMethods =
-    Generated::WithCallbackMethod_ModelReady<Generated::WithCallbackMethod_ModelMetadata<
-        Generated::WithCallbackMethod_ModelConfig<Generated::WithCallbackMethod_ModelStatistics<
-            Generated::WithRawCallbackMethod_ModelInfer<
-                Generated::WithCallbackMethod_ModelStreamInfer<Base>>>>>>;
-using Methods = ServerMethods<ModelMethods<RepositoryMethods<
-    SystemMemoryMethods<CudaMemoryMethods<SettingMethods<Generated::Service>>>>>>;
+using ModelMethods = Generated::WithCallbackMethod_ModelReady<
+    Generated::WithCallbackMethod_ModelMetadata<Generated::WithCallbackMethod_ModelConfig<
+        Generated::WithCallbackMethod_ModelStatistics<Generated::WithRawCallbackMethod_ModelInfer<
+            Generated::WithCallbackMethod_ModelStreamInfer<Base>>>>>>;
+using Methods = ServerMethods<ModelMethods<
+    RepositoryMethods<SystemMemoryMethods<CudaMemoryMethods<SettingMethods<Generated::Service>>>>>>;
 
 grpc::Status NotBuilt(std::string_view method) {
   return ToGrpcStatus(Unimplemented("{} is not supported by omserve yet", method));
@@ -137,9 +135,9 @@ class InferenceService final : public Methods {
   ServerUnaryReactor* ModelStatistics(CallbackServerContext* context,
                                       const inference::ModelStatisticsRequest* request,
                                       inference::ModelStatisticsResponse* response) override {
-    return Reply(context, FillAllStatistics(front_end_.catalog, front_end_.statistics,
-                                            request->name(), request->version(),
-                                            front_end_.device_id, response));
+    return Reply(context,
+                 FillAllStatistics(front_end_.catalog, front_end_.statistics, request->name(),
+                                   request->version(), front_end_.device_id, response));
   }
 
   ServerUnaryReactor* ModelInfer(CallbackServerContext* context, const grpc::ByteBuffer* request,

@@ -19,8 +19,8 @@ class HttpServer final {
     int port = 8002;                  // 0: a free one.
     size_t max_connections = 256;     // Further ones are closed at once.
   };
-  // Listens and serves. What `routes` refers to outlives the server. Errors: kInvalidArgument for an
-  // address that is none, kUnavailable when it cannot be listened on.
+  // Listens and serves. What `routes` refers to outlives the server. Errors: kInvalidArgument for
+  // an address that is none, kUnavailable when it cannot be listened on.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const Options& options,
                                                            HttpRoutes routes);
   HttpServer(const HttpServer&) = delete;

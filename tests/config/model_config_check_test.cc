@@ -127,7 +127,8 @@ TEST_CASE("contradicting priorities are refused") {
   CHECK(CheckError("dynamic_batching:\n  priority_levels: 1\n  default_priority_level: 1\n"
                    "  priority_queue_policy:\n    2: {}\n") ==
         "f:5:5: key 'dynamic_batching.priority_queue_policy[2]': expected a level from 1 to 1 "
-        "(priority_levels)");
+        "(priority_levels)\nf:4:3: key 'dynamic_batching.priority_queue_policy': not supported yet "
+        "by this release; remove the key");
 }
 
 // Instances are counted and placed on devices that can exist.
@@ -157,6 +158,8 @@ TEST_CASE("what is not built yet is refused") {
       "output: [{name: x, reshape: {shape: [1]}}]",
       "output: [{name: x, is_shape_tensor: true}]",
       "instance_group: [{passive: true}]",
+      "dynamic_batching: {preserve_ordering: true}",
+      "dynamic_batching: {default_queue_policy: {timeout_action: DELAY}}",
   };
   for (const char* text : texts) {
     CAPTURE(text);
@@ -207,8 +210,8 @@ TEST_CASE("foreign tuning is accepted with a warning") {
     CHECK(warnings[0].find("accepted and ignored: ") != std::string::npos);
   }
   CHECK(Warnings("optimization:\n  eager_batching: true\n")[0] ==
-        "f:2:19: key 'optimization.eager_batching': accepted and ignored: batches are always "
-        "gathered ahead of execution");
+        "f:2:19: key 'optimization.eager_batching': accepted and ignored: the copies of a "
+        "batch overlap the execution of the one before");
 }
 
 }  // namespace
