@@ -8,6 +8,10 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/mutex.h"
 
 namespace omserve {
 namespace {
@@ -30,9 +34,17 @@ spdlog::level::level_enum ToSpd(LogLevel level) {
 
 // Set once by InitLog before other threads start; read by all. Never destroyed, so that a line
 // written during exit still has somewhere to go.
-std::atomic<spdlog::logger*> g_logger{nullptr};  // NOLINT
-std::atomic<bool> g_json{false};                 // NOLINT
+std::atomic<spdlog::logger*> g_logger{nullptr};               // NOLINT
+std::atomic<bool> g_json{false};                              // NOLINT
 std::atomic<int> g_level{static_cast<int>(LogLevel::kInfo)};  // NOLINT
+
+// Another thread may still be writing through a logger that was replaced: all are kept, reachable.
+void Keep(std::unique_ptr<spdlog::logger> logger) {
+  static Mutex mu;
+  static auto* kept = new std::vector<std::unique_ptr<spdlog::logger>>();  // NOLINT: never freed.
+  const MutexLock lock(mu);
+  kept->push_back(std::move(logger));
+}
 
 spdlog::logger* Logger() {
   spdlog::logger* logger = g_logger.load(std::memory_order_acquire);
@@ -73,7 +85,7 @@ void InitLog(const LogOptions& options) {
   } else {
     sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
   }
-  auto* logger = new spdlog::logger("omserve", std::move(sink));
+  auto logger = std::make_unique<spdlog::logger>("omserve", std::move(sink));
   logger->set_level(ToSpd(options.level));
   logger->flush_on(spdlog::level::info);
   logger->set_pattern(options.json
@@ -81,7 +93,8 @@ void InitLog(const LogOptions& options) {
                           : "%Y-%m-%dT%H:%M:%S.%e %L %v");
   g_json.store(options.json, std::memory_order_relaxed);
   g_level.store(static_cast<int>(options.level), std::memory_order_relaxed);
-  g_logger.store(logger, std::memory_order_release);
+  g_logger.store(logger.get(), std::memory_order_release);
+  Keep(std::move(logger));
 }
 
 bool LogEnabled(LogLevel level) {

@@ -76,7 +76,7 @@ TEST_CASE("A cancelled request leaves its queue", "[protocol]") {
   AwaitMetric(daemon.http_port(),
               "nv_inference_request_failure{model=\"patient\",version=\"1\",reason=\"CANCELED\"}",
               1);
-  CHECK(Metric(daemon.http_port(), kQueueRows) == 0);
+  AwaitMetric(daemon.http_port(), kQueueRows, 0);
   CHECK(daemon.client().Statistics("patient").execution_count() == 0);
 }
 
