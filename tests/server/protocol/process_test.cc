@@ -81,6 +81,20 @@ TEST_CASE("omserved: failed starts", "[protocol]") {
   CHECK(Contains(library.output, "/no/such/libascendcl.so"));
 }
 
+// A broken model beside a right one, and the wish to serve all the same: the right one is served.
+TEST_CASE("omserved: --exit-on-error=false", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  repository.Write("broken/1/model.om", "no model at all");
+  ChildDaemon child(repository, {"--exit-on-error=false"});
+  CHECK(child.Number("models") == 1);
+  Client client(child.grpc_port());
+  inference::ModelInferResponse response;
+  CHECK(client.Infer(TextRequest("text", 1), &response).ok());
+  child.Signal(SIGTERM);
+  CHECK(child.Wait() == 0);
+}
+
 // A taken port: said, with the flag that helps.
 TEST_CASE("omserved: a taken port", "[protocol]") {
   Repository repository;
