@@ -106,6 +106,8 @@ void Stream::Remember(const absl::Status& status, const Task& task) {
     options_.latch->Set(failure);
   }
   if (options_.on_failure) {
+    // The callback runs on this thread and may ask aclGetRecentErrMsg for the words.
+    static_cast<void>(Answer(failure.ToStatus()));
     options_.on_failure({task.id, static_cast<uint32_t>(options_.id), task.launcher,
                          static_cast<uint32_t>(options_.device->index()),
                          static_cast<uint32_t>(failure.code)});
