@@ -25,11 +25,11 @@ T TakeValue(absl::StatusOr<T> value) {
 
 }  // namespace omserve
 
-#define REQUIRE_OK(expr)                                                           \
-  do {                                                                             \
-    const ::absl::Status require_ok_status = ::omserve::ToStatus(expr);            \
-    INFO(std::string(::omserve::MessageOf(require_ok_status)));                    \
-    REQUIRE(require_ok_status.ok());                                               \
+#define REQUIRE_OK(expr)                                                \
+  do {                                                                  \
+    const ::absl::Status require_ok_status = ::omserve::ToStatus(expr); \
+    INFO(std::string(::omserve::MessageOf(require_ok_status)));         \
+    REQUIRE(require_ok_status.ok());                                    \
   } while (false)
 
 #define VALUE(expr) ::omserve::TakeValue(expr)

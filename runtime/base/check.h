@@ -10,11 +10,11 @@ namespace omserve {
 
 }  // namespace omserve
 
-#define OMSERVE_CHECK(condition, belief)                                    \
-  do {                                                                      \
-    if (!(condition)) {                                                     \
-      ::omserve::CheckFailed(__FILE__, __LINE__, #condition, belief);       \
-    }                                                                       \
+#define OMSERVE_CHECK(condition, belief)                              \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      ::omserve::CheckFailed(__FILE__, __LINE__, #condition, belief); \
+    }                                                                 \
   } while (false)
 
 #ifdef NDEBUG

@@ -10,10 +10,10 @@
 
 namespace omserve {
 
-#define OMSERVE_DEFINE_STATUS(Name, code)                                           \
-  template <typename... Args>                                                       \
+#define OMSERVE_DEFINE_STATUS(Name, code)                                             \
+  template <typename... Args>                                                         \
   [[nodiscard]] absl::Status Name(fmt::format_string<Args...> text, Args&&... args) { \
-    return MakeStatus(code, fmt::format(text, std::forward<Args>(args)...));        \
+    return MakeStatus(code, fmt::format(text, std::forward<Args>(args)...));          \
   }
 OMSERVE_DEFINE_STATUS(InvalidArgument, absl::StatusCode::kInvalidArgument)
 OMSERVE_DEFINE_STATUS(NotFound, absl::StatusCode::kNotFound)

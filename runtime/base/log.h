@@ -30,9 +30,9 @@ bool ParseLogLevel(std::string_view text, LogLevel* level);
 
 }  // namespace omserve
 
-#define OMSERVE_LOG(level, component, ...)                                                   \
-  do {                                                                                       \
-    if (::omserve::LogEnabled(::omserve::LogLevel::level)) {                                 \
+#define OMSERVE_LOG(level, component, ...)                                                    \
+  do {                                                                                        \
+    if (::omserve::LogEnabled(::omserve::LogLevel::level)) {                                  \
       ::omserve::WriteLog(::omserve::LogLevel::level, component, ::fmt::format(__VA_ARGS__)); \
-    }                                                                                        \
+    }                                                                                         \
   } while (false)

@@ -36,8 +36,8 @@ std::vector<Bytes> ReadCorpus(const std::filesystem::path& folder) {
 
 // One to eight edits: flip a bit, set a byte or a word to an interesting value, cut, repeat.
 void Mutate(Bytes& bytes, std::mt19937_64& random) {
-  constexpr uint64_t kInteresting[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fffffff, 0xffffffff,
-                                       0x7fffffffffffffff, 0xffffffffffffffff};
+  constexpr uint64_t kInteresting[] = {
+      0, 1, 0x7f, 0x80, 0xff, 0x7fffffff, 0xffffffff, 0x7fffffffffffffff, 0xffffffffffffffff};
   const uint64_t edits = 1 + random() % 8;
   for (uint64_t i = 0; i < edits && !bytes.empty(); ++i) {
     const size_t at = random() % bytes.size();
