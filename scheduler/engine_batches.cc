@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's batches: where their inputs come from, where their outputs go, and when these are
+// freed. All of it runs on the device thread.
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "runtime/base/log.h"
+#include "runtime/base/status_macros.h"
+#include "scheduler/engine.h"
+
+namespace omserve::scheduler {
+
+void Engine::Obey(Launch& command) {
+  ActiveBatch& batch = batches_[command.batch];
+  batch.launch = std::move(command);
+  const absl::Status status = LaunchBatch(batch.launch, batch);
+  if (!status.ok()) {
+    // Nothing of it runs, so its memory is free for what is launched next.
+    FreeOutputs(batch);
+    FailBatch(batch, status);
+    RecordBatch(batch, {}, false);
+    own_events_.push_back(BatchDone{.batch = batch.launch.batch, .ok = false});
+  }
+}
+
+absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
+  RETURN_IF_ERROR(MakeOutputs(launch, batch));
+  std::vector<OutputTarget> targets;
+  for (const BatchOutput& output : batch.outputs) {
+    targets.push_back({.device = output.device,
+                       .host = output.host ? output.host->bytes() : std::span<std::byte>()});
+  }
+  Lane& lane = *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
+  // The completion can be posted before this returns, but it is taken up by this thread, later.
+  ASSIGN_OR_RETURN(batch.slot, lane.Launch(launch.gear.model_gear, GatherInputs(launch), targets));
+  batch.slot->batch = launch.batch;
+  PlaceOutputs(batch, /*on_host=*/false);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::MakeOutputs(const Launch& launch, ActiveBatch& batch) {
+  const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
+  for (size_t i = 0; i < bucket.output_row_bytes.size(); ++i) {
+    const size_t row_bytes = bucket.output_row_bytes[i];
+    BatchOutput output;
+    ASSIGN_OR_RETURN(output.device,
+                     pool_->Allocate(row_bytes * static_cast<size_t>(launch.gear.rows)));
+    batch.outputs.push_back(std::move(output));
+    if (WantedOnHost(launch, i)) {
+      ASSIGN_OR_RETURN(memory::HostBlock block,
+                       host_pool_.Allocate(row_bytes * static_cast<size_t>(launch.row_count)));
+      batch.outputs.back().host = std::make_shared<memory::HostBlock>(std::move(block));
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool Engine::WantedOnHost(const Launch& launch, size_t output) const {
+  return std::any_of(launch.rows.begin(), launch.rows.end(), [&](const RowGroup& group) {
+    const InferRequest& in = *active_.at(group.request).in;
+    const int tensor = in.plan->nodes[static_cast<size_t>(group.node)].outputs[output];
+    if (tensor < 0) {
+      return false;
+    }
+    const PlanTensor& plan_tensor = in.plan->tensors[static_cast<size_t>(tensor)];
+    return plan_tensor.needed_on_host;
+  });
+}
+
+std::vector<InputSource> Engine::GatherInputs(const Launch& launch) const {
+  const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
+  std::vector<InputSource> sources;
+  for (size_t i = 0; i < bucket.input_row_bytes.size(); ++i) {
+    sources.push_back(GatherInput(launch, i, bucket.input_row_bytes[i]));
+  }
+  return sources;
+}
+
+InputSource Engine::GatherInput(const Launch& launch, size_t input, size_t row_bytes) const {
+  InputSource source;
+  // Rows that were computed together, stand from the front and in the same order, are read where
+  // they are. `together` is that batch's output; it holds while every piece continues the last.
+  const Place* first = nullptr;
+  size_t expected_offset = 0;
+  bool together = true;
+  for (const RowGroup& group : launch.rows) {
+    const Active& active = active_.at(group.request);
+    const int tensor = active.in->plan->nodes[static_cast<size_t>(group.node)].inputs[input];
+    const Place& place = active.places[static_cast<size_t>(tensor)];
+    if (place.batch == 0) {
+      // Empty when the producer could not be launched: that request has failed, and its rows keep
+      // their place so that those behind them keep theirs.
+      source.pieces.push_back(
+          {.host = place.host, .size_bytes = row_bytes * static_cast<size_t>(group.rows)});
+      together = false;
+      continue;
+    }
+    const ActiveBatch& producer = batches_.at(place.batch);
+    source.pieces.push_back(
+        {.device =
+             producer.outputs[static_cast<size_t>(place.batch_output)].device + place.offset_bytes,
+         .size_bytes = place.size_bytes,
+         .computed = producer.slot != nullptr ? &producer.slot->computed() : nullptr});
+    first = first == nullptr ? &place : first;
+    together = together && place.batch == first->batch &&
+               place.batch_output == first->batch_output && place.offset_bytes == expected_offset;
+    expected_offset += place.size_bytes;
+  }
+  if (together && first != nullptr) {
+    const ActiveBatch& producer = batches_.at(first->batch);
+    const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(producer.launch.subgraph)];
+    const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(producer.launch.bucket)];
+    const size_t held_bytes = bucket.output_row_bytes[static_cast<size_t>(first->batch_output)] *
+                              static_cast<size_t>(producer.launch.gear.rows);
+    if (held_bytes >= row_bytes * static_cast<size_t>(launch.gear.rows)) {
+      source.in_place = producer.outputs[static_cast<size_t>(first->batch_output)].device;
+    }
+  }
+  return source;
+}
+
+void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
+  const Launch& launch = batch.launch;
+  const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
+  for (size_t i = 0; i < batch.outputs.size(); ++i) {
+    size_t offset_bytes = 0;
+    for (const RowGroup& group : launch.rows) {
+      const size_t size_bytes = bucket.output_row_bytes[i] * static_cast<size_t>(group.rows);
+      const Plan& plan = *active_.at(group.request).in->plan;
+      const int tensor = plan.nodes[static_cast<size_t>(group.node)].outputs[i];
+      if (tensor >= 0) {
+        Place& place = PlaceOf(group, tensor);
+        place.batch = launch.batch;
+        place.batch_output = static_cast<int>(i);
+        place.offset_bytes = offset_bytes;
+        place.size_bytes = size_bytes;
+        if (on_host && batch.outputs[i].host) {
+          place.owner = batch.outputs[i].host;
+          place.host = batch.outputs[i].host->bytes().subspan(offset_bytes, size_bytes);
+          place.host_dims = bucket.output_dims[i];
+          if (subgraph.shape.batched) {
+            place.host_dims.insert(place.host_dims.begin(), group.rows);
+          }
+        }
+      }
+      offset_bytes += size_bytes;
+    }
+  }
+}
+
+Engine::Place& Engine::PlaceOf(const RowGroup& group, int tensor) {
+  return active_.at(group.request).places[static_cast<size_t>(tensor)];
+}
+
+void Engine::FailBatch(const ActiveBatch& batch, const absl::Status& status) {
+  const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(batch.launch.subgraph)];
+  OMSERVE_LOG(kError, "scheduler", "batch failed model={} version={} lane={} rows={} error=\"{}\"",
+              subgraph.name, subgraph.version, batch.launch.lane, batch.launch.row_count,
+              MessageOf(status));
+  for (const RowGroup& group : batch.launch.rows) {
+    Active& active = active_.at(group.request);
+    if (active.failure.ok()) {
+      active.failure = WithContext(
+          status, "step '" + active.in->plan->nodes[static_cast<size_t>(group.node)].name + "'");
+    }
+  }
+}
+
+void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, bool ok) {
+  const auto between = [](std::optional<uint64_t> from, std::optional<uint64_t> to) {
+    return from.has_value() && to.has_value() && *to > *from
+               ? Clock::duration(std::chrono::microseconds(*to - *from))
+               : Clock::duration::zero();
+  };
+  const Launch& launch = batch.launch;
+  const Subgraph* subgraph = subgraphs_[static_cast<size_t>(launch.subgraph)].get();
+  const auto steps =
+      std::count_if(launch.rows.begin(), launch.rows.end(), [&](const RowGroup& group) {
+        return active_.at(group.request).in->plan->name != subgraph->name;
+      });
+  observer_.OnBatch({.subgraph = subgraph,
+                     .lane = launch.lane,
+                     .rows = launch.row_count,
+                     .groups = static_cast<int>(launch.rows.size()),
+                     .step_groups = static_cast<int>(steps),
+                     .gear_rows = launch.gear.rows,
+                     .reason = launch.reason,
+                     .ok = ok,
+                     .total_queued = launch.total_queued,
+                     .input = between(times.input_start, times.input_end),
+                     .compute = between(times.compute_start, times.compute_end),
+                     .output = between(times.compute_end, times.output_end)});
+  const Lane& lane =
+      *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
+  for (const RowGroup& group : launch.rows) {
+    Active& active = active_.at(group.request);
+    if (active.in->trace) {
+      active.trace.push_back({.step = active.in->plan->nodes[static_cast<size_t>(group.node)].name,
+                              .model = subgraph->name,
+                              .lane = launch.lane,
+                              .stream = lane.compute_stream_id(),
+                              .batch_rows = launch.row_count,
+                              .gear_rows = launch.gear.rows,
+                              .reason = ReleaseReasonName(launch.reason),
+                              .start_us = times.compute_start.value_or(0),
+                              .end_us = times.compute_end.value_or(0)});
+    }
+  }
+}
+
+void Engine::Obey(const Release& command) {
+  const auto found = batches_.find(command.batch);
+  FreeOutputs(found->second);
+  batches_.erase(found);
+}
+
+void Engine::FreeOutputs(ActiveBatch& batch) {
+  for (const BatchOutput& output : batch.outputs) {
+    if (output.device) {
+      pool_->Free(output.device);
+    }
+  }
+  batch.outputs.clear();
+}
+
+}  // namespace omserve::scheduler
