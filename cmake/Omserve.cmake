@@ -9,8 +9,11 @@ set(OMSERVE_SANITIZER "" CACHE STRING
 
 find_program(OMSERVE_CCACHE ccache)
 if(OMSERVE_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${OMSERVE_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${OMSERVE_CCACHE})
+  # Paths below the checkout count as relative, so that a second checkout finds what the first built.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      ${OMSERVE_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 find_program(OMSERVE_MOLD mold)
 if(OMSERVE_MOLD)

@@ -6,6 +6,7 @@
 
 #include "runtime/base/tensor.h"
 #include "runtime/hostacl/data_objects.h"
+#include "runtime/hostacl/entry.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -164,6 +165,7 @@ uint16_t FloatToHalf(float value) {
 using omserve::hostacl::Answer;
 using omserve::hostacl::DataBuffers;
 using omserve::hostacl::Datasets;
+using omserve::hostacl::Enter;
 using omserve::hostacl::TensorDescs;
 
 aclDataBuffer* aclCreateDataBuffer(void* data, size_t size) noexcept {
@@ -180,7 +182,7 @@ aclError aclDestroyDataBuffer(const aclDataBuffer* dataBuffer) noexcept {
 }
 
 aclError aclUpdateDataBuffer(aclDataBuffer* dataBuffer, void* data, size_t size) noexcept {
-  return Answer(omserve::hostacl::UpdateBuffer(dataBuffer, data, size));
+  return Enter(__func__, [&] { return omserve::hostacl::UpdateBuffer(dataBuffer, data, size); });
 }
 
 void* aclGetDataBufferAddr(const aclDataBuffer* dataBuffer) noexcept {
@@ -203,11 +205,11 @@ aclmdlDataset* aclmdlCreateDataset() noexcept {
 }
 
 aclError aclmdlDestroyDataset(const aclmdlDataset* dataset) noexcept {
-  return Answer(omserve::hostacl::DestroyDataset(dataset));
+  return Enter(__func__, [&] { return omserve::hostacl::DestroyDataset(dataset); });
 }
 
 aclError aclmdlAddDatasetBuffer(aclmdlDataset* dataset, aclDataBuffer* dataBuffer) noexcept {
-  return Answer(omserve::hostacl::AddBuffer(dataset, dataBuffer));
+  return Enter(__func__, [&] { return omserve::hostacl::AddBuffer(dataset, dataBuffer); });
 }
 
 size_t aclmdlGetDatasetNumBuffers(const aclmdlDataset* dataset) noexcept {
@@ -222,7 +224,8 @@ aclDataBuffer* aclmdlGetDatasetBuffer(const aclmdlDataset* dataset, size_t index
 
 aclError aclmdlSetDatasetTensorDesc(aclmdlDataset* dataset, aclTensorDesc* tensorDesc,
                                     size_t index) noexcept {
-  return Answer(omserve::hostacl::SetTensorDesc(dataset, tensorDesc, index));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::SetTensorDesc(dataset, tensorDesc, index); });
 }
 
 aclTensorDesc* aclmdlGetDatasetTensorDesc(const aclmdlDataset* dataset, size_t index) noexcept {
@@ -261,7 +264,7 @@ size_t aclGetTensorDescNumDims(const aclTensorDesc* desc) noexcept {
 }
 
 aclError aclGetTensorDescDimV2(const aclTensorDesc* desc, size_t index, int64_t* dimSize) noexcept {
-  return Answer(omserve::hostacl::GetTensorDim(desc, index, dimSize));
+  return Enter(__func__, [&] { return omserve::hostacl::GetTensorDim(desc, index, dimSize); });
 }
 
 size_t aclGetTensorDescSize(const aclTensorDesc* desc) noexcept {

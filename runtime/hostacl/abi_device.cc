@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C interface: devices and contexts.
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/entry.h"
 #include "runtime/hostacl/runtime.h"
 #include "runtime/hostacl/timeouts.h"
 
@@ -175,78 +176,83 @@ absl::Status GetPrimaryState(int32_t index, uint32_t* flags, int32_t* active) {
 }  // namespace
 }  // namespace omserve::hostacl
 
-using omserve::hostacl::Answer;
+using omserve::hostacl::Enter;
 
 aclError aclrtSetDevice(int32_t deviceId) noexcept {
-  return Answer(omserve::hostacl::SetDevice(deviceId));
+  return Enter(__func__, [&] { return omserve::hostacl::SetDevice(deviceId); });
 }
 
 aclError aclrtResetDevice(int32_t deviceId) noexcept {
-  return Answer(omserve::hostacl::ResetDevice(deviceId, /*force=*/false));
+  return Enter(__func__, [&] { return omserve::hostacl::ResetDevice(deviceId, /*force=*/false); });
 }
 
 aclError aclrtResetDeviceForce(int32_t deviceId) noexcept {
-  return Answer(omserve::hostacl::ResetDevice(deviceId, /*force=*/true));
+  return Enter(__func__, [&] { return omserve::hostacl::ResetDevice(deviceId, /*force=*/true); });
 }
 
 aclError aclrtGetDevice(int32_t* deviceId) noexcept {
-  return Answer(omserve::hostacl::GetDevice(deviceId));
+  return Enter(__func__, [&] { return omserve::hostacl::GetDevice(deviceId); });
 }
 
 aclError aclrtGetDeviceCount(uint32_t* count) noexcept {
-  return Answer(omserve::hostacl::GetDeviceCount(count));
+  return Enter(__func__, [&] { return omserve::hostacl::GetDeviceCount(count); });
 }
 
 aclError aclrtSynchronizeDevice() noexcept {
-  return Answer(omserve::hostacl::SynchronizeDevice(-1));
+  return Enter(__func__, [&] { return omserve::hostacl::SynchronizeDevice(-1); });
 }
 
 aclError aclrtSynchronizeDeviceWithTimeout(int32_t timeout) noexcept {
-  return Answer(omserve::hostacl::SynchronizeDevice(timeout));
+  return Enter(__func__, [&] { return omserve::hostacl::SynchronizeDevice(timeout); });
 }
 
 aclError aclrtGetDeviceUtilizationRate(int32_t deviceId,
                                        aclrtUtilizationInfo* utilizationInfo) noexcept {
-  return Answer(omserve::hostacl::GetUtilization(deviceId, utilizationInfo));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetUtilization(deviceId, utilizationInfo); });
 }
 
 aclError aclrtQueryDeviceStatus(int32_t deviceId, aclrtDeviceStatus* deviceStatus) noexcept {
-  return Answer(omserve::hostacl::QueryDeviceStatus(deviceId, deviceStatus));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::QueryDeviceStatus(deviceId, deviceStatus); });
 }
 
 aclError aclrtSetTsDevice(aclrtTsId tsId) noexcept {
-  return Answer(omserve::hostacl::SetTsDevice(tsId));
+  return Enter(__func__, [&] { return omserve::hostacl::SetTsDevice(tsId); });
 }
 
 aclError aclrtDeviceCanAccessPeer(int32_t* canAccessPeer, int32_t deviceId,
                                   int32_t peerDeviceId) noexcept {
-  return Answer(omserve::hostacl::CanAccessPeer(canAccessPeer, deviceId, peerDeviceId));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::CanAccessPeer(canAccessPeer, deviceId, peerDeviceId);
+  });
 }
 
 aclError aclrtDeviceEnablePeerAccess(int32_t peerDeviceId, uint32_t flags) noexcept {
-  return Answer(omserve::hostacl::EnablePeerAccess(peerDeviceId, flags));
+  return Enter(__func__, [&] { return omserve::hostacl::EnablePeerAccess(peerDeviceId, flags); });
 }
 
 aclError aclrtCreateContext(aclrtContext* context, int32_t deviceId) noexcept {
-  return Answer(omserve::hostacl::CreateContext(context, deviceId));
+  return Enter(__func__, [&] { return omserve::hostacl::CreateContext(context, deviceId); });
 }
 
 aclError aclrtDestroyContext(aclrtContext context) noexcept {
-  return Answer(omserve::hostacl::DestroyContext(context));
+  return Enter(__func__, [&] { return omserve::hostacl::DestroyContext(context); });
 }
 
 aclError aclrtSetCurrentContext(aclrtContext context) noexcept {
-  return Answer(omserve::hostacl::SetCurrentContext(context));
+  return Enter(__func__, [&] { return omserve::hostacl::SetCurrentContext(context); });
 }
 
 aclError aclrtGetCurrentContext(aclrtContext* context) noexcept {
-  return Answer(omserve::hostacl::GetCurrentContext(context));
+  return Enter(__func__, [&] { return omserve::hostacl::GetCurrentContext(context); });
 }
 
 aclError aclrtCtxGetCurrentDefaultStream(aclrtStream* stream) noexcept {
-  return Answer(omserve::hostacl::GetDefaultStream(stream));
+  return Enter(__func__, [&] { return omserve::hostacl::GetDefaultStream(stream); });
 }
 
 aclError aclrtGetPrimaryCtxState(int32_t deviceId, uint32_t* flags, int32_t* active) noexcept {
-  return Answer(omserve::hostacl::GetPrimaryState(deviceId, flags, active));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetPrimaryState(deviceId, flags, active); });
 }

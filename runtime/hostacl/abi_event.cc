@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C interface: events.
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/entry.h"
 #include "runtime/hostacl/runtime.h"
 #include "runtime/hostacl/timeouts.h"
 
@@ -158,67 +159,75 @@ absl::Status GetTimestamp(aclrtEvent handle, uint64_t* timestamp_us) {
 }  // namespace omserve::hostacl
 
 using omserve::hostacl::Answer;
+using omserve::hostacl::Enter;
 
 aclError aclrtCreateEvent(aclrtEvent* event) noexcept {
-  return Answer(omserve::hostacl::CreateEvent(event, ACL_EVENT_TIME_LINE | ACL_EVENT_SYNC,
-                                              /*on_demand=*/false));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::CreateEvent(event, ACL_EVENT_TIME_LINE | ACL_EVENT_SYNC,
+                                         /*on_demand=*/false);
+  });
 }
 
 aclError aclrtCreateEventWithFlag(aclrtEvent* event, uint32_t flag) noexcept {
-  return Answer(omserve::hostacl::CreateEvent(event, flag, /*on_demand=*/false));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::CreateEvent(event, flag, /*on_demand=*/false); });
 }
 
 aclError aclrtCreateEventExWithFlag(aclrtEvent* event, uint32_t flag) noexcept {
-  return Answer(omserve::hostacl::CreateEvent(event, flag, /*on_demand=*/true));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::CreateEvent(event, flag, /*on_demand=*/true); });
 }
 
 aclError aclrtDestroyEvent(aclrtEvent event) noexcept {
-  return Answer(omserve::hostacl::DestroyEvent(event));
+  return Enter(__func__, [&] { return omserve::hostacl::DestroyEvent(event); });
 }
 
 aclError aclrtRecordEvent(aclrtEvent event, aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::RecordEvent(event, stream));
+  return Enter(__func__, [&] { return omserve::hostacl::RecordEvent(event, stream); });
 }
 
 aclError aclrtResetEvent(aclrtEvent event, aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::ResetEvent(event, stream));
+  return Enter(__func__, [&] { return omserve::hostacl::ResetEvent(event, stream); });
 }
 
 aclError aclrtStreamWaitEvent(aclrtStream stream, aclrtEvent event) noexcept {
-  return Answer(omserve::hostacl::StreamWait(stream, event, omserve::hostacl::EventWaitTimeout()));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::StreamWait(stream, event, omserve::hostacl::EventWaitTimeout());
+  });
 }
 
 aclError aclrtStreamWaitEventWithTimeout(aclrtStream stream, aclrtEvent event,
                                          int32_t timeout) noexcept {
-  return Answer(omserve::hostacl::StreamWaitWithTimeout(stream, event, timeout));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::StreamWaitWithTimeout(stream, event, timeout); });
 }
 
 aclError aclrtQueryEvent(aclrtEvent event, aclrtEventStatus* status) noexcept {
-  return Answer(omserve::hostacl::QueryEvent(event, status));
+  return Enter(__func__, [&] { return omserve::hostacl::QueryEvent(event, status); });
 }
 
 aclError aclrtQueryEventStatus(aclrtEvent event, aclrtEventRecordedStatus* status) noexcept {
-  return Answer(omserve::hostacl::QueryEventStatus(event, status));
+  return Enter(__func__, [&] { return omserve::hostacl::QueryEventStatus(event, status); });
 }
 
 aclError aclrtQueryEventWaitStatus(aclrtEvent event, aclrtEventWaitStatus* status) noexcept {
-  return Answer(omserve::hostacl::QueryWaitStatus(event, status));
+  return Enter(__func__, [&] { return omserve::hostacl::QueryWaitStatus(event, status); });
 }
 
 aclError aclrtSynchronizeEvent(aclrtEvent event) noexcept {
-  return Answer(omserve::hostacl::SynchronizeEvent(event, -1));
+  return Enter(__func__, [&] { return omserve::hostacl::SynchronizeEvent(event, -1); });
 }
 
 aclError aclrtSynchronizeEventWithTimeout(aclrtEvent event, int32_t timeout) noexcept {
-  return Answer(omserve::hostacl::SynchronizeEvent(event, timeout));
+  return Enter(__func__, [&] { return omserve::hostacl::SynchronizeEvent(event, timeout); });
 }
 
 aclError aclrtEventElapsedTime(float* ms, aclrtEvent startEvent, aclrtEvent endEvent) noexcept {
-  return Answer(omserve::hostacl::ElapsedTime(ms, startEvent, endEvent));
+  return Enter(__func__, [&] { return omserve::hostacl::ElapsedTime(ms, startEvent, endEvent); });
 }
 
 aclError aclrtEventGetTimestamp(aclrtEvent event, uint64_t* timestamp) noexcept {
-  return Answer(omserve::hostacl::GetTimestamp(event, timestamp));
+  return Enter(__func__, [&] { return omserve::hostacl::GetTimestamp(event, timestamp); });
 }
 
 aclError aclrtSetOpWaitTimeout(uint32_t timeout) noexcept {

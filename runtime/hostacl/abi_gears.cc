@@ -8,6 +8,7 @@
 
 #include "runtime/base/tensor.h"
 #include "runtime/hostacl/data_objects.h"
+#include "runtime/hostacl/entry.h"
 #include "runtime/hostacl/gears.h"
 #include "runtime/hostacl/runtime.h"
 
@@ -189,56 +190,65 @@ absl::Status GetAippType(uint32_t model_id, size_t index, aclmdlInputAippType* t
 }  // namespace
 }  // namespace omserve::hostacl
 
-using omserve::hostacl::Answer;
+using omserve::hostacl::Enter;
 
 aclError aclmdlSetDynamicBatchSize(uint32_t modelId, aclmdlDataset* dataset, size_t index,
                                    uint64_t batchSize) noexcept {
   const std::array<int64_t, 1> values{static_cast<int64_t>(batchSize)};
-  return Answer(omserve::hostacl::SetByValues(modelId, dataset, index,
-                                              omserve::om::GearKind::kBatch, values));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::SetByValues(modelId, dataset, index, omserve::om::GearKind::kBatch,
+                                         values);
+  });
 }
 
 aclError aclmdlSetDynamicHWSize(uint32_t modelId, aclmdlDataset* dataset, size_t index,
                                 uint64_t height, uint64_t width) noexcept {
   const std::array<int64_t, 2> values{static_cast<int64_t>(height), static_cast<int64_t>(width)};
-  return Answer(omserve::hostacl::SetByValues(modelId, dataset, index,
-                                              omserve::om::GearKind::kImage, values));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::SetByValues(modelId, dataset, index, omserve::om::GearKind::kImage,
+                                         values);
+  });
 }
 
 aclError aclmdlSetInputDynamicDims(uint32_t modelId, aclmdlDataset* dataset, size_t index,
                                    const aclmdlIODims* dims) noexcept {
-  return Answer(omserve::hostacl::SetByDims(modelId, dataset, index, dims));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::SetByDims(modelId, dataset, index, dims); });
 }
 
 aclError aclmdlGetDynamicBatch(const aclmdlDesc* modelDesc, aclmdlBatch* batch) noexcept {
-  return Answer(omserve::hostacl::GetBatches(modelDesc, batch));
+  return Enter(__func__, [&] { return omserve::hostacl::GetBatches(modelDesc, batch); });
 }
 
 aclError aclmdlGetDynamicHW(const aclmdlDesc* modelDesc, size_t index, aclmdlHW* hw) noexcept {
-  return Answer(omserve::hostacl::GetImages(modelDesc, index, hw));
+  return Enter(__func__, [&] { return omserve::hostacl::GetImages(modelDesc, index, hw); });
 }
 
 aclError aclmdlGetInputDynamicGearCount(const aclmdlDesc* modelDesc, size_t index,
                                         size_t* gearCount) noexcept {
-  return Answer(omserve::hostacl::GetGearCount(modelDesc, index, gearCount));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetGearCount(modelDesc, index, gearCount); });
 }
 
 aclError aclmdlGetInputDynamicDims(const aclmdlDesc* modelDesc, size_t index, aclmdlIODims* dims,
                                    size_t gearCount) noexcept {
-  return Answer(omserve::hostacl::GetGearDims(modelDesc, index, dims, gearCount));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetGearDims(modelDesc, index, dims, gearCount); });
 }
 
 aclError aclmdlSetInputAIPP(uint32_t modelId, aclmdlDataset* /*dataset*/, size_t /*index*/,
                             const aclmdlAIPP* /*aippParmsSet*/) noexcept {
-  return Answer(omserve::hostacl::NoAipp(modelId));
+  return Enter(__func__, [&] { return omserve::hostacl::NoAipp(modelId); });
 }
 
 aclError aclmdlGetAippType(uint32_t modelId, size_t index, aclmdlInputAippType* type,
                            size_t* dynamicAttachedDataIndex) noexcept {
-  return Answer(omserve::hostacl::GetAippType(modelId, index, type, dynamicAttachedDataIndex));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::GetAippType(modelId, index, type, dynamicAttachedDataIndex);
+  });
 }
 
 aclError aclmdlGetFirstAippInfo(uint32_t modelId, size_t /*index*/,
                                 aclAippInfo* /*aippInfo*/) noexcept {
-  return Answer(omserve::hostacl::NoAipp(modelId));
+  return Enter(__func__, [&] { return omserve::hostacl::NoAipp(modelId); });
 }

@@ -7,6 +7,7 @@
 
 #include "runtime/base/log.h"
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/entry.h"
 #include "runtime/hostacl/runtime.h"
 
 namespace omserve::hostacl {
@@ -62,6 +63,7 @@ LogLevel LevelOf(aclLogLevel level) {
 }  // namespace omserve::hostacl
 
 using omserve::hostacl::Answer;
+using omserve::hostacl::Enter;
 
 aclError aclInit(const char* configPath) noexcept {
   return Answer(omserve::hostacl::InitRuntime(configPath));
@@ -85,17 +87,19 @@ const char* aclGetRecentErrMsg() noexcept { return omserve::hostacl::TakeRecentE
 
 aclError aclrtGetVersion(int32_t* majorVersion, int32_t* minorVersion,
                          int32_t* patchVersion) noexcept {
-  return Answer(omserve::hostacl::GetVersion(majorVersion, minorVersion, patchVersion));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::GetVersion(majorVersion, minorVersion, patchVersion);
+  });
 }
 
 const char* aclrtGetSocName() noexcept { return omserve::om::kHostSocVersion; }
 
 aclError aclrtGetRunMode(aclrtRunMode* runMode) noexcept {
-  return Answer(omserve::hostacl::GetRunMode(runMode));
+  return Enter(__func__, [&] { return omserve::hostacl::GetRunMode(runMode); });
 }
 
 aclError aclrtSetExceptionInfoCallback(aclrtExceptionInfoCallback callback) noexcept {
-  return Answer(omserve::hostacl::SetExceptionCallback(callback));
+  return Enter(__func__, [&] { return omserve::hostacl::SetExceptionCallback(callback); });
 }
 
 uint32_t aclrtGetTaskIdFromExceptionInfo(const aclrtExceptionInfo* info) noexcept {

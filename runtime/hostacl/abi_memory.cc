@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/entry.h"
 #include "runtime/hostacl/memory_map.h"
 #include "runtime/hostacl/runtime.h"
 
@@ -206,63 +207,76 @@ absl::Status FlushOrInvalidate(const void* address, size_t size_bytes) {
 }  // namespace
 }  // namespace omserve::hostacl
 
-using omserve::hostacl::Answer;
+using omserve::hostacl::Enter;
 
 aclError aclrtMalloc(void** devPtr, size_t size, aclrtMemMallocPolicy /*policy*/) noexcept {
-  return Answer(omserve::hostacl::Malloc(devPtr, size, omserve::hostacl::kMallocExtraBytes));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::Malloc(devPtr, size, omserve::hostacl::kMallocExtraBytes);
+  });
 }
 
 aclError aclrtMallocAlign32(void** devPtr, size_t size, aclrtMemMallocPolicy /*policy*/) noexcept {
-  return Answer(omserve::hostacl::Malloc(devPtr, size, 0));
+  return Enter(__func__, [&] { return omserve::hostacl::Malloc(devPtr, size, 0); });
 }
 
 aclError aclrtMallocCached(void** devPtr, size_t size, aclrtMemMallocPolicy /*policy*/) noexcept {
-  return Answer(omserve::hostacl::Malloc(devPtr, size, omserve::hostacl::kMallocExtraBytes));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::Malloc(devPtr, size, omserve::hostacl::kMallocExtraBytes);
+  });
 }
 
-aclError aclrtFree(void* devPtr) noexcept { return Answer(omserve::hostacl::Free(devPtr)); }
+aclError aclrtFree(void* devPtr) noexcept {
+  return Enter(__func__, [&] { return omserve::hostacl::Free(devPtr); });
+}
 
 aclError aclrtMallocHost(void** hostPtr, size_t size) noexcept {
-  return Answer(omserve::hostacl::MallocHost(hostPtr, size));
+  return Enter(__func__, [&] { return omserve::hostacl::MallocHost(hostPtr, size); });
 }
 
 aclError aclrtFreeHost(void* hostPtr) noexcept {
-  return Answer(omserve::hostacl::FreeHost(hostPtr));
+  return Enter(__func__, [&] { return omserve::hostacl::FreeHost(hostPtr); });
 }
 
 aclError aclrtMemcpy(void* dst, size_t destMax, const void* src, size_t count,
                      aclrtMemcpyKind kind) noexcept {
-  return Answer(omserve::hostacl::Memcpy({dst, destMax, src, count}, kind));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::Memcpy({dst, destMax, src, count}, kind);
+  });
 }
 
 aclError aclrtMemcpyAsync(void* dst, size_t destMax, const void* src, size_t count,
                           aclrtMemcpyKind kind, aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::MemcpyAsync({dst, destMax, src, count}, kind, stream));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::MemcpyAsync({dst, destMax, src, count}, kind, stream);
+  });
 }
 
 aclError aclrtMemcpy2d(void* dst, size_t dpitch, const void* src, size_t spitch, size_t width,
                        size_t height, aclrtMemcpyKind kind) noexcept {
-  return Answer(
-      omserve::hostacl::Memcpy2d({dst, dpitch, src, width}, dpitch, spitch, height, kind));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::Memcpy2d({dst, dpitch, src, width}, dpitch, spitch, height, kind);
+  });
 }
 
 aclError aclrtMemset(void* devPtr, size_t maxCount, int32_t value, size_t count) noexcept {
-  return Answer(omserve::hostacl::Memset(devPtr, maxCount, value, count));
+  return Enter(__func__, [&] { return omserve::hostacl::Memset(devPtr, maxCount, value, count); });
 }
 
 aclError aclrtMemsetAsync(void* devPtr, size_t maxCount, int32_t value, size_t count,
                           aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::MemsetAsync(devPtr, maxCount, value, count, stream));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::MemsetAsync(devPtr, maxCount, value, count, stream);
+  });
 }
 
 aclError aclrtGetMemInfo(aclrtMemAttr attr, size_t* free, size_t* total) noexcept {
-  return Answer(omserve::hostacl::GetMemInfo(attr, free, total));
+  return Enter(__func__, [&] { return omserve::hostacl::GetMemInfo(attr, free, total); });
 }
 
 aclError aclrtMemFlush(void* devPtr, size_t size) noexcept {
-  return Answer(omserve::hostacl::FlushOrInvalidate(devPtr, size));
+  return Enter(__func__, [&] { return omserve::hostacl::FlushOrInvalidate(devPtr, size); });
 }
 
 aclError aclrtMemInvalidate(void* devPtr, size_t size) noexcept {
-  return Answer(omserve::hostacl::FlushOrInvalidate(devPtr, size));
+  return Enter(__func__, [&] { return omserve::hostacl::FlushOrInvalidate(devPtr, size); });
 }

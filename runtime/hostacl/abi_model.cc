@@ -5,6 +5,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/hostacl/data_objects.h"
+#include "runtime/hostacl/entry.h"
 #include "runtime/hostacl/runtime.h"
 
 namespace omserve::hostacl {
@@ -259,38 +260,43 @@ absl::Status Execute(uint32_t model_id, const aclmdlDataset* input, aclmdlDatase
 }  // namespace omserve::hostacl
 
 using omserve::hostacl::Answer;
+using omserve::hostacl::Enter;
 
 aclError aclmdlLoadFromFile(const char* modelPath, uint32_t* modelId) noexcept {
-  return Answer(omserve::hostacl::LoadPath(modelPath, modelId));
+  return Enter(__func__, [&] { return omserve::hostacl::LoadPath(modelPath, modelId); });
 }
 
 aclError aclmdlLoadFromMem(const void* model, size_t modelSize, uint32_t* modelId) noexcept {
-  return Answer(omserve::hostacl::LoadMemory(model, modelSize, modelId));
+  return Enter(__func__, [&] { return omserve::hostacl::LoadMemory(model, modelSize, modelId); });
 }
 
 aclError aclmdlLoadFromFileWithMem(const char* modelPath, uint32_t* modelId, void* workPtr,
                                    size_t workSize, void* weightPtr, size_t weightSize) noexcept {
-  return Answer(
-      omserve::hostacl::LoadPath(modelPath, modelId, {workPtr, workSize}, {weightPtr, weightSize}));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::LoadPath(modelPath, modelId, {workPtr, workSize},
+                                      {weightPtr, weightSize});
+  });
 }
 
 aclError aclmdlLoadFromMemWithMem(const void* model, size_t modelSize, uint32_t* modelId,
                                   void* workPtr, size_t workSize, void* weightPtr,
                                   size_t weightSize) noexcept {
-  return Answer(omserve::hostacl::LoadMemory(model, modelSize, modelId, {workPtr, workSize},
-                                             {weightPtr, weightSize}));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::LoadMemory(model, modelSize, modelId, {workPtr, workSize},
+                                        {weightPtr, weightSize});
+  });
 }
 
 aclError aclmdlLoadFromFileWithQ(const char* /*modelPath*/, uint32_t* /*modelId*/,
                                  const uint32_t* /*inputQ*/, size_t /*inputQNum*/,
                                  const uint32_t* /*outputQ*/, size_t /*outputQNum*/) noexcept {
-  return Answer(omserve::hostacl::NoQueues());
+  return Enter(__func__, [&] { return omserve::hostacl::NoQueues(); });
 }
 
 aclError aclmdlLoadFromMemWithQ(const void* /*model*/, size_t /*modelSize*/, uint32_t* /*modelId*/,
                                 const uint32_t* /*inputQ*/, size_t /*inputQNum*/,
                                 const uint32_t* /*outputQ*/, size_t /*outputQNum*/) noexcept {
-  return Answer(omserve::hostacl::NoQueues());
+  return Enter(__func__, [&] { return omserve::hostacl::NoQueues(); });
 }
 
 aclmdlConfigHandle* aclmdlCreateConfigHandle() noexcept {
@@ -306,32 +312,37 @@ aclError aclmdlDestroyConfigHandle(aclmdlConfigHandle* handle) noexcept {
 
 aclError aclmdlSetConfigOpt(aclmdlConfigHandle* handle, aclmdlConfigAttr attr,
                             const void* attrValue, size_t valueSize) noexcept {
-  return Answer(omserve::hostacl::SetOption(handle, attr, attrValue, valueSize));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::SetOption(handle, attr, attrValue, valueSize); });
 }
 
 aclError aclmdlLoadWithConfig(const aclmdlConfigHandle* handle, uint32_t* modelId) noexcept {
-  return Answer(omserve::hostacl::LoadConfigured(handle, modelId));
+  return Enter(__func__, [&] { return omserve::hostacl::LoadConfigured(handle, modelId); });
 }
 
 aclError aclmdlUnload(uint32_t modelId) noexcept {
-  return Answer(omserve::hostacl::Unload(modelId));
+  return Enter(__func__, [&] { return omserve::hostacl::Unload(modelId); });
 }
 
 aclError aclmdlQuerySize(const char* fileName, size_t* workSize, size_t* weightSize) noexcept {
-  return Answer(omserve::hostacl::QuerySizeOfPath(fileName, workSize, weightSize));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::QuerySizeOfPath(fileName, workSize, weightSize); });
 }
 
 aclError aclmdlQuerySizeFromMem(const void* model, size_t modelSize, size_t* workSize,
                                 size_t* weightSize) noexcept {
-  return Answer(omserve::hostacl::QuerySizeOfMemory(model, modelSize, workSize, weightSize));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::QuerySizeOfMemory(model, modelSize, workSize, weightSize);
+  });
 }
 
 aclError aclmdlExecute(uint32_t modelId, const aclmdlDataset* input,
                        aclmdlDataset* output) noexcept {
-  return Answer(omserve::hostacl::Execute(modelId, input, output));
+  return Enter(__func__, [&] { return omserve::hostacl::Execute(modelId, input, output); });
 }
 
 aclError aclmdlExecuteAsync(uint32_t modelId, const aclmdlDataset* input, aclmdlDataset* output,
                             aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::ExecuteAsync(modelId, input, output, stream));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::ExecuteAsync(modelId, input, output, stream); });
 }

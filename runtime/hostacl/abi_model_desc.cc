@@ -6,6 +6,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/hostacl/data_objects.h"
+#include "runtime/hostacl/entry.h"
 #include "runtime/hostacl/gears.h"
 #include "runtime/hostacl/runtime.h"
 
@@ -185,6 +186,7 @@ const char* RealName(const aclmdlDesc* handle, const char* name) {
 }  // namespace omserve::hostacl
 
 using omserve::hostacl::Answer;
+using omserve::hostacl::Enter;
 using omserve::hostacl::ModelDescs;
 using omserve::hostacl::Side;
 using omserve::hostacl::TensorOf;
@@ -201,15 +203,16 @@ aclError aclmdlDestroyDesc(aclmdlDesc* modelDesc) noexcept {
 }
 
 aclError aclmdlGetDesc(aclmdlDesc* modelDesc, uint32_t modelId) noexcept {
-  return Answer(omserve::hostacl::GetDesc(modelDesc, modelId));
+  return Enter(__func__, [&] { return omserve::hostacl::GetDesc(modelDesc, modelId); });
 }
 
 aclError aclmdlGetDescFromFile(aclmdlDesc* modelDesc, const char* modelPath) noexcept {
-  return Answer(omserve::hostacl::GetDescOfFile(modelDesc, modelPath));
+  return Enter(__func__, [&] { return omserve::hostacl::GetDescOfFile(modelDesc, modelPath); });
 }
 
 aclError aclmdlGetDescFromMem(aclmdlDesc* modelDesc, const void* model, size_t modelSize) noexcept {
-  return Answer(omserve::hostacl::GetDescOfMemory(modelDesc, model, modelSize));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetDescOfMemory(modelDesc, model, modelSize); });
 }
 
 size_t aclmdlGetNumInputs(aclmdlDesc* modelDesc) noexcept {
@@ -234,23 +237,27 @@ size_t aclmdlGetOutputSizeByIndex(aclmdlDesc* modelDesc, size_t index) noexcept 
 
 aclError aclmdlGetInputDims(const aclmdlDesc* modelDesc, size_t index,
                             aclmdlIODims* dims) noexcept {
-  return Answer(omserve::hostacl::GetDims(modelDesc, Side::kInput, index, dims));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetDims(modelDesc, Side::kInput, index, dims); });
 }
 
 aclError aclmdlGetInputDimsV2(const aclmdlDesc* modelDesc, size_t index,
                               aclmdlIODims* dims) noexcept {
   // The two differ for AIPP only, which this device has not.
-  return Answer(omserve::hostacl::GetDims(modelDesc, Side::kInput, index, dims));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetDims(modelDesc, Side::kInput, index, dims); });
 }
 
 aclError aclmdlGetOutputDims(const aclmdlDesc* modelDesc, size_t index,
                              aclmdlIODims* dims) noexcept {
-  return Answer(omserve::hostacl::GetDims(modelDesc, Side::kOutput, index, dims));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetDims(modelDesc, Side::kOutput, index, dims); });
 }
 
 aclError aclmdlGetCurOutputDims(const aclmdlDesc* modelDesc, size_t index,
                                 aclmdlIODims* dims) noexcept {
-  return Answer(omserve::hostacl::GetCurrentOutputDims(modelDesc, index, dims));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetCurrentOutputDims(modelDesc, index, dims); });
 }
 
 aclFormat aclmdlGetInputFormat(const aclmdlDesc* modelDesc, size_t index) noexcept {
@@ -283,12 +290,16 @@ const char* aclmdlGetOutputNameByIndex(const aclmdlDesc* modelDesc, size_t index
 
 aclError aclmdlGetInputIndexByName(const aclmdlDesc* modelDesc, const char* name,
                                    size_t* index) noexcept {
-  return Answer(omserve::hostacl::GetIndexByName(modelDesc, Side::kInput, name, index));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::GetIndexByName(modelDesc, Side::kInput, name, index);
+  });
 }
 
 aclError aclmdlGetOutputIndexByName(const aclmdlDesc* modelDesc, const char* name,
                                     size_t* index) noexcept {
-  return Answer(omserve::hostacl::GetIndexByName(modelDesc, Side::kOutput, name, index));
+  return Enter(__func__, [&] {
+    return omserve::hostacl::GetIndexByName(modelDesc, Side::kOutput, name, index);
+  });
 }
 
 const char* aclmdlGetTensorRealName(const aclmdlDesc* modelDesc, const char* name) noexcept {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/entry.h"
 #include "runtime/hostacl/runtime.h"
 #include "runtime/hostacl/timeouts.h"
 
@@ -159,71 +160,73 @@ absl::Status LaunchHostFunc(aclrtStream handle, aclrtHostFunc function, void* ar
 }  // namespace
 }  // namespace omserve::hostacl
 
-using omserve::hostacl::Answer;
+using omserve::hostacl::Enter;
 
 aclError aclrtCreateStream(aclrtStream* stream) noexcept {
-  return Answer(omserve::hostacl::CreateStream(stream, 0, 0));
+  return Enter(__func__, [&] { return omserve::hostacl::CreateStream(stream, 0, 0); });
 }
 
 aclError aclrtCreateStreamWithConfig(aclrtStream* stream, uint32_t priority,
                                      uint32_t flag) noexcept {
-  return Answer(omserve::hostacl::CreateStream(stream, priority, flag));
+  return Enter(__func__, [&] { return omserve::hostacl::CreateStream(stream, priority, flag); });
 }
 
 aclError aclrtDestroyStream(aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::DestroyStream(stream, /*force=*/false));
+  return Enter(__func__, [&] { return omserve::hostacl::DestroyStream(stream, /*force=*/false); });
 }
 
 aclError aclrtDestroyStreamForce(aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::DestroyStream(stream, /*force=*/true));
+  return Enter(__func__, [&] { return omserve::hostacl::DestroyStream(stream, /*force=*/true); });
 }
 
 aclError aclrtSynchronizeStream(aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::SynchronizeStream(stream, -1));
+  return Enter(__func__, [&] { return omserve::hostacl::SynchronizeStream(stream, -1); });
 }
 
 aclError aclrtSynchronizeStreamWithTimeout(aclrtStream stream, int32_t timeout) noexcept {
-  return Answer(omserve::hostacl::SynchronizeStream(stream, timeout));
+  return Enter(__func__, [&] { return omserve::hostacl::SynchronizeStream(stream, timeout); });
 }
 
 aclError aclrtStreamQuery(aclrtStream stream, aclrtStreamStatus* status) noexcept {
-  return Answer(omserve::hostacl::QueryStream(stream, status));
+  return Enter(__func__, [&] { return omserve::hostacl::QueryStream(stream, status); });
 }
 
 aclError aclrtSetStreamFailureMode(aclrtStream stream, uint64_t mode) noexcept {
-  return Answer(omserve::hostacl::SetFailureMode(stream, mode));
+  return Enter(__func__, [&] { return omserve::hostacl::SetFailureMode(stream, mode); });
 }
 
 aclError aclrtGetStreamAvailableNum(uint32_t* streamCount) noexcept {
-  return Answer(omserve::hostacl::GetAvailable(streamCount));
+  return Enter(__func__, [&] { return omserve::hostacl::GetAvailable(streamCount); });
 }
 
 aclError aclrtStreamGetId(aclrtStream stream, int32_t* streamId) noexcept {
-  return Answer(omserve::hostacl::GetId(stream, streamId));
+  return Enter(__func__, [&] { return omserve::hostacl::GetId(stream, streamId); });
 }
 
 aclError aclrtDeviceGetStreamPriorityRange(int32_t* leastPriority,
                                            int32_t* greatestPriority) noexcept {
-  return Answer(omserve::hostacl::GetPriorityRange(leastPriority, greatestPriority));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetPriorityRange(leastPriority, greatestPriority); });
 }
 
 aclError aclrtSubscribeReport(uint64_t threadId, aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::Subscribe(threadId, stream));
+  return Enter(__func__, [&] { return omserve::hostacl::Subscribe(threadId, stream); });
 }
 
 aclError aclrtLaunchCallback(aclrtCallback fn, void* userData, aclrtCallbackBlockType blockType,
                              aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::LaunchCallback(fn, userData, blockType, stream));
+  return Enter(__func__,
+               [&] { return omserve::hostacl::LaunchCallback(fn, userData, blockType, stream); });
 }
 
 aclError aclrtProcessReport(int32_t timeout) noexcept {
-  return Answer(omserve::hostacl::ProcessReport(timeout));
+  return Enter(__func__, [&] { return omserve::hostacl::ProcessReport(timeout); });
 }
 
 aclError aclrtUnSubscribeReport(uint64_t threadId, aclrtStream stream) noexcept {
-  return Answer(omserve::hostacl::Unsubscribe(threadId, stream));
+  return Enter(__func__, [&] { return omserve::hostacl::Unsubscribe(threadId, stream); });
 }
 
 aclError aclrtLaunchHostFunc(aclrtStream stream, aclrtHostFunc fn, void* args) noexcept {
-  return Answer(omserve::hostacl::LaunchHostFunc(stream, fn, args));
+  return Enter(__func__, [&] { return omserve::hostacl::LaunchHostFunc(stream, fn, args); });
 }
