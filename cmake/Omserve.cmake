@@ -9,7 +9,7 @@ set(OMSERVE_SANITIZER "" CACHE STRING
 
 find_program(OMSERVE_CCACHE ccache)
 if(OMSERVE_CCACHE)
-  # Paths below the checkout count as relative, so that a second checkout finds what the first built.
+  # Paths below the checkout count as relative: a second checkout finds what the first one built.
   set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
       ${OMSERVE_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
