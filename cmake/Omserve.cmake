@@ -73,12 +73,13 @@ function(omserve_program)
   target_link_libraries(${P_NAME} PRIVATE ${P_DEPS})
 endfunction()
 
-# omserve_test(NAME name SRCS ... DEPS ... LABELS label... [TIMEOUT seconds])
+# omserve_test(NAME name SRCS ... DEPS ... LABELS label... [TIMEOUT seconds] [STRICT])
 # A Catch2 program registered as one ctest. Labels: unit, component, conformance, sim, protocol,
 # fuzz, tidy, e2e. The test runs in its own empty folder; OMSERVE_SOURCE_DIR and OMSERVE_BINARY_DIR
-# are compile definitions for finding data and programs.
+# are compile definitions for finding data and programs. STRICT: the CPU device ends the test at the
+# first use of AscendCL that a chip would answer with silent damage.
 function(omserve_test)
-  cmake_parse_arguments(T "" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(T "STRICT" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
   add_executable(${T_NAME} ${T_SRCS})
   target_compile_options(${T_NAME} PRIVATE ${OMSERVE_WARNINGS})
   target_link_libraries(${T_NAME} PRIVATE ${T_DEPS} omserve_test_main)
@@ -93,6 +94,9 @@ function(omserve_test)
     set(T_TIMEOUT 120)
   endif()
   set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+  if(T_STRICT)
+    set_tests_properties(${T_NAME} PROPERTIES ENVIRONMENT HOSTACL_STRICT=abort)
+  endif()
 endfunction()
 
 # omserve_fuzzer(NAME name SRCS ... DEPS ... CORPUS dir [RUNS n])

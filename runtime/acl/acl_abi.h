@@ -336,6 +336,7 @@ static const aclError ACL_ERROR_RT_WAIT_TIMEOUT = 107019;
 static const aclError ACL_ERROR_RT_TASK_TIMEOUT = 107020;
 static const aclError ACL_ERROR_RT_SYSPARAMOPT_NOT_SET = 107021;
 static const aclError ACL_ERROR_RT_DEVICE_TASK_ABORT = 107022;
+static const aclError ACL_ERROR_RT_STREAM_ABORT = 107023;
 
 static const aclError ACL_ERROR_GE_PARAM_INVALID = 145000;
 static const aclError ACL_ERROR_GE_EXEC_NOT_INIT = 145001;

@@ -169,6 +169,7 @@ using omserve::hostacl::Enter;
 using omserve::hostacl::TensorDescs;
 
 aclDataBuffer* aclCreateDataBuffer(void* data, size_t size) noexcept {
+  omserve::hostacl::SetCurrentFunction(__func__);
   auto buffer = std::make_shared<omserve::hostacl::DataBuffer>();
   buffer->data = data;
   buffer->size_bytes = size;
@@ -200,6 +201,7 @@ size_t aclGetDataBufferSizeV2(const aclDataBuffer* dataBuffer) noexcept {
 }
 
 aclmdlDataset* aclmdlCreateDataset() noexcept {
+  omserve::hostacl::SetCurrentFunction(__func__);
   return omserve::hostacl::AddAs<aclmdlDataset>(Datasets(),
                                                 std::make_shared<omserve::hostacl::Dataset>());
 }
@@ -236,6 +238,7 @@ aclTensorDesc* aclmdlGetDatasetTensorDesc(const aclmdlDataset* dataset, size_t i
 
 aclTensorDesc* aclCreateTensorDesc(aclDataType dataType, int numDims, const int64_t* dims,
                                    aclFormat format) noexcept {
+  omserve::hostacl::SetCurrentFunction(__func__);
   if (numDims < 0 || numDims > omserve::hostacl::kMaxRank || (numDims > 0 && dims == nullptr)) {
     return nullptr;
   }

@@ -42,7 +42,7 @@ absl::Status CreateEvent(aclrtEvent* event, uint32_t flags, bool on_demand) {
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   ASSIGN_OR_RETURN(std::shared_ptr<Event> made,
-                   Event::Create({here.context->device, flags, on_demand}));
+                   Event::Create({here.context->device, flags, on_demand, here.runtime->order()}));
   *event = here.runtime->events().Add(std::move(made));
   return absl::OkStatus();
 }

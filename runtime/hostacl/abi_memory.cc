@@ -10,6 +10,12 @@
 namespace omserve::hostacl {
 namespace {
 
+void WatchMemory(const Here& here, const void* address, size_t size_bytes, const char* kind) {
+  if (here.runtime->order() != nullptr) {
+    here.runtime->order()->Allocated(address, size_bytes, CurrentOwner(kind, size_bytes));
+  }
+}
+
 // The policy chooses page sizes, of which this device has one.
 absl::Status Malloc(void** address, size_t size_bytes, size_t extra_bytes) {
   if (address == nullptr) {
@@ -17,6 +23,7 @@ absl::Status Malloc(void** address, size_t size_bytes, size_t extra_bytes) {
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   ASSIGN_OR_RETURN(*address, here.device().memory().Allocate(size_bytes, extra_bytes));
+  WatchMemory(here, *address, size_bytes, "device memory");
   return absl::OkStatus();
 }
 
@@ -30,6 +37,9 @@ absl::Status Free(void* address) {
     return Fail(ACL_ERROR_RT_PARAM_INVALID, "aclrtFree: {} is not device memory",
                 fmt::ptr(address));
   }
+  if (here.runtime->order() != nullptr) {
+    here.runtime->order()->Freed(address);
+  }
   return device->memory().Free(address);
 }
 
@@ -39,6 +49,7 @@ absl::Status MallocHost(void** address, size_t size_bytes) {
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   ASSIGN_OR_RETURN(*address, here.runtime->memory().pinned().Allocate(size_bytes));
+  WatchMemory(here, *address, size_bytes, "pinned host memory");
   return absl::OkStatus();
 }
 
@@ -47,6 +58,9 @@ absl::Status FreeHost(void* address) {
     return Fail(ACL_ERROR_INVALID_PARAM, "aclrtFreeHost: the address is null");
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  if (here.runtime->order() != nullptr) {
+    here.runtime->order()->Freed(address);
+  }
   return here.runtime->memory().pinned().Free(address);
 }
 
@@ -57,28 +71,47 @@ absl::Status Memcpy(const CopyRequest& request, aclrtMemcpyKind kind) {
 }
 
 // Host memory that is pageable can be gone when a task runs, so such a copy is waited for.
-bool MayRunLater(const MemoryMap& memory, const CopyRequest& request) {
-  const auto stays = [&memory, &request](const void* address) {
-    return memory.DeviceOf(address) != nullptr || memory.pinned().Covers(address, request.count);
-  };
-  return stays(request.target) && stays(request.source);
+bool StaysInPlace(const MemoryMap& memory, const void* address, size_t count) {
+  return memory.DeviceOf(address) != nullptr || memory.pinned().Covers(address, count);
+}
+
+void NotePageable(const Here& here, const CopyRequest& request, const Stream& stream) {
+  if (here.runtime->order() != nullptr) {
+    here.runtime->order()->log().Report(
+        Violation::kPageableCopy,
+        fmt::format("{} of {} bytes in thread {} on stream {} uses host memory that is not from "
+                    "aclrtMallocHost: it is not asynchronous",
+                    CurrentFunction(), request.count, ThisThreadName(), stream.id()));
+  }
 }
 
 // Enqueues `body`, which must capture nothing that may go away unless `later`; without it returns
 // when the task is done. A failure of the task stays with the stream.
-absl::Status Launch(Stream& stream, bool later, Stream::Body body) {
+template <typename Body>
+absl::Status Launch(Stream& stream, TaskType type, bool later, Body body) {
   if (later) {
-    return stream.Enqueue(TaskKind::kWork, std::move(body));
+    return stream.Enqueue({.type = type}, std::move(body));
   }
-  const auto done = std::make_shared<Milestone>();
-  {
-    const auto reached = std::make_shared<ReachAtEnd>(done);
-    RETURN_IF_ERROR(stream.Enqueue(
-        TaskKind::kWork,
-        [reached, body = std::move(body)](Interrupt& interrupt) { return body(interrupt); }));
-  }
+  const std::shared_ptr<Milestone> done = Milestone::Make();
+  RETURN_IF_ERROR(stream.Enqueue({.type = type},
+                                 [reached = ReachAtEnd(done), body = std::move(body)](
+                                     Interrupt& interrupt) mutable { return body(interrupt); }));
   done->Wait(Clock::time_point::max(), nullptr);
   return absl::OkStatus();
+}
+
+// In a task. The host's side of the copy was pinned at the launch and may have been freed since.
+absl::Status CopyLater(const MemoryMap& memory, const CopyRequest& request) {
+  for (const void* side : {static_cast<const void*>(request.target), request.source}) {
+    if (!StaysInPlace(memory, side, request.count)) {
+      if (memory.order() != nullptr) {
+        memory.order()->TouchedNothing(side, request.count);
+      }
+      return Fail(ACL_ERROR_RT_SYS_DMA, "{} bytes at {} were freed before the copy ran",
+                  request.count, fmt::ptr(side));
+    }
+  }
+  return WithAclCode(Copy(memory, request), ACL_ERROR_RT_SYS_DMA);
 }
 
 absl::Status MemcpyAsync(const CopyRequest& request, aclrtMemcpyKind kind, aclrtStream handle) {
@@ -97,9 +130,17 @@ absl::Status MemcpyAsync(const CopyRequest& request, aclrtMemcpyKind kind, aclrt
     return absl::OkStatus();
   }
   // The runtime outlives its streams' tasks: it ends them before it goes.
-  return Launch(*stream, MayRunLater(memory, request), [&memory, request](Interrupt&) {
+  if (StaysInPlace(memory, request.target, request.count) &&
+      StaysInPlace(memory, request.source, request.count)) {
+    return Launch(*stream, TaskType::kCopy, /*later=*/true,
+                  [&memory, request](Interrupt&) { return CopyLater(memory, request); });
+  }
+  NotePageable(here, request, *stream);
+  RETURN_IF_ERROR(Launch(*stream, TaskType::kCopy, /*later=*/false, [&memory, request](Interrupt&) {
     return WithAclCode(Copy(memory, request), ACL_ERROR_RT_SYS_DMA);
-  });
+  }));
+  stream->TellHost();
+  return absl::OkStatus();
 }
 
 absl::Status Memcpy2d(const CopyRequest& first_row, size_t target_pitch, size_t source_pitch,
@@ -160,9 +201,10 @@ absl::Status MemsetAsync(void* target, size_t limit, int32_t value, size_t count
     return absl::OkStatus();
   }
   const MemoryMap& memory = here.runtime->memory();
-  return Launch(*stream, /*later=*/true, [&memory, target, value, count](Interrupt&) {
-    return WithAclCode(Fill(memory, target, value, count), ACL_ERROR_RT_SYS_DMA);
-  });
+  return Launch(*stream, TaskType::kFill, /*later=*/true,
+                [&memory, target, value, count](Interrupt&) {
+                  return WithAclCode(Fill(memory, target, value, count), ACL_ERROR_RT_SYS_DMA);
+                });
 }
 
 // This device has one memory of one kind; it answers to every name but the peer and 1 GiB pages.

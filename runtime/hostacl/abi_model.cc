@@ -171,6 +171,11 @@ absl::StatusOr<std::shared_ptr<Model>> FindModel(const Here& here, uint32_t mode
   return model;
 }
 
+// Its text stays as long as the model, which the task keeps.
+TaskLabel LabelOf(const Model& model) {
+  return {.type = TaskType::kExecute, .model = model.description().name, .model_id = model.id()};
+}
+
 absl::Status ExecuteAsync(uint32_t model_id, const aclmdlDataset* input, aclmdlDataset* output,
                           aclrtStream handle) {
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
@@ -181,9 +186,10 @@ absl::Status ExecuteAsync(uint32_t model_id, const aclmdlDataset* input, aclmdlD
   ASSIGN_OR_RETURN(execution.inputs, SnapshotBuffers(input, "input"));
   ASSIGN_OR_RETURN(execution.outputs, SnapshotBuffers(output, "output"));
   RETURN_IF_ERROR(model->Check(execution));
-  ASSIGN_OR_RETURN(const std::shared_ptr<void> token, Model::BeginExecution(model, stream->id()));
-  return stream->Enqueue(TaskKind::kWork,
-                         [model, token, execution](Interrupt&) { return model->Run(execution); });
+  ASSIGN_OR_RETURN(std::shared_ptr<void> token, Model::BeginExecution(model, stream->id()));
+  return stream->Enqueue(LabelOf(*model),
+                         [model, token = std::move(token), execution = std::move(execution)](
+                             Interrupt&) { return model->Run(execution); });
 }
 
 // Device memory for the outputs that the caller left to the library; given back unless kept.
@@ -217,8 +223,16 @@ class AllocatedOutputs final {
     }
     return absl::OkStatus();
   }
-  // From here on they are the caller's, who frees them with aclrtFree.
-  void Keep() { items_.clear(); }
+  // From here on they are the caller's, who frees them with aclrtFree. `order` is strict mode's.
+  void Keep(OrderChecker* order) {
+    for (const Item& item : items_) {
+      if (order != nullptr) {
+        const size_t size_bytes = item.buffer->size_bytes;
+        order->Allocated(item.address, size_bytes, CurrentOwner("device memory", size_bytes));
+      }
+    }
+    items_.clear();
+  }
 
  private:
   struct Item {
@@ -243,7 +257,7 @@ absl::Status Execute(uint32_t model_id, const aclmdlDataset* input, aclmdlDatase
   // The result of this execution and no other: several threads may be in here.
   const auto result = std::make_shared<Failure>(ToFailure(
       Fail(ACL_ERROR_RT_DEVICE_TASK_ABORT, "the execution was dropped: AscendCL was finalised")));
-  RETURN_IF_ERROR(stream.Enqueue(TaskKind::kWork,
+  RETURN_IF_ERROR(stream.Enqueue(LabelOf(*model),
                                  [model, token = std::move(token), execution, result](Interrupt&) {
                                    absl::Status status = model->Run(execution);
                                    *result = ToFailure(status);
@@ -251,7 +265,7 @@ absl::Status Execute(uint32_t model_id, const aclmdlDataset* input, aclmdlDatase
                                  }));
   stream.Drain();
   if (result->ok()) {
-    allocated.Keep();
+    allocated.Keep(here.runtime->order());
   }
   return result->ToStatus();
 }
@@ -300,6 +314,7 @@ aclError aclmdlLoadFromMemWithQ(const void* /*model*/, size_t /*modelSize*/, uin
 }
 
 aclmdlConfigHandle* aclmdlCreateConfigHandle() noexcept {
+  omserve::hostacl::SetCurrentFunction(__func__);
   return static_cast<aclmdlConfigHandle*>(
       omserve::hostacl::LoadConfigs().Add(std::make_shared<omserve::hostacl::LoadConfig>()));
 }

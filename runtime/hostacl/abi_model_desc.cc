@@ -192,6 +192,7 @@ using omserve::hostacl::Side;
 using omserve::hostacl::TensorOf;
 
 aclmdlDesc* aclmdlCreateDesc() noexcept {
+  omserve::hostacl::SetCurrentFunction(__func__);
   return static_cast<aclmdlDesc*>(
       ModelDescs().Add(std::make_shared<omserve::hostacl::ModelDesc>()));
 }

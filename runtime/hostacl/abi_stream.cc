@@ -56,7 +56,11 @@ absl::Status QueryStream(aclrtStream handle, aclrtStreamStatus* status) {
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream,
                    here.runtime->FindStream(*here.context, handle));
-  *status = stream->idle() ? ACL_STREAM_STATUS_COMPLETE : ACL_STREAM_STATUS_NOT_READY;
+  *status = ACL_STREAM_STATUS_NOT_READY;
+  if (stream->idle()) {
+    stream->TellHost();
+    *status = ACL_STREAM_STATUS_COMPLETE;
+  }
   return absl::OkStatus();
 }
 
@@ -151,10 +155,20 @@ absl::Status LaunchHostFunc(aclrtStream handle, aclrtHostFunc function, void* ar
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream,
                    here.runtime->FindStream(*here.context, handle));
-  return stream->Enqueue(TaskKind::kOrder, [function, arguments](Interrupt&) {
-    function(arguments);
-    return absl::OkStatus();
-  });
+  return stream->Enqueue(
+      {.type = TaskType::kHostFunction},
+      [function, arguments, order = stream->order(), actor = stream->actor()](Interrupt&) {
+        // The host's code runs with what the stream knows, and the stream goes on with what that
+        // code has learned.
+        if (order != nullptr) {
+          order->HostLearns(order->StreamClock(actor));
+        }
+        function(arguments);
+        if (order != nullptr) {
+          order->StreamLearns(actor, order->HostClock());
+        }
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace

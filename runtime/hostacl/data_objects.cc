@@ -6,18 +6,18 @@ namespace {
 
 // Never destroyed: static objects of the program may hold handles and destroy them after main.
 template <typename T>
-HandleTable<T>& Table() {
-  static HandleTable<T>& table = *std::make_unique<HandleTable<T>>().release();
+HandleTable<T>& Table(const char* kind) {
+  static HandleTable<T>& table = *std::make_unique<HandleTable<T>>(kind).release();
   return table;
 }
 
 }  // namespace
 
-HandleTable<DataBuffer>& DataBuffers() { return Table<DataBuffer>(); }
-HandleTable<Dataset>& Datasets() { return Table<Dataset>(); }
-HandleTable<TensorDesc>& TensorDescs() { return Table<TensorDesc>(); }
-HandleTable<ModelDesc>& ModelDescs() { return Table<ModelDesc>(); }
-HandleTable<LoadConfig>& LoadConfigs() { return Table<LoadConfig>(); }
+HandleTable<DataBuffer>& DataBuffers() { return Table<DataBuffer>("data buffer"); }
+HandleTable<Dataset>& Datasets() { return Table<Dataset>("dataset"); }
+HandleTable<TensorDesc>& TensorDescs() { return Table<TensorDesc>("tensor description"); }
+HandleTable<ModelDesc>& ModelDescs() { return Table<ModelDesc>("model description"); }
+HandleTable<LoadConfig>& LoadConfigs() { return Table<LoadConfig>("load configuration"); }
 
 absl::Status UnknownHandle(const char* kind, const void* handle) {
   if (handle == nullptr) {
@@ -26,11 +26,10 @@ absl::Status UnknownHandle(const char* kind, const void* handle) {
   return Fail(ACL_ERROR_INVALID_PARAM, "{} is no {}; was it destroyed?", fmt::ptr(handle), kind);
 }
 
-absl::StatusOr<std::vector<BufferView>> SnapshotBuffers(const aclmdlDataset* dataset,
-                                                        const char* what) {
+absl::StatusOr<BufferViews> SnapshotBuffers(const aclmdlDataset* dataset, const char* what) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found,
                    FindObject(Datasets(), "dataset", dataset));
-  std::vector<BufferView> views;
+  BufferViews views;
   views.reserve(found->buffers.size());
   for (size_t i = 0; i < found->buffers.size(); ++i) {
     const std::shared_ptr<DataBuffer> buffer = DataBuffers().Find(found->buffers[i]);

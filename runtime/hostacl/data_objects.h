@@ -73,7 +73,6 @@ absl::StatusOr<std::shared_ptr<T>> FindObject(const HandleTable<T>& table, const
 
 // The buffers of a dataset as they are now. ACL_ERROR_INVALID_PARAM for an unknown dataset or one
 // that holds a destroyed buffer.
-absl::StatusOr<std::vector<BufferView>> SnapshotBuffers(const aclmdlDataset* dataset,
-                                                        const char* what);
+absl::StatusOr<BufferViews> SnapshotBuffers(const aclmdlDataset* dataset, const char* what);
 
 }  // namespace omserve::hostacl

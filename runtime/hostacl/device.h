@@ -63,7 +63,7 @@ class Device final {
   static absl::StatusOr<std::shared_ptr<Device>> Create(int32_t index, const Settings& settings);
 
   int32_t index() const { return index_; }
-  DeviceMemory& memory() { return *memory_; }
+  DeviceMemory& memory() const { return *memory_; }
   CoreGate& cores() { return cores_; }
   Quota& streams() { return streams_; }
   Quota& events() { return events_; }

@@ -117,6 +117,15 @@ absl::Status DeviceMemory::Free(void* address) {
   return absl::OkStatus();
 }
 
+void DeviceMemory::FreeAll() {
+  const MutexLock lock(mu_);
+  live_.clear();
+  free_.clear();
+  free_.emplace(device_begin_, device_begin_ + range_bytes_);
+  used_bytes_ = 0;
+  ReleasePages(device_begin_, device_begin_ + range_bytes_);
+}
+
 std::pair<uintptr_t, uintptr_t> DeviceMemory::AddFreeLocked(uintptr_t begin, uintptr_t end) {
   auto next = free_.lower_bound(begin);
   if (next != free_.end() && next->first == end) {

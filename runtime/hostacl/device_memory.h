@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "runtime/base/mutex.h"
@@ -44,6 +45,13 @@ class DeviceMemory final {
   // of a live allocation.
   absl::Status Free(void* address);
 
+  // Every live allocation.
+  void FreeAll();
+
+  // All device addresses: the first, and how many bytes.
+  std::pair<const void*, size_t> range() const {
+    return {reinterpret_cast<const void*>(device_begin_), range_bytes_};
+  }
   // Whether `address` lies in this device's range, live or not.
   bool Contains(const void* address) const;
 

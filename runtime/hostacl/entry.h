@@ -8,10 +8,23 @@
 
 namespace omserve::hostacl {
 
+// The function of the C interface that this thread is inside, or was in last; "" before any.
+const char* CurrentFunction() noexcept;
+void SetCurrentFunction(const char* function) noexcept;
+
+// Tells strict mode of a failed call that a chip would not have noticed or not survived.
+void NoteMisuse(const char* function, const absl::Status& status);
+
 // Runs `body`, which gives a Status, and turns it into what the C function `function` returns.
+// `function` lives as long as the process.
 template <typename Body>
-aclError Enter(const char* /*function*/, Body&& body) noexcept {
-  return Answer(std::forward<Body>(body)());
+aclError Enter(const char* function, Body&& body) noexcept {
+  SetCurrentFunction(function);
+  const absl::Status status = std::forward<Body>(body)();
+  if (!status.ok()) {
+    NoteMisuse(function, status);
+  }
+  return Answer(status);
 }
 
 }  // namespace omserve::hostacl

@@ -53,12 +53,18 @@ absl::Status Event::Record(Stream& stream) {
   // here is then also the later one in a common stream.
   const MutexLock lock(mu_);
   if (recorded_) {
-    newest_ = std::make_shared<Milestone>();
+    newest_ = Milestone::Make();
   }
   recorded_ = true;
-  // The task has nothing to do but to end.
-  const auto reached = std::make_shared<ReachAtEnd>(newest_);
-  return stream.Enqueue(TaskKind::kOrder, [reached](Interrupt&) { return absl::OkStatus(); });
+  OrderChecker* const order = stream.order();
+  return stream.Enqueue({.type = TaskType::kRecord},
+                        [reached = ReachAtEnd(newest_), order, actor = stream.actor()](Interrupt&) {
+                          // Apart from that the task has nothing to do but to end.
+                          if (order != nullptr) {
+                            (*reached).SetKnown(order->StreamClock(actor));
+                          }
+                          return absl::OkStatus();
+                        });
 }
 
 absl::Status Event::MakeWait(const std::shared_ptr<Event>& event, Stream& stream,
@@ -79,24 +85,32 @@ absl::Status Event::MakeWait(const std::shared_ptr<Event>& event, Stream& stream
     }
     awaited = event->newest_;
   }
-  const auto finish = [](Event* waited) {
-    waited->pending_waits_.fetch_sub(1, std::memory_order_release);
-  };
   event->pending_waits_.fetch_add(1, std::memory_order_relaxed);
   // Counts the wait as done when the task is destroyed, run or dropped; keeps the event until then.
-  const std::shared_ptr<Event> counted(event.get(),
-                                       [event, finish](Event* waited) { finish(waited); });
-  return stream.Enqueue(TaskKind::kOrder, [counted, awaited, timeout](Interrupt& interrupt) {
-    const Clock::time_point deadline = timeout == Clock::duration::max()
-                                           ? Clock::time_point::max()
-                                           : SteadyClock().Now() + timeout;
-    if (interrupt.Wait(awaited, deadline) || interrupt.raised()) {
-      return absl::OkStatus();
-    }
-    return Fail(ACL_ERROR_RT_WAIT_TIMEOUT,
-                "the event that this stream waits for did not come in {} ms",
-                std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
-  });
+  const auto finish = [event](Event* waited) {
+    waited->pending_waits_.fetch_sub(1, std::memory_order_release);
+  };
+  std::shared_ptr<Event> counted(event.get(), finish, RecyclingAllocator<Event>());
+  return stream.Enqueue(
+      {.type = TaskType::kWait},
+      [counted = std::move(counted), awaited = std::move(awaited), timeout, order = stream.order(),
+       actor = stream.actor()](Interrupt& interrupt) -> absl::Status {
+        const Clock::time_point deadline = timeout == Clock::duration::max()
+                                               ? Clock::time_point::max()
+                                               : SteadyClock().Now() + timeout;
+        if (interrupt.Wait(awaited, deadline)) {
+          if (order != nullptr) {
+            order->StreamLearns(actor, awaited->known());
+          }
+          return absl::OkStatus();
+        }
+        if (interrupt.raised()) {
+          return absl::OkStatus();
+        }
+        return Fail(ACL_ERROR_RT_WAIT_TIMEOUT,
+                    "the event that this stream waits for did not come in {} ms",
+                    std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
+      });
 }
 
 absl::Status Event::Reset(Stream& stream) {
@@ -110,14 +124,27 @@ absl::Status Event::Reset(Stream& stream) {
   const MutexLock lock(mu_);
   if (recorded_) {
     recorded_ = false;
-    newest_ = std::make_shared<Milestone>();
+    newest_ = Milestone::Make();
   }
   return absl::OkStatus();
 }
 
+void Event::TellHost(const Milestone& reached) const {
+  if (options_.order != nullptr) {
+    options_.order->HostLearns(reached.known());
+  }
+}
+
 bool Event::complete() const {
   const MutexLock lock(mu_);
-  return recorded_ ? newest_->reached() : on_demand();
+  if (!recorded_) {
+    return on_demand();
+  }
+  if (!newest_->reached()) {
+    return false;
+  }
+  TellHost(*newest_);
+  return true;
 }
 
 absl::Status Event::Synchronize(Clock::time_point deadline) const {
@@ -135,6 +162,7 @@ absl::Status Event::Synchronize(Clock::time_point deadline) const {
     return Fail(ACL_ERROR_RT_EVENT_SYNC_TIMEOUT,
                 "event synchronise: the event was not reached when the time was over");
   }
+  TellHost(*awaited);
   return absl::OkStatus();
 }
 

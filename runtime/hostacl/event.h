@@ -27,6 +27,7 @@ class Event final {
     std::shared_ptr<Device> device;
     uint32_t flags = 0;
     bool on_demand = false;
+    OrderChecker* order = nullptr;  // Strict mode's; null where that is off. Outlives this.
   };
   // ACL_ERROR_RT_PARAM_INVALID for flags that are none, ACL_ERROR_RT_NO_EVENT_RESOURCE.
   static absl::StatusOr<std::shared_ptr<Event>> Create(Options options);
@@ -42,7 +43,7 @@ class Event final {
                                Clock::duration timeout);
   absl::Status Reset(Stream& stream);
 
-  // Whether the newest record is done.
+  // Whether the newest record is done. Tells strict mode what the host then knows.
   bool complete() const;
   // Whether no stream waits for this event.
   bool waits_done() const { return pending_waits_.load(std::memory_order_acquire) == 0; }
@@ -58,6 +59,7 @@ class Event final {
  private:
   explicit Event(Options options) : options_(std::move(options)) {}
   absl::Status CheckStream(const Stream& stream, const char* what) const;
+  void TellHost(const Milestone& reached) const;
 
   // Constant after construction.
   const Options options_;
@@ -68,7 +70,7 @@ class Event final {
 
   mutable Mutex mu_;
   bool recorded_ ABSL_GUARDED_BY(mu_) = false;  // newest_ stands in a stream.
-  std::shared_ptr<Milestone> newest_ ABSL_GUARDED_BY(mu_) = std::make_shared<Milestone>();
+  std::shared_ptr<Milestone> newest_ ABSL_GUARDED_BY(mu_) = Milestone::Make();
 };
 
 }  // namespace omserve::hostacl

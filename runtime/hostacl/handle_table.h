@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/base/mutex.h"
+#include "runtime/hostacl/strict/owner.h"
 
 namespace omserve::hostacl {
 
@@ -22,14 +23,20 @@ void* NewHandle() noexcept;
 template <typename T>
 class HandleTable final {
  public:
+  // `kind` is what the objects are called where one is left behind; a literal.
+  explicit HandleTable(const char* kind) : kind_(kind) {}
+
   void* Add(std::shared_ptr<T> object) {
     void* handle = NewHandle();
-    const MutexLock lock(mu_);
-    objects_.emplace(handle, std::move(object));
+    AddAs(handle, std::move(object), /*is_programs=*/true);
     return handle;
   }
-  // Under a handle from NewHandle(), for objects that know theirs.
-  void AddAs(void* handle, std::shared_ptr<T> object) {
+  // Under a handle from NewHandle(), for objects that know theirs. `is_programs`: the program made
+  // it and has to destroy it.
+  void AddAs(void* handle, std::shared_ptr<T> object, bool is_programs) {
+    if (is_programs) {
+      Owners().Add(handle, kind_);
+    }
     const MutexLock lock(mu_);
     objects_.emplace(handle, std::move(object));
   }
@@ -40,6 +47,7 @@ class HandleTable final {
     return found == objects_.end() ? nullptr : found->second;
   }
   std::shared_ptr<T> Remove(const void* handle) {
+    Owners().Remove(handle);
     const MutexLock lock(mu_);
     const auto found = objects_.find(handle);
     if (found == objects_.end()) {
@@ -67,6 +75,8 @@ class HandleTable final {
   }
 
  private:
+  const char* const kind_;
+
   mutable Mutex mu_;
   std::unordered_map<const void*, std::shared_ptr<T>> objects_ ABSL_GUARDED_BY(mu_);
 };

@@ -15,11 +15,20 @@ std::shared_ptr<Device> MemoryMap::DeviceOf(const void* address) const {
   return found == devices_.end() ? nullptr : *found;
 }
 
+absl::StatusOr<std::byte*> MemoryMap::Translate(const Device& device, const void* address,
+                                                size_t count, DeviceMemory::Slack slack) const {
+  absl::StatusOr<std::byte*> bytes = device.memory().Translate(address, count, slack);
+  if (!bytes.ok() && order_ != nullptr) {
+    order_->TouchedNothing(address, count);
+  }
+  return bytes;
+}
+
 absl::StatusOr<std::byte*> MemoryMap::DeviceBytes(const void* address, size_t count,
                                                   DeviceMemory::Slack slack) const {
   const std::shared_ptr<Device> device = DeviceOf(address);
   if (device != nullptr) {
-    return device->memory().Translate(address, count, slack);
+    return Translate(*device, address, count, slack);
   }
   if (run_mode_ == ACL_DEVICE && pinned_.Covers(address, count)) {
     return const_cast<std::byte*>(static_cast<const std::byte*>(address));  // NOLINT: one memory.
@@ -32,7 +41,7 @@ absl::StatusOr<std::byte*> MemoryMap::DeviceBytes(const void* address, size_t co
 absl::StatusOr<std::byte*> MemoryMap::AnyBytes(const void* address, size_t count) const {
   const std::shared_ptr<Device> device = DeviceOf(address);
   if (device != nullptr) {
-    return device->memory().Translate(address, count, DeviceMemory::Slack::kNone);
+    return Translate(*device, address, count, DeviceMemory::Slack::kNone);
   }
   return const_cast<std::byte*>(static_cast<const std::byte*>(address));  // NOLINT: see Copy.
 }
@@ -59,6 +68,8 @@ absl::Status Copy(const MemoryMap& map, const CopyRequest& request) {
   }
   ASSIGN_OR_RETURN(std::byte* const target, map.AnyBytes(request.target, request.count));
   ASSIGN_OR_RETURN(const std::byte* const source, map.AnyBytes(request.source, request.count));
+  map.Touch(request.source, request.count, /*is_write=*/false);
+  map.Touch(request.target, request.count, /*is_write=*/true);
   // The caller may overlap them; on the chip that is as undefined as with memcpy, here it is not.
   std::memmove(target, source, request.count);
   return absl::OkStatus();
@@ -66,6 +77,7 @@ absl::Status Copy(const MemoryMap& map, const CopyRequest& request) {
 
 absl::Status Fill(const MemoryMap& map, void* target, int32_t value, size_t count) {
   ASSIGN_OR_RETURN(std::byte* const bytes, map.AnyBytes(target, count));
+  map.Touch(target, count, /*is_write=*/true);
   std::memset(bytes, value, count);
   return absl::OkStatus();
 }

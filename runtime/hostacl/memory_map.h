@@ -10,14 +10,17 @@
 #include "runtime/acl/acl_abi.h"
 #include "runtime/hostacl/device.h"
 #include "runtime/hostacl/pinned_memory.h"
+#include "runtime/hostacl/strict/order_checker.h"
 
 namespace omserve::hostacl {
 
 // Thread-safe.
 class MemoryMap final {
  public:
-  MemoryMap(std::vector<std::shared_ptr<Device>> devices, aclrtRunMode run_mode)
-      : devices_(std::move(devices)), run_mode_(run_mode) {}
+  // `order` is strict mode's, null where that is off; it outlives the map.
+  MemoryMap(std::vector<std::shared_ptr<Device>> devices, aclrtRunMode run_mode,
+            OrderChecker* order)
+      : devices_(std::move(devices)), run_mode_(run_mode), order_(order) {}
 
   // Null when the address is of no device's range.
   std::shared_ptr<Device> DeviceOf(const void* address) const;
@@ -28,6 +31,14 @@ class MemoryMap final {
   // Device or host memory. Host addresses are believed, as the C interface has to.
   absl::StatusOr<std::byte*> AnyBytes(const void* address, size_t count) const;
 
+  // Tells strict mode that this thread's task, or the host, reads or writes these bytes.
+  void Touch(const void* address, size_t count, bool is_write) const {
+    if (order_ != nullptr) {
+      order_->Touched(address, count, is_write);
+    }
+  }
+  OrderChecker* order() const { return order_; }
+
   const std::vector<std::shared_ptr<Device>>& devices() const { return devices_; }
   aclrtRunMode run_mode() const { return run_mode_; }
   PinnedMemory& pinned() { return pinned_; }
@@ -35,7 +46,12 @@ class MemoryMap final {
 
  private:
   const std::vector<std::shared_ptr<Device>> devices_;
+  // As DeviceMemory::Translate; tells strict mode of an address that is not there.
+  absl::StatusOr<std::byte*> Translate(const Device& device, const void* address, size_t count,
+                                       DeviceMemory::Slack slack) const;
+
   const aclrtRunMode run_mode_;
+  OrderChecker* const order_;
   PinnedMemory pinned_;
 };
 

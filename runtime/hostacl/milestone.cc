@@ -17,6 +17,16 @@ void Milestone::Reach() {
   reached_cv_.NotifyAll();
 }
 
+void Milestone::SetKnown(VectorClock known) {
+  const MutexLock lock(mu_);
+  known_ = std::move(known);
+}
+
+VectorClock Milestone::known() const {
+  const MutexLock lock(mu_);
+  return known_;
+}
+
 bool Milestone::reached() const {
   const MutexLock lock(mu_);
   return reached_;

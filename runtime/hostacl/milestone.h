@@ -10,6 +10,8 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/mutex.h"
+#include "runtime/hostacl/recycling_allocator.h"
+#include "runtime/hostacl/strict/vector_clock.h"
 
 namespace omserve::hostacl {
 
@@ -18,8 +20,13 @@ class Interrupt;
 // Thread-safe.
 class Milestone final {
  public:
+  static std::shared_ptr<Milestone> Make() { return MakeRecycled<Milestone>(); }
+
   // Reached now, by the device's clock. Later calls change nothing.
   void Reach();
+  // Strict mode's: what whoever passes the milestone then knows. Before Reach.
+  void SetKnown(VectorClock known);
+  VectorClock known() const;
   bool reached() const;
   // When it was reached.
   std::optional<Clock::time_point> reached_at() const;
@@ -34,6 +41,7 @@ class Milestone final {
   mutable CondVar reached_cv_;
   bool reached_ ABSL_GUARDED_BY(mu_) = false;
   Clock::time_point at_ ABSL_GUARDED_BY(mu_);
+  VectorClock known_ ABSL_GUARDED_BY(mu_);
 };
 
 // Reaches a milestone when it is destroyed at the latest. Tasks hold one, so that a task that is
@@ -41,18 +49,25 @@ class Milestone final {
 class ReachAtEnd final {
  public:
   explicit ReachAtEnd(std::shared_ptr<Milestone> milestone) : milestone_(std::move(milestone)) {}
-  ~ReachAtEnd() { milestone_->Reach(); }
-  ReachAtEnd(const ReachAtEnd&) = delete;
-  ReachAtEnd& operator=(const ReachAtEnd&) = delete;
+  ReachAtEnd(ReachAtEnd&&) noexcept = default;  // What was moved from reaches nothing.
+  ReachAtEnd& operator=(ReachAtEnd&&) = delete;
+  ~ReachAtEnd() {
+    if (milestone_ != nullptr) {
+      milestone_->Reach();
+    }
+  }
+
+  Milestone& operator*() const { return *milestone_; }
 
  private:
-  const std::shared_ptr<Milestone> milestone_;
+  std::shared_ptr<Milestone> milestone_;
 };
 
-// Belongs to one waiting thread; raised once, by any other. Thread-safe.
+// Belongs to one waiting thread; raised and lowered by others. Thread-safe.
 class Interrupt final {
  public:
   void Raise();
+  void Lower() { raised_.store(false, std::memory_order_release); }
   bool raised() const { return raised_.load(std::memory_order_acquire); }
   // As Milestone::Wait; at most one thread is inside.
   bool Wait(const std::shared_ptr<Milestone>& milestone, Clock::time_point deadline);

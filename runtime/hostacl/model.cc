@@ -103,6 +103,7 @@ absl::StatusOr<size_t> Model::ReadGear(const Execution& execution) const {
                                                 om::kGearTensorName)),
         ACL_ERROR_RT_AICORE_EXCEPTION);
   }
+  parts_.memory->Touch(reserved.address, used_bytes, /*is_write=*/false);
   const std::vector<int64_t> values = DecodeGear({*bytes, used_bytes}, count);
   const std::optional<size_t> gear = FindGear(parts_.description, values);
   if (!gear.has_value()) {
@@ -138,21 +139,33 @@ absl::StatusOr<TensorView> Model::View(const om::IoDescription& io, std::span<co
   return view;
 }
 
+void Model::TouchGivenMemory() const {
+  if (parts_.work.address != nullptr) {
+    parts_.memory->Touch(parts_.work.address, parts_.work.size_bytes, /*is_write=*/true);
+  }
+  if (parts_.weights.address != nullptr) {
+    parts_.memory->Touch(parts_.weights.address, parts_.weights.size_bytes, /*is_write=*/false);
+  }
+}
+
 absl::Status Model::Run(const Execution& execution) const {
   ASSIGN_OR_RETURN(const size_t gear, ReadGear(execution));
   const om::ModelDescription& model = parts_.description;
-  std::vector<TensorView> inputs;
-  std::vector<TensorView> outputs;
+  absl::InlinedVector<TensorView, 4> inputs;
+  absl::InlinedVector<TensorView, 4> outputs;
   for (size_t i = 0; i < model.inputs.size(); ++i) {
     ASSIGN_OR_RETURN(const TensorView view,
                      View(model.inputs[i], input_dims_[gear][i], execution.inputs[i], "input"));
+    parts_.memory->Touch(execution.inputs[i].address, view.size_bytes, /*is_write=*/false);
     inputs.push_back(view);
   }
   for (size_t i = 0; i < model.outputs.size(); ++i) {
     ASSIGN_OR_RETURN(const TensorView view,
                      View(model.outputs[i], output_dims_[gear][i], execution.outputs[i], "output"));
+    parts_.memory->Touch(execution.outputs[i].address, view.size_bytes, /*is_write=*/true);
     outputs.push_back(view);
   }
+  TouchGivenMemory();
   const CoreGate::Hold core(parts_.device->cores());
   return parts_.session->Run(inputs, outputs);
 }
@@ -170,10 +183,11 @@ absl::StatusOr<std::shared_ptr<void>> Model::BeginExecution(const std::shared_pt
     ++model->in_flight_;
     model->in_flight_stream_ = stream_id;
   }
-  return std::shared_ptr<void>(model.get(), [model](void*) {
+  const auto end = [model](void*) {
     const MutexLock lock(model->mu_);
     --model->in_flight_;
-  });
+  };
+  return std::shared_ptr<void>(model.get(), end, RecyclingAllocator<char>());
 }
 
 bool Model::in_flight() const {

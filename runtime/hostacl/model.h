@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "runtime/base/mutex.h"
 #include "runtime/hostacl/device.h"
@@ -44,9 +45,18 @@ struct BufferView {
   size_t size_bytes = 0;
 };
 
+// Few models have more inputs or outputs; those that do cost an allocation a launch.
+using BufferViews = absl::InlinedVector<BufferView, 4>;
+
 struct Execution {
-  std::vector<BufferView> inputs;  // The reserved one included.
-  std::vector<BufferView> outputs;
+  BufferViews inputs;  // The reserved one included.
+  BufferViews outputs;
+};
+
+// Memory that the caller brings; null and 0: the model takes its own from the device.
+struct GivenMemory {
+  void* address = nullptr;
+  size_t size_bytes = 0;
 };
 
 // Thread-safe, but what the setters of gears leave behind belongs to the model id as a whole, as in
@@ -61,7 +71,9 @@ class Model final {
     void* context = nullptr;
     std::shared_ptr<Stream> sync_stream;  // For synchronous execution.
     std::vector<DeviceAllocation> owned;  // What the caller did not bring.
-    uint32_t streams_held = 0;            // Of the device's quota; given back at the end.
+    GivenMemory work;                     // What it brought.
+    GivenMemory weights;
+    uint32_t streams_held = 0;  // Of the device's quota; given back at the end.
   };
   Model(uint32_t id, Parts parts);
   ~Model();
@@ -103,6 +115,9 @@ class Model final {
 
   const uint32_t id_;
   const Parts parts_;
+  // For strict mode: a run writes the work memory and reads the weights.
+  void TouchGivenMemory() const;
+
   // Per gear (one entry without gears), then per tensor.
   std::vector<std::vector<std::vector<int64_t>>> input_dims_;
   std::vector<std::vector<std::vector<int64_t>>> output_dims_;

@@ -18,6 +18,9 @@ uint32_t NextModelId() {
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 
+// Ids are small numbers, which no handle or address is.
+const void* OwnerKey(uint32_t id) { return reinterpret_cast<const void*>(uintptr_t{id}); }
+
 absl::StatusOr<om::OmFile> ParseFile(std::span<const std::byte> bytes) {
   absl::StatusOr<om::OmFile> file = om::OmFile::Parse(bytes);
   if (!file.ok()) {
@@ -87,8 +90,11 @@ absl::StatusOr<uint32_t> ModelStore::Load(const LoadRequest& request) {
   parts.memory = &memory_;
   parts.context = request.context;
   parts.sync_stream = request.sync_stream;
+  parts.work = request.work;
+  parts.weights = request.weights;
   parts.streams_held = streams.HandOver();
   const auto model = std::make_shared<Model>(NextModelId(), std::move(parts));
+  Owners().Add(OwnerKey(model->id()), "loaded model");
   const MutexLock lock(mu_);
   models_.emplace(model->id(), model);
   return model->id();
@@ -209,6 +215,7 @@ absl::Status ModelStore::Unload(uint32_t id, const void* context) {
                 "model '{}' (id {}): it is executing; synchronise its stream first",
                 model->description().name, id);
   }
+  Owners().Remove(OwnerKey(id));
   const MutexLock lock(mu_);
   models_.erase(id);
   return absl::OkStatus();

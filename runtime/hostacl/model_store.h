@@ -20,12 +20,6 @@ namespace omserve::hostacl {
 // ACL_ERROR_GE_EXEC_LOAD_MODEL_PARTITION_FAILED for one that says too little.
 absl::StatusOr<om::ModelDescription> DescribeFile(std::span<const std::byte> file);
 
-// Memory that the caller brings; null and 0: the model takes its own from the device.
-struct GivenMemory {
-  void* address = nullptr;
-  size_t size_bytes = 0;
-};
-
 struct LoadRequest {
   std::span<const std::byte> file;  // Needed until Load returns.
   GivenMemory work;

@@ -57,6 +57,7 @@ absl::Status InitRuntime(const char* config_path) {
     return Fail(ACL_ERROR_REPEAT_INITIALIZE, "aclInit: initialised before; {} references now",
                 process.references);
   }
+  Owners().Enable(settings.strict != StrictLevel::kOff);
   ASSIGN_OR_RETURN(process.runtime, Runtime::Create(settings));
   SetEventWaitTimeout(0);
   process.config_text = std::move(config_text);
@@ -79,6 +80,8 @@ absl::Status FinalizeRuntime(bool force, uint64_t* references_left) {
     }
   }
   if (ended != nullptr) {
+    ended->ReportLeaks();
+    Owners().Enable(false);
     ended->Shutdown();
   }
   return absl::OkStatus();
@@ -97,5 +100,7 @@ absl::StatusOr<Here> CurrentPlace() {
 }
 
 void SetThreadContext(void* handle) { ThreadContext() = handle; }
+
+void* ThreadContextHandle() { return ThreadContext(); }
 
 }  // namespace omserve::hostacl

@@ -12,22 +12,23 @@ constexpr size_t kMaxThreads = 1024;
 
 }  // namespace
 
-std::shared_ptr<Milestone> ReportQueue::Post(aclrtCallback callback, void* user_data) {
-  auto done = std::make_shared<Milestone>();
+void ReportQueue::Post(aclrtCallback callback, void* user_data, std::shared_ptr<Milestone> done,
+                       VectorClock known) {
   {
     const MutexLock lock(mu_);
     if (!closed_) {
-      entries_.push_back(Entry{callback, user_data, done});
+      entries_.Push({callback, user_data, std::move(done), std::move(known)});
       posted_cv_.NotifyAll();
-      return done;
+      return;
     }
   }
-  done->Reach();
-  return done;
+  if (done != nullptr) {
+    done->Reach();
+  }
 }
 
-bool ReportQueue::Process(Clock::time_point deadline) {
-  std::deque<Entry> taken;
+bool ReportQueue::Process(Clock::time_point deadline, OrderChecker* order) {
+  size_t count = 0;
   {
     const MutexLock lock(mu_);
     while (entries_.empty() && !closed_) {
@@ -35,25 +36,49 @@ bool ReportQueue::Process(Clock::time_point deadline) {
         break;
       }
     }
-    taken.swap(entries_);
+    count = entries_.size();
   }
-  for (const Entry& entry : taken) {
-    entry.callback(entry.user_data);
+  // Only what was there: callbacks that come while these run are for the next call.
+  for (size_t i = 0; i < count; ++i) {
+    Entry entry;
+    {
+      const MutexLock lock(mu_);
+      if (entries_.empty()) {
+        break;  // Closed by a callback.
+      }
+      entry = entries_.Pop();
+    }
+    Run(entry, order);
+  }
+  return count > 0;
+}
+
+void ReportQueue::Run(Entry& entry, OrderChecker* order) const {
+  if (order != nullptr) {
+    order->HostLearns(entry.known);
+  }
+  entry.callback(entry.user_data);
+  if (entry.done != nullptr) {
+    if (order != nullptr) {
+      entry.done->SetKnown(order->HostClock());
+    }
     entry.done->Reach();
   }
-  return !taken.empty();
 }
 
 void ReportQueue::Close() {
-  std::deque<Entry> dropped;
+  RingQueue<Entry> dropped;
   {
     const MutexLock lock(mu_);
     closed_ = true;
     dropped.swap(entries_);
   }
   posted_cv_.NotifyAll();
-  for (const Entry& entry : dropped) {
-    entry.done->Reach();
+  while (!dropped.empty()) {
+    const Entry entry = dropped.Pop();
+    if (entry.done != nullptr) {
+      entry.done->Reach();
+    }
   }
 }
 
@@ -131,13 +156,18 @@ absl::Status ReportHub::Launch(aclrtCallback callback, void* user_data, bool blo
     }
     queue = subscribers_[found->second].queue;
   }
-  return stream.Enqueue(TaskKind::kOrder, [=](Interrupt& interrupt) {
-    const std::shared_ptr<Milestone> done = queue->Post(callback, user_data);
-    if (block) {
-      interrupt.Wait(done, Clock::time_point::max());
-    }
-    return absl::OkStatus();
-  });
+  return stream.Enqueue(
+      {.type = TaskType::kCallback},
+      [queue = std::move(queue), callback, user_data, block, order = order_,
+       actor = stream.actor()](Interrupt& interrupt) {
+        std::shared_ptr<Milestone> done = block ? Milestone::Make() : nullptr;
+        queue->Post(callback, user_data, done,
+                    order == nullptr ? VectorClock() : order->StreamClock(actor));
+        if (block && interrupt.Wait(done, Clock::time_point::max()) && order != nullptr) {
+          order->StreamLearns(actor, done->known());
+        }
+        return absl::OkStatus();
+      });
 }
 
 absl::Status ReportHub::Process(uint64_t thread, Clock::time_point deadline) {
@@ -149,7 +179,7 @@ absl::Status ReportHub::Process(uint64_t thread, Clock::time_point deadline) {
       queue = found->second.queue;
     }
   }
-  if (queue != nullptr && queue->Process(deadline)) {
+  if (queue != nullptr && queue->Process(deadline, order_)) {
     return absl::OkStatus();
   }
   if (queue == nullptr || queue->closed()) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 
@@ -18,25 +17,29 @@ namespace omserve::hostacl {
 // The callbacks that wait for one thread. Thread-safe.
 class ReportQueue final {
  public:
-  // Reached when the callback has returned or was dropped.
-  std::shared_ptr<Milestone> Post(aclrtCallback callback, void* user_data);
+  // `done` (may be null) is reached when the callback has returned or was dropped. In strict mode
+  // the callback knows `known`.
+  void Post(aclrtCallback callback, void* user_data, std::shared_ptr<Milestone> done,
+            VectorClock known);
   // Runs what is there, in this thread, outside any lock; waits for the first until `deadline`.
-  // Whether anything was run.
-  bool Process(Clock::time_point deadline);
+  // Whether anything was run. `order` is strict mode's or null.
+  bool Process(Clock::time_point deadline, OrderChecker* order);
   // Drops what waits and wakes Process. Final.
   void Close();
   bool closed() const;
 
  private:
   struct Entry {
-    aclrtCallback callback;
-    void* user_data;
+    aclrtCallback callback = nullptr;
+    void* user_data = nullptr;
     std::shared_ptr<Milestone> done;
+    VectorClock known;
   };
+  void Run(Entry& entry, OrderChecker* order) const;
 
   mutable Mutex mu_;
   CondVar posted_cv_;
-  std::deque<Entry> entries_ ABSL_GUARDED_BY(mu_);
+  RingQueue<Entry> entries_ ABSL_GUARDED_BY(mu_);
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
 };
 
@@ -44,6 +47,9 @@ class ReportQueue final {
 // Thread-safe.
 class ReportHub final {
  public:
+  // `order` is strict mode's, null where that is off; it outlives the hub.
+  explicit ReportHub(OrderChecker* order) : order_(order) {}
+
   // Errors: ACL_ERROR_RT_STREAM_SUBSCRIBE when the stream has a thread,
   // ACL_ERROR_RT_THREAD_SUBSCRIBE when the thread serves another device, ACL_ERROR_RT_OVER_LIMIT
   // beyond 1024 threads.
@@ -69,6 +75,8 @@ class ReportHub final {
   };
 
   void RemoveLocked(int32_t stream_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  OrderChecker* const order_;
 
   Mutex mu_;
   std::map<uint64_t, Subscriber> subscribers_ ABSL_GUARDED_BY(mu_);

@@ -29,11 +29,21 @@ absl::StatusOr<std::shared_ptr<Runtime>> Runtime::Create(const Settings& setting
 
 Runtime::Runtime(const Settings& settings, std::vector<std::shared_ptr<Device>> devices)
     : settings_(settings),
-      memory_(std::move(devices), settings.run_mode),
+      order_(settings.strict == StrictLevel::kOff
+                 ? nullptr
+                 : std::make_shared<OrderChecker>(settings.strict, settings.strict_report)),
+      memory_(std::move(devices), settings.run_mode, order_.get()),
       models_(settings, memory_),
+      reports_(order_.get()),
       slots_(memory_.devices().size()) {}
 
 Runtime::~Runtime() { Shutdown(); }
+
+void Runtime::ReportLeaks() {
+  if (order_ != nullptr) {
+    order_->ReportLeaks();
+  }
+}
 
 void Runtime::Shutdown() {
   reports_.Shutdown();
@@ -89,8 +99,17 @@ absl::Status Runtime::ResetDevice(int32_t index, bool force) {
         RemoveContext(*context, force);
       }
     }
+    FreeAllMemory(*memory_.devices()[static_cast<size_t>(index)]);
   }
   return absl::OkStatus();
+}
+
+void Runtime::FreeAllMemory(Device& device) {
+  if (order_ != nullptr) {
+    const auto [begin, size_bytes] = device.memory().range();
+    order_->FreedRange(begin, size_bytes);
+  }
+  device.memory().FreeAll();
 }
 
 bool Runtime::HasDefaultContext(int32_t index) const {
@@ -107,7 +126,7 @@ absl::StatusOr<std::shared_ptr<Context>> Runtime::MakeContext(const std::shared_
   context->latch = std::make_shared<FailureLatch>();
   context->is_device_default = is_device_default;
   context->default_stream = MakeStream(*context, /*is_default=*/true);
-  contexts_.AddAs(context->handle, context);
+  contexts_.AddAs(context->handle, context, !is_device_default);
   return context;
 }
 
@@ -135,6 +154,9 @@ void Runtime::RemoveContext(const Context& context, bool force) {
   if (contexts_.Remove(context.handle) == nullptr) {
     return;
   }
+  if (force) {
+    Owners().RemoveContext(context.handle);
+  }
   for (const std::shared_ptr<Stream>& stream : streams_.All()) {
     if (stream->context() != context.handle) {
       continue;
@@ -151,27 +173,27 @@ void Runtime::RemoveContext(const Context& context, bool force) {
 }
 
 std::shared_ptr<Stream> Runtime::MakeStream(const Context& context, bool is_default) {
-  Stream::Options options;
-  options.device = context.device;
+  Stream::Options options = StreamOptions(context);
   options.handle = NewHandle();
-  options.context = context.handle;
-  options.id = NextStreamId();
   options.is_default = is_default;
-  options.latch = context.latch;
-  options.on_failure = [this](aclrtExceptionInfo info) { OnTaskFailure(info); };
   auto stream = std::make_shared<Stream>(std::move(options));
-  streams_.AddAs(stream->handle(), stream);
+  streams_.AddAs(stream->handle(), stream, !is_default);
   return stream;
 }
 
 std::shared_ptr<Stream> Runtime::MakeInternalStream(const Context& context) {
+  return std::make_shared<Stream>(StreamOptions(context));
+}
+
+Stream::Options Runtime::StreamOptions(const Context& context) {
   Stream::Options options;
   options.device = context.device;
   options.context = context.handle;
   options.id = NextStreamId();
   options.latch = context.latch;
   options.on_failure = [this](aclrtExceptionInfo info) { OnTaskFailure(info); };
-  return std::make_shared<Stream>(std::move(options));
+  options.order = order_;
+  return options;
 }
 
 absl::StatusOr<std::shared_ptr<Stream>> Runtime::CreateStream(const Context& context) {

@@ -40,13 +40,16 @@ class Runtime final {
   Runtime& operator=(const Runtime&) = delete;
 
   const Settings& settings() const { return settings_; }
+  // Strict mode's; null where it is off.
+  OrderChecker* order() const { return order_.get(); }
 
   // ACL_ERROR_RT_INVALID_DEVICEID saying which there are.
   absl::StatusOr<std::shared_ptr<Device>> FindDevice(int64_t index) const;
   // Counts up; makes the device's default context where it has none, and gives it.
   absl::StatusOr<std::shared_ptr<Context>> SetDevice(int32_t index);
   // Counts down (`force`: to 0). At 0 waits for the default context's tasks and destroys it;
-  // `force` does not wait and destroys the device's explicit contexts too. Blocks.
+  // `force` does not wait, destroys the device's explicit contexts too, and frees its memory.
+  // Blocks.
   absl::Status ResetDevice(int32_t index, bool force);
   bool HasDefaultContext(int32_t index) const;
 
@@ -74,6 +77,8 @@ class Runtime final {
 
   void SetExceptionCallback(aclrtExceptionInfoCallback callback);
 
+  // In strict mode says what the program has not given back. Before Shutdown.
+  void ReportLeaks();
   // Ends every stream and wakes every waiting thread. Idempotent.
   void Shutdown();
 
@@ -84,22 +89,25 @@ class Runtime final {
   };
 
   Runtime(const Settings& settings, std::vector<std::shared_ptr<Device>> devices);
+  Stream::Options StreamOptions(const Context& context);
   absl::StatusOr<std::shared_ptr<Context>> MakeContext(const std::shared_ptr<Device>& device,
                                                        bool is_device_default);
   void RemoveContext(const Context& context, bool force);
+  void FreeAllMemory(Device& device);
   std::shared_ptr<Stream> MakeStream(const Context& context, bool is_default);
   void OnTaskFailure(aclrtExceptionInfo info);
 
   // Constant after construction.
   const Settings settings_;
+  const std::shared_ptr<OrderChecker> order_;
 
   // Synchronise themselves.
   MemoryMap memory_;
   ModelStore models_;
   ReportHub reports_;
-  HandleTable<Context> contexts_;
-  HandleTable<Stream> streams_;
-  HandleTable<Event> events_;
+  HandleTable<Context> contexts_{"context"};
+  HandleTable<Stream> streams_{"stream"};
+  HandleTable<Event> events_{"event"};
 
   mutable Mutex mu_;
   std::vector<DeviceSlot> slots_ ABSL_GUARDED_BY(mu_);  // By device index.
@@ -123,5 +131,7 @@ struct Here {
 // ACL_ERROR_RT_CONTEXT_NULL when the thread has no context or the one it had was destroyed.
 absl::StatusOr<Here> CurrentPlace();
 void SetThreadContext(void* handle);
+// The handle that was set last in this thread, whether or not that context still exists.
+void* ThreadContextHandle();
 
 }  // namespace omserve::hostacl

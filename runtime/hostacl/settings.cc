@@ -14,8 +14,29 @@ namespace {
 
 constexpr size_t kConfigLimitBytes = size_t{1} << 20;
 constexpr std::string_view kKnownKeys[] = {
-    "cores",       "device_count", "engine",      "intra_op_threads", "max_events",
-    "max_streams", "memory_bytes", "ort_library", "run_mode"};
+    "cores",        "device_count", "engine",   "intra_op_threads", "max_events",   "max_streams",
+    "memory_bytes", "ort_library",  "run_mode", "strict",           "strict_report"};
+
+absl::StatusOr<StrictLevel> ParseStrict(std::string_view text, std::string_view origin,
+                                        std::string_view what) {
+  if (text == "off") {
+    return StrictLevel::kOff;
+  }
+  if (text == "report") {
+    return StrictLevel::kReport;
+  }
+  if (text == "abort") {
+    return StrictLevel::kAbort;
+  }
+  return Fail(ACL_ERROR_FILE_ATTR_INVALID, "{}: {} is '{}', expected 'off', 'report' or 'abort'",
+              origin, what, text);
+}
+
+absl::StatusOr<StrictLevel> StrictFromEnvironment() {
+  const char* given = std::getenv("HOSTACL_STRICT");  // NOLINT(concurrency-mt-unsafe)
+  return given == nullptr || *given == '\0' ? StrictLevel::kOff
+                                            : ParseStrict(given, "environment", "HOSTACL_STRICT");
+}
 
 absl::StatusOr<Settings> ReadObject(const boost::json::object& object, std::string_view origin) {
   Settings settings;
@@ -40,6 +61,11 @@ absl::StatusOr<Settings> ReadObject(const boost::json::object& object, std::stri
     return Fail(ACL_ERROR_FILE_ATTR_INVALID, "{}: 'run_mode' is '{}', expected 'host' or 'device'",
                 origin, run_mode);
   }
+  RETURN_IF_ERROR(reader.String("strict_report", &settings.strict_report));
+  std::string strict;
+  RETURN_IF_ERROR(reader.String("strict", &strict));
+  ASSIGN_OR_RETURN(settings.strict, strict.empty() ? StrictFromEnvironment()
+                                                   : ParseStrict(strict, origin, "'strict'"));
   settings.run_mode = run_mode == "host" ? ACL_HOST : ACL_DEVICE;
   return settings;
 }
@@ -63,7 +89,7 @@ absl::StatusOr<Settings> SettingsFromEnvironment() {
   // The one place where a library that any AscendCL program may load can be told something.
   const char* given = std::getenv("HOSTACL_CONFIG");  // NOLINT(concurrency-mt-unsafe)
   if (given == nullptr || *given == '\0') {
-    return Settings{};
+    return ParseSettings("{}", "defaults");
   }
   if (*given == '{') {
     return ParseSettings(given, "environment variable HOSTACL_CONFIG");

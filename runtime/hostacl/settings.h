@@ -9,20 +9,23 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/acl/acl_abi.h"
+#include "runtime/hostacl/strict/violation_log.h"
 
 namespace omserve::hostacl {
 
 struct Settings {
-  int32_t device_count = 1;               // 1..64
-  size_t memory_bytes = size_t{4} << 30;  // Per device; 1 MiB..64 TiB.
-  uint32_t cores = 0;                     // Models that execute at once per device, 1..4096;
-                                          // 0: the machine's hardware threads.
-  aclrtRunMode run_mode = ACL_HOST;       // JSON: "host" or "device".
-  uint32_t max_streams = 1984;            // Per device, those inside models included.
-  uint32_t max_events = 65536;            // Per device, of those made with ACL_EVENT_SYNC.
-  std::string engine = "onnxruntime";     // The only one.
-  int32_t intra_op_threads = 1;           // Of one model's execution; 1..256.
-  std::string ort_library;                // Path; empty: beside this library, then the loader's.
+  int32_t device_count = 1;                // 1..64
+  size_t memory_bytes = size_t{4} << 30;   // Per device; 1 MiB..64 TiB.
+  uint32_t cores = 0;                      // Models that execute at once per device, 1..4096;
+                                           // 0: the machine's hardware threads.
+  aclrtRunMode run_mode = ACL_HOST;        // JSON: "host" or "device".
+  uint32_t max_streams = 1984;             // Per device, those inside models included.
+  uint32_t max_events = 65536;             // Per device, of those made with ACL_EVENT_SYNC.
+  std::string engine = "onnxruntime";      // The only one.
+  int32_t intra_op_threads = 1;            // Of one model's execution; 1..256.
+  StrictLevel strict = StrictLevel::kOff;  // JSON: "off", "report" or "abort".
+  std::string strict_report;               // File that violations are appended to; empty: none.
+  std::string ort_library;                 // Path; empty: beside this library, then the loader's.
 };
 
 // Reads the JSON object `text`, which is either the settings or has them under "hostacl". `origin`
@@ -32,8 +35,10 @@ absl::StatusOr<Settings> ParseSettings(std::string_view text, std::string_view o
 
 // The settings that aclInit(config_path) means: the object "hostacl" of that file; where there is
 // no file or no such object, the environment variable HOSTACL_CONFIG (a path, or JSON where it
-// begins with '{'); else the defaults. `config_text` becomes the file's text, "" without a file.
-// Other objects of the file are AscendCL's own and have no meaning on this device.
+// begins with '{'); else the defaults. Where they do not say "strict", the environment variable
+// HOSTACL_STRICT does, which has the same values: so a program's own tests run strictly as they
+// are. `config_text` becomes the file's text, "" without a file. Other objects of the file are
+// AscendCL's own and have no meaning on this device.
 absl::StatusOr<Settings> LoadSettings(const char* config_path, std::string* config_text);
 
 }  // namespace omserve::hostacl

@@ -7,11 +7,25 @@
 #include <utility>
 
 #include "runtime/base/thread.h"
+#include "runtime/hostacl/entry.h"
 
 namespace omserve::hostacl {
 namespace {
 
-uint32_t ThisThread() { return static_cast<uint32_t>(syscall(SYS_gettid)); }
+// Asked once a thread: the system call costs more than the rest of a launch.
+uint32_t ThisThread() {
+  thread_local const auto id = static_cast<uint32_t>(syscall(SYS_gettid));
+  return id;
+}
+
+// "copy of aclrtMemcpyAsync, task 3 of stream 5", "execute of model 'vision' (id 2), task ...".
+std::string NameOf(const TaskLabel& label, uint32_t task, int32_t stream) {
+  const std::string what = label.model.empty()
+                               ? fmt::format("{} of {}", TaskTypeName(label.type), label.function)
+                               : fmt::format("{} of model '{}' (id {})", TaskTypeName(label.type),
+                                             label.model, label.model_id);
+  return fmt::format("{}, task {} of stream {}", what, task, stream);
+}
 
 }  // namespace
 
@@ -27,18 +41,34 @@ Failure FailureLatch::Get() const {
   return first_;
 }
 
-Stream::Stream(Options options) : options_(std::move(options)) {}
+Stream::Stream(Options options)
+    : options_(std::move(options)),
+      actor_(options_.order == nullptr ? kHostActor : options_.order->AddStream()) {}
 
-Stream::~Stream() { End(); }
+Stream::~Stream() {
+  End();
+  if (options_.order != nullptr) {
+    options_.order->RemoveStream(actor_);
+  }
+}
 
-absl::Status Stream::Enqueue(TaskKind kind, Body body) {
+absl::Status Stream::Enqueue(TaskLabel label, TaskBody body) {
+  label.function = CurrentFunction();
+  Task task;
+  task.label = label;
+  task.launcher = ThisThread();
+  task.body = std::move(body);
+  if (options_.order != nullptr) {
+    task.launched = options_.order->Launch();
+  }
   {
     const MutexLock lock(mu_);
     if (ending_) {
       return Fail(ACL_ERROR_RT_INVALID_HANDLE, "stream {}: it is being destroyed", options_.id);
     }
     ++enqueued_;
-    queue_.push_back(Task{kind, static_cast<uint32_t>(enqueued_), ThisThread(), std::move(body)});
+    task.id = static_cast<uint32_t>(enqueued_);
+    queue_.Push(std::move(task));
     if (!worker_.has_value()) {
       worker_ = StartThread(fmt::format("acl-stream-{}", options_.id), [this] { Work(); });
     }
@@ -53,41 +83,52 @@ void Stream::Work() {
     worker_id_ = std::this_thread::get_id();
   }
   while (true) {
-    std::optional<Task> task;
+    Task task;
     {
       const MutexLock lock(mu_);
-      while (queue_.empty() && !ending_) {
+      while ((queue_.empty() || aborting_) && !ending_) {
         work_cv_.Wait(mu_);
       }
       if (queue_.empty()) {
         return;
       }
-      task = std::move(queue_.front());
-      queue_.pop_front();
+      task = queue_.Pop();
+      running_ = true;
     }
-    const absl::Status status = RunTask(*task);
+    const absl::Status status = RunTask(task);
     if (!status.ok()) {
-      Remember(status, *task);
+      Remember(status, task);
     }
-    task.reset();
+    task.body = TaskBody();
     {
       const MutexLock lock(mu_);
+      if (options_.order != nullptr) {
+        finished_clock_ = options_.order->StreamClock(actor_);
+      }
       ++finished_;
+      running_ = false;
     }
     done_cv_.NotifyAll();
   }
 }
 
-absl::Status Stream::RunTask(const Task& task) {
+absl::Status Stream::RunTask(Task& task) {
   bool stops = false;
   {
     const MutexLock lock(mu_);
     stops = stop_on_failure_;
   }
-  if (stops && task.kind == TaskKind::kWork && !options_.latch->Get().ok()) {
+  if (stops && IsWork(task.label.type) && !options_.latch->Get().ok()) {
     return absl::OkStatus();
   }
-  return task.body(interrupt_);
+  OrderChecker* const order = options_.order.get();
+  if (order == nullptr) {
+    return task.body(interrupt_);
+  }
+  order->BeginTask(actor_, task.launched, NameOf(task.label, task.id, options_.id));
+  absl::Status status = task.body(interrupt_);
+  order->EndTask(actor_);
+  return status;
 }
 
 void Stream::Remember(const absl::Status& status, const Task& task) {
@@ -137,12 +178,21 @@ absl::Status Stream::Synchronize(Clock::time_point deadline) {
                 "for itself",
                 options_.id);
   }
+  uint64_t aborts_before = 0;
+  {
+    const MutexLock lock(mu_);
+    aborts_before = aborts_;
+  }
   if (!WaitForTasks(deadline)) {
     return Fail(ACL_ERROR_RT_STREAM_SYNC_TIMEOUT,
                 "stream {}: its tasks were not done when the time was over; they go on",
                 options_.id);
   }
+  TellHost();
   const MutexLock lock(mu_);
+  if (aborts_ != aborts_before) {
+    return Fail(ACL_ERROR_RT_STREAM_ABORT, "stream {}: it was aborted", options_.id);
+  }
   Failure failure = std::exchange(first_failure_, Failure{});
   if (failure.ok() && stop_on_failure_) {
     failure = options_.latch->Get();
@@ -150,9 +200,22 @@ absl::Status Stream::Synchronize(Clock::time_point deadline) {
   return failure.ToStatus();
 }
 
+void Stream::TellHost() const {
+  if (options_.order == nullptr) {
+    return;
+  }
+  VectorClock known;
+  {
+    const MutexLock lock(mu_);
+    known = finished_clock_;
+  }
+  options_.order->HostLearns(known);
+}
+
 void Stream::Drain() {
   if (!OnWorker()) {
     WaitForTasks(Clock::time_point::max());
+    TellHost();
   }
 }
 
@@ -166,8 +229,36 @@ void Stream::StopOnFailure() {
   stop_on_failure_ = true;
 }
 
+void Stream::Abort() {
+  RingQueue<Task> dropped;
+  {
+    const MutexLock lock(mu_);
+    dropped.swap(queue_);
+    aborting_ = true;
+    ++aborts_;
+  }
+  interrupt_.Raise();
+  const size_t dropped_count = dropped.size();
+  dropped = {};
+  {
+    const MutexLock lock(mu_);
+    finished_ += dropped_count;
+    while (running_) {
+      done_cv_.Wait(mu_);
+    }
+    if (!ending_) {
+      interrupt_.Lower();
+    }
+    aborting_ = false;
+    first_failure_ = {};
+  }
+  TellHost();
+  work_cv_.NotifyAll();
+  done_cv_.NotifyAll();
+}
+
 void Stream::End() {
-  std::deque<Task> dropped;
+  RingQueue<Task> dropped;
   std::optional<std::jthread> worker;
   {
     const MutexLock lock(mu_);
@@ -180,7 +271,7 @@ void Stream::End() {
   const size_t dropped_count = dropped.size();
   // Tasks tell their end by being destroyed: events of dropped records are reached, models are
   // idle.
-  dropped.clear();
+  dropped = {};
   if (worker.has_value()) {
     worker->join();
   }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,6 +13,9 @@
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/device.h"
 #include "runtime/hostacl/milestone.h"
+#include "runtime/hostacl/ring_queue.h"
+#include "runtime/hostacl/strict/order_checker.h"
+#include "runtime/hostacl/task.h"
 
 // What an exception callback is given. The C interface names the type and hides the fields.
 struct aclrtExceptionInfo {
@@ -37,18 +39,11 @@ class FailureLatch final {
   Failure first_ ABSL_GUARDED_BY(mu_);
 };
 
-enum class TaskKind {
-  kWork,   // Skipped once its context has stopped on a failure.
-  kOrder,  // Records, waits, callbacks: always run, so that nobody waits for ever.
-};
-
 // Thread-safe. Invariants: 1. tasks run in the order of Enqueue, one at a time; 2. a task and all
 // that it holds is destroyed before anybody is told that it is done; 3. a failure is remembered and
 // the failure hook has returned before the next task starts.
 class Stream final {
  public:
-  // Runs on the worker; gives up waiting when the interrupt is raised.
-  using Body = std::function<absl::Status(Interrupt&)>;
   using FailureHook = std::function<void(aclrtExceptionInfo)>;
 
   struct Options {
@@ -59,6 +54,7 @@ class Stream final {
     bool is_default = false;
     std::shared_ptr<FailureLatch> latch;  // The context's.
     FailureHook on_failure;               // Called on the worker, under no lock.
+    std::shared_ptr<OrderChecker> order;  // Strict mode's; null where that is off.
   };
   explicit Stream(Options options);
   // Ends the stream: pending tasks are dropped. Drain first to keep them.
@@ -66,8 +62,9 @@ class Stream final {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // Never blocks. ACL_ERROR_RT_INVALID_HANDLE once the stream is ending.
-  absl::Status Enqueue(TaskKind kind, Body body);
+  // Never blocks, and allocates nothing once the queue has its size. `label.function` is filled in.
+  // ACL_ERROR_RT_INVALID_HANDLE once the stream is ending.
+  absl::Status Enqueue(TaskLabel label, TaskBody body);
   // Blocks until the tasks enqueued so far are done, then gives the first failure since the last
   // time and forgets it. ACL_ERROR_RT_STREAM_SYNC_TIMEOUT at `deadline`: the work goes on.
   absl::Status Synchronize(Clock::time_point deadline);
@@ -75,33 +72,45 @@ class Stream final {
   void Drain();
   // Whether every task is done. Never blocks.
   bool idle() const;
+  // Drops the queued tasks and interrupts the running one where it waits; blocks until that one is
+  // over. Threads that synchronise meanwhile get ACL_ERROR_RT_STREAM_ABORT. The stream can be used
+  // again, and what failed before is forgotten.
+  void Abort();
   // Drops pending tasks, interrupts the running one where it waits, joins the worker. Idempotent.
   void End();
   // From now on a failure stops the streams of this context that have the mode set.
   void StopOnFailure();
+  // Makes what all finished tasks did known to the host, for strict mode. For who has seen that the
+  // stream is idle.
+  void TellHost() const;
 
   const std::shared_ptr<Device>& device() const { return options_.device; }
   void* handle() const { return options_.handle; }
   void* context() const { return options_.context; }
   int32_t id() const { return options_.id; }
   bool is_default() const { return options_.is_default; }
+  // Null where strict mode is off.
+  OrderChecker* order() const { return options_.order.get(); }
+  ActorIndex actor() const { return actor_; }
 
  private:
   struct Task {
-    TaskKind kind;
-    uint32_t id;
-    uint32_t launcher;
-    Body body;
+    TaskLabel label;
+    uint32_t id = 0;
+    uint32_t launcher = 0;
+    TaskBody body;
+    VectorClock launched;  // Strict mode's.
   };
 
   void Work();
-  absl::Status RunTask(const Task& task);
+  absl::Status RunTask(Task& task);
   void Remember(const absl::Status& status, const Task& task);
   bool WaitForTasks(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu_);
   bool OnWorker() const;
 
   // Constant after construction.
   const Options options_;
+  const ActorIndex actor_;
 
   // Synchronises itself.
   Interrupt interrupt_;
@@ -109,12 +118,16 @@ class Stream final {
   mutable Mutex mu_;
   CondVar work_cv_;
   CondVar done_cv_;
-  std::deque<Task> queue_ ABSL_GUARDED_BY(mu_);
+  RingQueue<Task> queue_ ABSL_GUARDED_BY(mu_);
   uint64_t enqueued_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t finished_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t aborts_ ABSL_GUARDED_BY(mu_) = 0;
+  bool running_ ABSL_GUARDED_BY(mu_) = false;   // The worker is inside a task.
+  bool aborting_ ABSL_GUARDED_BY(mu_) = false;  // It begins none.
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_on_failure_ ABSL_GUARDED_BY(mu_) = false;
   Failure first_failure_ ABSL_GUARDED_BY(mu_);
+  VectorClock finished_clock_ ABSL_GUARDED_BY(mu_);  // Strict mode's, of the newest finished task.
   std::thread::id worker_id_ ABSL_GUARDED_BY(mu_);
   // Started by the first task: default streams are many and often unused.
   std::optional<std::jthread> worker_ ABSL_GUARDED_BY(mu_);
