@@ -66,15 +66,15 @@ bool MayRunLater(const MemoryMap& memory, const CopyRequest& request) {
 
 // Enqueues `body`, which must capture nothing that may go away unless `later`; without it returns
 // when the task is done. A failure of the task stays with the stream.
-absl::Status Launch(Stream& stream, bool later, Stream::Body body) {
+absl::Status Launch(Stream& stream, TaskClass what, bool later, Stream::Body body) {
   if (later) {
-    return stream.Enqueue(TaskKind::kWork, std::move(body));
+    return stream.Enqueue(TaskKind::kWork, {what}, std::move(body));
   }
   const auto done = std::make_shared<Milestone>();
   {
     const auto reached = std::make_shared<ReachAtEnd>(done);
     RETURN_IF_ERROR(stream.Enqueue(
-        TaskKind::kWork,
+        TaskKind::kWork, {what},
         [reached, body = std::move(body)](Interrupt& interrupt) { return body(interrupt); }));
   }
   done->Wait(Clock::time_point::max(), nullptr);
@@ -97,9 +97,10 @@ absl::Status MemcpyAsync(const CopyRequest& request, aclrtMemcpyKind kind, aclrt
     return absl::OkStatus();
   }
   // The runtime outlives its streams' tasks: it ends them before it goes.
-  return Launch(*stream, MayRunLater(memory, request), [&memory, request](Interrupt&) {
-    return WithAclCode(Copy(memory, request), ACL_ERROR_RT_SYS_DMA);
-  });
+  return Launch(*stream, TaskClass::kCopy, MayRunLater(memory, request),
+                [&memory, request](Interrupt&) {
+                  return WithAclCode(Copy(memory, request), ACL_ERROR_RT_SYS_DMA);
+                });
 }
 
 absl::Status Memcpy2d(const CopyRequest& first_row, size_t target_pitch, size_t source_pitch,
@@ -160,9 +161,10 @@ absl::Status MemsetAsync(void* target, size_t limit, int32_t value, size_t count
     return absl::OkStatus();
   }
   const MemoryMap& memory = here.runtime->memory();
-  return Launch(*stream, /*later=*/true, [&memory, target, value, count](Interrupt&) {
-    return WithAclCode(Fill(memory, target, value, count), ACL_ERROR_RT_SYS_DMA);
-  });
+  return Launch(*stream, TaskClass::kOther, /*later=*/true,
+                [&memory, target, value, count](Interrupt&) {
+                  return WithAclCode(Fill(memory, target, value, count), ACL_ERROR_RT_SYS_DMA);
+                });
 }
 
 // This device has one memory of one kind; it answers to every name but the peer and 1 GiB pages.

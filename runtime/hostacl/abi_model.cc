@@ -182,7 +182,7 @@ absl::Status ExecuteAsync(uint32_t model_id, const aclmdlDataset* input, aclmdlD
   ASSIGN_OR_RETURN(execution.outputs, SnapshotBuffers(output, "output"));
   RETURN_IF_ERROR(model->Check(execution));
   ASSIGN_OR_RETURN(const std::shared_ptr<void> token, Model::BeginExecution(model, stream->id()));
-  return stream->Enqueue(TaskKind::kWork,
+  return stream->Enqueue(TaskKind::kWork, {TaskClass::kExecute, model->description().name},
                          [model, token, execution](Interrupt&) { return model->Run(execution); });
 }
 
@@ -243,7 +243,7 @@ absl::Status Execute(uint32_t model_id, const aclmdlDataset* input, aclmdlDatase
   // The result of this execution and no other: several threads may be in here.
   const auto result = std::make_shared<Failure>(ToFailure(
       Fail(ACL_ERROR_RT_DEVICE_TASK_ABORT, "the execution was dropped: AscendCL was finalised")));
-  RETURN_IF_ERROR(stream.Enqueue(TaskKind::kWork,
+  RETURN_IF_ERROR(stream.Enqueue(TaskKind::kWork, {TaskClass::kExecute, model->description().name},
                                  [model, token = std::move(token), execution, result](Interrupt&) {
                                    absl::Status status = model->Run(execution);
                                    *result = ToFailure(status);

@@ -44,6 +44,9 @@ class DeviceMemory final {
   // of a live allocation.
   absl::Status Free(void* address);
 
+  // As after Create: every allocation is gone.
+  void FreeAll() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Whether `address` lies in this device's range, live or not.
   bool Contains(const void* address) const;
 

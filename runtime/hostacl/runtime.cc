@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/fault_plan.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -90,7 +91,22 @@ absl::Status Runtime::ResetDevice(int32_t index, bool force) {
       }
     }
   }
+  if (ended != nullptr && !InUse(index)) {
+    ClearDevice(*ended->device);
+  }
   return absl::OkStatus();
+}
+
+bool Runtime::InUse(int32_t index) const {
+  const std::vector<std::shared_ptr<Context>> contexts = contexts_.All();
+  return std::any_of(contexts.begin(), contexts.end(),
+                     [index](const auto& context) { return context->device->index() == index; });
+}
+
+void Runtime::ClearDevice(Device& device) {
+  events_.RemoveIf([&device](const Event& event) { return event.device().get() == &device; });
+  device.memory().FreeAll();
+  ProcessFaults().OnReset(device.index());
 }
 
 bool Runtime::HasDefaultContext(int32_t index) const {

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/acl/acl_abi.h"
+#include "runtime/hostacl/faults.h"
 
 namespace omserve::hostacl {
 
@@ -23,6 +25,8 @@ struct Settings {
   std::string engine = "onnxruntime";     // The only one.
   int32_t intra_op_threads = 1;           // Of one model's execution; 1..256.
   std::string ort_library;                // Path; empty: beside this library, then the loader's.
+  std::vector<FaultRule> faults;          // What shall go wrong; fault_settings.h has the form.
+  std::string faults_file;                // Path of a file with more rules, read when it changes.
 };
 
 // Reads the JSON object `text`, which is either the settings or has them under "hostacl". `origin`

@@ -31,14 +31,15 @@ Stream::Stream(Options options) : options_(std::move(options)) {}
 
 Stream::~Stream() { End(); }
 
-absl::Status Stream::Enqueue(TaskKind kind, Body body) {
+absl::Status Stream::Enqueue(TaskKind kind, const TaskLabel& label, Body body) {
   {
     const MutexLock lock(mu_);
     if (ending_) {
       return Fail(ACL_ERROR_RT_INVALID_HANDLE, "stream {}: it is being destroyed", options_.id);
     }
     ++enqueued_;
-    queue_.push_back(Task{kind, static_cast<uint32_t>(enqueued_), ThisThread(), std::move(body)});
+    queue_.push_back(
+        Task{kind, static_cast<uint32_t>(enqueued_), ThisThread(), label, std::move(body)});
     if (!worker_.has_value()) {
       worker_ = StartThread(fmt::format("acl-stream-{}", options_.id), [this] { Work(); });
     }
@@ -86,6 +87,13 @@ absl::Status Stream::RunTask(const Task& task) {
   }
   if (stops && task.kind == TaskKind::kWork && !options_.latch->Get().ok()) {
     return absl::OkStatus();
+  }
+  if (FaultPlan& faults = ProcessFaults(); task.kind == TaskKind::kWork && faults.armed()) {
+    return faults.RunTask({.what = task.label.what,
+                           .model = task.label.model,
+                           .device = options_.device->index(),
+                           .stream = options_.id},
+                          interrupt_, task.body);
   }
   return task.body(interrupt_);
 }

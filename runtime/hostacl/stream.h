@@ -7,12 +7,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/mutex.h"
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/device.h"
+#include "runtime/hostacl/fault_plan.h"
 #include "runtime/hostacl/milestone.h"
 
 // What an exception callback is given. The C interface names the type and hides the fields.
@@ -42,6 +45,12 @@ enum class TaskKind {
   kOrder,  // Records, waits, callbacks: always run, so that nobody waits for ever.
 };
 
+// A task as fault rules know it.
+struct TaskLabel {
+  TaskClass what = TaskClass::kOther;
+  std::string_view model = {};  // Of an execution; its body keeps it.
+};
+
 // Thread-safe. Invariants: 1. tasks run in the order of Enqueue, one at a time; 2. a task and all
 // that it holds is destroyed before anybody is told that it is done; 3. a failure is remembered and
 // the failure hook has returned before the next task starts.
@@ -67,7 +76,9 @@ class Stream final {
   Stream& operator=(const Stream&) = delete;
 
   // Never blocks. ACL_ERROR_RT_INVALID_HANDLE once the stream is ending.
-  absl::Status Enqueue(TaskKind kind, Body body);
+  absl::Status Enqueue(TaskKind kind, Body body) { return Enqueue(kind, {}, std::move(body)); }
+  // `label` says what fault rules choose a task by.
+  absl::Status Enqueue(TaskKind kind, const TaskLabel& label, Body body);
   // Blocks until the tasks enqueued so far are done, then gives the first failure since the last
   // time and forgets it. ACL_ERROR_RT_STREAM_SYNC_TIMEOUT at `deadline`: the work goes on.
   absl::Status Synchronize(Clock::time_point deadline);
@@ -91,6 +102,7 @@ class Stream final {
     TaskKind kind;
     uint32_t id;
     uint32_t launcher;
+    TaskLabel label;
     Body body;
   };
 
