@@ -74,7 +74,8 @@ absl::Status QueryDeviceStatus(int32_t index, aclrtDeviceStatus* status) {
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<Runtime> runtime, CurrentRuntime());
   RETURN_IF_ERROR(runtime->FindDevice(index).status());
-  *status = ACL_RT_DEVICE_STATUS_NORMAL;
+  *status = ProcessFaults().Lost(index).ok() ? ACL_RT_DEVICE_STATUS_NORMAL
+                                             : ACL_RT_DEVICE_STATUS_ABNORMAL;
   return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/fault_plan.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -78,6 +79,9 @@ absl::StatusOr<void*> DeviceMemory::Allocate(size_t size_bytes, size_t extra_byt
                                : AlignUp(size_bytes, kSizeAlignment) + extra_bytes;
   const size_t extent =
       size_bytes > options_.capacity_bytes ? 0 : AlignUp(accounted, kStartAlignment);
+  if (FaultPlan& faults = ProcessFaults(); faults.armed()) {
+    RETURN_IF_ERROR(faults.OnAllocation(options_.device_index, used_bytes_ + accounted));
+  }
   // First fit by address: blocks that live long gather at the low end.
   const auto fits = [extent](const auto& hole) { return hole.second - hole.first >= extent; };
   const auto hole = std::find_if(free_.begin(), free_.end(), fits);

@@ -33,6 +33,10 @@ const char* CurrentFunction() noexcept { return ThisThreadsFunction(); }
 
 void SetCurrentFunction(const char* function) noexcept { ThisThreadsFunction() = function; }
 
+absl::Status FaultOfCall(const char* function) {
+  return ProcessFaults().OnCall(function, ThreadDevice());
+}
+
 void NoteMisuse(const char* function, const absl::Status& status) {
   const std::optional<Violation> violation = ViolationOf(AclCodeOf(status));
   if (!violation.has_value()) {

@@ -57,6 +57,18 @@ class HandleTable final {
     objects_.erase(found);
     return object;
   }
+  template <typename Predicate>
+  void RemoveIf(Predicate predicate) {
+    std::vector<std::shared_ptr<T>> dropped;  // Destroyed outside the lock.
+    const MutexLock lock(mu_);
+    std::erase_if(objects_, [&](auto& entry) {
+      const bool removed = predicate(*entry.second);
+      if (removed) {
+        dropped.push_back(std::move(entry.second));
+      }
+      return removed;
+    });
+  }
   std::vector<std::shared_ptr<T>> All() const {
     const MutexLock lock(mu_);
     std::vector<std::shared_ptr<T>> all;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/fault_plan.h"
 #include "runtime/hostacl/runtime.h"
 #include "runtime/hostacl/timeouts.h"
 
@@ -59,6 +60,7 @@ absl::Status InitRuntime(const char* config_path) {
   }
   Owners().Enable(settings.strict != StrictLevel::kOff);
   ASSIGN_OR_RETURN(process.runtime, Runtime::Create(settings));
+  ProcessFaults().Begin(settings.faults, settings.faults_file);
   SetEventWaitTimeout(0);
   process.config_text = std::move(config_text);
   process.references = 1;
@@ -83,6 +85,7 @@ absl::Status FinalizeRuntime(bool force, uint64_t* references_left) {
     ended->ReportLeaks();
     Owners().Enable(false);
     ended->Shutdown();
+    ProcessFaults().End();
   }
   return absl::OkStatus();
 }
@@ -96,7 +99,22 @@ absl::StatusOr<Here> CurrentPlace() {
                 "aclrtSetCurrentContext in it first",
                 ThreadContext() == nullptr ? "" : " (the one it had was destroyed)");
   }
+  if (const FaultPlan& faults = ProcessFaults(); faults.armed()) {
+    RETURN_IF_ERROR(faults.Lost(context->device->index()));
+  }
   return Here{std::move(runtime), std::move(context)};
+}
+
+int32_t ThreadDevice() {
+  std::shared_ptr<Runtime> runtime;
+  {
+    Process& process = TheProcess();
+    const MutexLock lock(process.mu);
+    runtime = process.runtime;
+  }
+  const std::shared_ptr<Context> context =
+      runtime == nullptr ? nullptr : runtime->FindContext(ThreadContext());
+  return context == nullptr ? -1 : context->device->index();
 }
 
 void SetThreadContext(void* handle) { ThreadContext() = handle; }

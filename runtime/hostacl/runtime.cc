@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/fault_plan.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -99,17 +100,27 @@ absl::Status Runtime::ResetDevice(int32_t index, bool force) {
         RemoveContext(*context, force);
       }
     }
-    FreeAllMemory(*memory_.devices()[static_cast<size_t>(index)]);
+  }
+  if (ended != nullptr && !InUse(index)) {
+    ClearDevice(*ended->device, force);
   }
   return absl::OkStatus();
 }
 
-void Runtime::FreeAllMemory(Device& device) {
+bool Runtime::InUse(int32_t index) const {
+  const std::vector<std::shared_ptr<Context>> contexts = contexts_.All();
+  return std::any_of(contexts.begin(), contexts.end(),
+                     [index](const auto& context) { return context->device->index() == index; });
+}
+
+void Runtime::ClearDevice(Device& device, bool force) {
+  events_.RemoveIf([&device](const Event& event) { return event.device().get() == &device; });
   if (order_ != nullptr) {
     const auto [begin, size_bytes] = device.memory().range();
-    order_->FreedRange(begin, size_bytes);
+    order_->FreedRange(begin, size_bytes, /*is_leak=*/!force);
   }
   device.memory().FreeAll();
+  ProcessFaults().OnReset(device.index());
 }
 
 bool Runtime::HasDefaultContext(int32_t index) const {

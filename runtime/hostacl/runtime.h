@@ -48,8 +48,8 @@ class Runtime final {
   // Counts up; makes the device's default context where it has none, and gives it.
   absl::StatusOr<std::shared_ptr<Context>> SetDevice(int32_t index);
   // Counts down (`force`: to 0). At 0 waits for the default context's tasks and destroys it;
-  // `force` does not wait, destroys the device's explicit contexts too, and frees its memory.
-  // Blocks.
+  // `force` does not wait and destroys the device's explicit contexts too. With its last context
+  // the device's memory and events go. Blocks.
   absl::Status ResetDevice(int32_t index, bool force);
   bool HasDefaultContext(int32_t index) const;
 
@@ -93,7 +93,9 @@ class Runtime final {
   absl::StatusOr<std::shared_ptr<Context>> MakeContext(const std::shared_ptr<Device>& device,
                                                        bool is_device_default);
   void RemoveContext(const Context& context, bool force);
-  void FreeAllMemory(Device& device);
+  // Whether any context of the device is left.
+  bool InUse(int32_t index) const;
+  void ClearDevice(Device& device, bool force);
   std::shared_ptr<Stream> MakeStream(const Context& context, bool is_default);
   void OnTaskFailure(aclrtExceptionInfo info);
 
@@ -128,8 +130,11 @@ struct Here {
 
   Device& device() const { return *context->device; }
 };
-// ACL_ERROR_RT_CONTEXT_NULL when the thread has no context or the one it had was destroyed.
+// ACL_ERROR_RT_CONTEXT_NULL when the thread has no context or the one it had was destroyed. The
+// device's own failure when a fault rule has lost it.
 absl::StatusOr<Here> CurrentPlace();
+// The device of this thread's context; -1 without one.
+int32_t ThreadDevice();
 void SetThreadContext(void* handle);
 // The handle that was set last in this thread, whether or not that context still exists.
 void* ThreadContextHandle();

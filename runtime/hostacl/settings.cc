@@ -7,15 +7,19 @@
 
 #include "runtime/base/file.h"
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/fault_plan.h"
+#include "runtime/hostacl/fault_settings.h"
 #include "runtime/hostacl/settings_reader.h"
 
 namespace omserve::hostacl {
 namespace {
 
 constexpr size_t kConfigLimitBytes = size_t{1} << 20;
-constexpr std::string_view kKnownKeys[] = {
-    "cores",        "device_count", "engine",   "intra_op_threads", "max_events",   "max_streams",
-    "memory_bytes", "ort_library",  "run_mode", "strict",           "strict_report"};
+constexpr std::string_view kKnownKeys[] = {"cores",        "device_count", "engine",
+                                           "faults",       "faults_file",  "intra_op_threads",
+                                           "max_events",   "max_streams",  "memory_bytes",
+                                           "ort_library",  "run_mode",     "strict",
+                                           "strict_report"};
 
 absl::StatusOr<StrictLevel> ParseStrict(std::string_view text, std::string_view origin,
                                         std::string_view what) {
@@ -55,6 +59,10 @@ absl::StatusOr<Settings> ReadObject(const boost::json::object& object, std::stri
     return Fail(ACL_ERROR_FILE_ATTR_INVALID, "{}: 'engine' is '{}', expected 'onnxruntime'", origin,
                 settings.engine);
   }
+  if (const boost::json::value* faults = object.if_contains("faults"); faults != nullptr) {
+    ASSIGN_OR_RETURN(settings.faults, ReadFaultRules(*faults, origin, &HasFunction));
+  }
+  RETURN_IF_ERROR(reader.String("faults_file", &settings.faults_file));
   std::string run_mode = "host";
   RETURN_IF_ERROR(reader.String("run_mode", &run_mode));
   if (run_mode != "host" && run_mode != "device") {

@@ -6,26 +6,33 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/acl/acl_abi.h"
+#include "runtime/hostacl/faults.h"
 #include "runtime/hostacl/strict/violation_log.h"
 
 namespace omserve::hostacl {
 
 struct Settings {
-  int32_t device_count = 1;                // 1..64
-  size_t memory_bytes = size_t{4} << 30;   // Per device; 1 MiB..64 TiB.
-  uint32_t cores = 0;                      // Models that execute at once per device, 1..4096;
-                                           // 0: the machine's hardware threads.
-  aclrtRunMode run_mode = ACL_HOST;        // JSON: "host" or "device".
-  uint32_t max_streams = 1984;             // Per device, those inside models included.
-  uint32_t max_events = 65536;             // Per device, of those made with ACL_EVENT_SYNC.
-  std::string engine = "onnxruntime";      // The only one.
-  int32_t intra_op_threads = 1;            // Of one model's execution; 1..256.
-  StrictLevel strict = StrictLevel::kOff;  // JSON: "off", "report" or "abort".
-  std::string strict_report;               // File that violations are appended to; empty: none.
-  std::string ort_library;                 // Path; empty: beside this library, then the loader's.
+  int32_t device_count = 1;               // 1..64
+  size_t memory_bytes = size_t{4} << 30;  // Per device; 1 MiB..64 TiB.
+  uint32_t cores = 0;                     // Models that execute at once per device, 1..4096;
+                                          // 0: the machine's hardware threads.
+  aclrtRunMode run_mode = ACL_HOST;       // JSON: "host" or "device".
+  uint32_t max_streams = 1984;            // Per device, those inside models included.
+  uint32_t max_events = 65536;            // Per device, of those made with ACL_EVENT_SYNC.
+  std::string engine = "onnxruntime";     // The only one.
+  int32_t intra_op_threads = 1;           // Of one model's execution; 1..256.
+  std::string ort_library;                // Path; empty: beside this library, then the loader's.
+  std::vector<FaultRule> faults;          // What shall go wrong; fault_settings.h has the form.
+  std::string faults_file;                // Path of a file with more rules, read when it changes.
+
+  // JSON: "off", "report" or "abort".
+  StrictLevel strict = StrictLevel::kOff;
+  // The file that violations are appended to; empty: none.
+  std::string strict_report;
 };
 
 // Reads the JSON object `text`, which is either the settings or has them under "hostacl". `origin`

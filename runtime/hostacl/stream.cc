@@ -8,6 +8,7 @@
 
 #include "runtime/base/thread.h"
 #include "runtime/hostacl/entry.h"
+#include "runtime/hostacl/fault_plan.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -16,6 +17,18 @@ namespace {
 uint32_t ThisThread() {
   thread_local const auto id = static_cast<uint32_t>(syscall(SYS_gettid));
   return id;
+}
+
+// As fault rules choose by it.
+TaskClass ClassOf(TaskType type) {
+  switch (type) {
+    case TaskType::kExecute:
+      return TaskClass::kExecute;
+    case TaskType::kCopy:
+      return TaskClass::kCopy;
+    default:
+      return TaskClass::kOther;
+  }
 }
 
 // "copy of aclrtMemcpyAsync, task 3 of stream 5", "execute of model 'vision' (id 2), task ...".
@@ -112,6 +125,18 @@ void Stream::Work() {
   }
 }
 
+absl::Status Stream::RunBody(Task& task) {
+  FaultPlan& faults = ProcessFaults();
+  if (!IsWork(task.label.type) || !faults.armed()) {
+    return task.body(interrupt_);
+  }
+  return faults.RunTask({.what = ClassOf(task.label.type),
+                         .model = task.label.model,
+                         .device = options_.device->index(),
+                         .stream = options_.id},
+                        interrupt_, task.body);
+}
+
 absl::Status Stream::RunTask(Task& task) {
   bool stops = false;
   {
@@ -123,10 +148,10 @@ absl::Status Stream::RunTask(Task& task) {
   }
   OrderChecker* const order = options_.order.get();
   if (order == nullptr) {
-    return task.body(interrupt_);
+    return RunBody(task);
   }
   order->BeginTask(actor_, task.launched, NameOf(task.label, task.id, options_.id));
-  absl::Status status = task.body(interrupt_);
+  absl::Status status = RunBody(task);
   order->EndTask(actor_);
   return status;
 }

@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/mutex.h"
@@ -104,6 +106,7 @@ class Stream final {
 
   void Work();
   absl::Status RunTask(Task& task);
+  absl::Status RunBody(Task& task);
   void Remember(const absl::Status& status, const Task& task);
   bool WaitForTasks(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu_);
   bool OnWorker() const;

@@ -145,19 +145,23 @@ void OrderChecker::Freed(const void* address) {
   }
 }
 
-void OrderChecker::FreedRange(const void* begin, size_t size_bytes) {
+void OrderChecker::FreedRange(const void* begin, size_t size_bytes, bool is_leak) {
   const auto first = reinterpret_cast<uintptr_t>(begin);
-  std::vector<const void*> gone;
+  std::vector<std::pair<uintptr_t, Owner>> gone;
   {
     const MutexLock lock(mu_);
     for (auto memory = memory_.lower_bound(first);
          memory != memory_.end() && memory->first - first < size_bytes;) {
-      gone.push_back(reinterpret_cast<const void*>(memory->first));
+      gone.emplace_back(memory->first, std::move(memory->second.owner));
       memory = memory_.erase(memory);
     }
   }
-  for (const void* address : gone) {
-    Owners().Remove(address);
+  for (const auto& [address, owner] : gone) {
+    Owners().Remove(reinterpret_cast<const void*>(address));
+    if (is_leak) {
+      log_.Report(Violation::kLeak,
+                  fmt::format("{} is not given back before its device is reset", Describe(owner)));
+    }
   }
 }
 

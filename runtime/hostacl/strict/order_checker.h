@@ -53,8 +53,8 @@ class OrderChecker final {
   void Allocated(const void* address, size_t size_bytes, Owner owner) ABSL_LOCKS_EXCLUDED(mu_);
   // Reports accesses that nothing orders before this.
   void Freed(const void* address) ABSL_LOCKS_EXCLUDED(mu_);
-  // All of a device's memory is gone.
-  void FreedRange(const void* begin, size_t size_bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  // All of a device's memory is gone; `is_leak` when the program should have freed it before.
+  void FreedRange(const void* begin, size_t size_bytes, bool is_leak) ABSL_LOCKS_EXCLUDED(mu_);
   // By this thread's task, or by the host. Memory that is not watched is not looked at.
   void Touched(const void* address, size_t count, bool is_write) ABSL_LOCKS_EXCLUDED(mu_);
   // An address that lies in no live allocation was used.
