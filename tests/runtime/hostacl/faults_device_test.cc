@@ -101,7 +101,7 @@ TEST_CASE("A stream hangs on demand") {
   REQUIRE_ACL(ACL(aclrtDestroyStreamForce)(work.stream.get()));
 }
 
-// A slow task takes its factor of the time, and is right. No execution takes less than 5 us.
+// A slow task takes its factor of the time, and is right. No execution takes less than 1 us.
 TEST_CASE("A task is slow on demand") {
   const AclSession session(R"({"faults": [{"task": "execute", "slow": 2000.0, "nth": 2}]})");
   Work work;
@@ -110,7 +110,7 @@ TEST_CASE("A task is slow on demand") {
   const Clock::time_point start = SteadyClock().Now();
   REQUIRE_ACL(work.Execute());
   REQUIRE_ACL(work.Synchronize());
-  CHECK(SteadyClock().Now() - start > std::chrono::milliseconds(10));
+  CHECK(SteadyClock().Now() - start > std::chrono::milliseconds(2));
   CHECK(work.y.Read<float>() == LinearAnswer({1, 2, 3, -0.5F, 0.25F, 4}));
 }
 
