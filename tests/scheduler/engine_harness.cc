@@ -58,7 +58,7 @@ std::string ToText(const ResponseOutput& output) {
 
 EngineHarness::EngineHarness(const Options& options)
     : clock_(options.clock != nullptr ? *options.clock : SteadyClock()),
-      device_(testing::OpenDevice(options.device_settings)),
+      device_(testing::OpenDevice(options.device_settings, options.library)),
       pinned_(VALUE(memory::HostPool::Create(*device_.device, options.pinned_bytes))),
       engine_(VALUE(Engine::Start(*device_.device, *pinned_, clock_, recorder_, options.engine))) {
   InitLog({.level = LogLevel::kOff, .json = false, .file = ""});  // Failures are what is tested.

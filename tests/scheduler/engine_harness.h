@@ -78,6 +78,7 @@ class EngineHarness final {
  public:
   struct Options {
     std::string device_settings;  // Members of the CPU device's "hostacl" object.
+    std::string library = testing::kHostLibrary;
     size_t pinned_bytes = size_t{64} << 20;
     Engine::Options engine = {.device_pool_bytes = size_t{32} << 20};
     Clock* clock = nullptr;  // Null: the steady clock.

@@ -21,10 +21,11 @@ namespace omserve::testing {
 inline constexpr char kHostLibrary[] = OMSERVE_BINARY_DIR "/lib/libascendcl.so";
 
 // `settings` are the members of the object "hostacl", for instance `"device_count": 2`.
-inline absl::StatusOr<std::unique_ptr<acl::Runtime>> TryOpenRuntime(std::string_view settings) {
+inline absl::StatusOr<std::unique_ptr<acl::Runtime>> TryOpenRuntime(
+    std::string_view settings, const std::string& library = kHostLibrary) {
   const std::string config_file = "acl.json";  // Each test program has a folder of its own.
   REQUIRE_OK(WriteFileAtomically(config_file, fmt::format("{{\"hostacl\": {{{}}}}}", settings)));
-  return acl::Runtime::Open({.library = kHostLibrary, .config_file = config_file});
+  return acl::Runtime::Open({.library = library, .config_file = config_file});
 }
 
 struct OpenedDevice {
@@ -32,9 +33,10 @@ struct OpenedDevice {
   std::unique_ptr<acl::Device> device;
 };
 
-inline OpenedDevice OpenDevice(std::string_view settings = "") {
+inline OpenedDevice OpenDevice(std::string_view settings = "",
+                               const std::string& library = kHostLibrary) {
   OpenedDevice opened;
-  opened.runtime = VALUE(TryOpenRuntime(settings));
+  opened.runtime = VALUE(TryOpenRuntime(settings, library));
   opened.device = VALUE(opened.runtime->OpenDevice(0));
   return opened;
 }

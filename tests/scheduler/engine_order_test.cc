@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The waits of streams for events that the engine makes are needed, and are noticed where they are
+// missing: the CPU device forgets one after the other, and strict mode says what came out of order.
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tests/scheduler/scale_add.h"
+
+namespace omserve::scheduler {
+namespace {
+
+constexpr int kRequests = 3;
+// Per request: the first step's computation after its copies in and its report after the
+// computation; the second step's computation after its copies in and after the first step's, and
+// its copies out.
+constexpr int kWaits = 5;
+// The one that orders no memory: the second step's end, which is reported too, implies the first's.
+constexpr int kReportOfFirstStep = 2;
+
+constexpr char kReport[] = "violations.jsonl";
+
+// Gives the number of waits since the last call; the `number`-th from now on is forgotten.
+int ForgetWait(int number) {
+  void* const library = dlopen(OMSERVE_FORGETFUL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  REQUIRE(library != nullptr);
+  const auto forget = reinterpret_cast<int (*)(int)>(dlsym(library, "omserve_forget_wait"));
+  REQUIRE(forget != nullptr);
+  return forget(number);
+}
+
+std::vector<std::string> Violations() {
+  std::vector<std::string> names;
+  std::ifstream file(kReport);
+  for (std::string line; std::getline(file, line);) {
+    names.push_back(boost::json::value_to<std::string>(boost::json::parse(line).at("violation")));
+  }
+  return names;
+}
+
+// Three requests, one after the other, to two models in a row on lanes of their own: copies in and
+// out, a step that reads its producer's output in place, and slots used again.
+void Serve() {
+  std::ofstream(kReport, std::ios::trunc);
+  const EngineHarness::Options options{
+      .device_settings = std::string(R"("strict": "report", "strict_report": ")") + kReport + "\"",
+      .library = OMSERVE_FORGETFUL_LIBRARY};
+  EngineHarness harness(options);
+  const auto plan =
+      TwoSteps(harness.AddModel("first", ScaleAdd({1})), harness.AddModel("second", ScaleAdd({1})));
+  for (int i = 0; i < kRequests; ++i) {
+    const auto answer = harness.Submit({.plan = plan, .inputs = {Ramp(1, 1), Ramp(1, 2)}});
+    REQUIRE_OK(answer->Get().status);
+  }
+}
+
+// With all its waits the engine is clean; without a single one of them it is not.
+TEST_CASE("A planted missing event is found") {
+  ForgetWait(0);
+  Serve();
+  CHECK(Violations().empty());
+  const int waits = ForgetWait(0);
+  REQUIRE(waits >=
+          9);  // Per request: compute after its copies, copies out after it, the next step.
+  for (int number = 1; number <= waits; ++number) {
+    INFO("wait " << number << " of " << waits);
+    ForgetWait(number);
+    Serve();
+    const std::vector<std::string> found = Violations();
+    CHECK(std::find(found.begin(), found.end(), "unordered_access") != found.end());
+  }
+  ForgetWait(0);
+}
+
+}  // namespace
+}  // namespace omserve::scheduler
