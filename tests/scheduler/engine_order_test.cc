@@ -3,7 +3,6 @@
 // missing: the CPU device forgets one after the other, and strict mode says what came out of order.
 #include <dlfcn.h>
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <fstream>
 #include <string>
@@ -23,6 +22,9 @@ constexpr int kWaits = 5;
 constexpr int kReportOfFirstStep = 2;
 
 constexpr char kReport[] = "violations.jsonl";
+// Milliseconds, so that the second step is always launched while the first one runs: later the
+// host would know of the first one's end, and nothing would hang on the wait.
+constexpr char kSlow[] = R"({"task": "execute", "slow": 200})";
 
 // Gives the number of waits since the last call; the `number`-th from now on is forgotten.
 int ForgetWait(int number) {
@@ -47,7 +49,8 @@ std::vector<std::string> Violations() {
 void Serve() {
   std::ofstream(kReport, std::ios::trunc);
   const EngineHarness::Options options{
-      .device_settings = std::string(R"("strict": "report", "strict_report": ")") + kReport + "\"",
+      .device_settings = fmt::format(R"("strict": "report", "strict_report": "{}", "faults": [{}])",
+                                     kReport, kSlow),
       .library = OMSERVE_FORGETFUL_LIBRARY};
   EngineHarness harness(options);
   const auto plan =
@@ -64,14 +67,16 @@ TEST_CASE("A planted missing event is found") {
   Serve();
   CHECK(Violations().empty());
   const int waits = ForgetWait(0);
-  REQUIRE(waits >=
-          9);  // Per request: compute after its copies, copies out after it, the next step.
+  REQUIRE(waits == kRequests * kWaits);
   for (int number = 1; number <= waits; ++number) {
+    if ((number - 1) % kWaits == kReportOfFirstStep - 1) {
+      continue;
+    }
     INFO("wait " << number << " of " << waits);
     ForgetWait(number);
     Serve();
-    const std::vector<std::string> found = Violations();
-    CHECK(std::find(found.begin(), found.end(), "unordered_access") != found.end());
+    // Unordered accesses or, where the engine ends before what it lost sight of, freeing in use.
+    CHECK_FALSE(Violations().empty());
   }
   ForgetWait(0);
 }
