@@ -29,6 +29,9 @@ class ChipHealthSource final : public HealthSource {
     for (Chip& chip : chips_) {
       report.devices.push_back(ReadChip(chip));
     }
+    if (dcmi_.has_value()) {
+      dcmi_->LogNewFailures();
+    }
     return report;
   }
 

@@ -72,10 +72,17 @@ absl::StatusOr<Dcmi> Dcmi::Open(std::span<const std::string> names) {
 
 bool Dcmi::Succeeded(std::string_view function, int code) {
   if (code != DCMI_OK && failed_.emplace(function).second) {
-    OMSERVE_LOG(kInfo, "health", "{} returned {}; what it tells is not reported while it fails",
-                function, code);
+    new_failures_.push_back(fmt::format("{} ({})", function, code));
   }
   return code == DCMI_OK;
+}
+
+void Dcmi::LogNewFailures() {
+  if (!new_failures_.empty()) {
+    OMSERVE_LOG(kInfo, "health", "not reported while the driver refuses: {}",
+                fmt::join(new_failures_, ", "));
+    new_failures_.clear();
+  }
 }
 
 template <typename T>

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/base/dynamic_library.h"
@@ -65,11 +66,13 @@ class Dcmi final {
   std::optional<ChipAddress> Find(unsigned int logical_id);
   ChipIdentity Identify(unsigned int logical_id, ChipAddress address);
   DcmiAnswers Ask(ChipAddress address);
+  // One line about the calls that have failed since the last one, each the first time only: a chip
+  // does not support a dozen of them, and would say so every few seconds.
+  void LogNewFailures();
 
  private:
   explicit Dcmi(const DcmiSymbols& symbols) : dcmi_(symbols) {}
-  // Whether the call that returned `code` has succeeded. A function's first failure is logged: the
-  // later ones would say the same every few seconds.
+  // Whether the call that returned `code` has succeeded.
   bool Succeeded(std::string_view function, int code);
   // Function(card, chip, &value).
   template <typename T>
@@ -80,7 +83,8 @@ class Dcmi final {
   std::optional<std::vector<unsigned int>> GetErrorCodes(ChipAddress address);
 
   DcmiSymbols dcmi_;
-  std::set<std::string, std::less<>> failed_;  // Whose failure has been logged.
+  std::set<std::string, std::less<>> failed_;  // Calls that have failed once.
+  std::vector<std::string> new_failures_;      // Of these, those that are not logged yet.
 };
 
 }  // namespace omserve::health

@@ -61,8 +61,8 @@ void LogHealthChanges(const std::optional<HealthReport>& before, const HealthRep
     if (condition == Condition()) {
       OMSERVE_LOG(kInfo, "health", "device={} is well again", health.device);
     } else {
-      OMSERVE_LOG(kWarning, "health", "device={} state={} normal={} errors=[{:#010x}]",
-                  health.device, StateName(condition.state), condition.is_normal,
+      OMSERVE_LOG(kWarning, "health", "device={} state={} normal={} errors=[{:08X}]", health.device,
+                  StateName(condition.state), condition.is_normal,
                   fmt::join(condition.error_codes, ","));
     }
   }
