@@ -176,7 +176,7 @@ absl::Status Daemon::Stop() {
   if (was_ready) {
     Wait(std::chrono::milliseconds(shutdown.drain_delay_ms()));
   }
-  const absl::Status drained =
+  absl::Status drained =
       engine_->Drain(clock_.Now() + std::chrono::milliseconds(shutdown.drain_timeout_ms()));
   const bool stuck = !drained.ok() && engine_->load().requests > 0;
   lifecycle_.Transition(LifecycleState::kStopped);

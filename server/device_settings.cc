@@ -86,13 +86,12 @@ std::string HostDeviceJson(const HostDeviceConfig& host) {
   return settings.empty() ? "" : boost::json::serialize(boost::json::object{{"hostacl", settings}});
 }
 
-std::unique_ptr<health::HealthSource> MakeHealthSource(const DeviceConfig& config,
-                                                       const acl::Runtime& runtime,
-                                                       std::vector<const acl::Device*> devices,
-                                                       const Clock& clock) {
+std::unique_ptr<health::HealthSource> MakeHealthSource(
+    const DeviceConfig& config, const acl::Runtime& runtime,
+    const std::vector<const acl::Device*>& devices, const Clock& clock) {
   if (runtime.is_host() && config.dcmi_library().empty()) {
     const int cpu_count = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    return health::MakeHostHealthSource(std::move(devices), {.cpu_count = cpu_count}, clock);
+    return health::MakeHostHealthSource(devices, {.cpu_count = cpu_count}, clock);
   }
   health::ChipSourceOptions options;
   if (!config.dcmi_library().empty()) {
@@ -102,7 +101,7 @@ std::unique_ptr<health::HealthSource> MakeHealthSource(const DeviceConfig& confi
   if (const char* visible = std::getenv("ASCEND_RT_VISIBLE_DEVICES"); visible != nullptr) {
     options.visible_devices = visible;
   }
-  return health::MakeChipHealthSource(std::move(devices), std::move(options), clock);
+  return health::MakeChipHealthSource(devices, std::move(options), clock);
 }
 
 absl::StatusOr<std::unique_ptr<acl::Runtime>> OpenRuntime(const DeviceConfig& config) {

@@ -22,10 +22,9 @@ absl::StatusOr<std::unique_ptr<acl::Runtime>> OpenRuntime(const DeviceConfig& co
 
 // DCMI for chips, and wherever the configuration names its library; the machine's sensors for the
 // CPU device. Looks at ASCEND_RT_VISIBLE_DEVICES. `devices` and `clock` outlive the source.
-std::unique_ptr<health::HealthSource> MakeHealthSource(const DeviceConfig& config,
-                                                       const acl::Runtime& runtime,
-                                                       std::vector<const acl::Device*> devices,
-                                                       const Clock& clock);
+std::unique_ptr<health::HealthSource> MakeHealthSource(
+    const DeviceConfig& config, const acl::Runtime& runtime,
+    const std::vector<const acl::Device*>& devices, const Clock& clock);
 
 // The JSON text for aclInit that says what `host` says; "" when it says nothing.
 std::string HostDeviceJson(const HostDeviceConfig& host);

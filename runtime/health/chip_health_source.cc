@@ -13,7 +13,7 @@ namespace {
 
 class ChipHealthSource final : public HealthSource {
  public:
-  ChipHealthSource(std::vector<const acl::Device*> devices, ChipSourceOptions options,
+  ChipHealthSource(const std::vector<const acl::Device*>& devices, ChipSourceOptions options,
                    const Clock& clock)
       : options_(std::move(options)), clock_(clock) {
     for (const acl::Device* device : devices) {
@@ -92,9 +92,9 @@ class ChipHealthSource final : public HealthSource {
 
 }  // namespace
 
-std::unique_ptr<HealthSource> MakeChipHealthSource(std::vector<const acl::Device*> devices,
+std::unique_ptr<HealthSource> MakeChipHealthSource(const std::vector<const acl::Device*>& devices,
                                                    ChipSourceOptions options, const Clock& clock) {
-  return std::make_unique<ChipHealthSource>(std::move(devices), std::move(options), clock);
+  return std::make_unique<ChipHealthSource>(devices, std::move(options), clock);
 }
 
 }  // namespace omserve::health

@@ -27,7 +27,7 @@ struct ChipSourceOptions {
   std::optional<std::string> visible_devices;  // ASCEND_RT_VISIBLE_DEVICES; nullopt: not set.
 };
 // DCMI, and AscendCL for what it knows itself. `devices` and `clock` outlive the source.
-std::unique_ptr<HealthSource> MakeChipHealthSource(std::vector<const acl::Device*> devices,
+std::unique_ptr<HealthSource> MakeChipHealthSource(const std::vector<const acl::Device*>& devices,
                                                    ChipSourceOptions options, const Clock& clock);
 
 struct HostSourceOptions {
@@ -35,7 +35,7 @@ struct HostSourceOptions {
   int cpu_count = 1;  // Processors that make up a utilisation of 1.
 };
 // The machine's own sensors; several CPU devices share them and show the same.
-std::unique_ptr<HealthSource> MakeHostHealthSource(std::vector<const acl::Device*> devices,
+std::unique_ptr<HealthSource> MakeHostHealthSource(const std::vector<const acl::Device*>& devices,
                                                    const HostSourceOptions& options,
                                                    const Clock& clock);
 

@@ -12,9 +12,9 @@ namespace {
 
 class HostHealthSource final : public HealthSource {
  public:
-  HostHealthSource(std::vector<const acl::Device*> devices, HostSensors::Options options,
+  HostHealthSource(const std::vector<const acl::Device*>& devices, HostSensors::Options options,
                    const Clock& clock)
-      : devices_(std::move(devices)), clock_(clock), sensors_(std::move(options)) {}
+      : devices_(devices), clock_(clock), sensors_(std::move(options)) {}
 
   HealthReport Read() override {
     const Clock::time_point now = clock_.Now();
@@ -41,11 +41,11 @@ class HostHealthSource final : public HealthSource {
 
 }  // namespace
 
-std::unique_ptr<HealthSource> MakeHostHealthSource(std::vector<const acl::Device*> devices,
+std::unique_ptr<HealthSource> MakeHostHealthSource(const std::vector<const acl::Device*>& devices,
                                                    const HostSourceOptions& options,
                                                    const Clock& clock) {
   return std::make_unique<HostHealthSource>(
-      std::move(devices),
+      devices,
       HostSensors::Options{.root = options.root,
                            .cpu_count = options.cpu_count,
                            .ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK))},
