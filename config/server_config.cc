@@ -15,6 +15,9 @@ namespace {
 
 constexpr int64_t kMaxMessageBytes = (int64_t{1} << 31) - 1;  // gRPC counts in int32.
 constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
+// Faster, reading would be a load; slower, a counter of energy could go round unseen.
+constexpr int64_t kMinHealthIntervalMs = 100;
+constexpr int64_t kMaxHealthIntervalMs = 60'000;
 constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 
 class ServerChecker final {
@@ -100,6 +103,13 @@ class ServerChecker final {
     }
     Range("device.memory_pool_bytes", device.memory_pool_bytes(), 1, kMaxInt64);
     Range("device.pinned_pool_bytes", device.pinned_pool_bytes(), 1, kMaxInt64);
+    const int64_t health_interval_ms = device.health_interval_ms();
+    if (health_interval_ms != 0 &&
+        (health_interval_ms < kMinHealthIntervalMs || health_interval_ms > kMaxHealthIntervalMs)) {
+      findings_.Error("device.health_interval_ms",
+                      fmt::format("expected 0 or a number from {} to {}, got {}",
+                                  kMinHealthIntervalMs, kMaxHealthIntervalMs, health_interval_ms));
+    }
     const HostDeviceConfig& host = device.host();
     if (host.has_device_count()) {
       Range("device.host.device_count", host.device_count(), 1, 1024);
@@ -135,6 +145,7 @@ ServerConfig DefaultServerConfig() {
   config.mutable_http()->set_port(8002);
   config.mutable_device()->set_memory_pool_bytes(int64_t{1} << 30);
   config.mutable_device()->set_pinned_pool_bytes(int64_t{256} << 20);
+  config.mutable_device()->set_health_interval_ms(5000);
   config.mutable_scheduler()->set_max_queue_rows(1024);
   config.mutable_scheduler()->set_in_flight_per_instance(2);
   config.mutable_log()->set_level("info");

@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kFlushGrace{5000};
 // gRPC lets go of the last slices a moment after its server has ended.
 constexpr std::chrono::milliseconds kReleaseGrace{2000};
 constexpr std::chrono::milliseconds kReleasePoll{5};
+// For a driver that is being asked how the devices are.
+constexpr std::chrono::milliseconds kHealthGrace{2000};
 
 std::chrono::milliseconds WallClock() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -43,8 +45,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, Cl
   }
   if (!status.ok()) {
     // Nothing was accepted yet, so there is nothing that could not be stopped.
-    if (daemon->engine_ != nullptr) {
-      daemon->Stop().IgnoreError();
+    if (daemon->engine_ != nullptr && daemon->Stop().code() == absl::StatusCode::kInternal) {
+      // A driver hangs in a call. Waiting for it would hide why the start failed.
+      static_cast<void>(daemon.release());
     }
     return status;
   }
@@ -74,11 +77,18 @@ absl::Status Daemon::OpenDevice() {
                     .core = {.batches_per_lane = scheduler.in_flight_per_instance(),
                              .max_requests = static_cast<size_t>(scheduler.max_queue_rows())}}));
   inference_ = std::make_unique<Inference>(*engine_, *pool_, clock_, *statistics_);
+  if (config.device().health_interval_ms() != 0) {
+    health_ = health::HealthMonitor::Start(
+        MakeHealthSource(config.device(), *runtime_, {device_.get()}, clock_),
+        std::chrono::milliseconds(config.device().health_interval_ms()), clock_);
+  }
   metrics_ = std::make_unique<Metrics>(Metrics::Sources{.catalog = *catalog_,
                                                         .statistics = *statistics_,
                                                         .engine = *engine_,
                                                         .pinned_pool = *pool_,
-                                                        .lifecycle = lifecycle_},
+                                                        .lifecycle = lifecycle_,
+                                                        .clock = clock_,
+                                                        .health = health_.get()},
                                        Metrics::Build{.version = options_.version,
                                                       .device = runtime_->soc_name(),
                                                       .library = runtime_->library()});
@@ -166,7 +176,7 @@ absl::Status Daemon::Stop() {
   if (was_ready) {
     Wait(std::chrono::milliseconds(shutdown.drain_delay_ms()));
   }
-  const absl::Status drained =
+  absl::Status drained =
       engine_->Drain(clock_.Now() + std::chrono::milliseconds(shutdown.drain_timeout_ms()));
   const bool stuck = !drained.ok() && engine_->load().requests > 0;
   lifecycle_.Transition(LifecycleState::kStopped);
@@ -185,6 +195,9 @@ absl::Status Daemon::Stop() {
   }
   if (pool_->used_bytes() > 0) {
     return Internal("{} bytes of pinned memory are still held by connections", pool_->used_bytes());
+  }
+  if (health_ != nullptr) {
+    RETURN_IF_ERROR(health_->Stop(clock_.Now() + kHealthGrace));
   }
   return drained;
 }

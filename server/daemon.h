@@ -10,6 +10,7 @@
 #include "proto/omserve/server_config.pb.h"
 #include "runtime/acl/device.h"
 #include "runtime/base/clock.h"
+#include "runtime/health/health_monitor.h"
 #include "runtime/memory/host_pool.h"
 #include "scheduler/engine.h"
 #include "server/core/catalog.h"
@@ -68,6 +69,7 @@ class Daemon final {
   std::unique_ptr<Catalog> catalog_;  // Before the engine: it owns the models that the engine runs.
   std::unique_ptr<scheduler::Engine> engine_;
   std::unique_ptr<Inference> inference_;
+  std::unique_ptr<health::HealthMonitor> health_;  // Null when it is configured off.
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;

@@ -3,11 +3,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <system_error>
+#include <thread>
+#include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
@@ -80,6 +84,24 @@ std::string HostDeviceJson(const HostDeviceConfig& host) {
     settings["intra_op_threads"] = host.intra_op_threads();
   }
   return settings.empty() ? "" : boost::json::serialize(boost::json::object{{"hostacl", settings}});
+}
+
+std::unique_ptr<health::HealthSource> MakeHealthSource(
+    const DeviceConfig& config, const acl::Runtime& runtime,
+    const std::vector<const acl::Device*>& devices, const Clock& clock) {
+  if (runtime.is_host() && config.dcmi_library().empty()) {
+    const int cpu_count = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    return health::MakeHostHealthSource(devices, {.cpu_count = cpu_count}, clock);
+  }
+  health::ChipSourceOptions options;
+  if (!config.dcmi_library().empty()) {
+    options.dcmi_libraries = {config.dcmi_library()};
+  }
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in the daemon changes the environment.
+  if (const char* visible = std::getenv("ASCEND_RT_VISIBLE_DEVICES"); visible != nullptr) {
+    options.visible_devices = visible;
+  }
+  return health::MakeChipHealthSource(devices, std::move(options), clock);
 }
 
 absl::StatusOr<std::unique_ptr<acl::Runtime>> OpenRuntime(const DeviceConfig& config) {

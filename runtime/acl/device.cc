@@ -13,6 +13,12 @@ namespace {
 // Device addresses travel as integers above this folder, so that nobody can touch one by mistake.
 void* ToPointer(DevicePtr ptr) { return reinterpret_cast<void*>(ptr.address); }
 
+std::optional<double> Ratio(int32_t percent) {
+  constexpr int32_t kWhole = 100;
+  return percent < 0 || percent > kWhole ? std::nullopt
+                                         : std::optional(static_cast<double>(percent) / kWhole);
+}
+
 }  // namespace
 
 Device::~Device() {
@@ -107,6 +113,28 @@ absl::StatusOr<Device::Memory> Device::memory() const {
     }
   }
   return memory;
+}
+
+absl::StatusOr<Device::Utilization> Device::utilization() const {
+  if (symbols_->aclrtGetDeviceUtilizationRate == nullptr) {
+    return Unimplemented("AscendCL has no aclrtGetDeviceUtilizationRate before CANN 7.0");
+  }
+  aclrtUtilizationInfo info{};
+  RETURN_IF_ERROR(AclStatus(*symbols_, fmt::format("aclrtGetDeviceUtilizationRate({})", id_),
+                            symbols_->aclrtGetDeviceUtilizationRate(id_, &info)));
+  return Utilization{.cube = Ratio(info.cubeUtilization),
+                     .vector = Ratio(info.vectorUtilization),
+                     .ai_cpu = Ratio(info.aicpuUtilization)};
+}
+
+absl::StatusOr<bool> Device::IsNormal() const {
+  if (symbols_->aclrtQueryDeviceStatus == nullptr) {
+    return Unimplemented("AscendCL has no aclrtQueryDeviceStatus before CANN 7.0");
+  }
+  aclrtDeviceStatus status = ACL_RT_DEVICE_STATUS_END;
+  RETURN_IF_ERROR(AclStatus(*symbols_, fmt::format("aclrtQueryDeviceStatus({})", id_),
+                            symbols_->aclrtQueryDeviceStatus(id_, &status)));
+  return status == ACL_RT_DEVICE_STATUS_NORMAL;
 }
 
 absl::Status Device::TakeTaskError(int32_t stream_id) const {

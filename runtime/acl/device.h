@@ -188,6 +188,16 @@ class Device final {
     size_t total_bytes = 0;
   };
   absl::StatusOr<Memory> memory() const;
+  // Shares of full use, 0 to 1; nullopt where the device does not say. Means nothing while the
+  // device is profiled. kUnimplemented before CANN 7.0, as IsNormal.
+  struct Utilization {
+    std::optional<double> cube;
+    std::optional<double> vector;
+    std::optional<double> ai_cpu;
+  };
+  absl::StatusOr<Utilization> utilization() const;
+  // Whether AscendCL holds the device for sound.
+  absl::StatusOr<bool> IsNormal() const;
 
   int id() const { return id_; }
   const Symbols& symbols() const { return *symbols_; }

@@ -78,6 +78,8 @@
   OPTIONAL(aclGetRecentErrMsg)                 \
   OPTIONAL(aclFinalizeReference)               \
   OPTIONAL(aclrtGetSocName)                    \
+  OPTIONAL(aclrtGetDeviceUtilizationRate)      \
+  OPTIONAL(aclrtQueryDeviceStatus)             \
   OPTIONAL(aclrtGetErrorCodeFromExceptionInfo) \
   OPTIONAL(aclrtStreamGetId)                   \
   OPTIONAL(aclrtCreateEventExWithFlag)         \

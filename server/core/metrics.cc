@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/core/metrics.h"
 
-#include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 #include <unistd.h>
 
@@ -11,38 +10,16 @@
 #include <utility>
 
 #include "scheduler/batch_policy.h"
+#include "server/core/device_metrics.h"
+#include "server/core/metric_family.h"
 
 namespace omserve::server {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
 
 constexpr double kNsPerUs = 1000.0;
-
-class Family final {
- public:
-  Family(MetricType type, std::string name, std::string help) {
-    family_.type = type;
-    family_.name = std::move(name);
-    family_.help = std::move(help);
-  }
-
-  void Add(Labels labels, double value) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    // One of the two is written, by the family's type.
-    metric.counter.value = value;
-    metric.gauge.value = value;
-    family_.metric.push_back(std::move(metric));
-  }
-  MetricFamily Take() { return std::move(family_); }
-
- private:
-  MetricFamily family_;
-};
 
 MetricFamily One(MetricType type, std::string name, std::string help, double value,
                  Labels labels = {}) {
@@ -209,6 +186,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddBatchFamilies(models, families);
   AddModelGauges(sources_.catalog.List(), load, families);
   AddPoolFamilies(sources_, load, families);
+  if (sources_.health != nullptr) {
+    AddDeviceFamilies(sources_.health->latest(), sources_.clock.Now(), families);
+  }
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

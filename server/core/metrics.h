@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/clock.h"
+#include "runtime/health/health_monitor.h"
 #include "runtime/memory/host_pool.h"
 #include "scheduler/engine.h"
 #include "server/core/catalog.h"
@@ -27,6 +29,8 @@ class Metrics final : public prometheus::Collectable {
     const scheduler::Engine& engine;
     const memory::HostPool& pinned_pool;
     const Lifecycle& lifecycle;
+    const Clock& clock;
+    const health::HealthMonitor* health;  // Null when nobody reads it.
   };
   // Labels of omserve_build_info.
   struct Build {

@@ -29,6 +29,7 @@ TEST_CASE("the defaults") {
   CHECK(config.device().ids().empty());
   CHECK(config.device().memory_pool_bytes() == 1073741824);
   CHECK(config.device().pinned_pool_bytes() == 268435456);
+  CHECK(config.device().health_interval_ms() == 5000);
   CHECK(config.scheduler().max_queue_rows() == 1024);
   CHECK(config.scheduler().host_workers() == 0);
   CHECK(config.scheduler().in_flight_per_instance() == 2);
@@ -90,6 +91,9 @@ TEST_CASE("values out of range are refused") {
         "f:1:29: key 'device.memory_pool_bytes': expected 1 or more, got 0");
   CHECK(ServerError("device: {pinned_pool_bytes: -1}") ==
         "f:1:29: key 'device.pinned_pool_bytes': expected 1 or more, got -1");
+  CHECK(ServerError("device: {health_interval_ms: 1}") ==
+        "f:1:30: key 'device.health_interval_ms': expected 0 or a number from 100 to 60000, got 1");
+  CHECK(ServerError("device: {health_interval_ms: 0}").empty());
   CHECK(ServerError("device: {ids: [0, -1]}") ==
         "f:1:19: key 'device.ids[1]': expected a number from 0 to 2147483647, got -1");
   CHECK(ServerError("device: {ids: [3, 3]}") ==

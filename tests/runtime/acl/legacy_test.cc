@@ -33,6 +33,8 @@ TEST_CASE("an old library opens and closes") {
     CHECK_FALSE(opened.runtime->is_host());
     CHECK(opened.runtime->device_count() == 1);
     CHECK(VALUE(opened.device->CreateStream()).id() == -1);
+    CHECK(opened.device->utilization().status().code() == absl::StatusCode::kUnimplemented);
+    CHECK(opened.device->IsNormal().status().code() == absl::StatusCode::kUnimplemented);
   }
   CHECK(testing::OpenDevice().runtime->is_host());
 }

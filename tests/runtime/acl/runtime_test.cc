@@ -120,5 +120,15 @@ TEST_CASE("devices do not share memory") {
   REQUIRE_OK(first->Bind());
 }
 
+// What the CPU device says of itself; it has neither vector cores of their own nor an AI CPU.
+TEST_CASE("a device tells its state") {
+  const testing::OpenedDevice opened = testing::OpenDevice();
+  CHECK(VALUE(opened.device->IsNormal()));
+  const Device::Utilization utilization = VALUE(opened.device->utilization());
+  CHECK(utilization.cube == 0.0);
+  CHECK_FALSE(utilization.vector.has_value());
+  CHECK_FALSE(utilization.ai_cpu.has_value());
+}
+
 }  // namespace
 }  // namespace omserve::acl

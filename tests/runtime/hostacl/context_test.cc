@@ -142,6 +142,7 @@ TEST_CASE("A device tells its state") {
   REQUIRE_ACL(ACL(aclrtGetDeviceUtilizationRate)(0, &info));
   CHECK(info.cubeUtilization >= 0);
   CHECK(info.cubeUtilization <= 100);
+  CHECK(info.aicpuUtilization == -1);
   CHECK(info.memoryUtilization == -1);
   info.utilizationExtend = reinterpret_cast<aclrtUtilizationExtendInfo*>(&info);
   CHECK(ACL(aclrtGetDeviceUtilizationRate)(0, &info) == ACL_ERROR_INVALID_PARAM);
