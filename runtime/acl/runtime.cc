@@ -54,12 +54,7 @@ absl::Status Runtime::Initialise(const std::string& config_file) {
         config_file.empty()
             ? fmt::format("aclInit of '{}'", library_)
             : fmt::format("aclInit of '{}' with the config file '{}'", library_, config_file);
-    const absl::Status status = AclStatus(*symbols_, what, code);
-    const bool config_refused =
-        code >= ACL_ERROR_INVALID_FILE && code <= ACL_ERROR_INVALID_PROFILING_CONFIG;
-    return config_refused
-               ? MakeStatus(absl::StatusCode::kInvalidArgument, std::string(MessageOf(status)))
-               : status;
+    return AclStatus(*symbols_, what, code);
   }
   initialised_ = true;
   initialised_first_ = code == ACL_SUCCESS;

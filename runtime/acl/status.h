@@ -10,13 +10,9 @@
 
 namespace omserve::acl {
 
-// "ACL_ERROR_RT_MEMORY_ALLOCATION"; for a number that is not known, its class by the first digit.
-std::string_view AclErrorName(aclError code);
-
-// OK for 0. Else by class: caller faults (1xxxxx, a bug of ours), business refusals (3xxxxx) and
-// internal or device faults (5xxxxx) are kInternal; exhausted resources (2xxxxx)
-// kResourceExhausted. `what` is the function, with its object where that helps. The message holds
-// `what`, the code, its name, and AscendCL's own words, which this takes from the calling thread.
+// OK for 0; else the status that error_table.h has for the code. `what` is the function, with its
+// object where that helps. The message, one line, holds `what`, the code with its name, cause and
+// advice, and AscendCL's own words, which this takes from the calling thread.
 absl::Status AclStatus(const Symbols& symbols, std::string_view what, aclError code);
 
 // The same with words that were taken earlier.
