@@ -50,6 +50,17 @@ absl::Status ModelFileStatus(const Symbols& symbols, std::string_view what, aclE
                     Describe(what, code, kAdvice, TakeRecentErrorText(symbols)));
 }
 
+absl::Status OpeningStatus(const Symbols& symbols, std::string_view what, aclError code) {
+  const ErrorInfo& info = DescribeError(code);
+  // A device that was lost has advice of its own.
+  if (info.error_class != ErrorClass::kDevice || info.device_unusable) {
+    return AclStatus(symbols, what, code);
+  }
+  return MakeStatus(absl::StatusCode::kUnavailable,
+                    Describe(what, code, DescribeError(ACL_ERROR_DRV_FAILURE).advice,
+                             TakeRecentErrorText(symbols)));
+}
+
 std::string TakeRecentErrorText(const Symbols& symbols) {
   if (symbols.aclGetRecentErrMsg == nullptr) {
     return "";

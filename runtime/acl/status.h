@@ -22,6 +22,11 @@ absl::Status AclStatusWithText(std::string_view what, aclError code, std::string
 // (damaged, another chip, made for another release) is kInvalidArgument.
 absl::Status ModelFileStatus(const Symbols& symbols, std::string_view what, aclError code);
 
+// For calls that open AscendCL or a device: as AclStatus, but an internal fault (5xxxxx) is
+// kUnavailable with what to check. Without a driver, or with one that is too old for the CANN, such
+// a call answers with any of a dozen of those codes.
+absl::Status OpeningStatus(const Symbols& symbols, std::string_view what, aclError code);
+
 // AscendCL's words on this thread's newest failures, without line breaks; clears them. Empty when
 // there are none or the library is older than CANN 5.0.2.
 std::string TakeRecentErrorText(const Symbols& symbols);

@@ -45,8 +45,8 @@ TEST_CASE("a missing library is unavailable") {
 TEST_CASE("without a path the usual places are tried") {
   const absl::StatusOr<std::unique_ptr<Runtime>> runtime =
       Runtime::Open({.library = "", .config_file = ""});
-  if (runtime.ok()) {  // A machine with CANN.
-    CHECK((*runtime)->library() == "libascendcl.so");
+  if (runtime.ok()) {  // A machine with CANN, or a process that has opened a library of this name.
+    CHECK_THAT((*runtime)->library(), Catch::Matchers::EndsWith("libascendcl.so"));
     return;
   }
   if (runtime.status().code() == absl::StatusCode::kUnavailable) {
