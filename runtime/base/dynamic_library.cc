@@ -35,8 +35,12 @@ void* DynamicLibrary::Find(const char* symbol) const { return dlsym(handle_, sym
 
 std::string DynamicLibrary::path() const {
   const link_map* map = nullptr;
-  const bool known = dlinfo(handle_, RTLD_DI_LINKMAP, &map) == 0 && map->l_name[0] != '\0';
-  return known ? map->l_name : name_;
+  if (dlinfo(handle_, RTLD_DI_LINKMAP, &map) != 0) {
+    return name_;
+  }
+  std::error_code error;
+  const std::filesystem::path file = std::filesystem::canonical(map->l_name, error);
+  return error ? name_ : file.string();
 }
 
 std::string ProgramFolder() {

@@ -30,7 +30,7 @@ class DynamicLibrary final {
   void* Find(const char* symbol) const;
   // The name that opened.
   const std::string& name() const { return name_; }
-  // The file that the loader found under that name.
+  // The file that the loader found under that name, links followed.
   std::string path() const;
 
  private:
