@@ -77,24 +77,19 @@ std::string Heading(ErrorClass error_class) {
   return "";
 }
 
-constexpr char kPageStart[] =
-    "# Device errors\n"
-    "\n"
-    "What AscendCL's codes mean in an answer of omserve, in its log, and to `omctl device errors "
-    "CODE`. This page is made by\n"
-    "`omctl device errors --markdown` from `runtime/acl/error_table.cc`; change it there. What "
-    "gRPC's codes mean to a client stands in\n"
-    "[errors.md](errors.md).\n"
-    "\n"
-    "* **status**: the gRPC code of the answer. ⁺: INVALID_ARGUMENT when it happens while a model "
-    "is loaded, since the file is\n"
-    "  refused then.\n"
-    "* **retry**: whether the same request can succeed. *later*: as it is. *after reset*: not "
-    "before the device is reset, since its\n"
-    "  context does no more work after this code.\n"
-    "\n"
-    "A code that is not here has the status of its class: INTERNAL, but RESOURCE_EXHAUSTED for "
-    "2xxxxx.\n";
+constexpr char kPageStart[] = R"md(# Device errors
+
+What AscendCL's codes mean in an answer of omserve, in its log, and to `omctl device errors CODE`.
+This page is made by `omctl device errors --markdown` from `runtime/acl/error_table.cc`; change it
+there. What gRPC's codes mean to a client stands in [errors.md](errors.md).
+
+* **status**: the gRPC code of the answer; a second one counts while a model is loaded, when it is
+  the file that is refused.
+* **retry**: whether the same request can succeed. *later*: as it is. *after reset*: not before the
+  device is reset, since its context does no more work after this code.
+
+A code that is not here has the status of its class: INTERNAL, but RESOURCE_EXHAUSTED for 2xxxxx.
+)md";
 
 std::string_view ShortRetry(acl::Retry retry) {
   switch (retry) {
@@ -123,8 +118,8 @@ void PrintMarkdown() {
           Heading(last));
     }
     fmt::print("| {} | {} | {} | {}{} | {} | {} |\n", info.code, info.name, info.cause,
-               StatusName(info), info.refuses_model ? "⁺" : "", ShortRetry(info.retry),
-               info.advice);
+               StatusName(info), info.refuses_model ? ", INVALID_ARGUMENT" : "",
+               ShortRetry(info.retry), info.advice);
   }
 }
 
