@@ -34,8 +34,8 @@ struct ErrorInfo {
   std::string_view name;    // "ACL_ERROR_RT_MEMORY_ALLOCATION".
   std::string_view cause;   // A clause without capital and full stop, to stand inside a sentence.
   std::string_view advice;  // What to do, written likewise; empty when there is nothing to do.
-  ErrorClass error_class;
   absl::StatusCode status_code;  // Of a call that failed with the code.
+  ErrorClass error_class;
   Retry retry;
   // After this code the device's context does no more work: calls on it fail or hang until the
   // device is reset (or the process started again).

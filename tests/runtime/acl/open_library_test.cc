@@ -15,7 +15,7 @@ std::string WhyNot(const std::string& library, const std::string& config_file = 
   const absl::Status status =
       Runtime::Open({.library = library, .config_file = config_file}).status();
   CHECK(status.code() == absl::StatusCode::kUnavailable);
-  const std::string words(MessageOf(status));
+  std::string words(MessageOf(status));
   CHECK_THAT(words, Contains(library));
   CHECK(words.find('\n') == std::string::npos);
   return words;
