@@ -55,6 +55,9 @@ class TemporaryFile final {
 void LogDevice(const acl::Runtime& runtime, bool has_host_settings) {
   OMSERVE_LOG(kInfo, "device", "AscendCL library={} version={} soc={} devices={}",
               runtime.library(), runtime.version(), runtime.soc_name(), runtime.device_count());
+  if (!runtime.passed_over().empty()) {
+    OMSERVE_LOG(kWarning, "device", "a CANN installation is not used: {}", runtime.passed_over());
+  }
   if (runtime.is_host()) {
     OMSERVE_LOG(kWarning, "device", "no NPU: models run on the CPU device");
   } else if (has_host_settings) {

@@ -2,10 +2,10 @@
 // The device as omserve sees it: AscendCL's C functions behind move-only owners. No AscendCL type
 // leaves this folder. The same code runs on CANN's libascendcl.so and on the CPU device's.
 //
-// Every call that fails returns the AscendCL code's meaning as a Status: caller faults (1xxxxx) and
-// device faults (5xxxxx) are kInternal, exhausted resources (2xxxxx) kResourceExhausted, a missing
-// library kUnavailable. The message holds the function, the code, its name and AscendCL's own
-// words.
+// Every call that fails returns the AscendCL code's meaning as a Status (error_table.h): our own
+// and the device's faults are kInternal, exhausted resources kResourceExhausted, a missing library,
+// driver or device kUnavailable. The message holds the function, the code, its name, cause and
+// advice, and AscendCL's own words.
 //
 // Thread rule: a thread must call Device::Bind once before it uses anything of that device.
 #pragma once
@@ -270,10 +270,15 @@ class Runtime final {
   Runtime& operator=(const Runtime&) = delete;
   ~Runtime();
 
-  // Binds the calling thread too. kInvalidArgument when there is no device `id`.
+  // Binds the calling thread too. kInvalidArgument when there is no device `id`; kUnavailable when
+  // there is none at all, or its driver fails.
   absl::StatusOr<std::unique_ptr<Device>> OpenDevice(int id);
 
+  // The file that was opened.
   const std::string& library() const { return library_; }
+  // One line when a CANN installation was found and could not be opened, so that the CPU device
+  // stands in for a chip that may be there; else empty.
+  const std::string& passed_over() const { return passed_over_; }
   const std::string& soc_name() const { return soc_name_; }
   // True when the CPU device stands in.
   bool is_host() const;
@@ -288,6 +293,7 @@ class Runtime final {
   absl::Status Describe();
 
   std::string library_;
+  std::string passed_over_;
   std::string soc_name_;
   std::string version_;
   uint32_t device_count_ = 0;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
-#include <vector>
 
 #include "runtime/acl/device.h"
+#include "runtime/acl/error_table.h"
+#include "runtime/acl/open_library.h"
 #include "runtime/acl/status.h"
 #include "runtime/acl/symbols.h"
 #include "runtime/acl/task_errors.h"
-#include "runtime/base/dynamic_library.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 
@@ -16,13 +16,17 @@ namespace {
 // What aclrtGetSocName of the CPU device says.
 constexpr char kHostSocName[] = "OmserveHost";
 
-std::vector<std::string> LibraryNames(const std::string& library) {
-  if (!library.empty()) {
-    return {library};
+void LogMissing(const Symbols& symbols) {
+  std::string missing;
+  for (const SymbolRow& row : SymbolRows()) {
+    if (!row.is_found(symbols)) {
+      missing += fmt::format("{}{} (CANN {})", missing.empty() ? "" : ", ", row.name, row.since);
+    }
   }
-  const std::string program = ProgramFolder();
-  return {"libascendcl.so", program + "/../lib/libascendcl.so",
-          program + "/../lib/omserve/libascendcl.so", program + "/libascendcl.so"};
+  if (!missing.empty()) {
+    OMSERVE_LOG(kInfo, "acl", "the library is older than {}; `omctl device` tells what that costs",
+                missing);
+  }
 }
 
 }  // namespace
@@ -30,19 +34,15 @@ std::vector<std::string> LibraryNames(const std::string& library) {
 Runtime::Runtime(std::unique_ptr<Symbols> symbols) : symbols_(std::move(symbols)) {}
 
 absl::StatusOr<std::unique_ptr<Runtime>> Runtime::Open(const Options& options) {
-  absl::StatusOr<DynamicLibrary> library = DynamicLibrary::Open(LibraryNames(options.library));
-  if (!library.ok()) {
-    return Unavailable(
-        "AscendCL: {}; install CANN and source its set_env.sh, or name the CPU device's "
-        "libascendcl.so that is shipped with omserve",
-        MessageOf(library.status()));
-  }
-  ASSIGN_OR_RETURN(Symbols symbols, ResolveSymbols(*library));
+  ASSIGN_OR_RETURN(OpenedLibrary opened, OpenLibrary(options.library));
+  ASSIGN_OR_RETURN(Symbols symbols, ResolveSymbols(opened.library));
   // The constructor is private, which std::make_unique cannot reach.
   std::unique_ptr<Runtime> runtime(new Runtime(std::make_unique<Symbols>(symbols)));
-  runtime->library_ = library->name();
+  runtime->library_ = opened.library.path();
+  runtime->passed_over_ = std::move(opened.passed_over);
   RETURN_IF_ERROR(runtime->Initialise(options.config_file));
   RETURN_IF_ERROR(runtime->Describe());
+  LogMissing(*runtime->symbols_);
   return runtime;
 }
 
@@ -54,12 +54,7 @@ absl::Status Runtime::Initialise(const std::string& config_file) {
         config_file.empty()
             ? fmt::format("aclInit of '{}'", library_)
             : fmt::format("aclInit of '{}' with the config file '{}'", library_, config_file);
-    const absl::Status status = AclStatus(*symbols_, what, code);
-    const bool config_refused =
-        code >= ACL_ERROR_INVALID_FILE && code <= ACL_ERROR_INVALID_PROFILING_CONFIG;
-    return config_refused
-               ? MakeStatus(absl::StatusCode::kInvalidArgument, std::string(MessageOf(status)))
-               : status;
+    return OpeningStatus(*symbols_, what, code);
   }
   initialised_ = true;
   initialised_first_ = code == ACL_SUCCESS;
@@ -75,8 +70,8 @@ absl::Status Runtime::Describe() {
   RETURN_IF_ERROR(
       AclStatus(*symbols_, "aclrtGetVersion", symbols_->aclrtGetVersion(&major, &minor, &patch)));
   version_ = fmt::format("{}.{}.{}", major, minor, patch);
-  RETURN_IF_ERROR(
-      AclStatus(*symbols_, "aclrtGetDeviceCount", symbols_->aclrtGetDeviceCount(&device_count_)));
+  RETURN_IF_ERROR(OpeningStatus(*symbols_, fmt::format("aclrtGetDeviceCount of '{}'", library_),
+                                symbols_->aclrtGetDeviceCount(&device_count_)));
   if (symbols_->aclrtGetSocName != nullptr) {
     const char* soc_name = symbols_->aclrtGetSocName();
     soc_name_ = soc_name == nullptr ? "" : soc_name;
@@ -107,14 +102,18 @@ Runtime::~Runtime() {
 bool Runtime::is_host() const { return soc_name_ == kHostSocName; }
 
 absl::StatusOr<std::unique_ptr<Device>> Runtime::OpenDevice(int id) {
+  if (device_count_ == 0) {
+    const ErrorInfo& no_device = DescribeError(ACL_ERROR_RT_NO_DEVICE);
+    return Unavailable("'{}' shows no device: {}; {}", library_, no_device.cause, no_device.advice);
+  }
   if (id < 0 || static_cast<uint32_t>(id) >= device_count_) {
     return InvalidArgument(
         "device {}: '{}' shows {} device(s), numbered from 0; choose one of them, or check "
         "ASCEND_RT_VISIBLE_DEVICES",
         id, library_, device_count_);
   }
-  RETURN_IF_ERROR(
-      AclStatus(*symbols_, fmt::format("aclrtSetDevice({})", id), symbols_->aclrtSetDevice(id)));
+  RETURN_IF_ERROR(OpeningStatus(*symbols_, fmt::format("aclrtSetDevice({})", id),
+                                symbols_->aclrtSetDevice(id)));
   aclrtContext context = nullptr;
   const absl::Status status =
       AclStatus(*symbols_, "aclrtGetCurrentContext", symbols_->aclrtGetCurrentContext(&context));

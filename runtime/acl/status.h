@@ -10,13 +10,9 @@
 
 namespace omserve::acl {
 
-// "ACL_ERROR_RT_MEMORY_ALLOCATION"; for a number that is not known, its class by the first digit.
-std::string_view AclErrorName(aclError code);
-
-// OK for 0. Else by class: caller faults (1xxxxx, a bug of ours), business refusals (3xxxxx) and
-// internal or device faults (5xxxxx) are kInternal; exhausted resources (2xxxxx)
-// kResourceExhausted. `what` is the function, with its object where that helps. The message holds
-// `what`, the code, its name, and AscendCL's own words, which this takes from the calling thread.
+// OK for 0; else the status that error_table.h has for the code. `what` is the function, with its
+// object where that helps. The message, one line, holds `what`, the code with its name, cause and
+// advice, and AscendCL's own words, which this takes from the calling thread.
 absl::Status AclStatus(const Symbols& symbols, std::string_view what, aclError code);
 
 // The same with words that were taken earlier.
@@ -25,6 +21,11 @@ absl::Status AclStatusWithText(std::string_view what, aclError code, std::string
 // For calls that hand a model file to the device: as AclStatus, but a refusal of the file itself
 // (damaged, another chip, made for another release) is kInvalidArgument.
 absl::Status ModelFileStatus(const Symbols& symbols, std::string_view what, aclError code);
+
+// For calls that open AscendCL or a device: as AclStatus, but an internal fault (5xxxxx) is
+// kUnavailable with what to check. Without a driver, or with one that is too old for the CANN, such
+// a call answers with any of a dozen of those codes.
+absl::Status OpeningStatus(const Symbols& symbols, std::string_view what, aclError code);
 
 // AscendCL's words on this thread's newest failures, without line breaks; clears them. Empty when
 // there are none or the library is older than CANN 5.0.2.

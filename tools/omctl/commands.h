@@ -28,9 +28,24 @@ struct InferCommand {
   bool trace = false;
 };
 
+struct DeviceCommand {
+  std::string library;   // libascendcl.so; empty: as omserved finds it.
+  std::string config;    // omserved's settings file; empty for none.
+  bool symbols = false;  // All functions, not only those that are missing.
+};
+
+struct DeviceErrorsCommand {
+  std::string code;       // A number, or a part of names; empty for all codes.
+  bool markdown = false;  // The page docs/device-errors.md.
+};
+
 absl::Status Infer(const CommonOptions& common, const InferCommand& command);
 absl::Status Models(const CommonOptions& common);
 absl::Status Status(const CommonOptions& common);
+
+// Local: need no server.
+absl::Status Device(const CommonOptions& common, const DeviceCommand& command);
+absl::Status DeviceErrors(const CommonOptions& common, const DeviceErrorsCommand& command);
 
 // The completion script for "bash" or "zsh".
 absl::Status Completion(const std::string& shell);

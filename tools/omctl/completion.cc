@@ -11,7 +11,8 @@ constexpr char kBash[] = R"bash(# omctl completion for bash: source <(omctl comp
 _omctl() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
   case $previous in
-    --image) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --image | --library | --config) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    device) [[ $word == -* ]] || { COMPREPLY=($(compgen -W "errors" -- "$word")); return; } ;;
     completion) COMPREPLY=($(compgen -W "bash zsh" -- "$word")); return ;;
     infer)
       COMPREPLY=($(compgen -W "$(omctl models 2>/dev/null | awk 'NR > 1 {print $1}')" -- "$word"))
@@ -19,9 +20,9 @@ _omctl() {
   esac
   if [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "--url --json --help --version --image --text --input --output
-      --model-version --timeout-ms --trace" -- "$word"))
+      --model-version --timeout-ms --trace --library --config --symbols --markdown" -- "$word"))
   else
-    COMPREPLY=($(compgen -W "infer models status completion" -- "$word"))
+    COMPREPLY=($(compgen -W "infer models status device completion" -- "$word"))
   fi
 }
 complete -F _omctl omctl

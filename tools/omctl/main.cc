@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
 #include "tools/omctl/commands.h"
 
@@ -19,6 +20,8 @@ constexpr char kExamples[] =
     "  omctl infer scenes --image 00.png --text \"what color is the leftmost object\"\n"
     "  omctl infer text --input input_ids=[[1,50,62,2]] --input attention_mask=@mask.bin\n"
     "  omctl infer scenes --image a.png --text \"how many objects\" --trace\n"
+    "  omctl device --library /usr/local/Ascend/ascend-toolkit/latest/lib64/libascendcl.so\n"
+    "  omctl device errors 507015\n"
     "  source <(omctl completion bash)\n";
 
 int Report(const absl::Status& status) {
@@ -30,8 +33,56 @@ int Report(const absl::Status& status) {
   return 1;
 }
 
+CLI::App* AddInfer(CLI::App& app, InferCommand& infer) {
+  CLI::App* command = app.add_subcommand("infer", "Ask a model and print its outputs");
+  command->add_option("MODEL", infer.model, "Name of a model or pipeline")->required();
+  command
+      ->add_option("--image", infer.images,
+                   "Picture file for a BYTES input, [NAME=]FILE; may be repeated")
+      ->type_name("FILE");
+  command->add_option("--text", infer.texts, "Text for a BYTES input, [NAME=]TEXT; may be repeated")
+      ->type_name("TEXT");
+  command
+      ->add_option("--input", infer.inputs,
+                   "Any input, NAME=VALUE: JSON like [[1,2]], @raw-file, or text for BYTES")
+      ->type_name("NAME=VALUE");
+  command->add_option("--output", infer.outputs, "Only these outputs; may be repeated");
+  command->add_option("--model-version", infer.version, "Version; default: the latest");
+  command->add_option("--timeout-ms", infer.timeout_ms, "Deadline of the request")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--trace", infer.trace, "Show each step: lane, batch, time");
+  return command;
+}
+
+CLI::App* AddDevice(CLI::App& app, DeviceCommand& device) {
+  CLI::App* command =
+      app.add_subcommand("device", "This machine's AscendCL library and devices; needs no server");
+  command
+      ->add_option("--library", device.library,
+                   "libascendcl.so to use [CANN's, else the CPU device's]")
+      ->type_name("FILE");
+  command
+      ->add_option("--config", device.config, "Settings file of omserved: its `device` part counts")
+      ->type_name("FILE");
+  command->add_flag("--symbols", device.symbols,
+                    "List all functions of AscendCL that omserve calls, not only missing ones");
+  return command;
+}
+
+CLI::App* AddDeviceErrors(CLI::App& device_command, DeviceErrorsCommand& errors) {
+  CLI::App* command =
+      device_command.add_subcommand("errors", "Explain AscendCL's codes: cause, retry, advice");
+  command->add_option("CODE", errors.code, "A code or a part of its name; all when left out");
+  command->add_flag("--markdown", errors.markdown, "Print the page docs/device-errors.md");
+  return command;
+}
+
 int Run(int argc, char** argv) {
-  CLI::App app("Operates an omserve daemon over gRPC.", "omctl");
+  // The library's own lines are for a daemon's log; a command prints what it found.
+  InitLog({.level = LogLevel::kError, .json = false, .file = ""});
+  CLI::App app("Operates an omserve daemon over gRPC, and looks at this machine's devices.",
+               "omctl");
   app.footer(kExamples);
   app.set_version_flag("--version", OMSERVE_VERSION);
   app.require_subcommand(1);
@@ -41,29 +92,14 @@ int Run(int argc, char** argv) {
   app.add_flag("--json", common.json, "Print JSON instead of tables");
 
   InferCommand infer;
-  CLI::App* infer_command = app.add_subcommand("infer", "Ask a model and print its outputs");
-  infer_command->add_option("MODEL", infer.model, "Name of a model or pipeline")->required();
-  infer_command
-      ->add_option("--image", infer.images,
-                   "Picture file for a BYTES input, [NAME=]FILE; may be repeated")
-      ->type_name("FILE");
-  infer_command
-      ->add_option("--text", infer.texts, "Text for a BYTES input, [NAME=]TEXT; may be repeated")
-      ->type_name("TEXT");
-  infer_command
-      ->add_option("--input", infer.inputs,
-                   "Any input, NAME=VALUE: JSON like [[1,2]], @raw-file, or text for BYTES")
-      ->type_name("NAME=VALUE");
-  infer_command->add_option("--output", infer.outputs, "Only these outputs; may be repeated");
-  infer_command->add_option("--model-version", infer.version, "Version; default: the latest");
-  infer_command->add_option("--timeout-ms", infer.timeout_ms, "Deadline of the request")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  infer_command->add_flag("--trace", infer.trace, "Show each step: lane, batch, time");
-
+  const CLI::App* infer_command = AddInfer(app, infer);
   const CLI::App* models_command = app.add_subcommand("models", "List models with their tensors");
   const CLI::App* status_command =
       app.add_subcommand("status", "Health of the daemon and counters of its models");
+  DeviceCommand device;
+  CLI::App* device_command = AddDevice(app, device);
+  DeviceErrorsCommand errors;
+  const CLI::App* errors_command = AddDeviceErrors(*device_command, errors);
   std::string shell;
   CLI::App* completion_command =
       app.add_subcommand("completion", "Print a completion script for a shell");
@@ -83,6 +119,12 @@ int Run(int argc, char** argv) {
   }
   if (status_command->parsed()) {
     return Report(Status(common));
+  }
+  if (errors_command->parsed()) {
+    return Report(DeviceErrors(common, errors));
+  }
+  if (device_command->parsed()) {
+    return Report(Device(common, device));
   }
   return Report(Completion(shell));
 }

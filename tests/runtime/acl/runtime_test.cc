@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <string>
 
 #include "tests/runtime/acl/acl_fixture.h"
@@ -16,7 +17,7 @@ std::string Words(const absl::Status& status) { return std::string(MessageOf(sta
 // The CPU device of this build opens and says what it is.
 TEST_CASE("a runtime opens and describes itself") {
   const std::unique_ptr<Runtime> runtime = VALUE(TryOpenRuntime(""));
-  CHECK(runtime->library() == testing::kHostLibrary);
+  CHECK(runtime->library() == std::filesystem::canonical(testing::kHostLibrary));
   CHECK(runtime->soc_name() == "OmserveHost");
   CHECK(runtime->is_host());
   CHECK(runtime->device_count() == 1);
@@ -45,8 +46,8 @@ TEST_CASE("a missing library is unavailable") {
 TEST_CASE("without a path the usual places are tried") {
   const absl::StatusOr<std::unique_ptr<Runtime>> runtime =
       Runtime::Open({.library = "", .config_file = ""});
-  if (runtime.ok()) {  // A machine with CANN.
-    CHECK((*runtime)->library() == "libascendcl.so");
+  if (runtime.ok()) {  // A machine with CANN, or a process that has opened a library of this name.
+    CHECK_THAT((*runtime)->library(), Catch::Matchers::EndsWith("libascendcl.so"));
     return;
   }
   if (runtime.status().code() == absl::StatusCode::kUnavailable) {

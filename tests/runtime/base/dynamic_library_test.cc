@@ -40,6 +40,22 @@ TEST_CASE("The first library that opens is taken") {
   CHECK(library.Find("omserve_no_such_symbol") == nullptr);
 }
 
+// What was tried before the library that opened is told with the loader's words, and its file is
+// known.
+TEST_CASE("Names tried in vain are told beside the library that opened") {
+  const std::array<std::string, 3> names = {"libomserve-none.so",
+                                            OMSERVE_SOURCE_DIR "/CMakeLists.txt", "libm.so.6"};
+  std::vector<DynamicLibrary::Failure> failures;
+  const DynamicLibrary library = VALUE(DynamicLibrary::Open(names, failures));
+  REQUIRE(failures.size() == 2);
+  CHECK(failures[0].name == "libomserve-none.so");
+  CHECK_THAT(failures[0].reason, Contains("No such file or directory"));
+  CHECK(failures[1].name == names[1]);
+  const std::filesystem::path file = library.path();
+  CHECK(file.is_absolute());
+  CHECK(std::filesystem::exists(file));
+}
+
 // The program's folder holds the program.
 TEST_CASE("The program's folder is absolute and holds the program") {
   const std::filesystem::path folder = ProgramFolder();
