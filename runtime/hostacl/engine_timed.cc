@@ -5,7 +5,6 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <cmath>
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
@@ -129,11 +128,7 @@ class TimedSession final : public Session {
     }
     // Relaxed: only that every call has a number of its own matters.
     const uint64_t call = calls_.fetch_add(1, std::memory_order_relaxed);
-    double random = 0;  // 0..1, by the function that answers: it is as good as any.
-    FillTimedRow(options_.jitter_seed + call, 0, ACL_DOUBLE,
-                 std::as_writable_bytes(std::span(&random, 1)));
-    const double factor = 1 + options_.jitter * (2 * random - 1);
-    return Clock::duration(std::llround(static_cast<double>(cost.count()) * factor));
+    return JitteredCost(cost, options_.jitter, options_.jitter_seed, call);
   }
 
   void Answer(std::span<const TensorView> inputs, std::span<const TensorView> outputs) const {

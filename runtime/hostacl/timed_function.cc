@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "runtime/acl/acl_abi.h"
@@ -40,6 +41,7 @@ uint64_t Digest(std::span<const std::byte> bytes) {
 // The leading `bits` of `random`, as an integer.
 constexpr uint64_t Leading(uint64_t random, int bits) { return random >> (64 - bits); }
 
+double Fraction53(uint64_t random) { return static_cast<double>(Leading(random, 53)) * 0x1p-53; }
 float Fraction24(uint64_t random) { return static_cast<float>(Leading(random, 24)) * 0x1p-24F; }
 
 // A fraction of 11 bits as IEEE binary16, which holds it exactly.
@@ -92,9 +94,7 @@ void FillTimedRow(uint64_t seed, size_t output, int32_t acl_data_type, std::span
     case ACL_FLOAT:
       return FillWith<float>(own, row, Fraction24);
     case ACL_DOUBLE:
-      return FillWith<double>(own, row, [](uint64_t random) {
-        return static_cast<double>(Leading(random, 53)) * 0x1p-53;
-      });
+      return FillWith<double>(own, row, Fraction53);
     case ACL_FLOAT16:
       return FillWith<uint16_t>(own, row, Half);
     case ACL_BF16:
@@ -116,6 +116,12 @@ void FillTimedRow(uint64_t seed, size_t output, int32_t acl_data_type, std::span
     default:
       std::fill(row.begin(), row.end(), std::byte{0});
   }
+}
+
+Clock::duration JitteredCost(Clock::duration cost, double jitter, uint64_t seed, uint64_t call) {
+  const double random = Fraction53(Mix(seed + (call + 1) * kTimedStep));
+  const double factor = 1 + jitter * (2 * random - 1);
+  return Clock::duration(std::llround(static_cast<double>(cost.count()) * factor));
 }
 
 }  // namespace omserve::hostacl

@@ -22,6 +22,8 @@
 #include <span>
 #include <string_view>
 
+#include "runtime/base/clock.h"
+
 namespace omserve::hostacl {
 
 inline constexpr uint64_t kTimedMultiplier = 0xBB67AE8584CAA73B;  // The fraction of sqrt(3).
@@ -32,5 +34,9 @@ uint64_t TimedSeed(std::string_view model_name, std::span<const std::span<const 
 
 // Fills one row of output `output` of the aclDataType. Requires whole elements.
 void FillTimedRow(uint64_t seed, size_t output, int32_t acl_data_type, std::span<std::byte> row);
+
+// What call number `call` takes: `cost` times a number from 1 - jitter to 1 + jitter that follows
+// from seed and number. Requires 0 <= jitter <= 1.
+Clock::duration JitteredCost(Clock::duration cost, double jitter, uint64_t seed, uint64_t call);
 
 }  // namespace omserve::hostacl

@@ -121,5 +121,26 @@ TEST_CASE("Integers are small") {
   CHECK(Row<uint8_t>(3, 0, ACL_COMPLEX64, 4) == std::vector<uint8_t>{0, 0, 0, 0});
 }
 
+// Costs vary within the jitter, around the cost, and the same way every time.
+TEST_CASE("Jitter follows from seed and call") {
+  const Clock::duration cost = std::chrono::microseconds(1000);
+  const auto at = [cost](uint64_t seed, uint64_t call) {
+    return JitteredCost(cost, 0.25, seed, call);
+  };
+  Clock::duration sum{0};
+  std::set<Clock::duration> different;
+  for (uint64_t call = 0; call < 1000; ++call) {
+    REQUIRE((at(1, call) >= std::chrono::microseconds(750) &&
+             at(1, call) <= std::chrono::microseconds(1250)));
+    sum += at(1, call);
+    different.insert(at(1, call));
+  }
+  CHECK(different.size() > 900);
+  CHECK(static_cast<double>(sum / 1000 / std::chrono::microseconds(1)) == Approx(1000).margin(20));
+  CHECK(at(1, 5) == at(1, 5));
+  CHECK(at(2, 5) != at(1, 5));
+  CHECK(JitteredCost(cost, 0, 1, 5) == cost);
+}
+
 }  // namespace
 }  // namespace omserve::hostacl
