@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/hostacl/clocked_cores.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 
 namespace omserve::hostacl {
+namespace {
+
+// The kernel may wake a sleeping thread up to 50 us late, to wake several at once. This asks for
+// the exact instant, for the time of a wait: half of what an execution took over its cost was this
+// (101 us late became 46, the median of 300 sleeps of 2 ms).
+class PreciseWaits final {
+ public:
+  PreciseWaits() : before_(prctl(PR_GET_TIMERSLACK)) { prctl(PR_SET_TIMERSLACK, uint64_t{1}); }
+  ~PreciseWaits() { prctl(PR_SET_TIMERSLACK, static_cast<uint64_t>(before_)); }
+  PreciseWaits(const PreciseWaits&) = delete;
+  PreciseWaits& operator=(const PreciseWaits&) = delete;
+
+ private:
+  const int before_;  // Nanoseconds.
+};
+
+}  // namespace
 
 SharedCores::JobId ClockedCores::Begin(uint32_t cores, Clock::duration work) {
   const MutexLock lock(mu_);
@@ -14,6 +33,7 @@ SharedCores::JobId ClockedCores::Begin(uint32_t cores, Clock::duration work) {
 }
 
 void ClockedCores::Await(SharedCores::JobId job) {
+  const PreciseWaits precise;
   const MutexLock lock(mu_);
   Waiter& self = waiters_.at(job);
   self.waiting = true;
