@@ -67,6 +67,10 @@ Device::Device(int32_t index, const Settings& settings, std::unique_ptr<DeviceMe
       streams_(settings.max_streams),
       events_(settings.max_events) {}
 
+int32_t Device::busy_percent() const {
+  return timed_ != nullptr ? timed_->cores.busy_percent() : cores_.busy_percent();
+}
+
 absl::Status Device::TakeStreams(uint32_t count) {
   if (!streams_.Take(count)) {
     return Fail(ACL_ERROR_RT_NO_STREAM_RESOURCE,

@@ -68,6 +68,8 @@ class Device final {
   CoreGate& cores() { return cores_; }
   // Null unless the engine is the timed one.
   TimedDevice* timed() const { return timed_.get(); }
+  // How much of the cores is busy, whichever engine uses them; 0..100.
+  int32_t busy_percent() const;
   Quota& streams() { return streams_; }
   Quota& events() { return events_; }
   // ACL_ERROR_RT_NO_STREAM_RESOURCE saying how many there are.

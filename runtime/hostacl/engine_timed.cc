@@ -115,7 +115,7 @@ class TimedSession final : public Session {
     OMSERVE_CHECK(placement.device.timed() != nullptr, "the devices are made for their engine");
     ClockedCores::Stay stay(placement.device.timed()->cores, options_.cores,
                             NextCost(placement.gear));
-    Answer(inputs, outputs);
+    FillOutputs(inputs, outputs);
     stay.Await();
     return absl::OkStatus();
   }
@@ -131,7 +131,7 @@ class TimedSession final : public Session {
     return JitteredCost(cost, options_.jitter, options_.jitter_seed, call);
   }
 
-  void Answer(std::span<const TensorView> inputs, std::span<const TensorView> outputs) const {
+  void FillOutputs(std::span<const TensorView> inputs, std::span<const TensorView> outputs) const {
     const size_t rows =
         options_.has_rows ? static_cast<size_t>(outputs.front().dims.front()) : size_t{1};
     const auto row_of = [rows](const TensorView& tensor, size_t row) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "runtime/base/clock.h"
@@ -185,6 +186,28 @@ TEST_CASE("Loads that share weights share cores") {
       REQUIRE_ACL(ACL(aclmdlUnload)(id));
     }
   }
+}
+
+// The device says how busy its cores are.
+TEST_CASE("Timed executions keep cores busy") {
+  const AclSession session(Timed(R"(, "cores": 2)"));
+  const auto busy = [] {
+    aclrtUtilizationInfo info{};
+    REQUIRE_ACL(ACL(aclrtGetDeviceUtilizationRate)(0, &info));
+    return info.cubeUtilization;
+  };
+  const TimedRun run(TimedModel({2, 8}, om::GearKind::kNone, {}, {200'000}));
+  const TestStream stream;
+  CHECK(busy() == 0);
+  REQUIRE_ACL(
+      ACL(aclmdlExecuteAsync)(run.model.id(), run.input.get(), run.output.get(), stream.get()));
+  const Clock::time_point patience = SteadyClock().Now() + std::chrono::milliseconds(150);
+  while (busy() == 0 && SteadyClock().Now() < patience) {
+    std::this_thread::yield();
+  }
+  CHECK(busy() == 50);
+  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
+  CHECK(busy() == 0);
 }
 
 // A copy between host and device takes its latency and its bytes' time; one within the device does
