@@ -51,7 +51,7 @@ uint16_t Half(uint64_t random) {
     return 0;
   }
   // The leading one stands at bit `top`: the value is 2^(top - 11) and what follows.
-  const int top = std::bit_width(fraction) - 1;
+  const int top = static_cast<int>(std::bit_width(fraction)) - 1;
   constexpr int kMantissaBits = 10;
   constexpr int kBias = 15;
   const uint32_t mantissa = fraction << (kMantissaBits - top) & ((1U << kMantissaBits) - 1);
