@@ -57,13 +57,13 @@ TEST_CASE("A model without a cost is refused") {
 // The settings come before the file, the file before the default.
 TEST_CASE("Costs have an order of precedence") {
   {
-    const AclSession session(Timed(R"({"default_cost_us": 30000})"));
-    CHECK(ExecuteMs(Static({})) >= 30);
-    CHECK(ExecuteMs(Static({100})) < 30);
+    const AclSession session(Timed(R"({"default_cost_us": 100000})"));
+    CHECK(ExecuteMs(Static({})) >= 100);
+    CHECK(ExecuteMs(Static({100})) < 100);
   }
-  const AclSession session(Timed(R"({"default_cost_us": 100, "cost_us": {"timed": 30000}})"));
-  CHECK(ExecuteMs(Static({})) >= 30);
-  CHECK(ExecuteMs(Static({100})) >= 30);
+  const AclSession session(Timed(R"({"default_cost_us": 100, "cost_us": {"timed": 100000}})"));
+  CHECK(ExecuteMs(Static({})) >= 100);
+  CHECK(ExecuteMs(Static({100})) >= 100);
 }
 
 // Costs by gear fill what is there; a gear that stays without one is named.

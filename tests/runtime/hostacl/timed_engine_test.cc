@@ -69,11 +69,11 @@ TEST_CASE("A timed model answers after its cost") {
   for (const char* run_mode : {"host", "device"}) {
     CAPTURE(run_mode);
     const AclSession session(Timed(fmt::format(R"(, "run_mode": "{}")", run_mode)));
-    const TimedRun run(TimedModel({2, 8}, om::GearKind::kNone, {}, {30'000}));
+    const TimedRun run(TimedModel({2, 8}, om::GearKind::kNone, {}, {100'000}));
     const std::vector<float> x = Ramp(16);
     Clock::time_point start = SteadyClock().Now();
     CHECK(run.Execute(x) == TimedAnswer(x, 2));
-    CHECK(MsSince(start) >= 30);
+    CHECK(MsSince(start) >= 100);
 
     const TestStream stream;
     run.Write(Ramp(16, 100));
@@ -82,9 +82,9 @@ TEST_CASE("A timed model answers after its cost") {
         ACL(aclmdlExecuteAsync)(run.model.id(), run.input.get(), run.output.get(), stream.get()));
     REQUIRE_ACL(
         ACL(aclmdlExecuteAsync)(run.model.id(), run.input.get(), run.output.get(), stream.get()));
-    CHECK(MsSince(start) < 30);
+    CHECK(MsSince(start) < 100);
     REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
-    CHECK(MsSince(start) >= 60);
+    CHECK(MsSince(start) >= 200);
     CHECK(run.y.Read<float>() == TimedAnswer(Ramp(16, 100), 2));
   }
 }
@@ -141,7 +141,7 @@ TEST_CASE("Image gears are one row") {
 
 // Two loads over one weight memory run side by side on two cores, and in turn on one.
 TEST_CASE("Loads that share weights share cores") {
-  om::ModelDescription description = TimedModel({2, 8}, om::GearKind::kNone, {}, {40'000});
+  om::ModelDescription description = TimedModel({2, 8}, om::GearKind::kNone, {}, {150'000});
   description.work_bytes = 4096;
   const std::string file = [&description] {
     const std::string_view weights = "0123456789abcdef";
@@ -176,9 +176,9 @@ TEST_CASE("Loads that share weights share cores") {
     }
     const double took_ms = MsSince(start);
     CAPTURE(cores, took_ms);
-    // Two on one core are 80 ms of work, less nothing; on two cores each has 40 of its own.
-    CHECK(took_ms >= (cores == 1 ? 80 : 40));
-    CHECK((cores == 1 || took_ms < 79));
+    // Two on one core are 300 ms of work; on two cores each has its own 150.
+    CHECK(took_ms >= (cores == 1 ? 300 : 150));
+    CHECK((cores == 1 || took_ms < 295));
     std::vector<float> expected = TimedAnswer(Ramp(16), 2);
     expected.insert(expected.end(), expected.begin(), expected.begin() + 16);
     CHECK(y.Read<float>() == expected);
@@ -228,11 +228,11 @@ TEST_CASE("Copies take time where settings say so") {
   };
   // 1 MiB at 50 bytes per us are 21 ms.
   const std::string slow =
-      Timed(R"(, "timed": {"copy_bytes_per_us": 50, "copy_latency_us": 20000})");
-  CHECK(timed_copy(slow, ACL_MEMCPY_HOST_TO_DEVICE) >= 40);
-  CHECK(timed_copy(slow, ACL_MEMCPY_DEVICE_TO_HOST) >= 40);
-  CHECK(timed_copy(slow, ACL_MEMCPY_DEVICE_TO_DEVICE) < 40);
-  CHECK(timed_copy(Timed(), ACL_MEMCPY_HOST_TO_DEVICE) < 40);
+      Timed(R"(, "timed": {"copy_bytes_per_us": 50, "copy_latency_us": 100000})");
+  CHECK(timed_copy(slow, ACL_MEMCPY_HOST_TO_DEVICE) >= 120);
+  CHECK(timed_copy(slow, ACL_MEMCPY_DEVICE_TO_HOST) >= 120);
+  CHECK(timed_copy(slow, ACL_MEMCPY_DEVICE_TO_DEVICE) < 100);
+  CHECK(timed_copy(Timed(), ACL_MEMCPY_HOST_TO_DEVICE) < 100);
 }
 
 // A copy of rows is one copy: its latency counts once.
