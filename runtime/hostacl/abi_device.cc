@@ -61,7 +61,7 @@ absl::Status GetUtilization(int32_t index, aclrtUtilizationInfo* info) {
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<Runtime> runtime, CurrentRuntime());
   ASSIGN_OR_RETURN(const std::shared_ptr<Device> device, runtime->FindDevice(index));
-  info->cubeUtilization = device->cores().busy_percent();
+  info->cubeUtilization = device->busy_percent();
   info->vectorUtilization = -1;  // A core of this device is not split into cube and vector.
   info->aicpuUtilization = -1;   // There is none.
   info->memoryUtilization = -1;  // As on today's chips.

@@ -161,12 +161,7 @@ absl::Status Memcpy2d(const CopyRequest& first_row, size_t target_pitch, size_t 
                 row.count, target_pitch, source_pitch);
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
-  for (size_t y = 0; y < height; ++y) {
-    row.target = static_cast<std::byte*>(first_row.target) + y * target_pitch;
-    row.source = static_cast<const std::byte*>(first_row.source) + y * source_pitch;
-    RETURN_IF_ERROR(Copy(here.runtime->memory(), row));
-  }
-  return absl::OkStatus();
+  return CopyRows(here.runtime->memory(), row, target_pitch, source_pitch, height);
 }
 
 absl::Status CheckFill(const Here& here, const void* target, size_t limit, size_t count) {

@@ -61,8 +61,15 @@ Device::Device(int32_t index, const Settings& settings, std::unique_ptr<DeviceMe
       started_at_(SteadyClock().Now()),
       memory_(std::move(memory)),
       cores_(settings.cores),
+      timed_(settings.engine == kTimedEngine
+                 ? std::make_unique<TimedDevice>(settings.cores, settings.timed)
+                 : nullptr),
       streams_(settings.max_streams),
       events_(settings.max_events) {}
+
+int32_t Device::busy_percent() const {
+  return timed_ != nullptr ? timed_->cores.busy_percent() : cores_.busy_percent();
+}
 
 absl::Status Device::TakeStreams(uint32_t count) {
   if (!streams_.Take(count)) {

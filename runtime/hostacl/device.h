@@ -9,6 +9,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/hostacl/device_memory.h"
 #include "runtime/hostacl/settings.h"
+#include "runtime/hostacl/timed_device.h"
 
 namespace omserve::hostacl {
 
@@ -65,6 +66,10 @@ class Device final {
   int32_t index() const { return index_; }
   DeviceMemory& memory() const { return *memory_; }
   CoreGate& cores() { return cores_; }
+  // Null unless the engine is the timed one.
+  TimedDevice* timed() const { return timed_.get(); }
+  // How much of the cores is busy, whichever engine uses them; 0..100.
+  int32_t busy_percent() const;
   Quota& streams() { return streams_; }
   Quota& events() { return events_; }
   // ACL_ERROR_RT_NO_STREAM_RESOURCE saying how many there are.
@@ -78,6 +83,7 @@ class Device final {
   const Clock::time_point started_at_;
   const std::unique_ptr<DeviceMemory> memory_;
   CoreGate cores_;
+  const std::unique_ptr<TimedDevice> timed_;
   Quota streams_;
   Quota events_;
 };

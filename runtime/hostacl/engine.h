@@ -11,8 +11,11 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/hostacl/settings.h"
+#include "runtime/om/model_description.h"
 
 namespace omserve::hostacl {
+
+class Device;
 
 // One tensor in memory that the caller owns.
 struct TensorView {
@@ -28,15 +31,23 @@ struct SessionSource {
   std::span<const std::byte> weights;  // Likewise.
   std::vector<std::string> inputs;     // Every input that Run will be given, in its order.
   size_t output_count = 0;             // Outputs are the graph's own, in the graph's order.
+  const om::ModelDescription* description = nullptr;  // Needed until Load returns.
+};
+
+// Where an execution runs and at which size.
+struct Placement {
+  Device& device;   // On whose cores.
+  size_t gear = 0;  // Index into the description's gears; 0 without gears.
 };
 
 // A graph ready to run. Thread-safe: several executions may be inside Run.
 class Session {
  public:
   virtual ~Session() = default;
-  // Reads `inputs` and writes `outputs` in place, in this thread. Blocks for the computation.
+  // Reads `inputs` and writes `outputs` in place, in this thread. Blocks until the device has cores
+  // for it, and for the computation.
   // Errors: ACL_ERROR_RT_MODEL_EXECUTE with the engine's words.
-  virtual absl::Status Run(std::span<const TensorView> inputs,
+  virtual absl::Status Run(const Placement& placement, std::span<const TensorView> inputs,
                            std::span<const TensorView> outputs) const = 0;
 };
 

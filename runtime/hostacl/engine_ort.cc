@@ -10,6 +10,7 @@
 
 #include "runtime/base/dynamic_library.h"
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/device.h"
 #include "runtime/hostacl/engine.h"
 #include "runtime/om/model_description.h"
 
@@ -87,7 +88,7 @@ class OrtModelSession final : public Session {
         session_(nullptr, ort_->api.ReleaseSession) {}
 
   absl::Status Open(OrtSessionOptions& options, const SessionSource& source);
-  absl::Status Run(std::span<const TensorView> inputs,
+  absl::Status Run(const Placement& placement, std::span<const TensorView> inputs,
                    std::span<const TensorView> outputs) const override;
 
  private:
@@ -185,7 +186,7 @@ absl::Status OrtModelSession::Wrap(std::span<const TensorView> tensors, Values* 
   return absl::OkStatus();
 }
 
-absl::Status OrtModelSession::Run(std::span<const TensorView> inputs,
+absl::Status OrtModelSession::Run(const Placement& placement, std::span<const TensorView> inputs,
                                   std::span<const TensorView> outputs) const {
   if (inputs.size() != inputs_.size() || outputs.size() != outputs_.size()) {
     return Fail(ACL_ERROR_RT_MODEL_EXECUTE,
@@ -209,6 +210,7 @@ absl::Status OrtModelSession::Run(std::span<const TensorView> inputs,
     output_names.push_back(outputs_[i].c_str());
     out.push_back(output_values[i].get());
   }
+  const CoreGate::Hold core(placement.device.cores());
   // Outputs that are given are written in place; one whose shape differs is an error of ORT's.
   return Check(ort_->api.Run(session_.get(), nullptr, names.data(), in.data(), in.size(),
                              output_names.data(), output_names.size(), out.data()),

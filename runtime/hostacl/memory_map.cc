@@ -5,8 +5,22 @@
 #include <cstring>
 
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/copy_time.h"
 
 namespace omserve::hostacl {
+namespace {
+
+absl::Status MoveBytes(const MemoryMap& map, const CopyRequest& request) {
+  ASSIGN_OR_RETURN(std::byte* const target, map.AnyBytes(request.target, request.count));
+  ASSIGN_OR_RETURN(const std::byte* const source, map.AnyBytes(request.source, request.count));
+  map.Touch(request.source, request.count, /*is_write=*/false);
+  map.Touch(request.target, request.count, /*is_write=*/true);
+  // The caller may overlap them; on the chip that is as undefined as with memcpy, here it is not.
+  std::memmove(target, source, request.count);
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 std::shared_ptr<Device> MemoryMap::DeviceOf(const void* address) const {
   const auto found = std::find_if(
@@ -66,12 +80,22 @@ absl::Status Copy(const MemoryMap& map, const CopyRequest& request) {
   if (request.count == 0) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(std::byte* const target, map.AnyBytes(request.target, request.count));
-  ASSIGN_OR_RETURN(const std::byte* const source, map.AnyBytes(request.source, request.count));
-  map.Touch(request.source, request.count, /*is_write=*/false);
-  map.Touch(request.target, request.count, /*is_write=*/true);
-  // The caller may overlap them; on the chip that is as undefined as with memcpy, here it is not.
-  std::memmove(target, source, request.count);
+  CopyTime time(map, request.target, request.source, request.count);
+  RETURN_IF_ERROR(MoveBytes(map, request));
+  time.Pass();
+  return absl::OkStatus();
+}
+
+absl::Status CopyRows(const MemoryMap& map, const CopyRequest& first_row, size_t target_pitch,
+                      size_t source_pitch, size_t height) {
+  CopyTime time(map, first_row.target, first_row.source, first_row.count * height);
+  CopyRequest row = first_row;
+  for (size_t y = 0; y < height; ++y) {
+    row.target = static_cast<std::byte*>(first_row.target) + y * target_pitch;
+    row.source = static_cast<const std::byte*>(first_row.source) + y * source_pitch;
+    RETURN_IF_ERROR(MoveBytes(map, row));
+  }
+  time.Pass();
   return absl::OkStatus();
 }
 

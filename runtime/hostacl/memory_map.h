@@ -69,6 +69,9 @@ absl::Status CheckCopy(const CopyRequest& request, aclrtMemcpyKind kind);
 // Copies in this thread. The direction is what the addresses say. ACL_ERROR_RT_PARAM_INVALID when a
 // range is not in one live allocation.
 absl::Status Copy(const MemoryMap& map, const CopyRequest& request);
+// `height` rows, the next one a pitch further on either side, as one copy. Errors as Copy.
+absl::Status CopyRows(const MemoryMap& map, const CopyRequest& first_row, size_t target_pitch,
+                      size_t source_pitch, size_t height);
 // Sets `count` bytes to `value`. Errors as Copy.
 absl::Status Fill(const MemoryMap& map, void* target, int32_t value, size_t count);
 

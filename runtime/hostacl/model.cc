@@ -166,8 +166,7 @@ absl::Status Model::Run(const Execution& execution) const {
     outputs.push_back(view);
   }
   TouchGivenMemory();
-  const CoreGate::Hold core(parts_.device->cores());
-  return parts_.session->Run(inputs, outputs);
+  return parts_.session->Run({*parts_.device, gear}, inputs, outputs);
 }
 
 absl::StatusOr<std::shared_ptr<void>> Model::BeginExecution(const std::shared_ptr<Model>& model,

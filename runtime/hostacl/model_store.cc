@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/hostacl/acl_status.h"
+#include "runtime/hostacl/engine_timed.h"
 #include "runtime/hostacl/gears.h"
 
 namespace omserve::hostacl {
@@ -139,7 +140,11 @@ absl::StatusOr<Engine*> ModelStore::TheEngine() {
   // Opened by the first load, not by aclInit: programs that only move memory need no engine.
   const MutexLock lock(engine_mu_);
   if (engine_ == nullptr) {
-    ASSIGN_OR_RETURN(engine_, MakeOrtEngine(settings_));
+    if (settings_.engine == kTimedEngine) {
+      engine_ = MakeTimedEngine(settings_);
+    } else {
+      ASSIGN_OR_RETURN(engine_, MakeOrtEngine(settings_));
+    }
   }
   return engine_.get();
 }
@@ -161,6 +166,7 @@ absl::StatusOr<std::shared_ptr<const Session>> ModelStore::MakeSession(
     source.inputs.push_back(input.name);
   }
   source.output_count = model.outputs.size();
+  source.description = &model;
   ASSIGN_OR_RETURN(Engine* const engine, TheEngine());
   ASSIGN_OR_RETURN(std::unique_ptr<Session> session, engine->Load(source));
   return std::shared_ptr<const Session>(std::move(session));

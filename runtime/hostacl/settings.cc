@@ -15,11 +15,11 @@ namespace omserve::hostacl {
 namespace {
 
 constexpr size_t kConfigLimitBytes = size_t{1} << 20;
-constexpr std::string_view kKnownKeys[] = {"cores",        "device_count", "engine",
-                                           "faults",       "faults_file",  "intra_op_threads",
-                                           "max_events",   "max_streams",  "memory_bytes",
-                                           "ort_library",  "run_mode",     "strict",
-                                           "strict_report"};
+constexpr std::string_view kKnownKeys[] = {"cores",         "device_count", "engine",
+                                           "faults",        "faults_file",  "intra_op_threads",
+                                           "max_events",    "max_streams",  "memory_bytes",
+                                           "ort_library",   "run_mode",     "strict",
+                                           "strict_report", "timed"};
 
 absl::StatusOr<StrictLevel> ParseStrict(std::string_view text, std::string_view origin,
                                         std::string_view what) {
@@ -42,6 +42,26 @@ absl::StatusOr<StrictLevel> StrictFromEnvironment() {
                                             : ParseStrict(given, "environment", "HOSTACL_STRICT");
 }
 
+absl::Status ReadTimed(const boost::json::object& object, std::string_view origin,
+                       Settings* settings) {
+  const boost::json::value* const timed = object.if_contains("timed");
+  if (timed == nullptr) {
+    return absl::OkStatus();
+  }
+  if (!timed->is_object()) {
+    return Fail(ACL_ERROR_FILE_ATTR_INVALID, "{}: 'timed' is {}, expected an object", origin,
+                boost::json::serialize(*timed));
+  }
+  if (settings->engine != kTimedEngine) {
+    return Fail(ACL_ERROR_FILE_ATTR_INVALID,
+                "{}: 'timed' is there, but 'engine' is '{}'; expected '{}', or no 'timed'", origin,
+                settings->engine, kTimedEngine);
+  }
+  ASSIGN_OR_RETURN(settings->timed,
+                   ReadTimedSettings(timed->get_object(), fmt::format("{}: timed", origin)));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Settings> ReadObject(const boost::json::object& object, std::string_view origin) {
   Settings settings;
   const SettingsReader reader(object, origin);
@@ -55,14 +75,15 @@ absl::StatusOr<Settings> ReadObject(const boost::json::object& object, std::stri
   RETURN_IF_ERROR(reader.Number("intra_op_threads", 1, 256, &settings.intra_op_threads));
   RETURN_IF_ERROR(reader.String("ort_library", &settings.ort_library));
   RETURN_IF_ERROR(reader.String("engine", &settings.engine));
-  if (settings.engine != "onnxruntime") {
-    return Fail(ACL_ERROR_FILE_ATTR_INVALID, "{}: 'engine' is '{}', expected 'onnxruntime'", origin,
-                settings.engine);
+  if (settings.engine != kOrtEngine && settings.engine != kTimedEngine) {
+    return Fail(ACL_ERROR_FILE_ATTR_INVALID, "{}: 'engine' is '{}', expected '{}' or '{}'", origin,
+                settings.engine, kOrtEngine, kTimedEngine);
   }
   if (const boost::json::value* faults = object.if_contains("faults"); faults != nullptr) {
     ASSIGN_OR_RETURN(settings.faults, ReadFaultRules(*faults, origin, &HasFunction));
   }
   RETURN_IF_ERROR(reader.String("faults_file", &settings.faults_file));
+  RETURN_IF_ERROR(ReadTimed(object, origin, &settings));
   std::string run_mode = "host";
   RETURN_IF_ERROR(reader.String("run_mode", &run_mode));
   if (run_mode != "host" && run_mode != "device") {

@@ -12,8 +12,12 @@
 #include "runtime/acl/acl_abi.h"
 #include "runtime/hostacl/faults.h"
 #include "runtime/hostacl/strict/violation_log.h"
+#include "runtime/hostacl/timed_settings.h"
 
 namespace omserve::hostacl {
+
+inline constexpr std::string_view kOrtEngine = "onnxruntime";
+inline constexpr std::string_view kTimedEngine = "timed";
 
 struct Settings {
   int32_t device_count = 1;               // 1..64
@@ -23,9 +27,10 @@ struct Settings {
   aclrtRunMode run_mode = ACL_HOST;       // JSON: "host" or "device".
   uint32_t max_streams = 1984;            // Per device, those inside models included.
   uint32_t max_events = 65536;            // Per device, of those made with ACL_EVENT_SYNC.
-  std::string engine = "onnxruntime";     // The only one.
+  std::string engine{kOrtEngine};         // What executes models: one of the two above.
   int32_t intra_op_threads = 1;           // Of one model's execution; 1..256.
   std::string ort_library;                // Path; empty: beside this library, then the loader's.
+  TimedSettings timed;                    // Of the engine "timed".
   std::vector<FaultRule> faults;          // What shall go wrong; fault_settings.h has the form.
   std::string faults_file;                // Path of a file with more rules, read when it changes.
 

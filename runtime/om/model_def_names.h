@@ -27,5 +27,6 @@ inline constexpr char kWeightSizeAttr[] = "weight_size";
 inline constexpr char kStreamNumAttr[] = "stream_num";
 inline constexpr char kEventNumAttr[] = "event_num";
 inline constexpr char kOutputNamesAttr[] = "attr_model_out_nodes_name";
+inline constexpr char kCostAttr[] = "omserve_cost_us";  // Ours.
 
 }  // namespace omserve::om

@@ -192,6 +192,7 @@ absl::Status ReadModelFacts(const ge::ModelDef& model, const AttrReader& attrs,
   RETURN_IF_ERROR(ReadCount(model, attrs, kMemorySizeAttr, description.work_bytes));
   RETURN_IF_ERROR(ReadCount(model, attrs, kWeightSizeAttr, description.weight_bytes));
   RETURN_IF_ERROR(ReadCount(model, attrs, kStreamNumAttr, description.stream_count));
+  description.cost_us = attrs.Ints(model.attr(), kCostAttr).value_or(std::vector<int64_t>());
   return ReadCount(model, attrs, kEventNumAttr, description.event_count);
 }
 

@@ -161,6 +161,9 @@ std::string WriteModelDef(const ModelDescription& description, const ModelIo& io
   SetInt(attrs, kWeightSizeAttr, description.weight_bytes);
   SetInt(attrs, kStreamNumAttr, description.stream_count);
   SetInt(attrs, kEventNumAttr, description.event_count);
+  if (!description.cost_us.empty()) {
+    SetInts(attrs, kCostAttr, description.cost_us);
+  }
   std::vector<std::string> names;
   for (const IoDescription& output : io.outputs) {
     names.push_back(output.name);

@@ -7,6 +7,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/errors.h"
 #include "runtime/om/byte_reader.h"
+#include "runtime/om/costs.h"
 #include "runtime/om/data_type.h"
 #include "runtime/om/model_def.h"
 #include "runtime/om/model_inout_info.h"
@@ -73,6 +74,7 @@ absl::Status CheckWritable(const ModelDescription& description, const ModelIo& i
         description.name, description.work_bytes, description.weight_bytes, kMostAttrNumber);
   }
   RETURN_IF_ERROR(CheckModelIo(io));
+  RETURN_IF_ERROR(CheckCosts(description));
   for (const IoDescription& input : io.inputs) {
     if (input.name == kGearTensorName) {
       return InvalidArgument("input '{}' has the name that is reserved for the gears: rename it",
@@ -115,6 +117,10 @@ absl::StatusOr<ModelDescription> DescribeModel(const OmFile& file, size_t model)
   description.outputs = std::move(io.outputs);
   description.gear_kind = io.gear_kind;
   description.gears = std::move(io.gears);
+  const absl::Status costs = CheckCosts(description);
+  if (!costs.ok()) {
+    return WithContext(costs, "MODEL_DEF");
+  }
   return description;
 }
 

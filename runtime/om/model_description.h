@@ -60,6 +60,9 @@ struct ModelDescription {
   uint64_t weight_bytes = 0;           // attr weight_size
   uint32_t stream_count = 0;
   uint32_t event_count = 0;
+  // Microseconds of one execution by gear (one number without gears); empty when not recorded.
+  // Ours: attr omserve_cost_us. runtime/om/costs.h.
+  std::vector<int64_t> cost_us;
 
   bool operator==(const ModelDescription&) const = default;
 };

@@ -12,6 +12,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/tensor.h"
 #include "runtime/om/byte_reader.h"
+#include "runtime/om/costs.h"
 #include "runtime/om/data_type.h"
 #include "tools/omc/onnx_check.h"
 #include "tools/omc/onnx_weights.h"
@@ -46,6 +47,7 @@ std::string CommandLine(const CompileOptions& options) {
   add("--input-shape", options.gears.input_shape);
   add("--batch-gears", options.gears.batch_gears);
   add("--dims-gears", options.gears.dims_gears);
+  add("--cost-us", options.cost_us);
   return line;
 }
 
@@ -178,6 +180,13 @@ absl::StatusOr<om::ModelDescription> Describe(OnnxChecker& checker, const SplitO
   description.gear_kind = plan.kind;
   for (const std::vector<int64_t>& values : plan.gears) {
     description.gears.push_back(om::GearDescription{.values = values, .output_dims = {}});
+  }
+  if (!options.cost_us.empty()) {
+    absl::StatusOr<std::vector<int64_t>> costs = om::ParseCosts(options.cost_us, description);
+    if (!costs.ok()) {
+      return WithContext(costs.status(), "--cost-us");
+    }
+    description.cost_us = *std::move(costs);
   }
   Trial trial(checker, description);
   RETURN_IF_ERROR(trial.Run());

@@ -12,6 +12,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
 #include "runtime/base/tensor.h"
+#include "runtime/om/costs.h"
 #include "runtime/om/data_type.h"
 #include "runtime/om/model_description.h"
 #include "runtime/om/om_file.h"
@@ -94,7 +95,8 @@ json::object ModelJson(const om::ModelDescription& model) {
           {"work_bytes", model.work_bytes},
           {"weight_bytes", model.weight_bytes},
           {"stream_count", model.stream_count},
-          {"event_count", model.event_count}};
+          {"event_count", model.event_count},
+          {"cost_us", Numbers(model.cost_us)}};
 }
 
 // Rows with columns as wide as their widest cell; two spaces in front and between.
@@ -195,6 +197,7 @@ std::string ModelText(const om::ModelDescription& model) {
   facts.Add({"weight bytes", std::to_string(model.weight_bytes)});
   facts.Add({"streams", std::to_string(model.stream_count)});
   facts.Add({"events", std::to_string(model.event_count)});
+  facts.Add({"cost us", model.cost_us.empty() ? "not recorded" : om::FormatCosts(model)});
   return fmt::format("\nModel {}\n{}{}{}{}", model.name, facts.Show(),
                      TensorsText("Inputs", model.inputs), TensorsText("Outputs", model.outputs),
                      GearsText(model));

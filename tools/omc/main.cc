@@ -10,11 +10,13 @@
 #include "runtime/base/status_macros.h"
 #include "tools/omc/compile.h"
 #include "tools/omc/inspect.h"
+#include "tools/omc/measure.h"
 
 namespace {
 
 using omserve::omc::CompileOptions;
 using omserve::omc::InspectForm;
+using omserve::omc::MeasureOptions;
 
 constexpr char kFooter[] =
     R"(Examples:
@@ -32,6 +34,10 @@ constexpr char kFooter[] =
   What a file holds, as tables or as JSON:
     omc inspect vision.om
     omc inspect vision.om --json
+
+  What an execution takes at each gear, for the timed engine; measured here and recorded, or given:
+    omc measure vision.om --write
+    omc compile vision.onnx -o vision.om --batch-gears 1,4,8 --cost-us 1:900,4:2100,8:3800
 )";
 
 void AddCompile(CLI::App& app, CompileOptions& options) {
@@ -54,11 +60,33 @@ void AddCompile(CLI::App& app, CompileOptions& options) {
   compile->add_option("--input-shape", options.gears.input_shape,
                       "Dims of inputs, such as \"a:-1,32;b:-1,32\"; -1 stays open for the gears. "
                       "Without gears every dim must be fixed, by the model or here.");
+  compile->add_option("--cost-us", options.cost_us,
+                      "Microseconds of one execution by gear, such as 1:900,4:2100 (a gear of "
+                      "several values: 1x16:900; without gears: 900). See also measure.");
   compile->add_option("--soc-version", options.soc_version, "The chip; only the CPU device here.")
       ->capture_default_str();
   compile->add_option("--ort-library", options.ort_library,
                       "ONNX Runtime's file. Default: libonnxruntime.so.1 in ../lib or beside this "
                       "program, then where the loader looks.");
+}
+
+void AddMeasure(CLI::App& app, MeasureOptions& options) {
+  CLI::App* const measure = app.add_subcommand(
+      "measure", "Measure what an execution takes at each gear, on an otherwise idle machine.");
+  measure->add_option("MODEL.om", options.path, "The file.")->required();
+  measure->add_option("--repeat", options.repeat, "Executions at each gear.")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  measure->add_flag("--write", options.write,
+                    "Record the medians in the file, where the timed engine finds them.");
+  measure->add_flag("--json", options.as_json, "JSON instead of a table.");
+  measure->add_option("--threads", options.intra_op_threads, "Threads of one execution.")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  measure->add_option("--library", options.acl_library,
+                      "The libascendcl.so to run on. Default: the CPU device beside this program.");
+  measure->add_option("--ort-library", options.ort_library,
+                      "ONNX Runtime's file. Default: as the CPU device finds it.");
 }
 
 int Report(const absl::StatusOr<std::string>& result) {
@@ -86,6 +114,9 @@ int main(int argc, char** argv) {
   inspect->add_option("MODEL.om", path, "The file.")->required();
   inspect->add_flag("--json", as_json, "JSON instead of tables.");
 
+  MeasureOptions measure;
+  AddMeasure(app, measure);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // The library has no other way to say it.
@@ -94,6 +125,9 @@ int main(int argc, char** argv) {
   if (inspect->parsed()) {
     return Report(
         omserve::omc::InspectFile(path, as_json ? InspectForm::kJson : InspectForm::kText));
+  }
+  if (app.got_subcommand("measure")) {
+    return Report(omserve::omc::MeasureFile(measure));
   }
   absl::StatusOr<std::string> summary = omserve::omc::CompileToFile(options);
   if (summary.ok()) {

@@ -2,6 +2,7 @@
 // Descriptions and files for the tests of runtime/om.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -52,6 +53,9 @@ class RandomModels final {
     model.weight_bytes = random_() >> 1U;
     model.stream_count = static_cast<uint32_t>(random_());
     model.event_count = static_cast<uint32_t>(random_());
+    if (Below(2) == 0) {
+      model.cost_us.assign(std::max<size_t>(1, model.gears.size()), 1 + Below(1000));
+    }
     return model;
   }
 
