@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/allocation_count.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
@@ -8,10 +9,14 @@ namespace omserve {
 namespace {
 
 thread_local size_t allocation_count = 0;
+std::atomic<size_t> allocation_count_of_all{0};  // Relaxed: a counter.
 
 }  // namespace
 
 size_t AllocationCount() { return allocation_count; }
+size_t AllocationCountOfAllThreads() {
+  return allocation_count_of_all.load(std::memory_order_relaxed);
+}
 
 }  // namespace omserve
 
@@ -19,6 +24,7 @@ size_t AllocationCount() { return allocation_count; }
 // file of its own, since gcc 12 takes malloc and delete for a mismatch where it inlines only one.
 void* operator new(size_t size) {
   ++omserve::allocation_count;
+  omserve::allocation_count_of_all.fetch_add(1, std::memory_order_relaxed);
   void* memory = std::malloc(size);
   if (memory == nullptr) {
     std::abort();

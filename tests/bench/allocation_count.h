@@ -6,7 +6,8 @@
 
 namespace omserve {
 
-// Calls of operator new by this thread so far.
+// Calls of operator new so far, by this thread and by all.
 size_t AllocationCount();
+size_t AllocationCountOfAllThreads();
 
 }  // namespace omserve
