@@ -75,10 +75,10 @@ absl::StatusOr<uint64_t> JsonObjectReader::Count(std::string_view key, uint64_t 
 }
 
 absl::StatusOr<const json::array*> JsonObjectReader::Array(std::string_view key) const {
-  static const json::array kEmpty;
+  static const json::array empty;
   const json::value* value = Find(key);
   if (value == nullptr) {
-    return &kEmpty;
+    return &empty;
   }
   if (!value->is_array()) {
     return Mismatch(key, "a list");

@@ -75,6 +75,7 @@ absl::StatusOr<std::vector<IoDescription>> ReadTensors(const JsonObjectReader& m
   }
   std::ranges::stable_sort(indexed, {}, &std::pair<uint64_t, IoDescription>::first);
   std::vector<IoDescription> tensors;
+  tensors.reserve(indexed.size());
   for (auto& [index, tensor] : indexed) {
     tensors.push_back(std::move(tensor));
   }

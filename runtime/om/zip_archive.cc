@@ -190,6 +190,11 @@ std::optional<std::string> Inflate(Bytes packed, size_t size) {
   return unpacked;
 }
 
+uint32_t ChecksumOf(std::string_view contents) {
+  return static_cast<uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(contents.data()), contents.size()));
+}
+
 absl::StatusOr<std::string> Unpack(Bytes archive, const ZipEntry& entry, size_t limit_bytes) {
   if (entry.bytes > limit_bytes) {
     return InvalidArgument("{} bytes, at most {} are read", entry.bytes, limit_bytes);
@@ -213,8 +218,7 @@ absl::StatusOr<std::string> Unpack(Bytes archive, const ZipEntry& entry, size_t 
     return InvalidArgument("its {} packed bytes do not give the {} that it has: it is damaged",
                            packed.size(), entry.bytes);
   }
-  const auto sum = static_cast<uint32_t>(
-      crc32_z(0, reinterpret_cast<const Bytef*>(contents->data()), contents->size()));
+  const uint32_t sum = ChecksumOf(*contents);
   if (sum != entry.checksum) {
     return InvalidArgument("its checksum is {:#010x}, expected {:#010x}: it is damaged", sum,
                            entry.checksum);
