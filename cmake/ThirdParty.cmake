@@ -13,6 +13,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(Catch2 2 REQUIRED)
 find_package(benchmark QUIET)
 

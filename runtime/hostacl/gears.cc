@@ -15,6 +15,30 @@ std::string Plain(std::span<const int64_t> values) {
   return fmt::format("{}", fmt::join(values.begin(), values.end(), ","));
 }
 
+// "no gears; it was compiled for batch 2: x [2,3]", the batch where all inputs share dim 0.
+std::string DescribeOneSize(const om::ModelDescription& model) {
+  constexpr size_t kShownInputs = 16;
+  std::vector<std::string> shown;
+  std::optional<int64_t> batch;
+  bool shared = true;
+  for (const om::IoDescription& input : model.inputs) {
+    if (shown.size() == kShownInputs) {
+      shown.back() = "...";
+    } else {
+      shown.push_back(input.name + " " + DimsToString(input.dims));
+    }
+    shared = shared && !input.dims.empty() && input.dims[0] >= 0 &&
+             batch.value_or(input.dims[0]) == input.dims[0];
+    batch = input.dims.empty() ? int64_t{0} : input.dims[0];
+  }
+  if (shown.empty()) {
+    return "no gears";
+  }
+  return fmt::format("no gears; it was compiled for {}{}",
+                     shared ? fmt::format("batch {}: ", *batch) : std::string(),
+                     fmt::join(shown, ", "));
+}
+
 // Elements of all inputs together; saturates.
 int64_t TotalElements(const om::ModelDescription& model, size_t gear) {
   int64_t total = 0;
@@ -81,7 +105,7 @@ std::string DescribeGears(const om::ModelDescription& model) {
   const char* separator = "; ";
   switch (model.gear_kind) {
     case om::GearKind::kNone:
-      return "no gears";
+      return DescribeOneSize(model);
     case om::GearKind::kBatch:
       kind = "batch gears ";
       separator = ", ";

@@ -20,7 +20,8 @@ size_t GearValueCount(const om::ModelDescription& model);
 std::optional<size_t> FindGear(const om::ModelDescription& model, std::span<const int64_t> values);
 // Position of the gear whose tensors are largest; 0 without gears.
 size_t LargestGear(const om::ModelDescription& model);
-// "batch gears 1, 2, 4", "no gears": what a caller who asked for a wrong one needs.
+// "batch gears 1, 2, 4", "no gears; it was compiled for batch 2: x [2,3]": what a caller who asked
+// for a wrong one needs.
 std::string DescribeGears(const om::ModelDescription& model);
 
 // All inputs' dims at `gear`, one after the other.

@@ -9,6 +9,7 @@
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/engine_timed.h"
 #include "runtime/hostacl/gears.h"
+#include "runtime/om/om2_file.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -30,12 +31,34 @@ absl::StatusOr<om::OmFile> ParseFile(std::span<const std::byte> bytes) {
   return file;
 }
 
-absl::StatusOr<om::ModelDescription> Describe(const om::OmFile& file) {
+// `file` is of either form.
+template <typename File>
+absl::StatusOr<om::ModelDescription> Describe(const File& file) {
   absl::StatusOr<om::ModelDescription> description = om::DescribeModel(file);
   if (!description.ok()) {
     return WithAclCode(description.status(), ACL_ERROR_GE_EXEC_LOAD_MODEL_PARTITION_FAILED);
   }
   return description;
+}
+
+absl::StatusOr<om::ModelDescription> DescribeOm2(std::span<const std::byte> bytes) {
+  const absl::StatusOr<om::Om2File> file = om::Om2File::Parse(bytes);
+  if (!file.ok()) {
+    return WithAclCode(file.status(), ACL_ERROR_GE_EXEC_MODEL_DATA_SIZE_INVALID);
+  }
+  return Describe(*file);
+}
+
+// An om2 file holds programs for a chip, whatever its model is.
+absl::Status RefuseOm2(std::span<const std::byte> bytes) {
+  ASSIGN_OR_RETURN(const om::ModelDescription model, DescribeOm2(bytes));
+  return Fail(
+      ACL_ERROR_GE_FAILURE,
+      "model '{}' is a file of the om2 form (a ZIP archive, CANN 9), compiled for '{}'; this "
+      "device is '{}' and runs the classic form of .om; compile the ONNX file with "
+      "`omc compile`",
+      model.name, model.soc_version.empty() ? "an unnamed NPU" : model.soc_version,
+      om::kHostSocVersion);
 }
 
 // Only what omc compiled for this device can run here.
@@ -74,11 +97,17 @@ class StreamHold final {
 }  // namespace
 
 absl::StatusOr<om::ModelDescription> DescribeFile(std::span<const std::byte> file) {
+  if (om::KindOf(file) == om::FileKind::kOm2) {
+    return DescribeOm2(file);
+  }
   ASSIGN_OR_RETURN(const om::OmFile parsed, ParseFile(file));
   return Describe(parsed);
 }
 
 absl::StatusOr<uint32_t> ModelStore::Load(const LoadRequest& request) {
+  if (om::KindOf(request.file) == om::FileKind::kOm2) {
+    return RefuseOm2(request.file);
+  }
   ASSIGN_OR_RETURN(const om::OmFile file, ParseFile(request.file));
   Model::Parts parts;
   ASSIGN_OR_RETURN(parts.description, Describe(file));

@@ -79,6 +79,15 @@ AttrReader::Found AttrReader::Find(const AttrMap& attrs, std::string_view name) 
   return Found{};
 }
 
+AttrReader::PlainKey AttrReader::PlainKeyOf(std::string_view key) const {
+  const std::optional<uint64_t> index = CompressedIndex(key);
+  if (!index.has_value() || *index >= names_.size()) {
+    return PlainKey{.name = std::string(key), .texts_are_indices = false};
+  }
+  const auto at = static_cast<size_t>(*index);
+  return PlainKey{.name = names_[at], .texts_are_indices = is_text_index_[at]};
+}
+
 std::optional<std::string> AttrReader::TextOf(int64_t index) const {
   if (index < 0 || static_cast<uint64_t>(index) >= values_.size()) {
     return std::nullopt;
@@ -137,6 +146,19 @@ std::optional<std::vector<std::string>> AttrReader::Texts(const AttrMap& attrs,
     texts.push_back(*std::move(text));
   }
   return texts;
+}
+
+std::optional<std::vector<std::vector<int64_t>>> AttrReader::IntLists(const AttrMap& attrs,
+                                                                      std::string_view name) const {
+  const Found found = Find(attrs, name);
+  if (found.attr == nullptr || found.attr->value_case() != ge::AttrDef::kListListInt) {
+    return std::nullopt;
+  }
+  std::vector<std::vector<int64_t>> lists;
+  for (const ge::ListInt& list : found.attr->list_list_int().list()) {
+    lists.emplace_back(list.i().begin(), list.i().end());
+  }
+  return lists;
 }
 
 }  // namespace omserve::om

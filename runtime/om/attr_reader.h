@@ -31,6 +31,19 @@ class AttrReader final {
   std::optional<std::vector<int64_t>> Ints(const AttrMap& attrs, std::string_view name) const;
   std::optional<std::string> Text(const AttrMap& attrs, std::string_view name) const;
   std::optional<std::vector<std::string>> Texts(const AttrMap& attrs, std::string_view name) const;
+  std::optional<std::vector<std::vector<int64_t>>> IntLists(const AttrMap& attrs,
+                                                            std::string_view name) const;
+
+  // For readers of every attribute of an op or tensor: the plain name that `key` stands for, which
+  // is `key` itself where nothing is compressed, and whether the attribute's numbers are indices of
+  // texts, for TextOf.
+  struct PlainKey {
+    std::string name;
+    bool texts_are_indices = false;
+  };
+  PlainKey PlainKeyOf(std::string_view key) const;
+  // nullopt for an index that no text has.
+  std::optional<std::string> TextOf(int64_t index) const;
 
  private:
   // An attribute, and whether its texts are indices.
@@ -39,7 +52,6 @@ class AttrReader final {
     bool texts_are_indices = false;
   };
   Found Find(const AttrMap& attrs, std::string_view name) const;
-  std::optional<std::string> TextOf(int64_t index) const;
 
   std::vector<std::string> names_;   // attr_name_enum; empty without compression.
   std::vector<std::string> values_;  // attr_value_enum

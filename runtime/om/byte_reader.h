@@ -63,6 +63,15 @@ inline std::span<const std::byte> AsBytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
+// The number at `offset`. Requires that its bytes are there.
+template <typename T>
+T FieldAt(std::span<const std::byte> bytes, size_t offset) {
+  static_assert(std::is_integral_v<T>);
+  T value{};
+  std::memcpy(&value, bytes.data() + offset, sizeof(T));
+  return value;
+}
+
 template <typename T>
 void AppendNumber(std::string& out, T value) {
   static_assert(std::is_integral_v<T>);

@@ -111,6 +111,11 @@ std::string_view AclTypeName(int32_t acl_data_type) {
   return row == nullptr ? "UNDEFINED" : row->name;
 }
 
+int32_t AclFromTypeName(std::string_view name) {
+  const auto* const row = std::ranges::find(kTypes, name, &TypeRow::name);
+  return row == kTypes.end() ? kAclUndefined : row->acl;
+}
+
 size_t AclTypeSize(int32_t acl_data_type) {
   const TypeRow* row = FindRow(&TypeRow::acl, acl_data_type);
   return row == nullptr ? 0 : row->size;

@@ -31,6 +31,8 @@ int GeFromAcl(int32_t acl_data_type);
 
 // "FLOAT", "BF16", ... as AscendCL names it; "UNDEFINED" for an unknown number.
 std::string_view AclTypeName(int32_t acl_data_type);
+// Likewise backwards; kAclUndefined for a name that is none of the above.
+int32_t AclFromTypeName(std::string_view name);
 // Bytes of one element as aclDataTypeSize has it (4-bit types: 1); 0 for strings and undefined.
 size_t AclTypeSize(int32_t acl_data_type);
 // Bytes of a tensor; nullopt for a negative dim, an overflow or a type without a size.

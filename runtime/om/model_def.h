@@ -13,8 +13,13 @@
 
 namespace omserve::om {
 
+// The MODEL_DEF partition of one of the file's models. Errors: kInvalidArgument when there is none,
+// or it is no ModelDef.
+absl::StatusOr<ge::ModelDef> ParseModelDef(const OmFile& file, size_t model);
+
 // From the root graph: Data ops by their index, the NetOutput op, and the Case op of the gears.
-// Errors: kInvalidArgument naming the op and what it lacks. CheckModelIo judges what it means.
+// Where a graph with gears leaves out which, the compiler's command says it. Errors:
+// kInvalidArgument naming the op and what it lacks. CheckModelIo judges what it means.
 absl::StatusOr<ModelIo> ReadGraphIo(const ge::ModelDef& model, const AttrReader& attrs);
 
 // "node:index" or "node:index:name" of every output; empty when the model does not list them.

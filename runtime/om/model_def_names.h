@@ -18,6 +18,9 @@ inline constexpr char kDynamicTypeAttr[] = "mbatch_dynamic_type";
 inline constexpr char kShapeOrderAttr[] = "user_designate_shape_order";
 inline constexpr char kOutputDimsAttr[] = "_dynamic_output_dims";
 
+// Of tensors: [least, most] of every dim.
+inline constexpr char kDimRangesAttr[] = "shape_range";
+
 // Of the model.
 inline constexpr char kSocVersionAttr[] = "soc_version";
 inline constexpr char kAtcVersionAttr[] = "atc_version";

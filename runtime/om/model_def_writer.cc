@@ -39,6 +39,12 @@ void FillTensor(ge::TensorDescriptor& out, const IoDescription& tensor,
   out.mutable_shape()->mutable_dim()->Assign(dims.begin(), dims.end());
   out.set_layout(std::string(AclFormatName(tensor.acl_format)));
   out.set_size(static_cast<int64_t>(tensor.size_bytes));
+  for (const DimRange& range : tensor.dim_ranges) {
+    ge::ListListInt& ranges = *(*out.mutable_attr())[kDimRangesAttr].mutable_list_list_int();
+    ge::ListInt& pair = *ranges.add_list();
+    pair.add_i(range.least);
+    pair.add_i(range.most);
+  }
 }
 
 void AddDataOp(ge::GraphDef& graph, const IoDescription& input, std::span<const int64_t> dims) {

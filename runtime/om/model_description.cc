@@ -20,18 +20,6 @@ namespace {
 constexpr size_t kMostNameBytes = 31;
 constexpr uint64_t kMostAttrNumber = std::numeric_limits<int64_t>::max();
 
-absl::StatusOr<ge::ModelDef> ParseModelDef(std::span<const std::byte> bytes) {
-  if (bytes.size() > std::numeric_limits<int>::max()) {
-    return InvalidArgument("MODEL_DEF: {} bytes, at most 2 GiB can be read", bytes.size());
-  }
-  ge::ModelDef model;
-  if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return InvalidArgument("MODEL_DEF: its {} bytes are not a ModelDef: the file is damaged",
-                           bytes.size());
-  }
-  return model;
-}
-
 absl::StatusOr<ModelIo> ReadIo(const OmFile& file, size_t model_index, const ge::ModelDef& model,
                                const AttrReader& attrs) {
   const Partition* inout = file.Find(PartitionType::kModelInoutInfo, model_index);
@@ -90,11 +78,7 @@ absl::StatusOr<ModelDescription> DescribeModel(const OmFile& file, size_t model)
   if (model >= file.model_count()) {
     return InvalidArgument("model {} of a file that has {}", model, file.model_count());
   }
-  const Partition* model_def = file.Find(PartitionType::kModelDef, model);
-  if (model_def == nullptr) {
-    return InvalidArgument("MODEL_DEF: the file has no such partition, which every model has");
-  }
-  ASSIGN_OR_RETURN(const ge::ModelDef parsed, ParseModelDef(model_def->data));
+  ASSIGN_OR_RETURN(const ge::ModelDef parsed, ParseModelDef(file, model));
   absl::StatusOr<AttrReader> attrs = AttrReader::Make(parsed);
   if (!attrs.ok()) {
     return WithContext(attrs.status(), "MODEL_DEF");

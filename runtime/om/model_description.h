@@ -22,6 +22,14 @@ inline constexpr char kGearTensorName[] = "ascend_mbatch_shape_data";
 // Where an ONNX graph in TASK_INFO says that an initialiser's bytes are: in that partition.
 inline constexpr char kWeightsLocation[] = "WEIGHTS_DATA";
 
+// What a dim of an input may be in a model of dynamic shape.
+struct DimRange {
+  int64_t least = 0;
+  int64_t most = 0;  // -1: no limit.
+
+  bool operator==(const DimRange&) const = default;
+};
+
 struct IoDescription {
   // Inputs: the graph's name. Outputs: "node:index:name" as AscendCL shows them.
   std::string name;
@@ -29,6 +37,11 @@ struct IoDescription {
   int32_t acl_format = 2;      // aclFormat; ND.
   std::vector<int64_t> dims;   // Inputs: -1 where a gear decides. Outputs: the largest gear's.
   uint64_t size_bytes = 0;     // Enough for every gear; 0 where the file leaves a shape unknown.
+  // Inputs with image preprocessing on the chip: the dims of the bytes that it takes, where they
+  // differ from `dims`.
+  std::vector<int64_t> raw_dims;
+  // One per dim of a model of dynamic shape; empty where there are none.
+  std::vector<DimRange> dim_ranges;
 
   bool operator==(const IoDescription&) const = default;
 };
@@ -49,7 +62,7 @@ struct GearDescription {
 
 struct ModelDescription {
   std::string name;
-  std::string soc_version;  // Empty in files of 2020-21.
+  std::string soc_version;  // Empty in files of 2020-21 whose command does not say it either.
   std::string atc_version;
   std::string atc_cmdline;
   std::vector<IoDescription> inputs;  // Without the reserved gear input.

@@ -53,7 +53,8 @@ std::optional<IoDescription> ReadTensor(ByteReader& reader) {
   const auto dims_bytes = reader.Read<uint32_t>();
   const auto dims_v2_bytes = reader.Read<uint32_t>();
   const auto range_bytes = reader.Read<uint32_t>();
-  if (!range_bytes.has_value() || *dims_bytes % sizeof(int64_t) != 0) {
+  if (!range_bytes.has_value() || *dims_bytes % sizeof(int64_t) != 0 ||
+      *dims_v2_bytes % sizeof(int64_t) != 0 || *range_bytes % (2 * sizeof(int64_t)) != 0) {
     return std::nullopt;
   }
   IoDescription tensor;
@@ -66,10 +67,16 @@ std::optional<IoDescription> ReadTensor(ByteReader& reader) {
   }
   tensor.name = AsText(*name);
   auto dims = ReadNumbers(reader, *dims_bytes / sizeof(int64_t));
-  // The second dims (of images before preprocessing) and the range say nothing that is needed here.
-  if (!dims.has_value() || !reader.Take(*dims_v2_bytes).has_value() ||
-      !reader.Take(*range_bytes).has_value()) {
+  auto raw_dims = ReadNumbers(reader, *dims_v2_bytes / sizeof(int64_t));
+  const auto ranges = ReadNumbers(reader, *range_bytes / sizeof(int64_t));
+  if (!dims.has_value() || !raw_dims.has_value() || !ranges.has_value()) {
     return std::nullopt;
+  }
+  if (*raw_dims != *dims) {
+    tensor.raw_dims = *std::move(raw_dims);
+  }
+  for (size_t i = 0; i + 1 < ranges->size(); i += 2) {
+    tensor.dim_ranges.push_back(DimRange{.least = (*ranges)[i], .most = (*ranges)[i + 1]});
   }
   tensor.dims = *std::move(dims);
   return tensor;
@@ -204,24 +211,31 @@ absl::Status ReadGears(const Sections& sections, ModelIo& io) {
   return absl::OkStatus();
 }
 
+void AppendNumbers(std::string& out, std::span<const int64_t> numbers) {
+  for (const int64_t number : numbers) {
+    AppendNumber(out, number);
+  }
+}
+
 // Writing: one function per form of section.
 std::string TensorsSection(std::span<const IoDescription> tensors) {
   std::string out;
   AppendNumber(out, static_cast<uint32_t>(tensors.size()));
   for (const IoDescription& tensor : tensors) {
-    const auto dims_bytes = static_cast<uint32_t>(tensor.dims.size() * sizeof(int64_t));
+    const std::vector<int64_t>& raw_dims = tensor.raw_dims.empty() ? tensor.dims : tensor.raw_dims;
     AppendNumber(out, tensor.size_bytes);
     AppendNumber(out, tensor.acl_format);
     AppendNumber(out, tensor.acl_data_type);
     AppendNumber(out, static_cast<uint32_t>(tensor.name.size()));
-    AppendNumber(out, dims_bytes);
-    AppendNumber(out, dims_bytes);   // The second dims: equal, as there is no preprocessing.
-    AppendNumber(out, uint32_t{0});  // No shape range.
+    AppendNumber(out, static_cast<uint32_t>(tensor.dims.size() * sizeof(int64_t)));
+    AppendNumber(out, static_cast<uint32_t>(raw_dims.size() * sizeof(int64_t)));
+    AppendNumber(out, static_cast<uint32_t>(tensor.dim_ranges.size() * 2 * sizeof(int64_t)));
     out += tensor.name;
-    for (int copy = 0; copy < 2; ++copy) {
-      for (const int64_t dim : tensor.dims) {
-        AppendNumber(out, dim);
-      }
+    AppendNumbers(out, tensor.dims);
+    AppendNumbers(out, raw_dims);
+    for (const DimRange& range : tensor.dim_ranges) {
+      AppendNumber(out, range.least);
+      AppendNumber(out, range.most);
     }
   }
   return out;
@@ -243,9 +257,7 @@ std::string ListGearsSection(std::span<const GearDescription> gears) {
     AppendNumber(out, static_cast<uint32_t>(gear.values.size()));
   }
   for (const GearDescription& gear : gears) {
-    for (const int64_t value : gear.values) {
-      AppendNumber(out, value);
-    }
+    AppendNumbers(out, gear.values);
   }
   return out;
 }
@@ -282,6 +294,11 @@ absl::StatusOr<ModelIo> ReadInoutInfo(std::span<const std::byte> bytes) {
   std::erase_if(io.inputs,
                 [](const IoDescription& input) { return input.name == kGearTensorName; });
   RETURN_IF_ERROR(ReadGears(sections, io));
+  if (sections[kShapeOrder].has_value()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> order,
+                     ReadTexts(ByteReader(*sections[kShapeOrder]), kInfoNames[kShapeOrder]));
+    RETURN_IF_ERROR(OrderGearValues(order, io));
+  }
   if (sections[kOutputDims].has_value() && io.gear_kind != GearKind::kNone) {
     ASSIGN_OR_RETURN(const std::vector<std::string> texts,
                      ReadTexts(ByteReader(*sections[kOutputDims]), kInfoNames[kOutputDims]));

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/tensor.h"
@@ -14,6 +16,24 @@
 
 namespace omserve::om {
 namespace {
+
+absl::Status CheckRanges(const IoDescription& tensor, std::string_view kind) {
+  if (tensor.raw_dims.size() > kMostDims) {
+    return InvalidArgument("{} '{}' has {} dims before its preprocessing, at most {} are possible",
+                           kind, tensor.name, tensor.raw_dims.size(), kMostDims);
+  }
+  if (!tensor.dim_ranges.empty() && tensor.dim_ranges.size() != tensor.dims.size()) {
+    return InvalidArgument("{} '{}' has ranges for {} dims, but {} dims", kind, tensor.name,
+                           tensor.dim_ranges.size(), tensor.dims.size());
+  }
+  for (const DimRange& range : tensor.dim_ranges) {
+    if (range.least < 0 || range.most < -1 || (range.most != -1 && range.most < range.least)) {
+      return InvalidArgument("{} '{}' has a dim from {} to {}, expected a range of sizes", kind,
+                             tensor.name, range.least, range.most);
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::Status CheckTensors(std::span<const IoDescription> tensors, std::string_view kind) {
   if (tensors.size() > kMostTensors) {
@@ -37,6 +57,7 @@ absl::Status CheckTensors(std::span<const IoDescription> tensors, std::string_vi
       return InvalidArgument("{} '{}' has dims {}, expected sizes, or -1 where a gear decides",
                              kind, tensor.name, DimsToString(tensor.dims));
     }
+    RETURN_IF_ERROR(CheckRanges(tensor, kind));
   }
   return absl::OkStatus();
 }
@@ -220,6 +241,46 @@ std::vector<Dims> FillDims(std::span<const IoDescription> inputs, GearKind kind,
     filled.push_back(std::move(dims));
   }
   return filled;
+}
+
+absl::Status OrderGearValues(std::span<const std::string> names, ModelIo& io) {
+  if (io.gear_kind != GearKind::kDims || names.empty()) {
+    return absl::OkStatus();
+  }
+  // Where the values of each named input begin.
+  std::map<std::string_view, size_t> begins;
+  size_t next = 0;
+  for (const std::string& name : names) {
+    const auto input = std::ranges::find(io.inputs, name, &IoDescription::name);
+    if (input != io.inputs.end() && begins.emplace(name, next).second) {
+      next += DynamicDims(*input);
+    }
+  }
+  std::vector<size_t> from;  // For each value in the inputs' order, its place in the file's.
+  for (const IoDescription& input : io.inputs) {
+    const size_t count = DynamicDims(input);
+    const auto begin = begins.find(input.name);
+    if (begin == begins.end() && count > 0) {
+      return InvalidArgument(
+          "the order of the gears' values does not name input '{}', whose dims "
+          "are {}",
+          PrintableText(input.name), DimsToString(input.dims));
+    }
+    for (size_t i = 0; i < count; ++i) {
+      from.push_back(begin->second + i);
+    }
+  }
+  for (GearDescription& gear : io.gears) {
+    if (gear.values.size() != from.size()) {
+      continue;  // CheckModelIo says so.
+    }
+    Dims ordered;
+    for (const size_t at : from) {
+      ordered.push_back(gear.values[at]);
+    }
+    gear.values = std::move(ordered);
+  }
+  return absl::OkStatus();
 }
 
 IoDescription GearTensor(const ModelIo& io) {

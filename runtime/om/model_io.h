@@ -32,6 +32,11 @@ struct ModelIo {
 std::vector<std::vector<int64_t>> FillDims(std::span<const IoDescription> inputs, GearKind kind,
                                            std::span<const int64_t> values);
 
+// Brings the values of dims gears from the order in which the compiler's command named the inputs
+// into that of the inputs; no names mean that the two are the same. Errors: kInvalidArgument naming
+// the input with a -1 that `names` leaves out.
+absl::Status OrderGearValues(std::span<const std::string> names, ModelIo& io);
+
 // The reserved input that carries a gear's values: INT32, one per value. Requires gears.
 IoDescription GearTensor(const ModelIo& io);
 

@@ -9,26 +9,10 @@
 #include "runtime/base/check.h"
 #include "runtime/base/errors.h"
 #include "runtime/om/byte_reader.h"
+#include "runtime/om/om_header.h"
 
 namespace omserve::om {
 namespace {
-
-constexpr uint8_t kFlowModelType = 3;
-constexpr uint8_t kBundleModelType = 5;
-constexpr size_t kNameBytes = 32;
-constexpr size_t kPlatformVersionBytes = 20;
-
-// Where the fields stand that differ between the two header versions.
-struct HeaderLayout {
-  size_t platform_version;
-  size_t platform_type;
-};
-constexpr HeaderLayout kLayoutV1 = {156, 176};
-constexpr HeaderLayout kLayoutV2 = {160, 180};
-constexpr size_t kModelNumOffset = 156;  // v2 only.
-constexpr size_t kModelLengthOffset = 184;
-constexpr size_t kNeedCheckOffset = 192;
-constexpr size_t kUnknownShapeOffset = 193;
 
 struct TypeRow {
   PartitionType type;
@@ -65,107 +49,11 @@ struct TableLayout {
 constexpr TableLayout kSmallTable = {4, 12};
 constexpr TableLayout kWideTable = {8, 24};
 
-template <typename T>
-T FieldAt(std::span<const std::byte> bytes, size_t offset) {
-  T value{};
-  std::memcpy(&value, bytes.data() + offset, sizeof(T));
-  return value;
-}
-
-// An ONNX file is a protobuf whose first field is ir_version (tag 0x08, a small number) and whose
-// second is one of ModelProto's others (length-delimited up to field 15, or model_version).
-bool LooksLikeOnnx(std::string_view text) {
-  if (text.size() < 3 || text[0] != '\x08' || text[1] < 1 || text[1] > 32) {
-    return false;
-  }
-  return std::string_view("\x12\x1a\x22\x28\x32\x3a\x42\x72").find(text[2]) !=
-         std::string_view::npos;
-}
-
-absl::Status NotAnOmFile(std::span<const std::byte> bytes) {
-  const std::string_view text = AsText(bytes);
-  constexpr std::string_view kExpected = "an .om file begins with \"IMOD\"";
-  if (text.starts_with("PK\x03\x04")) {
-    return InvalidArgument(
-        "not an .om file: a ZIP archive, as the om2 format of CANN 9 is; {}: compile the model "
-        "with atc without the om2 option",
-        kExpected);
-  }
-  if (LooksLikeOnnx(text)) {
-    return InvalidArgument(
-        "not an .om file: it seems to be an ONNX model; {}: compile it with `omc compile`",
-        kExpected);
-  }
-  if (text.starts_with("version https://git-lfs")) {
-    return InvalidArgument(
-        "not an .om file: a Git LFS pointer; {}: fetch the real file with `git lfs pull`",
-        kExpected);
-  }
-  if (bytes.size() < sizeof(kMagic)) {
-    return InvalidArgument("not an .om file: {} bytes long; {}: copy the file again", bytes.size(),
-                           kExpected);
-  }
-  return InvalidArgument(
-      "not an .om file: it begins with {:#010x}; {} ({:#010x}): check which file this is",
-      FieldAt<uint32_t>(bytes, 0), kExpected, kMagic);
-}
-
-// Zero-padded text; an unterminated field means that the bytes are not a header.
-absl::StatusOr<std::string> TextField(std::span<const std::byte> bytes, size_t offset, size_t size,
-                                      std::string_view what) {
-  const std::string_view field = AsText(bytes.subspan(offset, size));
-  const size_t end = field.find('\0');
-  if (end == std::string_view::npos) {
-    return InvalidArgument(
-        "header: {} at byte {} has no end within its {} bytes, expected at most {} and a zero: "
-        "the file is damaged",
-        what, offset, size, size - 1);
-  }
-  return std::string(field.substr(0, end));
-}
-
-absl::StatusOr<Header> ParseHeader(std::span<const std::byte> bytes) {
-  Header header;
-  header.head_bytes = FieldAt<uint32_t>(bytes, 4);
-  header.version = FieldAt<uint32_t>(bytes, 8);
-  if (header.head_bytes != kHeaderBytes) {
-    return InvalidArgument("header: its size at byte 4 is {}, expected {}: the file is damaged",
-                           header.head_bytes, kHeaderBytes);
-  }
-  // The version comes first: a v1 file read as v2 shows its platform version as the model count.
-  const bool v1 = header.version == kVersion1;
-  if (!v1 && header.version < kVersion2) {
-    return InvalidArgument(
-        "header: version {:#x} at byte 8 is unknown, expected {:#x} or {:#x} and later: the file "
-        "is damaged",
-        header.version, kVersion1, kVersion2);
-  }
-  const HeaderLayout layout = v1 ? kLayoutV1 : kLayoutV2;
-  header.length = FieldAt<uint32_t>(bytes, 76);
-  header.is_encrypted = FieldAt<uint8_t>(bytes, 80) != 0;
-  header.model_type = FieldAt<uint8_t>(bytes, 82);
-  header.gen_mode = FieldAt<uint8_t>(bytes, 83);
-  ASSIGN_OR_RETURN(header.name, TextField(bytes, 84, kNameBytes, "the model's name"));
-  header.om_ir_version = FieldAt<uint32_t>(bytes, 152);
-  ASSIGN_OR_RETURN(
-      header.platform_version,
-      TextField(bytes, layout.platform_version, kPlatformVersionBytes, "the platform version"));
-  header.platform_type = FieldAt<uint8_t>(bytes, layout.platform_type);
-  if (!v1) {
-    // In a file with one model nothing depends on the count, so a 0 is no reason to refuse it.
-    header.model_num = std::max(FieldAt<uint32_t>(bytes, kModelNumOffset), uint32_t{1});
-    header.model_length = FieldAt<uint64_t>(bytes, kModelLengthOffset);
-    header.need_check_os_cpu = FieldAt<uint8_t>(bytes, kNeedCheckOffset) != 0;
-    header.is_unknown_shape = FieldAt<uint8_t>(bytes, kUnknownShapeOffset) != 0;
-  }
-  return header;
-}
-
 absl::Status CheckHeader(const Header& header, size_t file_bytes) {
   if (header.model_type == kBundleModelType) {
     return InvalidArgument(
-        "header: a bundle of several models (model type {}), which is not served: compile each "
-        "model into an .om file of its own",
+        "header: a bundle of several models (model type {}), which is not served as one: compile "
+        "each model into an .om file of its own",
         header.model_type);
   }
   if (header.is_encrypted) {
@@ -243,44 +131,13 @@ absl::StatusOr<std::vector<Partition>> ParseModel(ByteReader& reader, bool wide,
   return partitions;
 }
 
-absl::Status PutText(std::string& header, size_t offset, size_t size, std::string_view text,
-                     std::string_view what) {
-  if (text.size() >= size || text.find('\0') != std::string_view::npos) {
-    return InvalidArgument(
-        "{} '{}' has {} bytes, at most {} without a zero fit the header: shorten it", what, text,
-        text.size(), size - 1);
-  }
-  header.replace(offset, text.size(), text);
-  return absl::OkStatus();
-}
-
-template <typename T>
-void PutNumber(std::string& header, size_t offset, T value) {
-  std::memcpy(header.data() + offset, &value, sizeof(T));
-}
-
-absl::StatusOr<std::string> HeaderBytes(const Header& header, uint64_t payload_bytes, bool wide) {
-  std::string bytes(kHeaderBytes, '\0');
-  PutNumber(bytes, 0, kMagic);
-  PutNumber(bytes, 4, static_cast<uint32_t>(kHeaderBytes));
-  PutNumber(bytes, 8, kVersion2);
-  PutNumber(bytes, 76, wide ? uint32_t{0} : static_cast<uint32_t>(payload_bytes));
-  PutNumber(bytes, 80, static_cast<uint8_t>(header.is_encrypted));
-  PutNumber(bytes, 82, header.model_type);
-  PutNumber(bytes, 83, header.gen_mode);
-  RETURN_IF_ERROR(PutText(bytes, 84, kNameBytes, header.name, "the model's name"));
-  PutNumber(bytes, 152, header.om_ir_version);
-  PutNumber(bytes, kModelNumOffset, uint32_t{1});
-  RETURN_IF_ERROR(PutText(bytes, kLayoutV2.platform_version, kPlatformVersionBytes,
-                          header.platform_version, "the platform version"));
-  PutNumber(bytes, kLayoutV2.platform_type, header.platform_type);
-  PutNumber(bytes, kModelLengthOffset, wide ? payload_bytes : uint64_t{0});
-  PutNumber(bytes, kNeedCheckOffset, static_cast<uint8_t>(header.need_check_os_cpu));
-  PutNumber(bytes, kUnknownShapeOffset, static_cast<uint8_t>(header.is_unknown_shape));
-  return bytes;
-}
-
 }  // namespace
+
+std::string_view ModelTypeName(uint8_t model_type) {
+  constexpr std::array<std::string_view, 6> kNames = {"IR model", "standard", "tiny",
+                                                      "flow",     "lite",     "bundle"};
+  return model_type < kNames.size() ? kNames.at(model_type) : "unknown";
+}
 
 std::string_view PartitionTypeName(PartitionType type) {
   const auto* const row = std::ranges::find(kPartitionTypes, type, &TypeRow::type);
@@ -288,13 +145,6 @@ std::string_view PartitionTypeName(PartitionType type) {
 }
 
 absl::StatusOr<OmFile> OmFile::Parse(std::span<const std::byte> bytes) {
-  if (bytes.size() < sizeof(kMagic) || FieldAt<uint32_t>(bytes, 0) != kMagic) {
-    return NotAnOmFile(bytes);
-  }
-  if (bytes.size() < kHeaderBytes) {
-    return InvalidArgument("header: {} of its {} bytes are there: the file is cut, copy it again",
-                           bytes.size(), kHeaderBytes);
-  }
   OmFile file;
   ASSIGN_OR_RETURN(file.header_, ParseHeader(bytes));
   RETURN_IF_ERROR(CheckHeader(file.header_, bytes.size()));
@@ -343,7 +193,7 @@ absl::StatusOr<std::string> WriteOm(const Header& header, std::span<const Partit
         "{} bytes do not fit the 32 bits of the small partition table: write the wide one",
         payload_bytes);
   }
-  ASSIGN_OR_RETURN(std::string out, HeaderBytes(header, payload_bytes, wide));
+  ASSIGN_OR_RETURN(std::string out, WriteHeader(header, payload_bytes, wide));
   out.reserve(kHeaderBytes + payload_bytes);
   AppendNumber(out, static_cast<uint32_t>(partitions.size()));
   out.resize(kHeaderBytes + layout.prefix_bytes, '\0');

@@ -3,7 +3,8 @@
 // never trusts: every offset, size and count is checked against the bytes that are there.
 //
 // Layout and rules: the public CANN loader and files written by ATC (headers v1 and v2, small and
-// wide partition tables). Little endian throughout.
+// wide partition tables). With several models in a file the first is the root graph and each other
+// one a subgraph of known shape. Little endian throughout.
 #pragma once
 
 #include <array>
@@ -22,6 +23,19 @@ inline constexpr uint32_t kMagic = 0x444F4D49;  // "IMOD"
 inline constexpr size_t kHeaderBytes = 256;
 inline constexpr uint32_t kVersion1 = 0x10000000;
 inline constexpr uint32_t kVersion2 = 0x20000000;
+
+inline constexpr uint8_t kFlowModelType = 3;
+inline constexpr uint8_t kBundleModelType = 5;
+
+// What a file's first bytes say that it is.
+enum class FileKind {
+  kOm,      // One model, with the parts that it was cut into: OmFile.
+  kBundle,  // Several models that share variables: Bundle in bundle.h.
+  kOm2,     // The ZIP archive of CANN 9: Om2File in om2_file.h.
+  kOther,
+};
+// Never fails; whether the rest of the file is sound is for the reader of that kind to say.
+FileKind KindOf(std::span<const std::byte> bytes);
 
 enum class PartitionType : uint32_t {
   kModelDef = 0,
@@ -61,10 +75,15 @@ struct Header {
   uint32_t model_num = 1;        // A stored 0 is read as 1.
   std::string platform_version;  // At most 19 bytes.
   uint8_t platform_type = 0;
-  uint64_t model_length = 0;  // Payload bytes.
-  bool need_check_os_cpu = false;
+  uint64_t model_length = 0;       // Payload bytes.
+  bool need_check_os_cpu = false;  // The operators on the host fit one OS and CPU only.
   bool is_unknown_shape = false;
+
+  // The loader's rule for files whose shapes are settled when they run.
+  bool is_dynamic() const { return version >= kVersion2 && (model_num > 1 || is_unknown_shape); }
 };
+// "standard", "flow", ...; "unknown" for a number that has no name.
+std::string_view ModelTypeName(uint8_t model_type);
 
 struct Partition {
   PartitionType type;
@@ -74,8 +93,8 @@ struct Partition {
 // A parsed file: a view, valid as long as the bytes it was parsed from. Thread-compatible.
 class OmFile final {
  public:
-  // kInvalidArgument saying what is wrong at which offset, what was expected, and for files that
-  // are another format (ZIP "om2", ONNX) what they seem to be.
+  // kInvalidArgument saying what is wrong at which offset, what was expected, and for bundles and
+  // files of another format (ZIP "om2", ONNX) what they are.
   static absl::StatusOr<OmFile> Parse(std::span<const std::byte> bytes);
 
   const Header& header() const { return header_; }

@@ -152,6 +152,9 @@ class Checker final {
         with_batch.insert(with_batch.begin(), 1);
         remedy = fmt::format("; the batch dimension comes first: {}", ShapeText(with_batch));
       }
+      if (HasOneSize()) {
+        remedy += "; it was compiled for these dims alone and has no other gears";
+      }
       return InvalidArgument(
           "unexpected shape for input '{}' for model '{}'. Expected {}, got {}{}", spec.name,
           model_.name, DimsToString(spec.dims), ShapeText(shape), remedy);
@@ -171,8 +174,8 @@ class Checker final {
                                model_.inputs[i].name, model_.name);
       }
       if (given > model_.max_rows) {
-        return InvalidArgument("inference request batch-size must be <= {} for '{}', got {}",
-                               model_.max_rows, model_.name, given);
+        return InvalidArgument("inference request batch-size must be <= {} for '{}', got {}{}",
+                               model_.max_rows, model_.name, given, CompiledSizes());
       }
       if (rows != -1 && given != rows) {
         return InvalidArgument(
@@ -219,6 +222,18 @@ class Checker final {
     }
     checked_.buckets = *std::move(buckets);
     return absl::OkStatus();
+  }
+
+  // The gears of a subgraph; a pipeline has those of its steps, which ResolveBuckets names.
+  std::string CompiledSizes() const {
+    return model_.subgraph == nullptr
+               ? std::string()
+               : "; compiled are " + model_.subgraph->shape.BucketsToString();
+  }
+
+  bool HasOneSize() const {
+    return model_.subgraph != nullptr && !model_.plan->batched &&
+           model_.subgraph->shape.buckets.size() == 1;
   }
 
   const InferInput& Given(size_t plan_input) const { return inputs_[checked_.inputs[plan_input]]; }

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 
+#include "runtime/base/file.h"
 #include "runtime/base/status_macros.h"
 #include "tools/omc/compile.h"
 #include "tools/omc/inspect.h"
@@ -39,6 +40,58 @@ constexpr char kFooter[] =
     omc measure vision.om --write
     omc compile vision.onnx -o vision.om --batch-gears 1,4,8 --cost-us 1:900,4:2100,8:3800
 )";
+
+constexpr char kInspectFooter[] =
+    R"(Shown are the file and its parts, and of one model how it was compiled, what it needs on the
+device, inputs, outputs, gears, graphs and attributes. Files that atc compiled for a chip are shown
+as well as those of `omc compile`: .om with one model or several, bundles, and om2 archives.
+
+Examples:
+  The size and shape of everything, for people, and one number of it for a script:
+    omc inspect vision.om
+    omc inspect vision.om --json | jq .model.weight_bytes
+
+  The names of all ops in the graph; attribute names and texts are readable whether or not atc
+  compressed them:
+    omc inspect vision.om --model-json -o vision.json
+    jq -r '.graph[0].op[].name' vision.json
+
+  The second model of a bundle or of a file of dynamic shape:
+    omc inspect llm.om --model 1
+)";
+
+struct InspectArguments {
+  std::string path;
+  std::string output_path;
+  size_t model = 0;
+  bool as_json = false;
+  bool as_model_json = false;
+
+  InspectForm form() const {
+    return as_model_json ? InspectForm::kModelJson
+                         : (as_json ? InspectForm::kJson : InspectForm::kText);
+  }
+};
+
+CLI::App* AddInspect(CLI::App& app, InspectArguments& arguments) {
+  CLI::App* const inspect = app.add_subcommand("inspect", "Show what a model file holds.");
+  inspect->footer(kInspectFooter);
+  inspect->add_option("MODEL.om", arguments.path, "The file.")->required();
+  CLI::Option* const json =
+      inspect->add_flag("--json", arguments.as_json, "JSON instead of tables.");
+  inspect
+      ->add_flag("--model-json", arguments.as_model_json,
+                 "The model's graph (ModelDef) as JSON with protobuf's field names.")
+      ->excludes(json);
+  inspect
+      ->add_option("--model", arguments.model,
+                   "Which model of a file that has several, counted from 0.")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  inspect->add_option("-o,--output", arguments.output_path,
+                      "Write to this file instead of standard output.");
+  return inspect;
+}
 
 void AddCompile(CLI::App& app, CompileOptions& options) {
   CLI::App* const compile = app.add_subcommand("compile",
@@ -89,6 +142,16 @@ void AddMeasure(CLI::App& app, MeasureOptions& options) {
                       "ONNX Runtime's file. Default: as the CPU device finds it.");
 }
 
+absl::StatusOr<std::string> RunInspect(const InspectArguments& arguments) {
+  absl::StatusOr<std::string> shown =
+      omserve::omc::InspectFile(arguments.path, arguments.form(), arguments.model);
+  if (!shown.ok() || arguments.output_path.empty()) {
+    return shown;
+  }
+  RETURN_IF_ERROR(omserve::WriteFileAtomically(arguments.output_path, *shown));
+  return std::string();
+}
+
 int Report(const absl::StatusOr<std::string>& result) {
   if (!result.ok()) {
     fmt::print(stderr, "omc: {}\n", omserve::MessageOf(result.status()));
@@ -108,11 +171,8 @@ int main(int argc, char** argv) {
 
   CompileOptions options;
   AddCompile(app, options);
-  CLI::App* const inspect = app.add_subcommand("inspect", "Show what an .om file holds.");
-  std::string path;
-  bool as_json = false;
-  inspect->add_option("MODEL.om", path, "The file.")->required();
-  inspect->add_flag("--json", as_json, "JSON instead of tables.");
+  InspectArguments arguments;
+  const CLI::App* const inspect = AddInspect(app, arguments);
 
   MeasureOptions measure;
   AddMeasure(app, measure);
@@ -123,8 +183,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (inspect->parsed()) {
-    return Report(
-        omserve::omc::InspectFile(path, as_json ? InspectForm::kJson : InspectForm::kText));
+    return Report(RunInspect(arguments));
   }
   if (app.got_subcommand("measure")) {
     return Report(omserve::omc::MeasureFile(measure));

@@ -4,6 +4,9 @@
 #include <vector>
 
 #include "tests/runtime/hostacl/model_files.h"
+#include "tests/runtime/om/om_builders.h"
+#include "tests/runtime/om/om_samples.h"
+#include "tests/status_test_util.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -115,6 +118,51 @@ TEST_CASE("A model of another chip is refused") {
   REQUIRE_ACL(ACL(aclmdlGetDescFromMem)(desc, file.data(), file.size()));
   CHECK(ACL(aclmdlGetNumInputs)(desc) == 1);
   REQUIRE_ACL(ACL(aclmdlDestroyDesc)(desc));
+}
+
+// A chip that only the command names is named as well; a file that names none says so.
+TEST_CASE("A model of a chip that the command names is refused") {
+  const AclSession session;
+  om::ModelDescription model = om::SmallBatchModel();
+  model.soc_version = "unset";
+  const auto file = [&](const std::string& command) {
+    model.atc_cmdline = command;
+    std::string bytes = VALUE(om::WriteHostModel(model, om::AsBytes("g"), om::AsBytes("w")));
+    // Spoil the name of the attribute, which stands behind the command.
+    const size_t at = bytes.rfind("soc_version");
+    REQUIRE(at != std::string::npos);
+    return bytes.replace(at, 3, "sox");
+  };
+  CHECK(LoadMem(file("atc --soc_version=Ascend910B3")) == ACL_ERROR_GE_FAILURE);
+  CHECK_THAT(RecentError(), Catch::Contains("compiled for 'Ascend910B3', this device is"));
+  CHECK(LoadMem(file("atc")) == ACL_ERROR_GE_FAILURE);
+  CHECK_THAT(RecentError(), Catch::Contains("compiled for 'an unnamed older NPU'"));
+}
+
+// An om2 archive is described like any model, but refused with both forms and both chips named.
+TEST_CASE("An om2 archive is refused") {
+  const AclSession session;
+  const std::string file = om::Om2Of(om::kManifest, om::kFlatMeta);
+  CHECK(LoadMem(file) == ACL_ERROR_GE_FAILURE);
+  const std::string text = RecentError();
+  CHECK_THAT(text, Catch::Contains("'small' is a file of the om2 form"));
+  CHECK_THAT(text, Catch::Contains("classic form of .om"));
+  CHECK_THAT(text, Catch::Contains("Ascend910B3"));
+  CHECK_THAT(text, Catch::Contains(ACL(aclrtGetSocName)()));
+  aclmdlDesc* desc = ACL(aclmdlCreateDesc)();
+  REQUIRE_ACL(ACL(aclmdlGetDescFromMem)(desc, file.data(), file.size()));
+  CHECK(ACL(aclmdlGetNumInputs)(desc) == 3);
+  REQUIRE_ACL(ACL(aclmdlDestroyDesc)(desc));
+  CHECK(LoadMem("PK\x03\x04 and no more") == ACL_ERROR_GE_EXEC_MODEL_DATA_SIZE_INVALID);
+  CHECK(LoadMem(om::Om2Of(om::kManifest, "{}")) == ACL_ERROR_GE_EXEC_LOAD_MODEL_PARTITION_FAILED);
+}
+
+// A bundle is no single model, and says so.
+TEST_CASE("A bundle is refused as a single model") {
+  const AclSession session;
+  const std::string file = StaticLinearModel();
+  CHECK(LoadMem(om::BundleOf({file, file}, 0)) == ACL_ERROR_GE_EXEC_MODEL_DATA_SIZE_INVALID);
+  CHECK_THAT(RecentError(), Catch::Contains("a bundle of several models"));
 }
 
 // Files that are missing, no `.om`, or cut anywhere are refused and never crash the loader.

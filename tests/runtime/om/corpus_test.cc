@@ -8,6 +8,9 @@
 
 #include "proto/ge/ge_ir.pb.h"
 #include "runtime/base/file.h"
+#include "runtime/om/bundle.h"
+#include "runtime/om/om2_file.h"
+#include "tests/runtime/om/om_builders.h"
 #include "tests/runtime/om/om_samples.h"
 #include "tests/status_test_util.h"
 
@@ -48,29 +51,50 @@ std::string Version1(std::string file) {
 
 std::map<std::string, std::string> Corpus() {
   const std::string batch = Write(SmallBatchModel(), true);
-  std::string two = batch + batch.substr(kHeaderBytes);
-  const uint32_t count = 2;
-  const uint64_t length = two.size() - kHeaderBytes;
-  std::memcpy(two.data() + 156, &count, sizeof(count));
-  std::memcpy(two.data() + 184, &length, sizeof(length));
   return {{"batch_wide.om", batch},
           {"dims_small.om", Write(ModelOfKind(GearKind::kDims), false)},
           {"image_model_def.om", ModelDefOnly(Write(ModelOfKind(GearKind::kImage), true))},
           {"fixed_v1.om", Version1(ModelDefOnly(Write(ModelOfKind(GearKind::kNone), false)))},
           {"batch_model_def.om", ModelDefOnly(batch)},
-          {"two_models.om", two}};
+          {"two_models.om", JoinModels({batch, batch})},
+          {"bundle.om", BundleOf({batch, ModelDefOnly(batch)}, 4096)},
+          {"flat.om2", Om2Of(kManifest, kFlatMeta)},
+          {"nested_64.om2", ZipOf({{"manifest.json", kManifest, true},
+                                   {"data/model_0/model_meta.json", kNestedMeta, false}},
+                                  ZipForm::k64)},
+          {"model_meta.json", kFlatMeta}};
 }
 
-// Every file of the corpus is one that the reader takes, so mutations start from sound files.
+void CheckModels(std::span<const std::byte> bytes) {
+  const OmFile file = VALUE(OmFile::Parse(bytes));
+  for (size_t model = 0; model < file.model_count(); ++model) {
+    REQUIRE_OK(DescribeModel(file, model));
+  }
+}
+
+// Every file of the corpus is one that its reader takes, so mutations start from sound files.
 TEST_CASE("the corpus of om_fuzz is sound", "[corpus]") {
   size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(Folder())) {
     CAPTURE(entry.path().string());
-    const std::string bytes = VALUE(ReadFile(entry.path().string()));
+    const std::string text = VALUE(ReadFile(entry.path().string()));
+    const std::span<const std::byte> bytes = AsBytes(text);
     CHECK(bytes.size() < 10240);
-    const OmFile file = VALUE(OmFile::Parse(AsBytes(bytes)));
-    for (size_t model = 0; model < file.model_count(); ++model) {
-      REQUIRE_OK(DescribeModel(file, model));
+    switch (KindOf(bytes)) {
+      case FileKind::kOm:
+        CheckModels(bytes);
+        break;
+      case FileKind::kBundle:
+        for (const std::span<const std::byte> model : VALUE(ParseBundle(bytes)).models) {
+          CheckModels(model);
+        }
+        break;
+      case FileKind::kOm2:
+        REQUIRE_OK(DescribeModel(VALUE(Om2File::Parse(bytes))));
+        break;
+      case FileKind::kOther:
+        REQUIRE_OK(DescribeModelMeta(text, "atc --input_shape=x:-1,3"));
+        break;
     }
     ++files;
   }

@@ -170,6 +170,106 @@ TEST_CASE("an old file is described with what it has", "[description]") {
   CHECK(model.gears[1].output_dims.empty());
 }
 
+// The chip and the gears of a file that leaves them out of its attributes come from the command,
+// the gears in the order of its inputs.
+TEST_CASE("the command says what the ModelDef leaves out", "[description]") {
+  const auto edit = [](const std::string& command) {
+    return [command](ge::ModelDef& m) {
+      m.mutable_attr()->erase("soc_version");
+      (*m.mutable_attr())["atc_cmdline"].set_s(command);
+      FindOp(m, "ascend_mbatch_shape_case").set_name("other");
+      FindOp(m, "x").mutable_attr()->erase("_mbatch_origin_input_dims");
+    };
+  };
+  const std::string file = Write(SmallBatchModel());
+  ModelDescription expected = SmallBatchModel();
+  expected.soc_version = "Ascend310P3";
+  expected.atc_cmdline =
+      "atc --input_shape=\"ids:4;x:-1,3\" --dynamic_batch_size=1,4 --soc_version=Ascend310P3";
+  CHECK(VALUE(Describe(Edit(file, Keep::kModelDefOnly, edit(expected.atc_cmdline)))) == expected);
+  CHECK_THAT(ErrorAfter(edit("atc")), Catch::Contains("which gears"));
+  CHECK_THAT(ErrorAfter(edit("atc --dynamic_batch_size=1,4")),
+             Catch::Contains("no input has a -1"));
+}
+
+// Dims gears without the attribute that says so are what the command asked for; their values follow
+// the order of names that the file gives.
+TEST_CASE("dims gears of a ModelDef come in the inputs' order", "[description]") {
+  ModelDescription model = SmallBatchModel();
+  model.soc_version = "Ascend310P3";
+  model.atc_cmdline = "atc --dynamic_dims=1,3,4;2,6,8";
+  model.gear_kind = GearKind::kDims;
+  model.inputs = {{"x", 0, kAclFormatNd, {-1}, 8}, {"y", 0, kAclFormatNd, {-1, -1}, 192}};
+  model.gears = {{{1, 3, 4}, {{1, 2}}}, {{2, 6, 8}, {{4, 2}}}};
+  const std::string file = Write(model);
+  const auto reorder = [](const char* first, const char* second) {
+    return [first, second](ge::ModelDef& m) {
+      auto& attrs = *FindOp(m, "ascend_mbatch_shape_case").mutable_attr();
+      attrs.erase("mbatch_dynamic_type");
+      attrs["user_designate_shape_order"].mutable_list()->set_s(0, first);
+      attrs["user_designate_shape_order"].mutable_list()->set_s(1, second);
+    };
+  };
+  CHECK(VALUE(Describe(Edit(file, Keep::kModelDefOnly, reorder("x", "y")))) == model);
+  const ModelDescription swapped =
+      VALUE(Describe(Edit(file, Keep::kModelDefOnly, reorder("y", "x"))));
+  CHECK(swapped.gears[1].values == std::vector<int64_t>{8, 2, 6});
+  CHECK_THAT(ErrorAfter([](ge::ModelDef& m) {
+               auto& attrs = *FindOp(m, "ascend_mbatch_shape_case").mutable_attr();
+               attrs["_pred_value_0"].mutable_list()->add_i(1);
+               attrs.erase("mbatch_dynamic_type");
+             }),
+             Catch::Contains("mbatch_dynamic_type"));
+}
+
+// The ranges of a dynamic shape come back from either source; a range upside down is refused.
+TEST_CASE("ranges of a dynamic shape are described", "[description]") {
+  ModelDescription model = SmallBatchModel();
+  model.soc_version = "Ascend910B3";
+  model.gear_kind = GearKind::kNone;
+  model.gears.clear();
+  model.inputs[0].dim_ranges = {{1, -1}, {3, 3}};
+  model.inputs[0].size_bytes = 0;
+  ModelDescription written = model;
+  written.inputs[0].dims = {4, 3};
+  written.inputs[0].size_bytes = 48;
+  const auto open = [](ge::ModelDef& m) {
+    ge::TensorDescriptor& x = *FindOp(m, "x").mutable_input_desc(0);
+    x.mutable_shape()->set_dim(0, -1);
+    x.set_size(0);
+  };
+  const std::string file = Write(written);
+  CHECK(VALUE(Describe(file)) == written);
+  CHECK(VALUE(Describe(Edit(file, Keep::kModelDefOnly, open))) == model);
+  for (const std::vector<int64_t>& range : {std::vector<int64_t>{3, 1}, {1}, {-1, 4}, {1, -2}}) {
+    CHECK_THAT(ErrorAfter([&](ge::ModelDef& m) {
+                 auto& attrs = *FindOp(m, "x").mutable_input_desc(0)->mutable_attr();
+                 auto& ranges = *attrs["shape_range"].mutable_list_list_int();
+                 ranges.add_list()->mutable_i()->Assign(range.begin(), range.end());
+                 ranges.add_list()->mutable_i()->Add(1);
+                 ranges.mutable_list(1)->add_i(1);
+               }),
+               Catch::Contains("expected a range"));
+  }
+  CHECK_THAT(ErrorAfter([](ge::ModelDef& m) {
+               auto& attrs = *FindOp(m, "x").mutable_input_desc(0)->mutable_attr();
+               auto& pair = *attrs["shape_range"].mutable_list_list_int()->add_list();
+               pair.add_i(1);
+               pair.add_i(2);
+             }),
+             Catch::Contains("ranges for 1 dims"));
+}
+
+// A flow model says that it is one.
+TEST_CASE("a flow model is not described", "[description]") {
+  Header flow;
+  flow.model_type = kFlowModelType;
+  const absl::StatusOr<ModelDescription> model = Describe(
+      VALUE(WriteOm(flow, std::vector<Partition>{{PartitionType::kFlowModel, AsBytes("x")}})));
+  REQUIRE_FALSE(model.ok());
+  CHECK_THAT(std::string(MessageOf(model.status())), Catch::Contains("flow model"));
+}
+
 // Without gears a dim of -1 leaves the size to the file, or unknown.
 TEST_CASE("an unknown shape has the stored size", "[description]") {
   ModelDescription fixed = SmallBatchModel();

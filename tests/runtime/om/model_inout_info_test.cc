@@ -89,20 +89,48 @@ TEST_CASE("unknown types and empty lists are skipped", "[inout_info]") {
   CHECK(io.outputs.front().acl_data_type == 3);
 }
 
-// The second dims and the range of a real file are stepped over.
-TEST_CASE("second dims and ranges are stepped over", "[inout_info]") {
-  std::string tensor = Tensor("x", {7});
-  const uint32_t second = 16;
-  const uint32_t range = 32;
-  std::memcpy(tensor.data() + 24, &second, sizeof(second));
-  std::memcpy(tensor.data() + 28, &range, sizeof(range));
-  tensor += std::string(48, '\x55');
+// A tensor with dims before preprocessing and ranges, as the bytes have them: written and read.
+TEST_CASE("raw dims and ranges are read", "[inout_info]") {
+  std::string tensor = Tensor("x", {7, -1});
+  const uint32_t raw = 24;
+  const uint32_t ranges = 32;
+  std::memcpy(tensor.data() + 24, &raw, sizeof(raw));
+  std::memcpy(tensor.data() + 28, &ranges, sizeof(ranges));
+  for (const int64_t number : {7, 9, 3, 7, 7, 1, -1}) {
+    AppendNumber(tensor, number);
+  }
   const std::string bytes = Section(0, Words({2}) + tensor + Tensor("z", {8})) +
                             Section(1, Words({1}) + Tensor("y", {2}));
   const ModelIo io = VALUE(ReadInoutInfo(AsBytes(bytes)));
   REQUIRE(io.inputs.size() == 2);
+  CHECK(io.inputs[0].raw_dims == std::vector<int64_t>{7, 9, 3});
+  CHECK(io.inputs[0].dim_ranges == std::vector<DimRange>{{7, 7}, {1, -1}});
   CHECK(io.inputs[1].name == "z");
   CHECK(io.inputs[1].dims == std::vector<int64_t>{8});
+  CHECK(io.inputs[1].raw_dims.empty());
+  CHECK(VALUE(ReadInoutInfo(AsBytes(WriteInoutInfo(io)))) == io);
+}
+
+// Dims gears whose values follow the command's order of the inputs come in the inputs' own.
+TEST_CASE("gear values follow the inputs", "[inout_info]") {
+  std::string gears = Words({1, 3});
+  for (const int64_t value : {4, 5, 6}) {
+    AppendNumber(gears, value);
+  }
+  const std::string inputs = Section(0, Words({2}) + Tensor("a", {-1, 8}) + Tensor("b", {-1, -1}));
+  const std::string rest = Section(1, Words({1}) + Tensor("y", {2})) + Section(4, gears);
+  const auto order = [](const std::string& names, uint32_t count) {
+    return Section(
+        6, Words(std::vector<uint32_t>(count + 1, 1)).replace(0, 4, Words({count})) + names);
+  };
+  const auto values = [&](const std::string& more) {
+    return VALUE(ReadInoutInfo(AsBytes(inputs + rest + more))).gears[0].values;
+  };
+  CHECK(values("") == std::vector<int64_t>{4, 5, 6});
+  CHECK(values(order("ab", 2)) == std::vector<int64_t>{4, 5, 6});
+  CHECK(values(order("ba", 2)) == std::vector<int64_t>{6, 4, 5});
+  CHECK(values(order("zba", 3)) == std::vector<int64_t>{6, 4, 5});
+  CHECK_THAT(ErrorOf(inputs + rest + order("a", 1)), Catch::Contains("does not name input 'b'"));
 }
 
 // What is missing or said twice is named.

@@ -39,6 +39,8 @@ class BatchedModel {
     model.outputs = {{"y", DataType::kFp32, {-1, 3}}, {"z", DataType::kFp32, {-1, 1}}};
     model.max_rows = 8;
   }
+  const scheduler::Subgraph& subgraph() const { return subgraph_; }
+
   Model model;
 
  private:
@@ -149,6 +151,32 @@ TEST_CASE("CheckRequest: batch sizes", "[request_check]") {
   CheckRefused({A(9), B(9)}, {}, "inference request batch-size must be <= 8 for 'm', got 9");
   CheckRefused({A(2), B(3)}, {},
                "input 'b' batch size does not match other inputs for 'm': got 3, 'a' has 2");
+}
+
+// A batch beyond the gears of a subgraph is answered with those that there are.
+TEST_CASE("CheckRequest: a batch that was not compiled", "[request_check]") {
+  BatchedModel batched;
+  batched.model.subgraph = &batched.subgraph();
+  const absl::Status status = CheckRequest(batched.model, std::vector{A(9), B(9)}, {}).status();
+  CHECK(MessageOf(status) ==
+        "inference request batch-size must be <= 8 for 'm', got 9; compiled are [4][2] x 1,8");
+}
+
+// A model of one size says that there is no other.
+TEST_CASE("CheckRequest: a model of one size", "[request_check]") {
+  scheduler::Subgraph subgraph{.name = "one"};
+  subgraph.shape.inputs = {{"x", DataType::kFp32, {1, 4}}};
+  subgraph.shape.outputs = {{"y", DataType::kFp32, {1}}};
+  subgraph.shape.buckets = {MakeBucket({{1, 4}}, {{1}}, {1})};
+  Model model{.name = "one", .plan = scheduler::BuildSingle(subgraph)};
+  model.inputs = subgraph.shape.inputs;
+  model.outputs = subgraph.shape.outputs;
+  model.subgraph = &subgraph;
+  const InferInput x{.name = "x", .datatype = "FP32", .shape = {2, 4}, .pieces = {Bytes(32)}};
+  CHECK(
+      MessageOf(CheckRequest(model, std::vector{x}, {}).status()) ==
+      "unexpected shape for input 'x' for model 'one'. Expected [1,4], got [2,4]; it was compiled "
+      "for these dims alone and has no other gears");
 }
 
 // Bytes: one too few, one too many, none at all, and none beside a batch that would overflow.

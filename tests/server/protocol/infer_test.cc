@@ -150,7 +150,8 @@ TEST_CASE("ModelInfer: requests that do not fit", "[protocol]") {
              "unexpected shape for input 'input_ids' for model 'text'. Expected [-1,32], got "
              "[1,31]");
   CheckError(client, TextRequest("text", 9), grpc::StatusCode::INVALID_ARGUMENT,
-             "inference request batch-size must be <= 8 for 'text', got 9");
+             "inference request batch-size must be <= 8 for 'text', got 9; compiled are [32][32] x "
+             "1,2,4,8");
   bad = good;
   bad.mutable_raw_input_contents()->RemoveLast();
   CheckError(client, bad, grpc::StatusCode::INVALID_ARGUMENT,
@@ -185,7 +186,8 @@ TEST_CASE("ModelInfer: claims of huge tensors", "[protocol]") {
   request.mutable_inputs(0)->set_shape(0, int64_t{1} << 62);
   request.mutable_inputs(1)->set_shape(0, int64_t{1} << 62);
   CheckError(daemon.client(), request, grpc::StatusCode::INVALID_ARGUMENT,
-             "inference request batch-size must be <= 8 for 'text', got 4611686018427387904");
+             "inference request batch-size must be <= 8 for 'text', got 4611686018427387904; "
+             "compiled are [32][32] x 1,2,4,8");
   request = TextRequest("text", 1);
   request.set_raw_input_contents(0, "few");
   CheckError(daemon.client(), request, grpc::StatusCode::INVALID_ARGUMENT,

@@ -73,7 +73,7 @@ TEST_CASE("Models: max_batch_size and instances", "[protocol]") {
   TestDaemon daemon(repository);
   CHECK(InferError(daemon.client(), TextRequest("text", 2)).ok());
   CHECK(InferError(daemon.client(), TextRequest("text", 3)).error_message() ==
-        "inference request batch-size must be <= 2 for 'text', got 3");
+        "inference request batch-size must be <= 2 for 'text', got 3; compiled are [32][32] x 1,2");
   inference::ModelConfigRequest request;
   request.set_name("text");
   inference::ModelConfigResponse response;
@@ -89,7 +89,9 @@ TEST_CASE("Models: without a batch dimension", "[protocol]") {
   TestDaemon daemon(repository);
   CHECK(InferError(daemon.client(), TextRequest("text", 4)).ok());
   CHECK(InferError(daemon.client(), TextRequest("text", 2)).error_message() ==
-        "unexpected shape for input 'input_ids' for model 'text'. Expected [4,32], got [2,32]");
+        "unexpected shape for input 'input_ids' for model 'text'. Expected [4,32], got [2,32]; it "
+        "was "
+        "compiled for these dims alone and has no other gears");
 }
 
 // Models that cannot be served, each for a reason of its own: all are named with it, and the one

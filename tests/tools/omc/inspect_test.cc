@@ -4,8 +4,10 @@
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 
+#include "proto/ge/ge_ir.pb.h"
 #include "runtime/base/file.h"
 #include "runtime/om/byte_reader.h"
+#include "tests/runtime/om/om_builders.h"
 #include "tests/runtime/om/om_samples.h"
 #include "tests/status_test_util.h"
 
@@ -43,7 +45,7 @@ TEST_CASE("inspect shows a model as JSON", "[inspect]") {
   const std::string file = SampleFile();
   const json::value root = ParseJson(VALUE(Inspect(om::AsBytes(file), InspectForm::kJson)));
   CHECK(root.at("header").at("name").as_string() == "small");
-  CHECK(root.at("header").at("file_bytes").to_number<size_t>() == file.size());
+  CHECK(root.at("file_bytes").to_number<size_t>() == file.size());
   const json::array& partitions = root.at("partitions").as_array();
   REQUIRE(partitions.size() == 4);
   CHECK(partitions[3].at("name").as_string() == "TASK_INFO");
@@ -70,6 +72,114 @@ TEST_CASE("inspect shows what it can", "[inspect]") {
   const json::value root = ParseJson(VALUE(Inspect(om::AsBytes(file), InspectForm::kJson)));
   CHECK(root.at("model").is_null());
   CHECK_THAT(std::string(root.at("model_error").as_string().c_str()), Catch::Contains("MODEL_DEF"));
+}
+
+// A file with several models shows one of them, chosen by number, and a line about each.
+TEST_CASE("inspect shows one of several models", "[inspect]") {
+  om::ModelDescription second = om::SmallBatchModel();
+  second.name = "second";
+  const std::string one = SampleFile();
+  const std::string two = VALUE(om::WriteHostModel(second, om::AsBytes("G"), om::AsBytes("W")));
+  const std::string file = GENERATE_COPY(om::JoinModels({one, two}), om::BundleOf({one, two}, 64));
+  const std::string text = VALUE(Inspect(om::AsBytes(file), InspectForm::kText, 1));
+  CHECK_THAT(text, Catch::Contains("Model 1 of 2, second") && Catch::Contains("models  "));
+  const json::value root = ParseJson(VALUE(Inspect(om::AsBytes(file), InspectForm::kJson, 1)));
+  CHECK(root.at("model").at("name").as_string() == "second");
+  CHECK(root.at("models").at(0).at("name").as_string() == "small");
+  // Offsets count from the start of the whole file.
+  const json::value& last = root.at("partitions").as_array().back();
+  CHECK(file.substr(last.at("file_offset").to_number<size_t>(), 1) == "G");
+  const json::value graph =
+      ParseJson(VALUE(Inspect(om::AsBytes(file), InspectForm::kModelJson, 1)));
+  CHECK(graph.at("name").as_string() == "second");
+  for (const InspectForm form : {InspectForm::kText, InspectForm::kJson, InspectForm::kModelJson}) {
+    const absl::Status status = Inspect(om::AsBytes(file), form, 2).status();
+    CHECK(MessageOf(status) == "there is no model 2: the file has 2, counted from 0");
+  }
+}
+
+// A bundle with a model that is damaged shows the others, and why that one is not.
+TEST_CASE("inspect shows a bundle with a damaged model", "[inspect]") {
+  const std::string file = om::BundleOf({SampleFile(), "IMOD"}, 4096);
+  const std::string text = VALUE(Inspect(om::AsBytes(file), InspectForm::kText));
+  CHECK_THAT(text, Catch::Contains("variable bytes  4096"));
+  CHECK_THAT(text, Catch::Contains("model 1 cannot be described: header: 4 of its 256 bytes"));
+  CHECK_THAT(text, Catch::Contains("Model 0 of 2, small"));
+  CHECK_THAT(VALUE(Inspect(om::AsBytes(file), InspectForm::kText, 1)),
+             Catch::Contains("Model 1 of 2\n  cannot be described"));
+}
+
+// An om2 archive shows its entries and what it says of its model; it has no graph.
+TEST_CASE("inspect shows an om2 archive", "[inspect]") {
+  const std::string file = om::Om2Of(om::kManifest, om::kFlatMeta);
+  const std::string text = VALUE(Inspect(om::AsBytes(file), InspectForm::kText));
+  for (const char* part : {"om2 archive, version 0", "data/model_0/model_meta.json  deflated",
+                           "Ascend910B3", "weight bytes  64", "batch  x"}) {
+    CAPTURE(part);
+    CHECK_THAT(text, Catch::Contains(part));
+  }
+  CHECK_THAT(text, !Catch::Contains("streams"));
+  const json::value root = ParseJson(VALUE(Inspect(om::AsBytes(file), InspectForm::kJson)));
+  CHECK(root.at("kind").as_string() == "om2");
+  CHECK(root.at("entries").as_array().size() == 3);
+  CHECK(root.at("model").at("gear_kind").as_string() == "batch");
+  const absl::Status status = Inspect(om::AsBytes(file), InspectForm::kModelJson).status();
+  CHECK_THAT(std::string(MessageOf(status)), Catch::Contains("no graph"));
+}
+
+// What atc writes besides: its versions, the host that operators are for, sizes and other facts.
+TEST_CASE("inspect shows what atc wrote", "[inspect]") {
+  om::ModelDescription model = om::SmallBatchModel();
+  model.soc_version = "Ascend310P3";
+  std::string file = VALUE(om::WriteHostModel(model, om::AsBytes("graph"), om::AsBytes("wei")));
+  const om::OmFile parsed = VALUE(om::OmFile::Parse(om::AsBytes(file)));
+  ge::ModelDef def;
+  REQUIRE(def.ParseFromString(
+      std::string(om::AsText(parsed.Find(om::PartitionType::kModelDef)->data))));
+  auto& attrs = *def.mutable_attr();
+  attrs["framework_type"].set_s("5");
+  attrs["host_env_os"].set_s("linux");
+  attrs["host_env_cpu"].set_s("aarch64");
+  attrs["zero_copy_memory_size"].set_i(4096);
+  attrs["label_num"].set_i(3);
+  attrs["target_type"].set_s("MINI");
+  for (const int64_t size : {7, 8}) {
+    attrs["om_info_list"].mutable_list()->add_i(size);
+  }
+  const std::string bytes = def.SerializeAsString();
+  om::Header header = parsed.header();
+  header.need_check_os_cpu = true;
+  file = VALUE(om::WriteOm(
+      header, std::vector<om::Partition>{{om::PartitionType::kModelDef, om::AsBytes(bytes)}}));
+  const std::string text = VALUE(Inspect(om::AsBytes(file), InspectForm::kText));
+  for (const char* part :
+       {"ONNX (5)", "host system     linux", "host processor  aarch64", "zero copy bytes  4096",
+        "labels           3", "om_info_list", "[7,8]", "target_type", "one host system"}) {
+    CAPTURE(part);
+    CHECK_THAT(text, Catch::Contains(part));
+  }
+  const json::value root = ParseJson(VALUE(Inspect(om::AsBytes(file), InspectForm::kJson)));
+  CHECK(root.at("attributes").at("zero_copy_memory_size").as_int64() == 4096);
+  CHECK(root.at("attributes").at("host_env_os").as_string() == "linux");
+  CHECK(root.at("graphs").at(0).at("op_count").to_number<int>() == 5);
+}
+
+// However many tensors and however long the command, lines stay within 100 columns.
+TEST_CASE("inspect fits a terminal", "[inspect]") {
+  om::ModelDescription model = om::SmallBatchModel();
+  model.atc_cmdline = "atc";
+  for (int i = 0; i < 30; ++i) {
+    model.atc_cmdline += " --option_" + std::to_string(i) + "=value";
+    model.inputs.push_back({"another_input_" + std::to_string(i), 0, om::kAclFormatNd, {4}, 16});
+  }
+  const std::string file = VALUE(om::WriteHostModel(model, om::AsBytes("g"), om::AsBytes("w")));
+  const std::string text = VALUE(Inspect(om::AsBytes(file), InspectForm::kText));
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    CHECK(end - at <= 100);
+    at = end + 1;
+  }
+  CHECK_THAT(text, Catch::Contains("another_input_29") && Catch::Contains("--option_29=value"));
 }
 
 // Text that is not UTF-8 cannot make the JSON invalid.

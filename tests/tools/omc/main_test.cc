@@ -39,13 +39,18 @@ TEST_CASE("omc compiles and inspects", "[main]") {
   CHECK(inspected.exit_code == 0);
   CHECK_THAT(inspected.out, Catch::Contains("y:0:y"));
   CHECK(RunOmc("inspect linear.om --json").out.front() == '{');
+  const Outcome written = RunOmc("inspect linear.om --model-json -o linear.json");
+  CHECK(written.exit_code == 0);
+  CHECK(written.out.empty());
+  CHECK_THAT(VALUE(ReadFile("linear.json")), Catch::Contains("\"graph\": ["));
 }
 
 // A failure is exit code 1 and one line on stderr, nothing on stdout, and no file.
 TEST_CASE("omc fails with one line", "[main]") {
   REQUIRE_OK(WriteFileAtomically("linear.onnx", LinearModel()));
   for (const char* arguments :
-       {"compile linear.onnx -o bad.om", "inspect linear.onnx", "compile none.onnx -o bad.om",
+       {"compile linear.onnx -o bad.om", "inspect linear.onnx",
+        "inspect linear.onnx --model-json -o bad.om", "compile none.onnx -o bad.om",
         "inspect none.om", "compile linear.onnx -o bad.om --batch-gears 0"}) {
     CAPTURE(arguments);
     const Outcome outcome = RunOmc(arguments);
@@ -61,6 +66,7 @@ TEST_CASE("omc fails with one line", "[main]") {
 TEST_CASE("omc tells wrong usage from failure", "[main]") {
   for (const char* arguments :
        {"", "frobnicate", "compile", "compile a.onnx", "inspect", "inspect a.om --yaml",
+        "inspect a.om --json --model-json", "inspect a.om --model -1",
         "compile a.onnx -o a.om --batch-gears 1 --dims-gears 1"}) {
     CAPTURE(arguments);
     const Outcome outcome = RunOmc(arguments);
@@ -72,6 +78,7 @@ TEST_CASE("omc tells wrong usage from failure", "[main]") {
   CHECK_THAT(help.out,
              Catch::Contains("omc compile vision.onnx -o vision.om --batch-gears 1,2,4,8"));
   CHECK_THAT(RunOmc("compile --help").out, Catch::Contains("--input-shape"));
+  CHECK_THAT(RunOmc("inspect --help").out, Catch::Contains("omc inspect vision.om --model-json"));
   CHECK(RunOmc("--version").out.rfind("omc ", 0) == 0);
 }
 
