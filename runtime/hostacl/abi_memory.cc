@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C interface: device memory, pinned host memory, copies.
 #include <limits>
+#include <span>
 
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/entry.h"
@@ -25,6 +26,39 @@ absl::Status Malloc(void** address, size_t size_bytes, size_t extra_bytes) {
   ASSIGN_OR_RETURN(*address, here.device().memory().Allocate(size_bytes, extra_bytes));
   WatchMemory(here, *address, size_bytes, "device memory");
   return absl::OkStatus();
+}
+
+absl::Status CheckMallocAttribute(const Device& device, const aclrtMallocAttribute& attribute) {
+  switch (attribute.attr) {
+    case ACL_RT_MEM_ATTR_RSV:
+    case ACL_RT_MEM_ATTR_MODULE_ID:  // For the chip's own accounts.
+      return absl::OkStatus();
+    case ACL_RT_MEM_ATTR_DEVICE_ID:
+      if (attribute.value.deviceId == static_cast<uint32_t>(device.index())) {
+        return absl::OkStatus();
+      }
+      return Fail(ACL_ERROR_RT_INVALID_DEVICEID,
+                  "aclrtMallocWithCfg: device {} is asked for, this thread's is {}",
+                  attribute.value.deviceId, device.index());
+    case ACL_RT_MEM_ATTR_VA_FLAG:
+      break;
+  }
+  return Fail(ACL_ERROR_INVALID_PARAM, "aclrtMallocWithCfg: attribute {} is not device memory's",
+              static_cast<int>(attribute.attr));
+}
+
+absl::Status MallocConfigured(void** address, size_t size_bytes, const aclrtMallocConfig* config) {
+  if (config != nullptr) {
+    if (config->attrs == nullptr && config->numAttrs > 0) {
+      return Fail(ACL_ERROR_INVALID_PARAM, "aclrtMallocWithCfg: {} attributes at null",
+                  config->numAttrs);
+    }
+    ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+    for (const aclrtMallocAttribute& attribute : std::span(config->attrs, config->numAttrs)) {
+      RETURN_IF_ERROR(CheckMallocAttribute(here.device(), attribute));
+    }
+  }
+  return Malloc(address, size_bytes, kMallocExtraBytes);
 }
 
 absl::Status Free(void* address) {
@@ -72,7 +106,7 @@ absl::Status Memcpy(const CopyRequest& request, aclrtMemcpyKind kind) {
 
 // Host memory that is pageable can be gone when a task runs, so such a copy is waited for.
 bool StaysInPlace(const MemoryMap& memory, const void* address, size_t count) {
-  return memory.DeviceOf(address) != nullptr || memory.pinned().Covers(address, count);
+  return memory.DeviceOf(address) != nullptr || memory.IsLockedHost(address, count);
 }
 
 void NotePageable(const Here& here, const CopyRequest& request, const Stream& stream) {
@@ -172,7 +206,7 @@ absl::Status CheckFill(const Here& here, const void* target, size_t limit, size_
     return Fail(ACL_ERROR_RT_PARAM_INVALID, "memset: {} bytes of {}", count, limit);
   }
   const MemoryMap& memory = here.runtime->memory();
-  if (memory.DeviceOf(target) == nullptr && !memory.pinned().Covers(target, count)) {
+  if (memory.DeviceOf(target) == nullptr && !memory.IsLockedHost(target, count)) {
     return Fail(ACL_ERROR_RT_PARAM_INVALID,
                 "memset: {} bytes at {} are neither device memory nor of aclrtMallocHost", count,
                 fmt::ptr(target));
@@ -260,6 +294,11 @@ aclError aclrtMallocCached(void** devPtr, size_t size, aclrtMemMallocPolicy /*po
   return Enter(__func__, [&] {
     return omserve::hostacl::Malloc(devPtr, size, omserve::hostacl::kMallocExtraBytes);
   });
+}
+
+aclError aclrtMallocWithCfg(void** devPtr, size_t size, aclrtMemMallocPolicy /*policy*/,
+                            aclrtMallocConfig* cfg) noexcept {
+  return Enter(__func__, [&] { return omserve::hostacl::MallocConfigured(devPtr, size, cfg); });
 }
 
 aclError aclrtFree(void* devPtr) noexcept {

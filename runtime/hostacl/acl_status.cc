@@ -18,6 +18,7 @@ constexpr size_t kRecentLimitBytes = 8192;
 struct RecentErrors {
   std::string pending;
   std::string taken;  // What the pointer given out last points into.
+  aclError last = ACL_SUCCESS;
 };
 
 RecentErrors& Recent() {
@@ -67,6 +68,10 @@ absl::Status WithAclCode(const absl::Status& status, aclError code) {
   return status.ok() ? status : MakeAclStatus(code, std::string(MessageOf(status)));
 }
 
+absl::Status InContext(const absl::Status& status, const std::string& context) {
+  return WithAclCode(WithContext(status, context), AclCodeOf(status));
+}
+
 Failure ToFailure(const absl::Status& status) {
   return {AclCodeOf(status), std::string(MessageOf(status))};
 }
@@ -76,6 +81,7 @@ aclError Answer(const absl::Status& status) noexcept {
     return ACL_SUCCESS;
   }
   const aclError code = AclCodeOf(status);
+  Recent().last = code;
   std::string& pending = Recent().pending;
   const std::string line =
       fmt::format("{}{}: {}", pending.empty() ? "" : "\n", code, std::string(MessageOf(status)));
@@ -87,6 +93,10 @@ aclError Answer(const absl::Status& status) noexcept {
   pending += line;
   return code;
 }
+
+aclError LastError() noexcept { return Recent().last; }
+
+aclError TakeLastError() noexcept { return std::exchange(Recent().last, ACL_SUCCESS); }
 
 const char* TakeRecentErrors() noexcept {
   RecentErrors& recent = Recent();

@@ -9,23 +9,36 @@ namespace omserve::hostacl {
 
 void CoreGate::Take() {
   const MutexLock lock(mu_);
-  while (free_ == 0) {
+  while (held_ >= limit_) {
     free_cv_.Wait(mu_);
   }
-  --free_;
+  ++held_;
 }
 
 void CoreGate::Return() {
   {
     const MutexLock lock(mu_);
-    ++free_;
+    --held_;
   }
   free_cv_.NotifyOne();
 }
 
 int32_t CoreGate::busy_percent() const {
   const MutexLock lock(mu_);
-  return static_cast<int32_t>((cores_ - free_) * 100 / cores_);
+  return static_cast<int32_t>(held_ * 100 / cores_);
+}
+
+void CoreGate::SetLimit(uint32_t limit) {
+  {
+    const MutexLock lock(mu_);
+    limit_ = limit;
+  }
+  free_cv_.NotifyAll();
+}
+
+uint32_t CoreGate::limit() const {
+  const MutexLock lock(mu_);
+  return limit_;
 }
 
 bool Quota::Take(uint32_t count) {

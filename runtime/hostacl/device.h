@@ -16,7 +16,7 @@ namespace omserve::hostacl {
 // Lets a given number of model executions through at once. Thread-safe.
 class CoreGate final {
  public:
-  explicit CoreGate(uint32_t cores) : cores_(cores), free_(cores) {}
+  explicit CoreGate(uint32_t cores) : cores_(cores), limit_(cores) {}
 
   // Blocks until a core is free and holds it.
   class Hold final {
@@ -29,8 +29,12 @@ class CoreGate final {
    private:
     CoreGate& gate_;
   };
-  // 0..100.
+  // 0..100 of the cores there are.
   int32_t busy_percent() const;
+  uint32_t cores() const { return cores_; }
+  // How many of the cores may be held. Those who are inside stay. Requires 1 <= limit <= cores().
+  void SetLimit(uint32_t limit);
+  uint32_t limit() const;
 
  private:
   void Take();
@@ -39,7 +43,8 @@ class CoreGate final {
   const uint32_t cores_;
   mutable Mutex mu_;
   CondVar free_cv_;
-  uint32_t free_ ABSL_GUARDED_BY(mu_);
+  uint32_t limit_ ABSL_GUARDED_BY(mu_);
+  uint32_t held_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 // A count with a limit. Thread-safe.
