@@ -22,7 +22,7 @@ absl::Status GetDeviceInfo(uint32_t index, aclrtDevAttr attr, int64_t* value) {
       *value = static_cast<int64_t>(device->memory().capacity_bytes());
       return absl::OkStatus();
     case ACL_DEV_ATTR_PHY_CHIP_ID:
-      *value = device->index();
+      *value = device->physical_index();
       return absl::OkStatus();
     case ACL_DEV_ATTR_AICPU_CORE_NUM:
     case ACL_DEV_ATTR_VECTOR_CORE_NUM:  // A core of this device is not split.

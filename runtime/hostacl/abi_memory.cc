@@ -82,6 +82,9 @@ absl::Status MallocHost(void** address, size_t size_bytes) {
     return NullOutput("aclrtMallocHost");
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  if (here.runtime->settings().run_mode == ACL_DEVICE) {
+    return Malloc(address, size_bytes, kMallocExtraBytes);  // There is one memory.
+  }
   ASSIGN_OR_RETURN(*address, here.runtime->memory().pinned().Allocate(size_bytes));
   WatchMemory(here, *address, size_bytes, "pinned host memory");
   return absl::OkStatus();
@@ -92,6 +95,9 @@ absl::Status FreeHost(void* address) {
     return Fail(ACL_ERROR_INVALID_PARAM, "aclrtFreeHost: the address is null");
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  if (here.runtime->settings().run_mode == ACL_DEVICE) {
+    return Free(address);
+  }
   if (here.runtime->order() != nullptr) {
     here.runtime->order()->Freed(address);
   }
@@ -156,7 +162,7 @@ absl::Status MemcpyAsync(const CopyRequest& request, aclrtMemcpyKind kind, aclrt
   const MemoryMap& memory = here.runtime->memory();
   const bool on_host =
       memory.DeviceOf(request.target) == nullptr && memory.DeviceOf(request.source) == nullptr;
-  if (on_host && memory.run_mode() == ACL_HOST) {
+  if ((on_host || kind == ACL_MEMCPY_HOST_TO_HOST) && memory.run_mode() == ACL_HOST) {
     return Fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
                 "aclrtMemcpyAsync: from host to host is not supported; use aclrtMemcpy");
   }

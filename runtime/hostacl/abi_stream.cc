@@ -51,10 +51,11 @@ absl::Status SetFailureMode(aclrtStream handle, uint64_t mode) {
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream,
                    here.runtime->FindStream(*here.context, handle));
-  if (mode == 1) {
-    stream->StopOnFailure();
+  if (stream->is_default()) {
+    return Fail(ACL_ERROR_RT_PARAM_INVALID,
+                "aclrtSetStreamFailureMode: a default stream has no failure mode");
   }
-  return absl::OkStatus();
+  return stream->SetFailureMode(mode == 1);
 }
 
 absl::Status GetAvailable(uint32_t* count) {

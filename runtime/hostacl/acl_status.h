@@ -55,7 +55,11 @@ aclError LastError() noexcept;
 // Likewise, and forgets it.
 aclError TakeLastError() noexcept;
 
-// This thread's newest failures, oldest first, one a line, and forgets them. The pointer is valid
+// aclInit's err_msg_mode: whether TakeRecentErrors tells the failures of all threads from now on,
+// or each thread's own.
+void ShareRecentErrors(bool shared) noexcept;
+
+// The newest failures, oldest first, one a line, and forgets them. The pointer is valid
 // until the next call in this thread; null when there were none.
 const char* TakeRecentErrors() noexcept;
 

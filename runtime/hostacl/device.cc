@@ -71,6 +71,7 @@ absl::StatusOr<std::shared_ptr<Device>> Device::Create(int32_t index, const Sett
 
 Device::Device(int32_t index, const Settings& settings, std::unique_ptr<DeviceMemory> memory)
     : index_(index),
+      physical_index_(settings.visible_devices[static_cast<size_t>(index)]),
       started_at_(SteadyClock().Now()),
       memory_(std::move(memory)),
       cores_(settings.cores),

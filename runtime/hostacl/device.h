@@ -69,6 +69,8 @@ class Device final {
   static absl::StatusOr<std::shared_ptr<Device>> Create(int32_t index, const Settings& settings);
 
   int32_t index() const { return index_; }
+  // The machine's index, where ASCEND_RT_VISIBLE_DEVICES gives this process another.
+  int32_t physical_index() const { return physical_index_; }
   DeviceMemory& memory() const { return *memory_; }
   CoreGate& cores() { return cores_; }
   // Null unless the engine is the timed one.
@@ -85,6 +87,7 @@ class Device final {
   Device(int32_t index, const Settings& settings, std::unique_ptr<DeviceMemory> memory);
 
   const int32_t index_;
+  const int32_t physical_index_;
   const Clock::time_point started_at_;
   const std::unique_ptr<DeviceMemory> memory_;
   CoreGate cores_;

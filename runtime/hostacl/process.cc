@@ -63,6 +63,7 @@ absl::Status InitRuntime(const char* config_path) {
   RETURN_IF_ERROR(runtime->dump().TakeInitText(config_text));
   process.runtime = std::move(runtime);
   ProcessFaults().Begin(settings.faults, settings.faults_file);
+  ShareRecentErrors(settings.share_error_texts);
   SetEventWaitTimeout(0);
   process.config_text = std::move(config_text);
   process.references = 1;
