@@ -162,7 +162,6 @@ uint16_t FloatToHalf(float value) {
 }  // namespace
 }  // namespace omserve::hostacl
 
-using omserve::hostacl::Answer;
 using omserve::hostacl::DataBuffers;
 using omserve::hostacl::Datasets;
 using omserve::hostacl::Enter;
@@ -177,9 +176,9 @@ aclDataBuffer* aclCreateDataBuffer(void* data, size_t size) noexcept {
 }
 
 aclError aclDestroyDataBuffer(const aclDataBuffer* dataBuffer) noexcept {
-  return DataBuffers().Remove(dataBuffer) == nullptr
-             ? Answer(omserve::hostacl::UnknownHandle("data buffer", dataBuffer))
-             : ACL_SUCCESS;
+  return Enter(__func__, [&] {
+    return omserve::hostacl::DestroyObject(DataBuffers(), "data buffer", dataBuffer);
+  });
 }
 
 aclError aclUpdateDataBuffer(aclDataBuffer* dataBuffer, void* data, size_t size) noexcept {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C interface: init, errors, version, log, exception callback.
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <iterator>
 #include <limits>
+#include <string_view>
 
 #include "runtime/base/log.h"
 #include "runtime/hostacl/acl_status.h"
@@ -18,6 +21,11 @@ constexpr int32_t kMajor = 1;
 constexpr int32_t kMinor = 3;
 constexpr int32_t kPatch = 0;
 
+// The CANN release whose package "runtime" this library stands for: the first that tells versions.
+constexpr std::string_view kPackage = "runtime";
+constexpr char kPackageVersion[] = "8.5.0";
+constexpr int32_t kPackageVersionNumber = 8 * 10'000'000 + 5 * 100'000;
+
 constexpr uint32_t kNoValue = std::numeric_limits<uint32_t>::max();
 
 absl::Status GetVersion(int32_t* major, int32_t* minor, int32_t* patch) {
@@ -28,6 +36,33 @@ absl::Status GetVersion(int32_t* major, int32_t* minor, int32_t* patch) {
   *minor = kMinor;
   *patch = kPatch;
   return absl::OkStatus();
+}
+
+// Fills `*value` for the one package that there is.
+template <typename Value>
+absl::Status GetPackageVersion(const char* package, Value* value, void (*fill)(Value*)) {
+  if (package == nullptr || value == nullptr) {
+    return Fail(ACL_ERROR_INVALID_PARAM, "the version of a package: an argument is null");
+  }
+  if (package != kPackage) {
+    return Fail(ACL_ERROR_INVALID_PARAM, "the version of package '{}': this library has '{}' only",
+                package, kPackage);
+  }
+  fill(value);
+  return absl::OkStatus();
+}
+
+absl::Status CheckArchitecture(const char* soc_version, int32_t* compatible) {
+  if (soc_version == nullptr || compatible == nullptr) {
+    return Fail(ACL_ERROR_INVALID_PARAM, "aclrtCheckArchCompatibility: an argument is null");
+  }
+  *compatible = std::string_view(soc_version) == om::kHostSocVersion ? 1 : 0;
+  return absl::OkStatus();
+}
+
+// Not entered as the other functions are: asking for an error must not become one.
+aclError ErrorAt(aclrtLastErrLevel level, aclError (*read)() noexcept) {
+  return level == ACL_RT_THREAD_LEVEL ? read() : ACL_ERROR_INVALID_PARAM;
 }
 
 absl::Status GetRunMode(aclrtRunMode* run_mode) {
@@ -90,6 +125,36 @@ aclError aclrtGetVersion(int32_t* majorVersion, int32_t* minorVersion,
   return Enter(__func__, [&] {
     return omserve::hostacl::GetVersion(majorVersion, minorVersion, patchVersion);
   });
+}
+
+aclError aclsysGetVersionNum(char* pkgName, int32_t* versionNum) noexcept {
+  return Enter(__func__, [&] {
+    return omserve::hostacl::GetPackageVersion<int32_t>(pkgName, versionNum, [](int32_t* number) {
+      *number = omserve::hostacl::kPackageVersionNumber;
+    });
+  });
+}
+
+aclError aclsysGetVersionStr(char* pkgName, char* versionStr) noexcept {
+  return Enter(__func__, [&] {
+    return omserve::hostacl::GetPackageVersion<char>(pkgName, versionStr, [](char* text) {
+      std::copy(std::begin(omserve::hostacl::kPackageVersion),
+                std::end(omserve::hostacl::kPackageVersion), text);
+    });
+  });
+}
+
+aclError aclrtGetLastError(aclrtLastErrLevel level) noexcept {
+  return omserve::hostacl::ErrorAt(level, &omserve::hostacl::TakeLastError);
+}
+
+aclError aclrtPeekAtLastError(aclrtLastErrLevel level) noexcept {
+  return omserve::hostacl::ErrorAt(level, &omserve::hostacl::LastError);
+}
+
+aclError aclrtCheckArchCompatibility(const char* socVersion, int32_t* canCompatible) noexcept {
+  return Enter(__func__,
+               [&] { return omserve::hostacl::CheckArchitecture(socVersion, canCompatible); });
 }
 
 const char* aclrtGetSocName() noexcept { return omserve::om::kHostSocVersion; }

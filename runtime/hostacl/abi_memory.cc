@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C interface: device memory, pinned host memory, copies.
 #include <limits>
+#include <span>
 
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/entry.h"
@@ -27,6 +28,39 @@ absl::Status Malloc(void** address, size_t size_bytes, size_t extra_bytes) {
   return absl::OkStatus();
 }
 
+absl::Status CheckMallocAttribute(const Device& device, const aclrtMallocAttribute& attribute) {
+  switch (attribute.attr) {
+    case ACL_RT_MEM_ATTR_RSV:
+    case ACL_RT_MEM_ATTR_MODULE_ID:  // For the chip's own accounts.
+      return absl::OkStatus();
+    case ACL_RT_MEM_ATTR_DEVICE_ID:
+      if (attribute.value.deviceId == static_cast<uint32_t>(device.index())) {
+        return absl::OkStatus();
+      }
+      return Fail(ACL_ERROR_RT_INVALID_DEVICEID,
+                  "aclrtMallocWithCfg: device {} is asked for, this thread's is {}",
+                  attribute.value.deviceId, device.index());
+    case ACL_RT_MEM_ATTR_VA_FLAG:
+      break;
+  }
+  return Fail(ACL_ERROR_INVALID_PARAM, "aclrtMallocWithCfg: attribute {} is not device memory's",
+              static_cast<int>(attribute.attr));
+}
+
+absl::Status MallocConfigured(void** address, size_t size_bytes, const aclrtMallocConfig* config) {
+  if (config != nullptr) {
+    if (config->attrs == nullptr && config->numAttrs > 0) {
+      return Fail(ACL_ERROR_INVALID_PARAM, "aclrtMallocWithCfg: {} attributes at null",
+                  config->numAttrs);
+    }
+    ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+    for (const aclrtMallocAttribute& attribute : std::span(config->attrs, config->numAttrs)) {
+      RETURN_IF_ERROR(CheckMallocAttribute(here.device(), attribute));
+    }
+  }
+  return Malloc(address, size_bytes, kMallocExtraBytes);
+}
+
 absl::Status Free(void* address) {
   if (address == nullptr) {
     return Fail(ACL_ERROR_INVALID_PARAM, "aclrtFree: the address is null");
@@ -48,6 +82,9 @@ absl::Status MallocHost(void** address, size_t size_bytes) {
     return NullOutput("aclrtMallocHost");
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  if (here.runtime->settings().run_mode == ACL_DEVICE) {
+    return Malloc(address, size_bytes, kMallocExtraBytes);  // There is one memory.
+  }
   ASSIGN_OR_RETURN(*address, here.runtime->memory().pinned().Allocate(size_bytes));
   WatchMemory(here, *address, size_bytes, "pinned host memory");
   return absl::OkStatus();
@@ -58,6 +95,9 @@ absl::Status FreeHost(void* address) {
     return Fail(ACL_ERROR_INVALID_PARAM, "aclrtFreeHost: the address is null");
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  if (here.runtime->settings().run_mode == ACL_DEVICE) {
+    return Free(address);
+  }
   if (here.runtime->order() != nullptr) {
     here.runtime->order()->Freed(address);
   }
@@ -72,7 +112,7 @@ absl::Status Memcpy(const CopyRequest& request, aclrtMemcpyKind kind) {
 
 // Host memory that is pageable can be gone when a task runs, so such a copy is waited for.
 bool StaysInPlace(const MemoryMap& memory, const void* address, size_t count) {
-  return memory.DeviceOf(address) != nullptr || memory.pinned().Covers(address, count);
+  return memory.DeviceOf(address) != nullptr || memory.IsLockedHost(address, count);
 }
 
 void NotePageable(const Here& here, const CopyRequest& request, const Stream& stream) {
@@ -122,7 +162,7 @@ absl::Status MemcpyAsync(const CopyRequest& request, aclrtMemcpyKind kind, aclrt
   const MemoryMap& memory = here.runtime->memory();
   const bool on_host =
       memory.DeviceOf(request.target) == nullptr && memory.DeviceOf(request.source) == nullptr;
-  if (on_host && memory.run_mode() == ACL_HOST) {
+  if ((on_host || kind == ACL_MEMCPY_HOST_TO_HOST) && memory.run_mode() == ACL_HOST) {
     return Fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
                 "aclrtMemcpyAsync: from host to host is not supported; use aclrtMemcpy");
   }
@@ -172,7 +212,7 @@ absl::Status CheckFill(const Here& here, const void* target, size_t limit, size_
     return Fail(ACL_ERROR_RT_PARAM_INVALID, "memset: {} bytes of {}", count, limit);
   }
   const MemoryMap& memory = here.runtime->memory();
-  if (memory.DeviceOf(target) == nullptr && !memory.pinned().Covers(target, count)) {
+  if (memory.DeviceOf(target) == nullptr && !memory.IsLockedHost(target, count)) {
     return Fail(ACL_ERROR_RT_PARAM_INVALID,
                 "memset: {} bytes at {} are neither device memory nor of aclrtMallocHost", count,
                 fmt::ptr(target));
@@ -260,6 +300,11 @@ aclError aclrtMallocCached(void** devPtr, size_t size, aclrtMemMallocPolicy /*po
   return Enter(__func__, [&] {
     return omserve::hostacl::Malloc(devPtr, size, omserve::hostacl::kMallocExtraBytes);
   });
+}
+
+aclError aclrtMallocWithCfg(void** devPtr, size_t size, aclrtMemMallocPolicy /*policy*/,
+                            aclrtMallocConfig* cfg) noexcept {
+  return Enter(__func__, [&] { return omserve::hostacl::MallocConfigured(devPtr, size, cfg); });
 }
 
 aclError aclrtFree(void* devPtr) noexcept {

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C interface: loading, unloading and executing models.
-#include <cstring>
-#include <optional>
-
+// The C interface: loading and unloading models.
 #include "runtime/base/file.h"
 #include "runtime/hostacl/data_objects.h"
 #include "runtime/hostacl/entry.h"
@@ -45,13 +42,15 @@ absl::Status LoadBytes(std::span<const std::byte> file, uint32_t* model_id, Give
   request.context = here.context->handle;
   request.sync_stream = here.runtime->MakeInternalStream(*here.context);
   ASSIGN_OR_RETURN(*model_id, here.runtime->models().Load(request));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Model> model, here.runtime->models().Find(*model_id));
+  here.runtime->dump().Watch(*model);
   return absl::OkStatus();
 }
 
 absl::Status LoadPath(const char* path, uint32_t* model_id, GivenMemory work = {},
                       GivenMemory weights = {}) {
   ASSIGN_OR_RETURN(const MappedFile file, OpenModel(path));
-  return WithContext(LoadBytes(file.bytes(), model_id, work, weights), fmt::format("'{}'", path));
+  return InContext(LoadBytes(file.bytes(), model_id, work, weights), fmt::format("'{}'", path));
 }
 
 absl::Status LoadMemory(const void* file, size_t size_bytes, uint32_t* model_id,
@@ -65,13 +64,12 @@ absl::Status NoQueues() {
               "loading a model with queues: this device has none; load it without");
 }
 
-template <typename T>
-absl::Status ReadOption(aclmdlConfigAttr attr, const void* value, size_t size_bytes, T* out) {
-  if (size_bytes != sizeof(T)) {
-    return Fail(ACL_ERROR_INVALID_PARAM, "aclmdlSetConfigOpt: option {} has {} bytes, expected {}",
-                static_cast<int>(attr), size_bytes, sizeof(T));
+absl::Status CheckPriority(int64_t priority) {
+  constexpr int64_t kLowestPriority = 7;
+  if (priority < 0 || priority > kLowestPriority) {
+    return Fail(ACL_ERROR_INVALID_PARAM, "priority {} of a model; expected 0 (first) to {}",
+                priority, kLowestPriority);
   }
-  std::memcpy(out, value, sizeof(T));
   return absl::OkStatus();
 }
 
@@ -79,34 +77,46 @@ absl::Status SetOption(aclmdlConfigHandle* handle, aclmdlConfigAttr attr, const 
                        size_t size_bytes) {
   ASSIGN_OR_RETURN(const std::shared_ptr<LoadConfig> config,
                    FindObject(LoadConfigs(), "load configuration", handle));
-  if (value == nullptr) {
-    return Fail(ACL_ERROR_INVALID_PARAM, "aclmdlSetConfigOpt: the value of option {} is null",
-                static_cast<int>(attr));
-  }
+  const auto read = [&](auto* out) {
+    return ReadOption("aclmdlSetConfigOpt", attr, value, size_bytes, out);
+  };
+  const auto read_path = [&](std::string* out) -> absl::Status {
+    const char* path = nullptr;
+    RETURN_IF_ERROR(read(&path));
+    *out = path == nullptr ? "" : path;
+    return absl::OkStatus();
+  };
   switch (attr) {
     case ACL_MDL_LOAD_TYPE_SIZET:
-      return ReadOption(attr, value, size_bytes, &config->load_type);
-    case ACL_MDL_PATH_PTR: {
-      const char* path = nullptr;
-      RETURN_IF_ERROR(ReadOption(attr, value, size_bytes, &path));
-      config->path = path == nullptr ? "" : path;
-      return absl::OkStatus();
+      return read(&config->load_type);
+    case ACL_MDL_PATH_PTR:
+      return read_path(&config->path);
+    case ACL_MDL_WEIGHT_PATH_PTR: {
+      std::string folder;  // Not looked into: a host model has its weights inside.
+      return read_path(&folder);
     }
     case ACL_MDL_MEM_ADDR_PTR:
-      return ReadOption(attr, value, size_bytes, &config->file);
+      return read(&config->file);
     case ACL_MDL_MEM_SIZET:
-      return ReadOption(attr, value, size_bytes, &config->file_bytes);
+      return read(&config->file_bytes);
     case ACL_MDL_WEIGHT_ADDR_PTR:
-      return ReadOption(attr, value, size_bytes, &config->weights.address);
+      return read(&config->weights.address);
     case ACL_MDL_WEIGHT_SIZET:
-      return ReadOption(attr, value, size_bytes, &config->weights.size_bytes);
+      return read(&config->weights.size_bytes);
     case ACL_MDL_WORKSPACE_ADDR_PTR:
-      return ReadOption(attr, value, size_bytes, &config->work.address);
+      return read(&config->work.address);
     case ACL_MDL_WORKSPACE_SIZET:
-      return ReadOption(attr, value, size_bytes, &config->work.size_bytes);
-    case ACL_MDL_PRIORITY_INT32:
+      return read(&config->work.size_bytes);
+    case ACL_MDL_PRIORITY_INT32: {
+      int32_t priority = 0;  // Tunes the chip.
+      RETURN_IF_ERROR(read(&priority));
+      return CheckPriority(priority);
+    }
     case ACL_MDL_WORKSPACE_MEM_OPTIMIZE:
-      return absl::OkStatus();  // Tunes the chip.
+    case ACL_MDL_MEM_MALLOC_POLICY_SIZET: {
+      size_t tuning = 0;  // Of the chip's memory.
+      return read(&tuning);
+    }
     default:
       return Fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
                   "aclmdlSetConfigOpt: option {} is not supported by this device",
@@ -136,9 +146,36 @@ absl::Status LoadConfigured(const aclmdlConfigHandle* handle, uint32_t* model_id
   }
 }
 
+// The address is checked and then not needed: a host model has its weights inside.
+absl::Status SetExternalWeight(aclmdlConfigHandle* handle, const char* name, void* address,
+                               size_t size_bytes) {
+  RETURN_IF_ERROR(FindObject(LoadConfigs(), "load configuration", handle).status());
+  if (name == nullptr || *name == '\0' || address == nullptr) {
+    return Fail(ACL_ERROR_INVALID_PARAM,
+                "aclmdlSetExternalWeightAddress: the name is empty or the address null");
+  }
+  ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  return InContext(
+      here.runtime->memory().DeviceBytes(address, size_bytes, DeviceMemory::Slack::kNone).status(),
+      fmt::format("external weights '{}'", name));
+}
+
+absl::Status SetAttribute(uint32_t model_id, aclmdlAttr attr, const aclmdlAttrValue_t* value) {
+  if (value == nullptr || attr != ACL_MDL_ATTR_PRIORITY_INT32) {
+    return Fail(ACL_ERROR_INVALID_PARAM,
+                "aclmdlSetAttribute: the value is null, or attribute {} is none",
+                static_cast<int>(attr));
+  }
+  ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  RETURN_IF_ERROR(here.runtime->models().Find(model_id).status());
+  return CheckPriority(value->mdlPriority);
+}
+
 absl::Status Unload(uint32_t model_id) {
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
-  return here.runtime->models().Unload(model_id, here.context->handle);
+  RETURN_IF_ERROR(here.runtime->models().Unload(model_id, here.context->handle));
+  here.runtime->dump().Forget(model_id);
+  return absl::OkStatus();
 }
 
 absl::Status QuerySize(std::span<const std::byte> file, size_t* work, size_t* weights) {
@@ -161,119 +198,9 @@ absl::Status QuerySizeOfMemory(const void* file, size_t size_bytes, size_t* work
   return QuerySize(bytes, work, weights);
 }
 
-absl::StatusOr<std::shared_ptr<Model>> FindModel(const Here& here, uint32_t model_id) {
-  ASSIGN_OR_RETURN(std::shared_ptr<Model> model, here.runtime->models().Find(model_id));
-  if (model->context() != here.context->handle) {
-    return Fail(ACL_ERROR_RT_MODEL_CONTEXT,
-                "model '{}' (id {}): it was loaded in another context than this thread's",
-                model->description().name, model_id);
-  }
-  return model;
-}
-
-// Its text stays as long as the model, which the task keeps.
-TaskLabel LabelOf(const Model& model) {
-  return {.type = TaskType::kExecute, .model = model.description().name, .model_id = model.id()};
-}
-
-absl::Status ExecuteAsync(uint32_t model_id, const aclmdlDataset* input, aclmdlDataset* output,
-                          aclrtStream handle) {
-  ASSIGN_OR_RETURN(const Here here, CurrentPlace());
-  ASSIGN_OR_RETURN(const std::shared_ptr<Model> model, FindModel(here, model_id));
-  ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream,
-                   here.runtime->FindStream(*here.context, handle));
-  Execution execution;
-  ASSIGN_OR_RETURN(execution.inputs, SnapshotBuffers(input, "input"));
-  ASSIGN_OR_RETURN(execution.outputs, SnapshotBuffers(output, "output"));
-  RETURN_IF_ERROR(model->Check(execution));
-  ASSIGN_OR_RETURN(std::shared_ptr<void> token, Model::BeginExecution(model, stream->id()));
-  return stream->Enqueue(LabelOf(*model),
-                         [model, token = std::move(token), execution = std::move(execution)](
-                             Interrupt&) { return model->Run(execution); });
-}
-
-// Device memory for the outputs that the caller left to the library; given back unless kept.
-class AllocatedOutputs final {
- public:
-  AllocatedOutputs() = default;
-  AllocatedOutputs(const AllocatedOutputs&) = delete;
-  AllocatedOutputs& operator=(const AllocatedOutputs&) = delete;
-  ~AllocatedOutputs() {
-    for (const Item& item : items_) {
-      item.buffer->data = nullptr;
-      item.buffer->size_bytes = 0;
-      item.device->memory().Free(item.address).IgnoreError();
-    }
-  }
-
-  absl::Status Allocate(const Model& model, const aclmdlDataset* output) {
-    ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset,
-                     FindObject(Datasets(), "dataset", output));
-    const std::vector<om::IoDescription>& outputs = model.description().outputs;
-    for (size_t i = 0; i < dataset->buffers.size() && i < outputs.size(); ++i) {
-      const std::shared_ptr<DataBuffer> buffer = DataBuffers().Find(dataset->buffers[i]);
-      if (buffer == nullptr || buffer->data != nullptr || buffer->size_bytes != 0) {
-        continue;
-      }
-      ASSIGN_OR_RETURN(void* const address,
-                       model.device()->memory().Allocate(outputs[i].size_bytes, kMallocExtraBytes));
-      buffer->data = address;
-      buffer->size_bytes = outputs[i].size_bytes;
-      items_.push_back(Item{buffer, model.device(), address});
-    }
-    return absl::OkStatus();
-  }
-  // From here on they are the caller's, who frees them with aclrtFree. `order` is strict mode's.
-  void Keep(OrderChecker* order) {
-    for (const Item& item : items_) {
-      if (order != nullptr) {
-        const size_t size_bytes = item.buffer->size_bytes;
-        order->Allocated(item.address, size_bytes, CurrentOwner("device memory", size_bytes));
-      }
-    }
-    items_.clear();
-  }
-
- private:
-  struct Item {
-    std::shared_ptr<DataBuffer> buffer;
-    std::shared_ptr<Device> device;
-    void* address;
-  };
-  std::vector<Item> items_;
-};
-
-absl::Status Execute(uint32_t model_id, const aclmdlDataset* input, aclmdlDataset* output) {
-  ASSIGN_OR_RETURN(const Here here, CurrentPlace());
-  ASSIGN_OR_RETURN(const std::shared_ptr<Model> model, FindModel(here, model_id));
-  AllocatedOutputs allocated;
-  RETURN_IF_ERROR(allocated.Allocate(*model, output));
-  Execution execution;
-  ASSIGN_OR_RETURN(execution.inputs, SnapshotBuffers(input, "input"));
-  ASSIGN_OR_RETURN(execution.outputs, SnapshotBuffers(output, "output"));
-  RETURN_IF_ERROR(model->Check(execution));
-  Stream& stream = model->sync_stream();
-  ASSIGN_OR_RETURN(std::shared_ptr<void> token, Model::BeginExecution(model, stream.id()));
-  // The result of this execution and no other: several threads may be in here.
-  const auto result = std::make_shared<Failure>(ToFailure(
-      Fail(ACL_ERROR_RT_DEVICE_TASK_ABORT, "the execution was dropped: AscendCL was finalised")));
-  RETURN_IF_ERROR(stream.Enqueue(LabelOf(*model),
-                                 [model, token = std::move(token), execution, result](Interrupt&) {
-                                   absl::Status status = model->Run(execution);
-                                   *result = ToFailure(status);
-                                   return status;
-                                 }));
-  stream.Drain();
-  if (result->ok()) {
-    allocated.Keep(here.runtime->order());
-  }
-  return result->ToStatus();
-}
-
 }  // namespace
 }  // namespace omserve::hostacl
 
-using omserve::hostacl::Answer;
 using omserve::hostacl::Enter;
 
 aclError aclmdlLoadFromFile(const char* modelPath, uint32_t* modelId) noexcept {
@@ -320,9 +247,10 @@ aclmdlConfigHandle* aclmdlCreateConfigHandle() noexcept {
 }
 
 aclError aclmdlDestroyConfigHandle(aclmdlConfigHandle* handle) noexcept {
-  return omserve::hostacl::LoadConfigs().Remove(handle) == nullptr
-             ? Answer(omserve::hostacl::UnknownHandle("load configuration", handle))
-             : ACL_SUCCESS;
+  return Enter(__func__, [&] {
+    return omserve::hostacl::DestroyObject(omserve::hostacl::LoadConfigs(), "load configuration",
+                                           handle);
+  });
 }
 
 aclError aclmdlSetConfigOpt(aclmdlConfigHandle* handle, aclmdlConfigAttr attr,
@@ -333,6 +261,18 @@ aclError aclmdlSetConfigOpt(aclmdlConfigHandle* handle, aclmdlConfigAttr attr,
 
 aclError aclmdlLoadWithConfig(const aclmdlConfigHandle* handle, uint32_t* modelId) noexcept {
   return Enter(__func__, [&] { return omserve::hostacl::LoadConfigured(handle, modelId); });
+}
+
+aclError aclmdlSetExternalWeightAddress(aclmdlConfigHandle* handle, const char* weightFileName,
+                                        void* devPtr, size_t size) noexcept {
+  return Enter(__func__, [&] {
+    return omserve::hostacl::SetExternalWeight(handle, weightFileName, devPtr, size);
+  });
+}
+
+aclError aclmdlSetAttribute(uint32_t modelId, aclmdlAttr attr,
+                            aclmdlAttrValue_t* attrValue) noexcept {
+  return Enter(__func__, [&] { return omserve::hostacl::SetAttribute(modelId, attr, attrValue); });
 }
 
 aclError aclmdlUnload(uint32_t modelId) noexcept {
@@ -349,15 +289,4 @@ aclError aclmdlQuerySizeFromMem(const void* model, size_t modelSize, size_t* wor
   return Enter(__func__, [&] {
     return omserve::hostacl::QuerySizeOfMemory(model, modelSize, workSize, weightSize);
   });
-}
-
-aclError aclmdlExecute(uint32_t modelId, const aclmdlDataset* input,
-                       aclmdlDataset* output) noexcept {
-  return Enter(__func__, [&] { return omserve::hostacl::Execute(modelId, input, output); });
-}
-
-aclError aclmdlExecuteAsync(uint32_t modelId, const aclmdlDataset* input, aclmdlDataset* output,
-                            aclrtStream stream) noexcept {
-  return Enter(__func__,
-               [&] { return omserve::hostacl::ExecuteAsync(modelId, input, output, stream); });
 }

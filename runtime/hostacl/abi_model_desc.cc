@@ -87,6 +87,28 @@ absl::Status GetDims(const aclmdlDesc* handle, Side side, size_t index, aclmdlIO
   return absl::OkStatus();
 }
 
+void FillRange(std::span<const int64_t> dims, aclmdlIODimsRange* out) {
+  out->rangeCount = std::min<size_t>(dims.size(), ACL_MAX_DIM_CNT);
+  for (size_t i = 0; i < out->rangeCount; ++i) {
+    out->range[i][0] = dims[i];
+    out->range[i][1] = dims[i];
+  }
+}
+
+absl::Status GetInputRange(const aclmdlDesc* handle, size_t index, aclmdlIODimsRange* out) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ModelDesc> desc,
+                   FindObject(ModelDescs(), "model description", handle));
+  const std::optional<Tensor> tensor = InputAt(*desc, index);
+  if (out == nullptr || !tensor.has_value()) {
+    return BadIndex("aclmdlGetInputDimsRange", index);
+  }
+  std::memset(out, 0, sizeof(*out));
+  if (desc->model.gears.empty()) {  // With gears no range says what is possible.
+    FillRange(tensor->dims, out);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status GetCurrentOutputDims(const aclmdlDesc* handle, size_t index, aclmdlIODims* out) {
   ASSIGN_OR_RETURN(const std::shared_ptr<ModelDesc> desc,
                    FindObject(ModelDescs(), "model description", handle));
@@ -153,7 +175,7 @@ absl::Status GetDescOfFile(aclmdlDesc* handle, const char* path) {
   if (!file.ok()) {
     return WithAclCode(file.status(), ACL_ERROR_GE_EXEC_MODEL_PATH_INVALID);
   }
-  return WithContext(GetDescOfBytes(handle, file->bytes()), fmt::format("'{}'", path));
+  return InContext(GetDescOfBytes(handle, file->bytes()), fmt::format("'{}'", path));
 }
 
 absl::Status GetDescOfMemory(aclmdlDesc* handle, const void* file, size_t size_bytes) {
@@ -185,7 +207,6 @@ const char* RealName(const aclmdlDesc* handle, const char* name) {
 }  // namespace
 }  // namespace omserve::hostacl
 
-using omserve::hostacl::Answer;
 using omserve::hostacl::Enter;
 using omserve::hostacl::ModelDescs;
 using omserve::hostacl::Side;
@@ -198,9 +219,9 @@ aclmdlDesc* aclmdlCreateDesc() noexcept {
 }
 
 aclError aclmdlDestroyDesc(aclmdlDesc* modelDesc) noexcept {
-  return ModelDescs().Remove(modelDesc) == nullptr
-             ? Answer(omserve::hostacl::UnknownHandle("model description", modelDesc))
-             : ACL_SUCCESS;
+  return Enter(__func__, [&] {
+    return omserve::hostacl::DestroyObject(ModelDescs(), "model description", modelDesc);
+  });
 }
 
 aclError aclmdlGetDesc(aclmdlDesc* modelDesc, uint32_t modelId) noexcept {
@@ -247,6 +268,12 @@ aclError aclmdlGetInputDimsV2(const aclmdlDesc* modelDesc, size_t index,
   // The two differ for AIPP only, which this device has not.
   return Enter(__func__,
                [&] { return omserve::hostacl::GetDims(modelDesc, Side::kInput, index, dims); });
+}
+
+aclError aclmdlGetInputDimsRange(const aclmdlDesc* modelDesc, size_t index,
+                                 aclmdlIODimsRange* dimsRange) noexcept {
+  return Enter(__func__,
+               [&] { return omserve::hostacl::GetInputRange(modelDesc, index, dimsRange); });
 }
 
 aclError aclmdlGetOutputDims(const aclmdlDesc* modelDesc, size_t index,
@@ -310,4 +337,16 @@ const char* aclmdlGetTensorRealName(const aclmdlDesc* modelDesc, const char* nam
 const char* aclmdlGetOpAttr(aclmdlDesc* /*modelDesc*/, const char* /*opName*/,
                             const char* /*attr*/) noexcept {
   return "";  // A host model keeps no attributes of its operators.
+}
+
+aclError aclmdlCreateAndGetOpDesc(uint32_t /*deviceId*/, uint32_t /*streamId*/, uint32_t /*taskId*/,
+                                  char* /*opName*/, size_t /*opNameLen*/,
+                                  aclTensorDesc** /*inputDesc*/, size_t* /*numInputs*/,
+                                  aclTensorDesc** /*outputDesc*/, size_t* /*numOutputs*/) noexcept {
+  return Enter(__func__, [&] {
+    return omserve::hostacl::Fail(
+        ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+        "aclmdlCreateAndGetOpDesc: a task of this device is a whole model, not one operator; "
+        "aclGetRecentErrMsg names the model");
+  });
 }

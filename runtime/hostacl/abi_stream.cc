@@ -10,27 +10,6 @@
 namespace omserve::hostacl {
 namespace {
 
-constexpr uint32_t kLowestPriority = 7;
-constexpr uint32_t kKnownFlags = ACL_STREAM_FAST_LAUNCH | ACL_STREAM_FAST_SYNC |
-                                 ACL_STREAM_PERSISTENT | ACL_STREAM_HUGE | ACL_STREAM_CPU_SCHEDULE |
-                                 ACL_STREAM_DEVICE_USE_ONLY;
-
-// Priority and flags tune a chip's queues and have no effect here.
-absl::Status CreateStream(aclrtStream* stream, uint32_t priority, uint32_t flags) {
-  if (stream == nullptr) {
-    return NullOutput("aclrtCreateStream");
-  }
-  if (priority > kLowestPriority || (flags & ~kKnownFlags) != 0) {
-    return Fail(ACL_ERROR_RT_PARAM_INVALID,
-                "aclrtCreateStreamWithConfig: priority {} (0 to {}), flags {:#x} (of {:#x})",
-                priority, kLowestPriority, flags, kKnownFlags);
-  }
-  ASSIGN_OR_RETURN(const Here here, CurrentPlace());
-  ASSIGN_OR_RETURN(const std::shared_ptr<Stream> made, here.runtime->CreateStream(*here.context));
-  *stream = made->handle();
-  return absl::OkStatus();
-}
-
 absl::Status DestroyStream(aclrtStream handle, bool force) {
   if (handle == nullptr) {
     return Fail(ACL_ERROR_INVALID_PARAM, "aclrtDestroyStream: the stream is null");
@@ -72,10 +51,11 @@ absl::Status SetFailureMode(aclrtStream handle, uint64_t mode) {
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream,
                    here.runtime->FindStream(*here.context, handle));
-  if (mode == 1) {
-    stream->StopOnFailure();
+  if (stream->is_default()) {
+    return Fail(ACL_ERROR_RT_PARAM_INVALID,
+                "aclrtSetStreamFailureMode: a default stream has no failure mode");
   }
-  return absl::OkStatus();
+  return stream->SetFailureMode(mode == 1);
 }
 
 absl::Status GetAvailable(uint32_t* count) {
@@ -98,17 +78,37 @@ absl::Status GetId(aclrtStream handle, int32_t* id) {
   return absl::OkStatus();
 }
 
-absl::Status GetPriorityRange(int32_t* least, int32_t* greatest) {
-  if (least == nullptr && greatest == nullptr) {
-    return NullOutput("aclrtDeviceGetStreamPriorityRange");
+absl::Status AbortStream(aclrtStream handle) {
+  ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream,
+                   here.runtime->FindStream(*here.context, handle));
+  stream->Abort();
+  return absl::OkStatus();
+}
+
+// Where numbers overflow this device computes on with infinities, as IEEE 754 has it, and tells
+// nobody.
+absl::Status SetOverflowSwitch(aclrtStream handle, uint32_t flag) {
+  ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  RETURN_IF_ERROR(here.runtime->FindStream(*here.context, handle).status());
+  if (flag > 1) {
+    return Fail(ACL_ERROR_RT_PARAM_INVALID,
+                "aclrtSetStreamOverflowSwitch: {}; expected 0 (off) or 1 (on)", flag);
   }
-  RETURN_IF_ERROR(CurrentPlace().status());
-  if (least != nullptr) {
-    *least = static_cast<int32_t>(kLowestPriority);
+  if (flag == 1) {
+    return Fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+                "aclrtSetStreamOverflowSwitch: this device does not detect overflow");
   }
-  if (greatest != nullptr) {
-    *greatest = 0;
+  return absl::OkStatus();
+}
+
+absl::Status GetOverflowSwitch(aclrtStream handle, uint32_t* flag) {
+  if (flag == nullptr) {
+    return NullOutput("aclrtGetStreamOverflowSwitch");
   }
+  ASSIGN_OR_RETURN(const Here here, CurrentPlace());
+  RETURN_IF_ERROR(here.runtime->FindStream(*here.context, handle).status());
+  *flag = 0;
   return absl::OkStatus();
 }
 
@@ -176,15 +176,6 @@ absl::Status LaunchHostFunc(aclrtStream handle, aclrtHostFunc function, void* ar
 
 using omserve::hostacl::Enter;
 
-aclError aclrtCreateStream(aclrtStream* stream) noexcept {
-  return Enter(__func__, [&] { return omserve::hostacl::CreateStream(stream, 0, 0); });
-}
-
-aclError aclrtCreateStreamWithConfig(aclrtStream* stream, uint32_t priority,
-                                     uint32_t flag) noexcept {
-  return Enter(__func__, [&] { return omserve::hostacl::CreateStream(stream, priority, flag); });
-}
-
 aclError aclrtDestroyStream(aclrtStream stream) noexcept {
   return Enter(__func__, [&] { return omserve::hostacl::DestroyStream(stream, /*force=*/false); });
 }
@@ -217,10 +208,24 @@ aclError aclrtStreamGetId(aclrtStream stream, int32_t* streamId) noexcept {
   return Enter(__func__, [&] { return omserve::hostacl::GetId(stream, streamId); });
 }
 
-aclError aclrtDeviceGetStreamPriorityRange(int32_t* leastPriority,
-                                           int32_t* greatestPriority) noexcept {
-  return Enter(__func__,
-               [&] { return omserve::hostacl::GetPriorityRange(leastPriority, greatestPriority); });
+aclError aclrtStreamAbort(aclrtStream stream) noexcept {
+  return Enter(__func__, [&] { return omserve::hostacl::AbortStream(stream); });
+}
+
+aclError aclrtSetStreamOverflowSwitch(aclrtStream stream, uint32_t flag) noexcept {
+  return Enter(__func__, [&] { return omserve::hostacl::SetOverflowSwitch(stream, flag); });
+}
+
+aclError aclrtGetStreamOverflowSwitch(aclrtStream stream, uint32_t* flag) noexcept {
+  return Enter(__func__, [&] { return omserve::hostacl::GetOverflowSwitch(stream, flag); });
+}
+
+aclError aclrtActiveStream(aclrtStream /*activeStream*/, aclrtStream /*stream*/) noexcept {
+  return Enter(__func__, [&] {
+    return omserve::hostacl::Fail(
+        ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+        "aclrtActiveStream: this device has no streams that wait to be activated");
+  });
 }
 
 aclError aclrtSubscribeReport(uint64_t threadId, aclrtStream stream) noexcept {

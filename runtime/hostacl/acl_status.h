@@ -31,6 +31,9 @@ aclError AclCodeOf(const absl::Status& status, aclError otherwise = ACL_ERROR_IN
 // The same text under `code`. OK stays OK.
 [[nodiscard]] absl::Status WithAclCode(const absl::Status& status, aclError code);
 
+// WithContext that keeps the number too.
+[[nodiscard]] absl::Status InContext(const absl::Status& status, const std::string& context);
+
 // A failure that one thread leaves for another: plain data, where a Status would share its message
 // between them by a count.
 struct Failure {
@@ -47,7 +50,16 @@ Failure ToFailure(const absl::Status& status);
 // What an ABI function returns: the number, after keeping the text for this thread.
 aclError Answer(const absl::Status& status) noexcept;
 
-// This thread's newest failures, oldest first, one a line, and forgets them. The pointer is valid
+// The code of this thread's newest failure since TakeLastError; 0 when there was none.
+aclError LastError() noexcept;
+// Likewise, and forgets it.
+aclError TakeLastError() noexcept;
+
+// aclInit's err_msg_mode: whether TakeRecentErrors tells the failures of all threads from now on,
+// or each thread's own.
+void ShareRecentErrors(bool shared) noexcept;
+
+// The newest failures, oldest first, one a line, and forgets them. The pointer is valid
 // until the next call in this thread; null when there were none.
 const char* TakeRecentErrors() noexcept;
 

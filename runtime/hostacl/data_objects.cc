@@ -18,6 +18,14 @@ HandleTable<Dataset>& Datasets() { return Table<Dataset>("dataset"); }
 HandleTable<TensorDesc>& TensorDescs() { return Table<TensorDesc>("tensor description"); }
 HandleTable<ModelDesc>& ModelDescs() { return Table<ModelDesc>("model description"); }
 HandleTable<LoadConfig>& LoadConfigs() { return Table<LoadConfig>("load configuration"); }
+HandleTable<StreamConfig>& StreamConfigs() { return Table<StreamConfig>("stream configuration"); }
+HandleTable<ExecConfig>& ExecConfigs() { return Table<ExecConfig>("execution configuration"); }
+HandleTable<ProfileConfig>& ProfileConfigs() {
+  return Table<ProfileConfig>("profiling configuration");
+}
+HandleTable<SubscribeConfig>& SubscribeConfigs() {
+  return Table<SubscribeConfig>("subscription configuration");
+}
 
 absl::Status UnknownHandle(const char* kind, const void* handle) {
   if (handle == nullptr) {

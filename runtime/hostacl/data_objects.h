@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/handle_table.h"
 #include "runtime/hostacl/model_store.h"
+#include "runtime/hostacl/profiler.h"
 #include "runtime/om/model_description.h"
 
 namespace omserve::hostacl {
@@ -41,6 +43,15 @@ struct ModelDesc {
   std::optional<uint32_t> model_id;  // Set by aclmdlGetDesc only.
 };
 
+struct StreamConfig {
+  size_t flags = 0;
+  uint32_t priority = 0;
+};
+
+struct ExecConfig {
+  int32_t stream_timeout_ms = -1;
+};
+
 struct LoadConfig {
   size_t load_type = 0;
   std::string path;
@@ -57,6 +68,10 @@ HandleTable<Dataset>& Datasets();
 HandleTable<TensorDesc>& TensorDescs();
 HandleTable<ModelDesc>& ModelDescs();
 HandleTable<LoadConfig>& LoadConfigs();
+HandleTable<StreamConfig>& StreamConfigs();
+HandleTable<ExecConfig>& ExecConfigs();
+HandleTable<ProfileConfig>& ProfileConfigs();
+HandleTable<SubscribeConfig>& SubscribeConfigs();
 
 // What to say of a handle that is in no table. ACL_ERROR_INVALID_PARAM.
 absl::Status UnknownHandle(const char* kind, const void* handle);
@@ -69,6 +84,24 @@ absl::StatusOr<std::shared_ptr<T>> FindObject(const HandleTable<T>& table, const
     return UnknownHandle(kind, handle);
   }
   return object;
+}
+
+template <typename T>
+absl::Status DestroyObject(HandleTable<T>& table, const char* kind, const void* handle) {
+  return table.Remove(handle) == nullptr ? UnknownHandle(kind, handle) : absl::OkStatus();
+}
+
+// The value of an option as the functions of the form Set...Opt are given it.
+// ACL_ERROR_INVALID_PARAM when it is null or not of the option's size.
+template <typename T>
+absl::Status ReadOption(const char* function, int option, const void* value, size_t size_bytes,
+                        T* out) {
+  if (value == nullptr || size_bytes != sizeof(T)) {
+    return Fail(ACL_ERROR_INVALID_PARAM, "{}: option {} has {} bytes at {}, expected {}", function,
+                option, size_bytes, fmt::ptr(value), sizeof(T));
+  }
+  std::memcpy(out, value, sizeof(T));
+  return absl::OkStatus();
 }
 
 // The buffers of a dataset as they are now. ACL_ERROR_INVALID_PARAM for an unknown dataset or one

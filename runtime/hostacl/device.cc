@@ -9,23 +9,36 @@ namespace omserve::hostacl {
 
 void CoreGate::Take() {
   const MutexLock lock(mu_);
-  while (free_ == 0) {
+  while (held_ >= limit_) {
     free_cv_.Wait(mu_);
   }
-  --free_;
+  ++held_;
 }
 
 void CoreGate::Return() {
   {
     const MutexLock lock(mu_);
-    ++free_;
+    --held_;
   }
   free_cv_.NotifyOne();
 }
 
 int32_t CoreGate::busy_percent() const {
   const MutexLock lock(mu_);
-  return static_cast<int32_t>((cores_ - free_) * 100 / cores_);
+  return static_cast<int32_t>(held_ * 100 / cores_);
+}
+
+void CoreGate::SetLimit(uint32_t limit) {
+  {
+    const MutexLock lock(mu_);
+    limit_ = limit;
+  }
+  free_cv_.NotifyAll();
+}
+
+uint32_t CoreGate::limit() const {
+  const MutexLock lock(mu_);
+  return limit_;
 }
 
 bool Quota::Take(uint32_t count) {
@@ -58,6 +71,7 @@ absl::StatusOr<std::shared_ptr<Device>> Device::Create(int32_t index, const Sett
 
 Device::Device(int32_t index, const Settings& settings, std::unique_ptr<DeviceMemory> memory)
     : index_(index),
+      physical_index_(settings.visible_devices[static_cast<size_t>(index)]),
       started_at_(SteadyClock().Now()),
       memory_(std::move(memory)),
       cores_(settings.cores),

@@ -16,7 +16,7 @@ namespace omserve::hostacl {
 // Lets a given number of model executions through at once. Thread-safe.
 class CoreGate final {
  public:
-  explicit CoreGate(uint32_t cores) : cores_(cores), free_(cores) {}
+  explicit CoreGate(uint32_t cores) : cores_(cores), limit_(cores) {}
 
   // Blocks until a core is free and holds it.
   class Hold final {
@@ -29,8 +29,12 @@ class CoreGate final {
    private:
     CoreGate& gate_;
   };
-  // 0..100.
+  // 0..100 of the cores there are.
   int32_t busy_percent() const;
+  uint32_t cores() const { return cores_; }
+  // How many of the cores may be held. Those who are inside stay. Requires 1 <= limit <= cores().
+  void SetLimit(uint32_t limit);
+  uint32_t limit() const;
 
  private:
   void Take();
@@ -39,7 +43,8 @@ class CoreGate final {
   const uint32_t cores_;
   mutable Mutex mu_;
   CondVar free_cv_;
-  uint32_t free_ ABSL_GUARDED_BY(mu_);
+  uint32_t limit_ ABSL_GUARDED_BY(mu_);
+  uint32_t held_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 // A count with a limit. Thread-safe.
@@ -64,6 +69,8 @@ class Device final {
   static absl::StatusOr<std::shared_ptr<Device>> Create(int32_t index, const Settings& settings);
 
   int32_t index() const { return index_; }
+  // The machine's index, where ASCEND_RT_VISIBLE_DEVICES gives this process another.
+  int32_t physical_index() const { return physical_index_; }
   DeviceMemory& memory() const { return *memory_; }
   CoreGate& cores() { return cores_; }
   // Null unless the engine is the timed one.
@@ -80,6 +87,7 @@ class Device final {
   Device(int32_t index, const Settings& settings, std::unique_ptr<DeviceMemory> memory);
 
   const int32_t index_;
+  const int32_t physical_index_;
   const Clock::time_point started_at_;
   const std::unique_ptr<DeviceMemory> memory_;
   CoreGate cores_;

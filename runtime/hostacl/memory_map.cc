@@ -44,8 +44,9 @@ absl::StatusOr<std::byte*> MemoryMap::DeviceBytes(const void* address, size_t co
   if (device != nullptr) {
     return Translate(*device, address, count, slack);
   }
-  if (run_mode_ == ACL_DEVICE && pinned_.Covers(address, count)) {
-    return const_cast<std::byte*>(static_cast<const std::byte*>(address));  // NOLINT: one memory.
+  const bool one_memory = run_mode_ == ACL_DEVICE && pinned_.Covers(address, count);
+  if (one_memory || registered_.Covers(address, count)) {
+    return const_cast<std::byte*>(static_cast<const std::byte*>(address));  // NOLINT: as above.
   }
   return Fail(ACL_ERROR_RT_PARAM_INVALID,
               "{} is not device memory; a model reads and writes what aclrtMalloc gave",

@@ -10,6 +10,7 @@
 #include "runtime/acl/acl_abi.h"
 #include "runtime/hostacl/device.h"
 #include "runtime/hostacl/pinned_memory.h"
+#include "runtime/hostacl/registered_memory.h"
 #include "runtime/hostacl/strict/order_checker.h"
 
 namespace omserve::hostacl {
@@ -24,8 +25,9 @@ class MemoryMap final {
 
   // Null when the address is of no device's range.
   std::shared_ptr<Device> DeviceOf(const void* address) const;
-  // Bytes that a device task may use: device memory, and on a board with one memory
-  // (ACL_DEVICE) also what aclrtMallocHost gave. ACL_ERROR_RT_PARAM_INVALID naming the address.
+  // Bytes that a device task may use: device memory, registered host memory, and on a board with
+  // one memory (ACL_DEVICE) also what aclrtMallocHost gave. ACL_ERROR_RT_PARAM_INVALID naming the
+  // address.
   absl::StatusOr<std::byte*> DeviceBytes(const void* address, size_t count,
                                          DeviceMemory::Slack slack) const;
   // Device or host memory. Host addresses are believed, as the C interface has to.
@@ -43,6 +45,12 @@ class MemoryMap final {
   aclrtRunMode run_mode() const { return run_mode_; }
   PinnedMemory& pinned() { return pinned_; }
   const PinnedMemory& pinned() const { return pinned_; }
+  RegisteredMemory& registered() { return registered_; }
+  // Whether these bytes of host memory are AscendCL's to use later, because it gave or was given
+  // them.
+  bool IsLockedHost(const void* address, size_t count) const {
+    return pinned_.Covers(address, count) || registered_.Covers(address, count);
+  }
 
  private:
   const std::vector<std::shared_ptr<Device>> devices_;
@@ -53,6 +61,7 @@ class MemoryMap final {
   const aclrtRunMode run_mode_;
   OrderChecker* const order_;
   PinnedMemory pinned_;
+  RegisteredMemory registered_;
 };
 
 // What aclrtMemcpy and aclrtMemcpyAsync are given.

@@ -148,7 +148,7 @@ void Model::TouchGivenMemory() const {
   }
 }
 
-absl::Status Model::Run(const Execution& execution) const {
+absl::Status Model::Run(const Execution& execution, const TensorTap& tap) const {
   ASSIGN_OR_RETURN(const size_t gear, ReadGear(execution));
   const om::ModelDescription& model = parts_.description;
   absl::InlinedVector<TensorView, 4> inputs;
@@ -166,7 +166,14 @@ absl::Status Model::Run(const Execution& execution) const {
     outputs.push_back(view);
   }
   TouchGivenMemory();
-  return parts_.session->Run({*parts_.device, gear}, inputs, outputs);
+  if (tap) {
+    tap(TensorSide::kInput, inputs);
+  }
+  RETURN_IF_ERROR(parts_.session->Run({*parts_.device, gear}, inputs, outputs));
+  if (tap) {
+    tap(TensorSide::kOutput, outputs);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<void>> Model::BeginExecution(const std::shared_ptr<Model>& model,

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,11 @@ struct BufferView {
 
 // Few models have more inputs or outputs; those that do cost an allocation a launch.
 using BufferViews = absl::InlinedVector<BufferView, 4>;
+
+enum class TensorSide { kInput, kOutput };
+// Shown the tensors of an execution: the inputs before it, the outputs after it when it succeeded.
+// Runs on the thread that executes.
+using TensorTap = std::function<void(TensorSide side, std::span<const TensorView> tensors)>;
 
 struct Execution {
   BufferViews inputs;  // The reserved one included.
@@ -100,7 +107,7 @@ class Model final {
   // In this thread, once a core is free. The gear is the one that stands in the reserved input's
   // memory now. Errors: ACL_ERROR_RT_AICORE_EXCEPTION for memory that is not there,
   // ACL_ERROR_RT_MODEL_EXECUTE.
-  absl::Status Run(const Execution& execution) const;
+  absl::Status Run(const Execution& execution, const TensorTap& tap = nullptr) const;
 
   // Marks an execution on the stream with this id from launch until the token is destroyed.
   // ACL_ERROR_RT_STREAM_MODEL while one is in flight on another stream.

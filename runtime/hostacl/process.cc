@@ -59,8 +59,11 @@ absl::Status InitRuntime(const char* config_path) {
                 process.references);
   }
   Owners().Enable(settings.strict != StrictLevel::kOff);
-  ASSIGN_OR_RETURN(process.runtime, Runtime::Create(settings));
+  ASSIGN_OR_RETURN(std::shared_ptr<Runtime> runtime, Runtime::Create(settings));
+  RETURN_IF_ERROR(runtime->dump().TakeInitText(config_text));
+  process.runtime = std::move(runtime);
   ProcessFaults().Begin(settings.faults, settings.faults_file);
+  ShareRecentErrors(settings.share_error_texts);
   SetEventWaitTimeout(0);
   process.config_text = std::move(config_text);
   process.references = 1;

@@ -59,8 +59,12 @@ void Runtime::Shutdown() {
 
 absl::StatusOr<std::shared_ptr<Device>> Runtime::FindDevice(int64_t index) const {
   if (index < 0 || index >= static_cast<int64_t>(memory_.devices().size())) {
-    return Fail(ACL_ERROR_RT_INVALID_DEVICEID, "device {}: there are devices 0 to {}", index,
-                memory_.devices().size() - 1);
+    return memory_.devices().empty()
+               ? Fail(ACL_ERROR_RT_INVALID_DEVICEID,
+                      "device {}: this process sees none; ASCEND_RT_VISIBLE_DEVICES hides them",
+                      index)
+               : Fail(ACL_ERROR_RT_INVALID_DEVICEID, "device {}: there are devices 0 to {}", index,
+                      memory_.devices().size() - 1);
   }
   return memory_.devices()[static_cast<size_t>(index)];
 }

@@ -10,10 +10,12 @@
 #include "absl/status/statusor.h"
 #include "runtime/base/mutex.h"
 #include "runtime/hostacl/device.h"
+#include "runtime/hostacl/dump.h"
 #include "runtime/hostacl/event.h"
 #include "runtime/hostacl/handle_table.h"
 #include "runtime/hostacl/memory_map.h"
 #include "runtime/hostacl/model_store.h"
+#include "runtime/hostacl/profiler.h"
 #include "runtime/hostacl/report.h"
 #include "runtime/hostacl/settings.h"
 #include "runtime/hostacl/stream.h"
@@ -74,6 +76,8 @@ class Runtime final {
   ModelStore& models() { return models_; }
   ReportHub& reports() { return reports_; }
   MemoryMap& memory() { return memory_; }
+  Profiler& profiler() { return profiler_; }
+  Dump& dump() { return dump_; }
 
   void SetExceptionCallback(aclrtExceptionInfoCallback callback);
 
@@ -105,6 +109,8 @@ class Runtime final {
 
   // Synchronise themselves.
   MemoryMap memory_;
+  Profiler profiler_;
+  Dump dump_;
   ModelStore models_;
   ReportHub reports_;
   HandleTable<Context> contexts_{"context"};

@@ -2,7 +2,10 @@
 #include "runtime/hostacl/settings.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <numeric>
+#include <system_error>
 #include <thread>
 
 #include "runtime/base/file.h"
@@ -99,11 +102,53 @@ absl::StatusOr<Settings> ReadObject(const boost::json::object& object, std::stri
   return settings;
 }
 
+// The devices that a list such as "2,0" leaves, in its order; what follows a number that is no
+// device, or stands there before, is not seen.
+std::vector<int32_t> VisibleDevices(std::string_view list, int32_t device_count) {
+  std::vector<int32_t> visible;
+  while (true) {
+    const size_t length = std::min(list.find(','), list.size());
+    int32_t device = -1;
+    const auto [stop, error] = std::from_chars(list.data(), list.data() + length, device);
+    if (error != std::errc() || stop != list.data() + length || device < 0 ||
+        device >= device_count ||
+        std::find(visible.begin(), visible.end(), device) != visible.end()) {
+      return visible;
+    }
+    visible.push_back(device);
+    if (length == list.size()) {
+      return visible;
+    }
+    list.remove_prefix(length + 1);
+  }
+}
+
 Settings WithDefaults(Settings settings) {
   if (settings.cores == 0) {
     settings.cores = std::max(1U, std::thread::hardware_concurrency());
   }
+  // AscendCL's own variable, which containers set.
+  const char* given = std::getenv("ASCEND_RT_VISIBLE_DEVICES");  // NOLINT(concurrency-mt-unsafe)
+  if (given != nullptr && *given != '\0') {
+    settings.visible_devices = VisibleDevices(given, settings.device_count);
+  } else {
+    settings.visible_devices.resize(static_cast<size_t>(settings.device_count));
+    std::iota(settings.visible_devices.begin(), settings.visible_devices.end(), 0);
+  }
+  settings.device_count = static_cast<int32_t>(settings.visible_devices.size());
   return settings;
+}
+
+// What AscendCL itself has in its file and this device obeys.
+absl::StatusOr<bool> ReadErrorMode(const boost::json::object& object, std::string_view origin) {
+  std::string mode = "0";
+  RETURN_IF_ERROR(SettingsReader(object, origin).String("err_msg_mode", &mode));
+  if (mode != "0" && mode != "1") {
+    return Fail(ACL_ERROR_FILE_ATTR_INVALID,
+                "{}: 'err_msg_mode' is '{}', expected '0' (of a thread) or '1' (of the process)",
+                origin, mode);
+  }
+  return mode == "1";
 }
 
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
@@ -144,16 +189,20 @@ absl::StatusOr<Settings> ParseSettings(std::string_view text, std::string_view o
 
 absl::StatusOr<Settings> LoadSettings(const char* config_path, std::string* config_text) {
   config_text->clear();
+  bool share_error_texts = false;
   if (config_path != nullptr && *config_path != '\0') {
     ASSIGN_OR_RETURN(*config_text, ReadConfigFile(config_path));
     const std::string origin = fmt::format("'{}'", config_path);
     ASSIGN_OR_RETURN(const boost::json::object object, ParseSettingsObject(*config_text, origin));
+    ASSIGN_OR_RETURN(share_error_texts, ReadErrorMode(object, origin));
     if (object.contains("hostacl")) {
       ASSIGN_OR_RETURN(Settings settings, ParseSettings(*config_text, origin));
+      settings.share_error_texts = share_error_texts;
       return WithDefaults(std::move(settings));
     }
   }
   ASSIGN_OR_RETURN(Settings settings, SettingsFromEnvironment());
+  settings.share_error_texts = share_error_texts;
   return WithDefaults(std::move(settings));
 }
 

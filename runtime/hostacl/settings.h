@@ -32,6 +32,8 @@ struct Settings {
   std::string ort_library;                // Path; empty: beside this library, then the loader's.
   TimedSettings timed;                    // Of the engine "timed".
   std::vector<FaultRule> faults;          // What shall go wrong; fault_settings.h has the form.
+  std::vector<int32_t> visible_devices;   // The machine's index of each device, by its own.
+  bool share_error_texts = false;         // err_msg_mode "1" of AscendCL's own.
   std::string faults_file;                // Path of a file with more rules, read when it changes.
 
   // JSON: "off", "report" or "abort".

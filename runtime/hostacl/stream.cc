@@ -249,9 +249,15 @@ bool Stream::idle() const {
   return finished_ == enqueued_;
 }
 
-void Stream::StopOnFailure() {
+absl::Status Stream::SetFailureMode(bool stops) {
   const MutexLock lock(mu_);
-  stop_on_failure_ = true;
+  if (failure_mode_is_set_) {
+    return Fail(ACL_ERROR_RT_PARAM_INVALID, "stream {}: its failure mode was set before",
+                options_.id);
+  }
+  failure_mode_is_set_ = true;
+  stop_on_failure_ = stops;
+  return absl::OkStatus();
 }
 
 void Stream::Abort() {

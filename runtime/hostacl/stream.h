@@ -80,8 +80,9 @@ class Stream final {
   void Abort();
   // Drops pending tasks, interrupts the running one where it waits, joins the worker. Idempotent.
   void End();
-  // From now on a failure stops the streams of this context that have the mode set.
-  void StopOnFailure();
+  // Whether from now on a failure stops the streams of this context that have the mode set. Once
+  // per stream: ACL_ERROR_RT_PARAM_INVALID the second time.
+  absl::Status SetFailureMode(bool stops);
   // Makes what all finished tasks did known to the host, for strict mode. For who has seen that the
   // stream is idle.
   void TellHost() const;
@@ -129,6 +130,7 @@ class Stream final {
   bool aborting_ ABSL_GUARDED_BY(mu_) = false;  // It begins none.
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_on_failure_ ABSL_GUARDED_BY(mu_) = false;
+  bool failure_mode_is_set_ ABSL_GUARDED_BY(mu_) = false;
   Failure first_failure_ ABSL_GUARDED_BY(mu_);
   VectorClock finished_clock_ ABSL_GUARDED_BY(mu_);  // Strict mode's, of the newest finished task.
   std::thread::id worker_id_ ABSL_GUARDED_BY(mu_);

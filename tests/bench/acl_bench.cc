@@ -30,10 +30,10 @@ void* Symbol(const char* name) {
   return symbol;
 }
 
-#define ACL(function)                                                                         \
-  ([]() -> decltype(&::function) {                                                            \
-    static const auto found = reinterpret_cast<decltype(&::function)>(Symbol(#function));     \
-    return found;                                                                             \
+#define ACL(function)                                                                     \
+  ([]() -> decltype(&::function) {                                                        \
+    static const auto found = reinterpret_cast<decltype(&::function)>(Symbol(#function)); \
+    return found;                                                                         \
   }())
 
 void Require(aclError code) {

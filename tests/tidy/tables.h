@@ -69,7 +69,6 @@ inline constexpr Exception kExceptions[] = {
     {"runtime/base/mutex.h", "std::condition_variable", "what CondVar wraps"},
     {"runtime/hostacl/settings.cc", "getenv",
      "a library behind a fixed C interface has no other way to be told its settings"},
-    {"runtime/acl/acl_abi.h", kTooLong, "one foreign interface, read beside its documentation"},
     {"server/device_settings.cc", "getenv",
      "ASCEND_RT_VISIBLE_DEVICES is AscendCL's own setting, which omserve only looks at"},
     {"config/yaml_tree.cc", "catch (", "yaml-cpp reports syntax errors by throwing"},

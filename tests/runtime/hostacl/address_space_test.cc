@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/runtime/hostacl/acl_session.h"
@@ -60,6 +62,33 @@ TEST_CASE("With one memory the host reads device memory") {
   REQUIRE_ACL(ACL(aclrtMemcpyAsync)(other, 64, pinned, 64, ACL_MEMCPY_HOST_TO_HOST, nullptr));
   REQUIRE_ACL(ACL(aclrtSynchronizeStream)(nullptr));
   CHECK(static_cast<const uint8_t*>(other)[63] == 7);
+  REQUIRE_ACL(ACL(aclrtFreeHost)(other));
+  REQUIRE_ACL(ACL(aclrtFreeHost)(pinned));
+}
+
+// In the device mode host memory is taken from the device; in the host mode it is not.
+TEST_CASE("With one memory host allocations are the device's") {
+  for (const auto& [run_mode, taken] : {std::pair("device", 96), std::pair("host", 0)}) {
+    const AclSession session(R"({"run_mode": ")" + std::string(run_mode) + "\"}");
+    size_t before = 0;
+    size_t after = 0;
+    size_t total = 0;
+    void* host = nullptr;
+    REQUIRE_ACL(ACL(aclrtGetMemInfo)(ACL_HBM_MEM, &before, &total));
+    REQUIRE_ACL(ACL(aclrtMallocHost)(&host, 64));
+    REQUIRE_ACL(ACL(aclrtGetMemInfo)(ACL_HBM_MEM, &after, &total));
+    CHECK(before - after == static_cast<size_t>(taken));
+    REQUIRE_ACL(ACL(aclrtFreeHost)(host));
+  }
+}
+
+// A copy that says from host to host is refused in a stream where the memories are two.
+TEST_CASE("A copy in a stream is not from host to host") {
+  const AclSession session(R"({"run_mode": "host"})");
+  const DeviceBytes a(64);
+  const DeviceBytes b(64);
+  CHECK(ACL(aclrtMemcpyAsync)(a.get(), 64, b.get(), 64, ACL_MEMCPY_HOST_TO_HOST, nullptr) ==
+        ACL_ERROR_RT_FEATURE_NOT_SUPPORT);
 }
 
 // Handles are no addresses: a program that dereferences one stops there.

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The settings of the CPU device, from the file of aclInit or from the environment.
 #include <cstdlib>
+#include <thread>
+#include <utility>
 
 #include "tests/runtime/hostacl/acl_session.h"
 
 namespace omserve::hostacl {
 namespace {
 
-// HOSTACL_CONFIG for the time of a test.
+// A variable, HOSTACL_CONFIG where none is named, for the time of a test.
 class ScopedEnvironment final {
  public:
-  explicit ScopedEnvironment(const std::string& value) {
-    setenv("HOSTACL_CONFIG", value.c_str(), 1);
+  explicit ScopedEnvironment(const std::string& value, const char* name = "HOSTACL_CONFIG")
+      : name_(name) {
+    setenv(name, value.c_str(), 1);
   }
-  ~ScopedEnvironment() { unsetenv("HOSTACL_CONFIG"); }
+  ~ScopedEnvironment() { unsetenv(name_); }
   ScopedEnvironment(const ScopedEnvironment&) = delete;
   ScopedEnvironment& operator=(const ScopedEnvironment&) = delete;
+
+ private:
+  const char* const name_;
 };
 
 uint32_t DeviceCount() {
@@ -99,6 +105,47 @@ TEST_CASE("Memory needs no engine") {
   const AclSession session(R"({"ort_library": "/no/such/libonnxruntime.so"})");
   const DeviceBytes device(std::vector<uint8_t>(16, 1));
   CHECK(device.Read<uint8_t>() == std::vector<uint8_t>(16, 1));
+}
+
+// A list of visible devices filters and renumbers; it ends at the first that is none.
+TEST_CASE("Visible devices are those of the list") {
+  const ScopedEnvironment config(R"({"device_count": 4})");
+  {
+    const ScopedEnvironment visible("3,1", "ASCEND_RT_VISIBLE_DEVICES");
+    REQUIRE_ACL(ACL(aclInit)(nullptr));
+    CHECK(DeviceCount() == 2);
+    int64_t physical = -1;
+    REQUIRE_ACL(ACL(aclrtGetDeviceInfo)(0, ACL_DEV_ATTR_PHY_CHIP_ID, &physical));
+    CHECK(physical == 3);
+    CHECK(ACL(aclrtSetDevice)(2) == ACL_ERROR_RT_INVALID_DEVICEID);
+    REQUIRE_ACL(ACL(aclFinalize)());
+  }
+  const std::pair<const char*, uint32_t> lists[] = {{"2", 1}, {"0,9,1", 1}, {"1,1,2", 1},
+                                                    {"x", 0}, {"", 4},      {"0,1,2,3", 4}};
+  for (const auto& [list, count] : lists) {
+    const ScopedEnvironment visible(list, "ASCEND_RT_VISIBLE_DEVICES");
+    REQUIRE_ACL(ACL(aclInit)(nullptr));
+    CHECK(DeviceCount() == count);
+    REQUIRE_ACL(ACL(aclFinalize)());
+  }
+}
+
+// Error texts are a thread's own, or with err_msg_mode "1" the process's.
+TEST_CASE("Error texts are shared on demand") {
+  const auto fail_elsewhere = [] {
+    std::thread([] { static_cast<void>(ACL(aclrtSetDevice)(99)); }).join();
+  };
+  REQUIRE_ACL(InitWith(R"({"err_msg_mode": "0"})"));
+  RecentError();
+  fail_elsewhere();
+  CHECK(RecentError().empty());
+  REQUIRE_ACL(ACL(aclFinalize)());
+  REQUIRE_ACL(InitWith(R"({"err_msg_mode": "1"})"));
+  fail_elsewhere();
+  CHECK_THAT(RecentError(), Catch::Contains("device 99"));
+  CHECK(RecentError().empty());
+  REQUIRE_ACL(ACL(aclFinalize)());
+  CHECK(InitWith(R"({"err_msg_mode": "2"})") == ACL_ERROR_FILE_ATTR_INVALID);
 }
 
 }  // namespace

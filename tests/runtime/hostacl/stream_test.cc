@@ -153,6 +153,9 @@ TEST_CASE("A stream can stop on failure") {
   const DeviceBytes target(std::vector<uint8_t>(64, 1));
   REQUIRE_ACL(ACL(aclrtSetStreamFailureMode)(stream.get(), 1));
   CHECK(ACL(aclrtSetStreamFailureMode)(stream.get(), 2) == ACL_ERROR_RT_PARAM_INVALID);
+  // Once per stream, and never of a default stream.
+  CHECK(ACL(aclrtSetStreamFailureMode)(stream.get(), 0) == ACL_ERROR_RT_PARAM_INVALID);
+  CHECK(ACL(aclrtSetStreamFailureMode)(nullptr, 1) == ACL_ERROR_RT_PARAM_INVALID);
   REQUIRE_ACL(ACL(aclrtMemcpyAsync)(target.get(), 64, DeadAddress(), 64,
                                     ACL_MEMCPY_DEVICE_TO_DEVICE, stream.get()));
   REQUIRE_ACL(ACL(aclrtMemsetAsync)(target.get(), 64, 7, 64, stream.get()));
