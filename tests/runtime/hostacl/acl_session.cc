@@ -13,22 +13,39 @@
 namespace omserve::hostacl {
 namespace {
 
-const DynamicLibrary& Library() {
-  static const DynamicLibrary library = [] {
+const absl::StatusOr<DynamicLibrary>& Library() {
+  static const absl::StatusOr<DynamicLibrary> library = [] {
     const char* given = std::getenv("OMSERVE_ACL_LIBRARY");
-    const std::string names[] = {given == nullptr ? OMSERVE_BINARY_DIR "/lib/libascendcl.so"
-                                                  : given};
-    return TakeValue(DynamicLibrary::Open(names));
+    const std::string names[] = {!Target().library.empty() ? Target().library
+                                 : given != nullptr        ? given
+                                                    : OMSERVE_BINARY_DIR "/lib/libascendcl.so"};
+    return DynamicLibrary::Open(names);
   }();
   return library;
 }
 
 }  // namespace
 
+AclTarget& Target() {
+  static AclTarget target;
+  return target;
+}
+
+absl::StatusOr<std::string> OpenTarget() {
+  RETURN_IF_ERROR(Library().status());
+  return Library()->name();
+}
+
+void* FindAclSymbol(const char* name) { return Library().ok() ? Library()->Find(name) : nullptr; }
+
 void* AclSymbol(const char* name) {
-  void* symbol = Library().Find(name);
+  if (Target().on_use) {
+    Target().on_use(name);
+  }
+  void* symbol = FindAclSymbol(name);
   // Called from the tests' threads too, where Catch must not be touched unless it is to fail.
   if (symbol == nullptr) {
+    REQUIRE_OK(Library());
     FAIL("the library under test has no function " << name);
   }
   return symbol;
@@ -41,12 +58,17 @@ std::string WriteTextFile(const std::string& name, const std::string& text) {
 }
 
 std::string RecentError() {
-  const char* text = ACL(aclGetRecentErrMsg)();
+  const auto recent =
+      reinterpret_cast<decltype(&aclGetRecentErrMsg)>(FindAclSymbol("aclGetRecentErrMsg"));
+  const char* text = recent == nullptr ? nullptr : recent();
   return text == nullptr ? "" : text;
 }
 
 AclSession::AclSession(const std::string& settings) {
-  const std::string path = WriteTextFile("acl.json", "{\"hostacl\": " + settings + "}");
+  std::string path = Target().config;
+  if (Target().is_hostacl && (path.empty() || settings != kNoSettings)) {
+    path = WriteTextFile("acl.json", "{\"hostacl\": " + settings + "}");
+  }
   REQUIRE_ACL(ACL(aclInit)(path.c_str()));
   REQUIRE_ACL(ACL(aclrtSetDevice)(0));
 }
@@ -73,15 +95,52 @@ TestStream::TestStream() { REQUIRE_ACL(ACL(aclrtCreateStream)(&stream_)); }
 
 TestStream::~TestStream() { ACL(aclrtDestroyStream)(stream_); }
 
-StreamGate::StreamGate(aclrtStream stream) {
-  REQUIRE_ACL(ACL(aclrtLaunchHostFunc)(stream, &StreamGate::Wait, this));
+StreamGate::StreamGate(aclrtStream stream) : stream_(stream) {
+  const auto launch =
+      reinterpret_cast<decltype(&aclrtLaunchHostFunc)>(FindAclSymbol("aclrtLaunchHostFunc"));
+  if (launch != nullptr) {
+    REQUIRE_ACL(launch(stream, &StreamGate::Wait, this));
+  } else {
+    LaunchAsCallback();
+  }
+}
+
+void StreamGate::LaunchAsCallback() {
+  callback_thread_ = std::jthread([this] {
+    {
+      const MutexLock lock(mu_);
+      while (!subscribed_) {
+        cv_.Wait(mu_);
+      }
+    }
+    ACL(aclrtProcessReport)(-1);
+  });
+  const auto thread_id = static_cast<uint64_t>(callback_thread_.native_handle());
+  const aclError subscribed = ACL(aclrtSubscribeReport)(thread_id, stream_);
+  const aclError launched =
+      ACL(aclrtLaunchCallback)(&StreamGate::Wait, this, ACL_CALLBACK_BLOCK, stream_);
+  {
+    const MutexLock lock(mu_);
+    subscribed_ = true;
+    cv_.NotifyAll();
+  }
+  REQUIRE_ACL(subscribed);
+  REQUIRE_ACL(launched);
 }
 
 StreamGate::~StreamGate() {
   Open();
-  const MutexLock lock(mu_);
-  while (!left_) {
-    cv_.Wait(mu_);
+  {
+    const MutexLock lock(mu_);
+    while (!left_) {
+      cv_.Wait(mu_);
+    }
+  }
+  if (callback_thread_.joinable()) {
+    const auto thread_id = static_cast<uint64_t>(callback_thread_.native_handle());
+    callback_thread_.join();
+    ACL(aclrtSynchronizeStream)(stream_);
+    ACL(aclrtUnSubscribeReport)(thread_id, stream_);
   }
 }
 

@@ -5,24 +5,44 @@
 #include <catch2/catch.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "runtime/acl/acl_abi.h"
 #include "runtime/base/mutex.h"
 
 namespace omserve::hostacl {
 
-// The address of a function in the library that OMSERVE_ACL_LIBRARY names, else in ours. Fails the
-// test when there is none.
+// The library under test. To be changed before its first function is called.
+struct AclTarget {
+  std::string library;     // A file; empty: what OMSERVE_ACL_LIBRARY names, else ours.
+  bool is_hostacl = true;  // Whether it is the CPU device, which alone knows the settings below.
+  std::string config;      // File for aclInit where a test says nothing of its own; empty: none.
+  std::string model_dir;   // Where the models lie, see model_files.h; empty: compiled here.
+  // Called with each function that a test names, to refuse what it has not declared; may be empty.
+  std::function<void(const char*)> on_use;
+};
+AclTarget& Target();
+
+// Opens the library under test and gives its file's name. Errors: kUnavailable.
+absl::StatusOr<std::string> OpenTarget();
+
+// The address of a function in the library under test; null when it has none.
+void* FindAclSymbol(const char* name);
+// The same, but fails the test when there is none.
 void* AclSymbol(const char* name);
 
-// aclInit on construction with `settings` as the JSON object "hostacl", and device 0 set in this
-// thread; aclFinalize at the end.
+inline constexpr char kNoSettings[] = "{}";
+
+// aclInit on construction, with `settings` as the JSON object "hostacl" for the CPU device, and
+// device 0 set in this thread; aclFinalize at the end.
 class AclSession final {
  public:
-  explicit AclSession(const std::string& settings = "{}");
+  explicit AclSession(const std::string& settings = kNoSettings);
   ~AclSession();
   AclSession(const AclSession&) = delete;
   AclSession& operator=(const AclSession&) = delete;
@@ -31,7 +51,7 @@ class AclSession final {
 // A file in the test's folder with this text; gives its path.
 std::string WriteTextFile(const std::string& name, const std::string& text);
 
-// aclGetRecentErrMsg as a string; "" for null.
+// aclGetRecentErrMsg as a string; "" for null and where the library has no such function.
 std::string RecentError();
 
 // Device memory for the time of a test.
@@ -77,10 +97,11 @@ class TestStream final {
   aclrtStream stream_ = nullptr;
 };
 
-// Holds a stream at one place until it is opened: a host function that waits.
+// Holds a stream at one place until it is opened: a host function that waits, or a blocking
+// callback in a thread of its own where the library has no host functions.
 class StreamGate final {
  public:
-  // Enqueues the waiting function.
+  // Enqueues the waiting function. The stream must not have a subscribed thread.
   explicit StreamGate(aclrtStream stream);
   // Opens, and waits until the function has returned.
   ~StreamGate();
@@ -90,11 +111,15 @@ class StreamGate final {
 
  private:
   static void Wait(void* gate);
+  void LaunchAsCallback();
 
+  const aclrtStream stream_;
   Mutex mu_;
   CondVar cv_;
+  bool subscribed_ ABSL_GUARDED_BY(mu_) = false;
   bool open_ ABSL_GUARDED_BY(mu_) = false;
   bool left_ ABSL_GUARDED_BY(mu_) = false;
+  std::jthread callback_thread_;  // Only with callbacks; ends before what it uses.
 };
 
 }  // namespace omserve::hostacl

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/runtime/hostacl/model_files.h"
 
+#include <map>
 #include <span>
+#include <utility>
 
+#include "runtime/base/file.h"
 #include "runtime/om/model_description.h"
 #include "tests/status_test_util.h"
 #include "tests/tools/omc/onnx_builder.h"
@@ -35,21 +38,8 @@ std::span<const std::byte> AsBytes(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-}  // namespace
-
-std::string StaticLinearModel() {
-  return CompileOnnx(omc::LinearModel(), "linear_static", {.input_shape = "x:2,3"});
-}
-
-std::string BatchLinearModel() {
-  return CompileOnnx(omc::LinearModel(), "linear_batch", {.batch_gears = "1,2,4"});
-}
-
-std::string DimsModel() {
-  return CompileOnnx(DoublingOnnx(2), "doubling_dims", {.dims_gears = "1,16;8,16;8,32"});
-}
-
-std::string ImageModel() {
+// omc has no flag for image gears.
+std::string CompileImageModel() {
   om::ModelDescription model;
   model.name = "doubling_image";
   om::IoDescription io;
@@ -66,6 +56,52 @@ std::string ImageModel() {
   model.gears = {{{4, 6}, {{1, 1, 4, 6}}}, {{8, 8}, {{1, 1, 8, 8}}}};
   model.work_bytes = 4096;
   return VALUE(om::WriteHostModel(model, AsBytes(DoublingOnnx(4)), {}));
+}
+
+// The model of this name: read, or made once in a process.
+std::string Once(const std::string& name, std::string (*make)(const std::string& name)) {
+  static std::map<std::string, std::string> models;
+  if (const auto found = models.find(name); found != models.end()) {
+    return found->second;
+  }
+  const std::string& dir = Target().model_dir;
+  std::string file =
+      dir.empty() ? make(name) : VALUE(ReadFile(dir + "/" + name + ".om", size_t{1} << 30));
+  return models.emplace(name, std::move(file)).first->second;
+}
+
+}  // namespace
+
+std::string StaticLinearModel() {
+  return Once("linear_static", [](const std::string& name) {
+    return CompileOnnx(omc::LinearModel(), name, {.input_shape = "x:2,3"});
+  });
+}
+
+std::string BatchLinearModel() {
+  return Once("linear_batch", [](const std::string& name) {
+    return CompileOnnx(omc::LinearModel(), name, {.batch_gears = "1,2,4"});
+  });
+}
+
+std::string DimsModel() {
+  return Once("doubling_dims", [](const std::string& name) {
+    return CompileOnnx(DoublingOnnx(2), name, {.dims_gears = "1,16;8,16;8,32"});
+  });
+}
+
+std::string ImageModel() {
+  return Once("doubling_image", [](const std::string&) { return CompileImageModel(); });
+}
+
+std::vector<ModelSource> ModelSources() {
+  return {{"linear_static", omc::LinearModel(), "--input-shape x:2,3", "--input_shape=\"x:2,3\""},
+          {"linear_batch", omc::LinearModel(), "--batch-gears 1,2,4",
+           "--input_shape=\"x:-1,3\" --dynamic_batch_size=\"1,2,4\""},
+          {"doubling_dims", DoublingOnnx(2), "--dims-gears \"1,16;8,16;8,32\"",
+           "--input_format=ND --input_shape=\"x:-1,-1\" --dynamic_dims=\"1,16;8,16;8,32\""},
+          {"doubling_image", DoublingOnnx(4), "",
+           "--input_format=NCHW --input_shape=\"x:1,1,-1,-1\" --dynamic_image_size=\"4,6;8,8\""}};
 }
 
 std::string GatherModel() {

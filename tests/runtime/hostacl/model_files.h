@@ -14,17 +14,28 @@ namespace omserve::hostacl {
 // What compiles and what checks the models.
 inline constexpr char kOrtLibrary[] = OMSERVE_BINARY_DIR "/lib/libonnxruntime.so.1";
 
-// `.om` files, whole. y [N,128] = x [N,3] * w [3,128] + 0.5, w[i] = i.
-std::string StaticLinearModel();  // N = 2.
-std::string BatchLinearModel();   // Gears 1, 2, 4.
-// y = x + x, x [-1,-1], dims gears (1,16), (8,16), (8,32).
+// `.om` files, whole: compiled here, or read from Target().model_dir under the names in brackets.
+// y [N,128] = x [N,3] * w [3,128] + 0.5, w[i] = i.
+std::string StaticLinearModel();  // N = 2. [linear_static.om]
+std::string BatchLinearModel();   // Gears 1, 2, 4. [linear_batch.om]
+// y = x + x, x [-1,-1], dims gears (1,16), (8,16), (8,32). [doubling_dims.om]
 std::string DimsModel();
-// y = x + x, x [1,1,-1,-1], image gears (4,6), (8,8).
+// y = x + x, x [1,1,-1,-1], image gears (4,6), (8,8). [doubling_image.om]
 std::string ImageModel();
-// y [1] = table[index], index int64 [1]; an index of 4 and more fails while it runs.
+// y [1] = table[index], index int64 [1]; an index of 4 and more fails while it runs. Always
+// compiled here, for the CPU device.
 std::string GatherModel();
 // The static linear model as if compiled for another chip.
 std::string ForeignModel(const std::string& soc_version);
+
+// What another compiler needs to make those that have a name.
+struct ModelSource {
+  std::string name;
+  std::string onnx;         // The file's bytes.
+  std::string omc_options;  // "" where omc cannot make it.
+  std::string atc_options;
+};
+std::vector<ModelSource> ModelSources();
 
 // y of the linear model for these rows of x.
 std::vector<float> LinearAnswer(const std::vector<float>& x);
