@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <thread>
-#include <vector>
 
 #include "tests/runtime/hostacl/acl_session.h"
 
@@ -13,53 +12,7 @@ namespace {
 
 uint64_t ThisThread() { return static_cast<uint64_t>(pthread_self()); }
 
-void NoteThread(void* seen) { *static_cast<std::atomic<uint64_t>*>(seen) = ThisThread(); }
 void Count(void* counter) { ++*static_cast<std::atomic<int>*>(counter); }
-
-// A callback runs in the thread that subscribed, inside its aclrtProcessReport, and not before.
-TEST_CASE("A callback runs in the subscribed thread") {
-  const AclSession session;
-  const TestStream stream;
-  REQUIRE_ACL(ACL(aclrtSubscribeReport)(ThisThread(), stream.get()));
-  std::atomic<uint64_t> seen{0};
-  REQUIRE_ACL(ACL(aclrtLaunchCallback)(&NoteThread, &seen, ACL_CALLBACK_NO_BLOCK, stream.get()));
-  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
-  CHECK(seen == 0);
-  REQUIRE_ACL(ACL(aclrtProcessReport)(-1));
-  CHECK(seen == ThisThread());
-  REQUIRE_ACL(ACL(aclrtUnSubscribeReport)(ThisThread(), stream.get()));
-}
-
-// A blocking callback holds later tasks of its stream until it has returned; the other does not.
-TEST_CASE("A blocking callback holds its stream") {
-  const AclSession session;
-  const TestStream stream;
-  REQUIRE_ACL(ACL(aclrtSubscribeReport)(ThisThread(), stream.get()));
-  std::atomic<int> counter{0};
-  REQUIRE_ACL(ACL(aclrtLaunchCallback)(&Count, &counter, ACL_CALLBACK_BLOCK, stream.get()));
-  CHECK(ACL(aclrtSynchronizeStreamWithTimeout)(stream.get(), 1) ==
-        ACL_ERROR_RT_STREAM_SYNC_TIMEOUT);
-  REQUIRE_ACL(ACL(aclrtProcessReport)(-1));
-  CHECK(counter == 1);
-  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
-}
-
-// One thread may serve several streams; one call runs all that is pending.
-TEST_CASE("One thread serves many streams") {
-  const AclSession session;
-  const TestStream first;
-  const TestStream second;
-  REQUIRE_ACL(ACL(aclrtSubscribeReport)(ThisThread(), first.get()));
-  REQUIRE_ACL(ACL(aclrtSubscribeReport)(ThisThread(), second.get()));
-  std::atomic<int> counter{0};
-  for (int i = 0; i < 3; ++i) {
-    REQUIRE_ACL(ACL(aclrtLaunchCallback)(&Count, &counter, ACL_CALLBACK_NO_BLOCK, first.get()));
-    REQUIRE_ACL(ACL(aclrtLaunchCallback)(&Count, &counter, ACL_CALLBACK_NO_BLOCK, second.get()));
-  }
-  REQUIRE_ACL(ACL(aclrtSynchronizeDevice)());
-  REQUIRE_ACL(ACL(aclrtProcessReport)(1000));
-  CHECK(counter == 6);
-}
 
 // Without a callback in time aclrtProcessReport gives 507012; a timeout of 0 is refused.
 TEST_CASE("Processing reports can time out") {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Devices and contexts: what is current in which thread.
-#include <thread>
 
 #include "tests/runtime/hostacl/acl_session.h"
 
@@ -8,55 +7,6 @@ namespace omserve::hostacl {
 namespace {
 
 constexpr char kTwoDevices[] = R"({"device_count": 2, "memory_bytes": 16777216})";
-
-// A thread that never set a device has no context, whatever the others have.
-TEST_CASE("A new thread has no context") {
-  const AclSession session;
-  aclError malloc_code = ACL_SUCCESS;
-  aclError device_code = ACL_SUCCESS;
-  std::thread([&] {
-    void* memory = nullptr;
-    int32_t device = 0;
-    malloc_code = ACL(aclrtMalloc)(&memory, 64, ACL_MEM_MALLOC_HUGE_FIRST);
-    device_code = ACL(aclrtGetDevice)(&device);
-  }).join();
-  CHECK(malloc_code == ACL_ERROR_RT_CONTEXT_NULL);
-  CHECK(device_code == ACL_ERROR_RT_CONTEXT_NULL);
-}
-
-// Threads that set one device share its default context; a context may be handed over as well.
-TEST_CASE("The default context is shared by threads") {
-  const AclSession session;
-  aclrtContext mine = nullptr;
-  REQUIRE_ACL(ACL(aclrtGetCurrentContext)(&mine));
-  aclrtContext set_by_device = nullptr;
-  aclrtContext set_by_context = nullptr;
-  std::thread([&] {
-    ACL(aclrtSetDevice)(0);
-    ACL(aclrtGetCurrentContext)(&set_by_device);
-    ACL(aclrtResetDevice)(0);
-  }).join();
-  std::thread([&] {
-    ACL(aclrtSetCurrentContext)(mine);
-    ACL(aclrtGetCurrentContext)(&set_by_context);
-  }).join();
-  CHECK(set_by_device == mine);
-  CHECK(set_by_context == mine);
-}
-
-// Setting a device counts; the default context goes with the last reset, and one reset too many
-// fails.
-TEST_CASE("SetDevice and ResetDevice are counted") {
-  const AclSession session;
-  REQUIRE_ACL(ACL(aclrtSetDevice)(0));
-  REQUIRE_ACL(ACL(aclrtResetDevice)(0));
-  int32_t device = -1;
-  REQUIRE_ACL(ACL(aclrtGetDevice)(&device));
-  CHECK(device == 0);
-  REQUIRE_ACL(ACL(aclrtResetDevice)(0));
-  CHECK(ACL(aclrtGetDevice)(&device) == ACL_ERROR_RT_CONTEXT_NULL);
-  CHECK(ACL(aclrtResetDevice)(0) != ACL_SUCCESS);
-}
 
 // ResetDeviceForce ignores the count and takes explicit contexts along.
 TEST_CASE("ResetDeviceForce ends the device at once") {
@@ -114,21 +64,6 @@ TEST_CASE("Contexts that are not the caller's to destroy are refused") {
   CHECK(ACL(aclrtSetCurrentContext)(&local) == ACL_ERROR_RT_CONTEXT_NULL);
   CHECK(ACL(aclrtDestroyContext)(&local) == ACL_ERROR_RT_INVALID_HANDLE);
   CHECK(ACL(aclrtGetCurrentContext)(nullptr) == ACL_ERROR_INVALID_PARAM);
-}
-
-// A stream is used under its own context only: 107003 from any other.
-TEST_CASE("A stream of another context is refused") {
-  const AclSession session;
-  const TestStream stream;
-  aclrtContext mine = nullptr;
-  REQUIRE_ACL(ACL(aclrtGetCurrentContext)(&mine));
-  aclrtContext other = nullptr;
-  REQUIRE_ACL(ACL(aclrtCreateContext)(&other, 0));
-  CHECK(ACL(aclrtSynchronizeStream)(stream.get()) == ACL_ERROR_RT_STREAM_CONTEXT);
-  CHECK(ACL(aclrtDestroyStream)(stream.get()) == ACL_ERROR_RT_STREAM_CONTEXT);
-  REQUIRE_ACL(ACL(aclrtDestroyContext)(other));
-  REQUIRE_ACL(ACL(aclrtSetCurrentContext)(mine));
-  CHECK(ACL(aclrtSynchronizeStream)(stream.get()) == ACL_SUCCESS);
 }
 
 // Status, utilisation and peer access have answers; utilizationExtend must be null.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events: order between streams, queries of both generations, times.
-#include <vector>
 
 #include "tests/runtime/hostacl/acl_session.h"
 
@@ -38,61 +37,6 @@ aclrtEventStatus OldStatus(const TestEvent& event) {
   return status;
 }
 
-// A stream that waits for an event of another sees what that one wrote before the record.
-TEST_CASE("An event orders two streams") {
-  const AclSession session;
-  const TestStream writer;
-  const TestStream reader;
-  const TestEvent event(TestEvent::Kind::kOnDemand);
-  const DeviceBytes source(std::vector<uint8_t>(256, 0));
-  const DeviceBytes target(std::vector<uint8_t>(256, 0));
-  {
-    StreamGate gate(writer.get());
-    REQUIRE_ACL(ACL(aclrtMemsetAsync)(source.get(), 256, 42, 256, writer.get()));
-    REQUIRE_ACL(ACL(aclrtRecordEvent)(event.get(), writer.get()));
-    REQUIRE_ACL(ACL(aclrtStreamWaitEvent)(reader.get(), event.get()));
-    REQUIRE_ACL(ACL(aclrtMemcpyAsync)(target.get(), 256, source.get(), 256,
-                                      ACL_MEMCPY_DEVICE_TO_DEVICE, reader.get()));
-    CHECK(Recorded(event) == ACL_EVENT_RECORDED_STATUS_NOT_READY);
-    aclrtStreamStatus status = ACL_STREAM_STATUS_RESERVED;
-    REQUIRE_ACL(ACL(aclrtStreamQuery)(reader.get(), &status));
-    CHECK(status == ACL_STREAM_STATUS_NOT_READY);
-  }
-  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(reader.get()));
-  CHECK(target.Read<uint8_t>() == std::vector<uint8_t>(256, 42));
-  CHECK(Recorded(event) == ACL_EVENT_RECORDED_STATUS_COMPLETE);
-}
-
-// A wait keeps the record that was newest when it was asked for: a later record does not delay it.
-TEST_CASE("A wait means the newest record so far") {
-  const AclSession session;
-  const TestStream first;
-  const TestStream second;
-  const TestStream waiter;
-  const TestEvent event(TestEvent::Kind::kOnDemand);
-  StreamGate gate(second.get());
-  REQUIRE_ACL(ACL(aclrtRecordEvent)(event.get(), first.get()));
-  REQUIRE_ACL(ACL(aclrtStreamWaitEvent)(waiter.get(), event.get()));
-  REQUIRE_ACL(ACL(aclrtRecordEvent)(event.get(), second.get()));
-  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(waiter.get()));
-  CHECK(Recorded(event) == ACL_EVENT_RECORDED_STATUS_NOT_READY);
-  CHECK(ACL(aclrtSynchronizeEventWithTimeout)(event.get(), 1) == ACL_ERROR_RT_EVENT_SYNC_TIMEOUT);
-  gate.Open();
-  REQUIRE_ACL(ACL(aclrtSynchronizeEvent)(event.get()));
-  CHECK(Recorded(event) == ACL_EVENT_RECORDED_STATUS_COMPLETE);
-}
-
-// Before any record an on-demand event is complete, and waiting for it is no wait.
-TEST_CASE("An on-demand event without record is complete") {
-  const AclSession session;
-  const TestStream stream;
-  const TestEvent event(TestEvent::Kind::kOnDemand);
-  CHECK(Recorded(event) == ACL_EVENT_RECORDED_STATUS_COMPLETE);
-  REQUIRE_ACL(ACL(aclrtStreamWaitEvent)(stream.get(), event.get()));
-  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
-  REQUIRE_ACL(ACL(aclrtSynchronizeEvent)(event.get()));
-}
-
 // Before any record a classic event is not complete, and a stream that waits for it waits for the
 // record to come.
 TEST_CASE("A stream waits for the first record of a classic event") {
@@ -114,22 +58,6 @@ TEST_CASE("A stream waits for the first record of a classic event") {
   CHECK(OldStatus(event) == ACL_EVENT_STATUS_COMPLETE);
 }
 
-// A classic event that is reset is as if never recorded, for waits that come after the reset.
-TEST_CASE("A classic event can be reset and recorded again") {
-  const AclSession session;
-  const TestStream waiter;
-  const TestStream recorder;
-  const TestEvent event(TestEvent::Kind::kClassic);
-  REQUIRE_ACL(ACL(aclrtRecordEvent)(event.get(), recorder.get()));
-  REQUIRE_ACL(ACL(aclrtStreamWaitEvent)(waiter.get(), event.get()));
-  REQUIRE_ACL(ACL(aclrtResetEvent)(event.get(), waiter.get()));
-  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(waiter.get()));
-  CHECK(OldStatus(event) == ACL_EVENT_STATUS_NOT_READY);
-  REQUIRE_ACL(ACL(aclrtRecordEvent)(event.get(), recorder.get()));
-  REQUIRE_ACL(ACL(aclrtSynchronizeEvent)(event.get()));
-  CHECK(OldStatus(event) == ACL_EVENT_STATUS_COMPLETE);
-}
-
 // What the first generation has for its events is refused for the second.
 TEST_CASE("On-demand events refuse the classic calls") {
   const AclSession session;
@@ -140,32 +68,6 @@ TEST_CASE("On-demand events refuse the classic calls") {
   CHECK(ACL(aclrtQueryEvent)(event.get(), &old_status) == ACL_ERROR_RT_PARAM_INVALID);
   CHECK(ACL(aclrtQueryEventWaitStatus)(event.get(), &waits) == ACL_ERROR_RT_PARAM_INVALID);
   CHECK(ACL(aclrtResetEvent)(event.get(), stream.get()) == ACL_ERROR_RT_PARAM_INVALID);
-}
-
-// Times are taken when the records run; elapsed is what lies between, never negative in order.
-TEST_CASE("Events tell the time") {
-  const AclSession session;
-  const TestStream stream;
-  const TestEvent start(TestEvent::Kind::kOnDemand);
-  const TestEvent end(TestEvent::Kind::kOnDemand);
-  REQUIRE_ACL(ACL(aclrtRecordEvent)(start.get(), stream.get()));
-  REQUIRE_ACL(ACL(aclrtRecordEvent)(end.get(), stream.get()));
-  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
-  float ms = -1;
-  REQUIRE_ACL(ACL(aclrtEventElapsedTime)(&ms, start.get(), end.get()));
-  CHECK(ms >= 0);
-  uint64_t start_us = 0;
-  uint64_t end_us = 0;
-  REQUIRE_ACL(ACL(aclrtEventGetTimestamp)(start.get(), &start_us));
-  REQUIRE_ACL(ACL(aclrtEventGetTimestamp)(end.get(), &end_us));
-  CHECK(end_us >= start_us);
-  CHECK(static_cast<double>(end_us - start_us) <= static_cast<double>(ms) * 1000 + 1);
-  CHECK(ACL(aclrtEventElapsedTime)(nullptr, start.get(), end.get()) == ACL_ERROR_INVALID_PARAM);
-  // The other way round, unless both fell on one tick of the clock.
-  if (ms > 0) {
-    CHECK(ACL(aclrtEventElapsedTime)(&ms, end.get(), start.get()) ==
-          ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL);
-  }
 }
 
 // Without ACL_EVENT_TIME_LINE, without record, or before the record is done there is no time.

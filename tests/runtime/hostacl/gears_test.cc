@@ -75,31 +75,6 @@ TEST_CASE("A batch model describes its gears") {
   CHECK(ACL(aclmdlGetDynamicBatch)(desc, nullptr) == ACL_ERROR_INVALID_PARAM);
 }
 
-// Each batch gear computes its own rows; the setter's value stands in the buffer as uint64 where it
-// has room for 8 bytes and as uint32 where it has 4.
-TEST_CASE("A batch model runs at each gear") {
-  const AclSession session;
-  for (const size_t gear_bytes : {size_t{8}, size_t{4}}) {
-    const auto run = BatchRun(gear_bytes);
-    for (const size_t batch : {size_t{1}, size_t{4}, size_t{2}}) {
-      REQUIRE_ACL(ACL(aclmdlSetDynamicBatchSize)(run->model.id(), run->input.get(), 1, batch));
-      if (gear_bytes == 8) {
-        CHECK(run->gear.Read<uint64_t>()[0] == batch);
-      } else {
-        CHECK(run->gear.Read<uint32_t>()[0] == batch);
-      }
-      aclmdlIODims dims{};
-      REQUIRE_ACL(ACL(aclmdlGetCurOutputDims)(run->model.desc(), 0, &dims));
-      CHECK(dims.dims[0] == static_cast<int64_t>(batch));
-      std::vector<float> x(batch * 3);
-      for (size_t i = 0; i < x.size(); ++i) {
-        x[i] = static_cast<float>(i + 1) / 8;
-      }
-      CHECK(run->Execute(x, batch * 128) == LinearAnswer(x));
-    }
-  }
-}
-
 // Rows beyond the gear are not written.
 TEST_CASE("A small gear leaves the rest of the output alone") {
   const AclSession session;

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Executing models: now and in streams, with the numbers that ONNX Runtime gives, and failing well.
-#include <array>
-#include <atomic>
 #include <cmath>
-#include <memory>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "tests/runtime/hostacl/model_files.h"
@@ -36,36 +32,6 @@ struct LinearRun {
   TestDataset input;
   TestDataset output;
 };
-
-// A synchronous execution leaves the answer in the output buffer.
-TEST_CASE("A model executes") {
-  const AclSession session;
-  const LinearRun run;
-  REQUIRE_ACL(ACL(aclmdlExecute)(run.model.id(), run.input.get(), run.output.get()));
-  CHECK(run.y.Read<float>() == LinearAnswer(TwoRows()));
-}
-
-// In a stream an execution takes its turn between copies, and returns before it has run.
-TEST_CASE("A model executes in a stream") {
-  const AclSession session;
-  const TestStream stream;
-  const LinearRun run;
-  const DeviceBytes later(2 * 128 * sizeof(float));
-  {
-    StreamGate gate(stream.get());
-    REQUIRE_ACL(ACL(aclrtMemsetAsync)(run.x.get(), 24, 0, 24, stream.get()));
-    REQUIRE_ACL(
-        ACL(aclmdlExecuteAsync)(run.model.id(), run.input.get(), run.output.get(), stream.get()));
-    REQUIRE_ACL(ACL(aclrtMemcpyAsync)(later.get(), later.size_bytes(), run.y.get(),
-                                      later.size_bytes(), ACL_MEMCPY_DEVICE_TO_DEVICE,
-                                      stream.get()));
-    aclrtStreamStatus status = ACL_STREAM_STATUS_RESERVED;
-    REQUIRE_ACL(ACL(aclrtStreamQuery)(stream.get(), &status));
-    CHECK(status == ACL_STREAM_STATUS_NOT_READY);
-  }
-  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
-  CHECK(later.Read<float>() == LinearAnswer(std::vector<float>(6, 0)));
-}
 
 // A real network gives what ONNX Runtime gives on the ONNX file, at every gear.
 TEST_CASE("A real model equals ONNX Runtime") {
@@ -109,26 +75,6 @@ TEST_CASE("A real model equals ONNX Runtime") {
   }
 }
 
-// An output of (NULL, 0) is allocated by a synchronous execution and then the caller's to free; an
-// asynchronous one refuses it.
-TEST_CASE("Outputs may be left to the synchronous execution") {
-  const AclSession session;
-  const LinearRun run;
-  const TestDataset output({{nullptr, 0}});
-  CHECK(ACL(aclmdlExecuteAsync)(run.model.id(), run.input.get(), output.get(), nullptr) ==
-        ACL_ERROR_GE_PARAM_INVALID);
-  REQUIRE_ACL(ACL(aclmdlExecute)(run.model.id(), run.input.get(), output.get()));
-  aclDataBuffer* buffer = ACL(aclmdlGetDatasetBuffer)(output.get(), 0);
-  void* address = ACL(aclGetDataBufferAddr)(buffer);
-  REQUIRE(address != nullptr);
-  std::vector<float> y(2 * 128);
-  REQUIRE(ACL(aclGetDataBufferSizeV2)(buffer) == y.size() * sizeof(float));
-  REQUIRE_ACL(ACL(aclrtMemcpy)(y.data(), y.size() * sizeof(float), address,
-                               y.size() * sizeof(float), ACL_MEMCPY_DEVICE_TO_HOST));
-  CHECK(y == LinearAnswer(TwoRows()));
-  REQUIRE_ACL(ACL(aclrtFree)(address));
-}
-
 // Too few buffers, buffers without memory, and unknown models or datasets are refused at the call.
 TEST_CASE("Executions that cannot be are refused") {
   const AclSession session;
@@ -140,6 +86,9 @@ TEST_CASE("Executions that cannot be are refused") {
   CHECK(ACL(aclmdlExecute)(run.model.id(), run.input.get(), empty.get()) == ACL_ERROR_GE_FAILURE);
   CHECK(ACL(aclmdlExecute)(run.model.id(), no_memory.get(), run.output.get()) ==
         ACL_ERROR_GE_PARAM_INVALID);
+  const TestDataset left_to_the_device({{nullptr, 0}});
+  CHECK(ACL(aclmdlExecuteAsync)(run.model.id(), run.input.get(), left_to_the_device.get(),
+                                nullptr) == ACL_ERROR_GE_PARAM_INVALID);
   CHECK(ACL(aclmdlExecute)(4711, run.input.get(), run.output.get()) ==
         ACL_ERROR_GE_EXEC_MODEL_ID_INVALID);
   CHECK(ACL(aclmdlExecute)(run.model.id(), nullptr, run.output.get()) == ACL_ERROR_INVALID_PARAM);
@@ -231,53 +180,6 @@ TEST_CASE("A model of another context is refused") {
   CHECK(ACL(aclmdlUnload)(run.model.id()) == ACL_ERROR_RT_MODEL_CONTEXT);
   REQUIRE_ACL(ACL(aclrtDestroyContext)(other));
   REQUIRE_ACL(ACL(aclrtSetCurrentContext)(mine));
-}
-
-// Loads that share weight memory run at once on streams of their own, each with its own answer.
-TEST_CASE("Instances with shared weights run at once") {
-  const AclSession session(R"({"cores": 2})");
-  const std::string file = StaticLinearModel();
-  size_t work_bytes = 0;
-  size_t weight_bytes = 0;
-  REQUIRE_ACL(ACL(aclmdlQuerySizeFromMem)(file.data(), file.size(), &work_bytes, &weight_bytes));
-  const DeviceBytes weights(weight_bytes);
-  aclrtContext context = nullptr;
-  REQUIRE_ACL(ACL(aclrtGetCurrentContext)(&context));
-  std::array<uint32_t, 2> ids{};
-  for (uint32_t& id : ids) {
-    REQUIRE_ACL(ACL(aclmdlLoadFromMemWithMem)(file.data(), file.size(), &id, nullptr, 0,
-                                              weights.get(), weight_bytes));
-  }
-  std::array<const DeviceBytes, 2> xs{DeviceBytes(std::vector<float>(6, 1)),
-                                      DeviceBytes(std::vector<float>(6, 2))};
-  std::array<const DeviceBytes, 2> ys{DeviceBytes(1024), DeviceBytes(1024)};
-  std::array<std::unique_ptr<TestDataset>, 2> inputs;
-  std::array<std::unique_ptr<TestDataset>, 2> outputs;
-  for (size_t i = 0; i < 2; ++i) {
-    inputs[i] = std::make_unique<TestDataset>(std::vector{EntryOf(xs[i])});
-    outputs[i] = std::make_unique<TestDataset>(std::vector{EntryOf(ys[i])});
-  }
-  std::array<std::atomic<int>, 2> failures{};
-  const auto work = [&](size_t i) {
-    ACL(aclrtSetCurrentContext)(context);
-    aclrtStream stream = nullptr;
-    failures[i] += ACL(aclrtCreateStream)(&stream) != ACL_SUCCESS;
-    for (int round = 0; round < 50; ++round) {
-      failures[i] += ACL(aclmdlExecuteAsync)(ids[i], inputs[i]->get(), outputs[i]->get(), stream) !=
-                     ACL_SUCCESS;
-    }
-    failures[i] += ACL(aclrtDestroyStream)(stream) != ACL_SUCCESS;
-  };
-  std::thread other(work, 1);
-  work(0);
-  other.join();
-  CHECK(failures[0] == 0);
-  CHECK(failures[1] == 0);
-  CHECK(ys[0].Read<float>() == LinearAnswer(std::vector<float>(6, 1)));
-  CHECK(ys[1].Read<float>() == LinearAnswer(std::vector<float>(6, 2)));
-  for (const uint32_t id : ids) {
-    REQUIRE_ACL(ACL(aclmdlUnload)(id));
-  }
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Streams: order, overlap, synchronisation, failures.
 #include <atomic>
-#include <thread>
 #include <vector>
 
 #include "tests/runtime/hostacl/acl_session.h"
@@ -25,52 +24,6 @@ void* DeadAddress() {
   REQUIRE_ACL(ACL(aclrtMalloc)(&address, 256, ACL_MEM_MALLOC_HUGE_FIRST));
   REQUIRE_ACL(ACL(aclrtFree)(address));
   return address;
-}
-
-// Tasks of one stream run in the order in which they were launched.
-TEST_CASE("A stream is first in, first out") {
-  const AclSession session;
-  const TestStream stream;
-  std::vector<int> order;
-  std::vector<Step> steps;
-  for (int i = 0; i < 100; ++i) {
-    steps.push_back({&order, i});
-  }
-  for (Step& step : steps) {
-    REQUIRE_ACL(ACL(aclrtLaunchHostFunc)(stream.get(), &RunStep, &step));
-  }
-  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
-  REQUIRE(order.size() == 100);
-  for (int i = 0; i < 100; ++i) {
-    CHECK(order[static_cast<size_t>(i)] == i);
-  }
-}
-
-// While one stream is held another goes on, and so does the default stream.
-TEST_CASE("Streams do not wait for each other") {
-  const AclSession session;
-  const TestStream held;
-  const TestStream free_stream;
-  std::vector<int> order;
-  std::vector<int> default_order;
-  Step step{&order, 1};
-  Step default_step{&default_order, 2};
-  {
-    StreamGate gate(held.get());
-    REQUIRE_ACL(ACL(aclrtLaunchHostFunc)(free_stream.get(), &RunStep, &step));
-    REQUIRE_ACL(ACL(aclrtLaunchHostFunc)(nullptr, &RunStep, &default_step));
-    REQUIRE_ACL(ACL(aclrtSynchronizeStream)(free_stream.get()));
-    REQUIRE_ACL(ACL(aclrtSynchronizeStream)(nullptr));
-    aclrtStreamStatus status = ACL_STREAM_STATUS_RESERVED;
-    REQUIRE_ACL(ACL(aclrtStreamQuery)(held.get(), &status));
-    CHECK(status == ACL_STREAM_STATUS_NOT_READY);
-  }
-  REQUIRE_ACL(ACL(aclrtSynchronizeDevice)());
-  CHECK(order == std::vector<int>{1});
-  CHECK(default_order == std::vector<int>{2});
-  aclrtStreamStatus status = ACL_STREAM_STATUS_RESERVED;
-  REQUIRE_ACL(ACL(aclrtStreamQuery)(held.get(), &status));
-  CHECK(status == ACL_STREAM_STATUS_COMPLETE);
 }
 
 // A synchronisation with a timeout gives 507046 when it expires, and the work goes on.

@@ -158,6 +158,7 @@ TEST_CASE("A stream of another context is refused", "[rule/stream-of-another-con
   CHECK(ACL(aclrtSynchronizeStream)(stream.get()) == ACL_ERROR_RT_STREAM_CONTEXT);
   CHECK(ACL(aclrtMemsetAsync)(device.get(), 64, 0, 64, stream.get()) ==
         ACL_ERROR_RT_STREAM_CONTEXT);
+  CHECK(ACL(aclrtDestroyStream)(stream.get()) == ACL_ERROR_RT_STREAM_CONTEXT);
   REQUIRE_ACL(ACL(aclrtSetCurrentContext)(mine));
   REQUIRE_ACL(ACL(aclrtDestroyContext)(other));
   CHECK(ACL(aclrtSynchronizeStream)(stream.get()) == ACL_SUCCESS);

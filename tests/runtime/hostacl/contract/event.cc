@@ -96,18 +96,27 @@ TEST_CASE("An on-demand event orders two streams every time",
 // A record that comes later does not delay a wait that was asked for earlier.
 TEST_CASE("A wait keeps the record that it saw",
           "[rule/wait-keeps-its-record][1.5/aclrtCreateEventExWithFlag]"
-          "[needs aclrtQueryEventStatus]") {
+          "[needs aclrtQueryEventStatus][needs aclrtStreamQuery]") {
   const AclSession session;
   const TestStream first;
   const TestStream second;
   const TestStream waiter;
+  const TestStream later_waiter;
   const TestEvent event = TestEvent::OnDemand();
-  const StreamGate gate(second.get());
+  StreamGate gate(second.get());
   REQUIRE_ACL(ACL(aclrtRecordEvent)(event.get(), first.get()));
   REQUIRE_ACL(ACL(aclrtStreamWaitEvent)(waiter.get(), event.get()));
   REQUIRE_ACL(ACL(aclrtRecordEvent)(event.get(), second.get()));
+  REQUIRE_ACL(ACL(aclrtStreamWaitEvent)(later_waiter.get(), event.get()));
   REQUIRE_ACL(ACL(aclrtSynchronizeStream)(waiter.get()));
   CHECK(Recorded(event) == ACL_EVENT_RECORDED_STATUS_NOT_READY);
+  aclrtStreamStatus status = ACL_STREAM_STATUS_RESERVED;
+  REQUIRE_ACL(ACL(aclrtStreamQuery)(later_waiter.get(), &status));
+  CHECK(status == ACL_STREAM_STATUS_NOT_READY);
+  gate.Open();
+  REQUIRE_ACL(ACL(aclrtSynchronizeEvent)(event.get()));
+  CHECK(Recorded(event) == ACL_EVENT_RECORDED_STATUS_COMPLETE);
+  CHECK(ACL(aclrtSynchronizeStream)(later_waiter.get()) == ACL_SUCCESS);
 }
 
 TEST_CASE("An on-demand event is complete before any record",
@@ -119,6 +128,7 @@ TEST_CASE("An on-demand event is complete before any record",
   CHECK(Recorded(event) == ACL_EVENT_RECORDED_STATUS_COMPLETE);
   REQUIRE_ACL(ACL(aclrtStreamWaitEvent)(stream.get(), event.get()));
   CHECK(ACL(aclrtSynchronizeStream)(stream.get()) == ACL_SUCCESS);
+  CHECK(ACL(aclrtSynchronizeEvent)(event.get()) == ACL_SUCCESS);
 }
 
 // The stream waits for the record to come.
@@ -198,6 +208,9 @@ TEST_CASE("A classic event is reset and recorded again", "[1.5/aclrtResetEvent]"
     REQUIRE_ACL(ACL(aclrtSynchronizeStream)(waiter.get()));
     CHECK(OldStatus(event) == ACL_EVENT_STATUS_NOT_READY);
   }
+  REQUIRE_ACL(ACL(aclrtRecordEvent)(event.get(), recorder.get()));
+  REQUIRE_ACL(ACL(aclrtSynchronizeEvent)(event.get()));
+  CHECK(OldStatus(event) == ACL_EVENT_STATUS_COMPLETE);
 }
 
 // What the first generation has for its events is no use for the second.

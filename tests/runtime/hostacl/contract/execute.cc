@@ -16,7 +16,8 @@ TEST_CASE("A model executes", "[1.9/aclmdlExecute][needs models]") {
 }
 
 // Between what stands before it and after it, and the call returns before it has run.
-TEST_CASE("A model executes in a stream", "[1.9/aclmdlExecuteAsync][needs models]") {
+TEST_CASE("A model executes in a stream",
+          "[1.9/aclmdlExecuteAsync][needs models][needs aclrtStreamQuery]") {
   const AclSession session;
   const TestStream stream;
   const ModelRun run(StaticLinearModel());
@@ -28,6 +29,9 @@ TEST_CASE("A model executes in a stream", "[1.9/aclmdlExecuteAsync][needs models
     REQUIRE_ACL(ACL(aclmdlExecuteAsync)(run.id(), run.input(), run.output(), stream.get()));
     REQUIRE_ACL(ACL(aclrtMemcpyAsync)(copy.get(), kLinearBytes, run.output_memory(0).get(),
                                       kLinearBytes, ACL_MEMCPY_DEVICE_TO_DEVICE, stream.get()));
+    aclrtStreamStatus status = ACL_STREAM_STATUS_RESERVED;
+    REQUIRE_ACL(ACL(aclrtStreamQuery)(stream.get(), &status));
+    CHECK(status == ACL_STREAM_STATUS_NOT_READY);
   }
   REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
   CheckNear(copy.Read<float>(), LinearAnswer(std::vector<float>(6, 0)));

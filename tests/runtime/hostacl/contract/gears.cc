@@ -62,6 +62,12 @@ TEST_CASE("Batch gears are listed", "[1.9/aclmdlGetDynamicBatch][needs models]")
   CHECK(batch.batch[0] == 1);
   CHECK(batch.batch[1] == 2);
   CHECK(batch.batch[2] == 4);
+  aclmdlHW images{};
+  REQUIRE_ACL(ACL(aclmdlGetDynamicHW)(model.desc(), kNoIndex, &images));
+  CHECK(images.hwCount == 0);
+  size_t gears = 9;
+  REQUIRE_ACL(ACL(aclmdlGetInputDynamicGearCount)(model.desc(), kNoIndex, &gears));
+  CHECK(gears == 0);
   LoadedModel fixed(StaticLinearModel());
   REQUIRE_ACL(ACL(aclmdlGetDynamicBatch)(fixed.desc(), &batch));
   CHECK(batch.batchCount == 0);
@@ -190,12 +196,16 @@ TEST_CASE("A setter writes the gear into device memory",
 TEST_CASE("A small gear buffer holds 32 bits",
           "[rule/gear-value-in-device-memory][1.9/aclmdlSetDynamicBatchSize][needs models]") {
   const AclSession session;
-  const LoadedModel model(BatchLinearModel());
-  const DeviceBytes x(4 * 3 * sizeof(float));
+  const ModelRun run(BatchLinearModel());
   const DeviceBytes gear(std::vector<uint32_t>{77});
-  const TestDataset input({EntryOf(x), EntryOf(gear)});
-  REQUIRE_ACL(ACL(aclmdlSetDynamicBatchSize)(model.id(), input.get(), 1, 4));
-  CHECK(gear.Read<uint32_t>()[0] == 4);
+  const TestDataset input({EntryOf(run.input_memory(0)), EntryOf(gear)});
+  for (const size_t batch : {size_t{1}, size_t{4}, size_t{2}}) {
+    REQUIRE_ACL(ACL(aclmdlSetDynamicBatchSize)(run.id(), input.get(), 1, batch));
+    CHECK(gear.Read<uint32_t>()[0] == batch);
+    run.Write(LinearRows(batch));
+    REQUIRE_ACL(ACL(aclmdlExecute)(run.id(), input.get(), run.output()));
+    CheckNear(run.Read(batch * 128), LinearAnswer(LinearRows(batch)));
+  }
 }
 
 // A buffer that holds the small gear is enough for it.

@@ -65,6 +65,7 @@ TEST_CASE("aclFinalizeReference takes a null count", "[1.1/aclFinalizeReference]
   REQUIRE_ACL(ACL(aclInit)(DefaultConfig()));
   REQUIRE_ACL(ACL(aclFinalizeReference)(nullptr));
   CHECK(ACL(aclFinalize)() == ACL_ERROR_REPEAT_FINALIZE);
+  CHECK(ACL(aclFinalizeReference)(nullptr) != ACL_SUCCESS);
 }
 
 // While initialised, another configuration than the first is refused; the first one stays good.
@@ -148,6 +149,7 @@ TEST_CASE("aclrtGetVersion gives the interface's numbers", "[1.1/aclrtGetVersion
   CHECK(major >= 1);
   CHECK(minor >= 0);
   CHECK(patch >= 0);
+  CHECK(ACL(aclrtGetVersion)(nullptr, &minor, &patch) == ACL_ERROR_INVALID_PARAM);
 }
 
 // A static string that is the same each time.
@@ -164,6 +166,7 @@ TEST_CASE("aclrtGetRunMode gives host or device", "[1.1/aclrtGetRunMode]") {
   auto mode = static_cast<aclrtRunMode>(7);
   REQUIRE_ACL(ACL(aclrtGetRunMode)(&mode));
   CHECK((mode == ACL_HOST || mode == ACL_DEVICE));
+  CHECK(ACL(aclrtGetRunMode)(nullptr) == ACL_ERROR_INVALID_PARAM);
 }
 
 void IgnoreException(aclrtExceptionInfo* /*info*/) {}

@@ -38,6 +38,34 @@ TEST_CASE("Tasks of a stream run in order",
   }
 }
 
+struct Step {
+  std::vector<int>* order;
+  int number;
+};
+
+// Also what the host does in its turn.
+TEST_CASE("Host functions of a stream run in order",
+          "[rule/tasks-in-order][1.6/aclrtLaunchHostFunc]") {
+  const AclSession session;
+  const TestStream stream;
+  std::vector<int> order;
+  std::vector<int> expected(100);
+  std::iota(expected.begin(), expected.end(), 0);
+  std::vector<Step> steps;
+  for (const int number : expected) {
+    steps.push_back({&order, number});
+  }
+  const auto run = [](void* step) {
+    const auto* self = static_cast<Step*>(step);
+    self->order->push_back(self->number);
+  };
+  for (Step& step : steps) {
+    REQUIRE_ACL(ACL(aclrtLaunchHostFunc)(stream.get(), run, &step));
+  }
+  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
+  CHECK(order == expected);
+}
+
 // While one stream is held, another and the default one go on, and the other way round.
 TEST_CASE("Streams do not wait for each other", "[rule/streams-overlap]") {
   const AclSession session;
