@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/runtime/hostacl/model_files.h"
 
+#include <algorithm>
 #include <map>
 #include <span>
 #include <utility>
@@ -14,14 +15,17 @@
 namespace omserve::hostacl {
 namespace {
 
-std::string CompileOnnx(const std::string& onnx, const std::string& name,
-                        const omc::GearFlags& gears) {
+constexpr char kImageModel[] = "doubling_image";
+
+absl::StatusOr<std::string> CompileOnnx(const std::string& onnx, const std::string& name,
+                                        const omc::GearFlags& gears) {
   omc::CompileOptions options;
   options.model_path = WriteTextFile(name + ".onnx", onnx);
   options.name = name;
   options.gears = gears;
   options.ort_library = kOrtLibrary;
-  return VALUE(omc::Compile(options)).file;
+  ASSIGN_OR_RETURN(omc::CompiledModel compiled, omc::Compile(options));
+  return std::move(compiled.file);
 }
 
 // x + x with every dim open.
@@ -39,9 +43,9 @@ std::span<const std::byte> AsBytes(const std::string& text) {
 }
 
 // omc has no flag for image gears.
-std::string CompileImageModel() {
+absl::StatusOr<std::string> CompileImageModel() {
   om::ModelDescription model;
-  model.name = "doubling_image";
+  model.name = kImageModel;
   om::IoDescription io;
   io.acl_data_type = ACL_FLOAT;
   io.acl_format = ACL_FORMAT_NCHW;
@@ -55,54 +59,53 @@ std::string CompileImageModel() {
   model.gear_kind = om::GearKind::kImage;
   model.gears = {{{4, 6}, {{1, 1, 4, 6}}}, {{8, 8}, {{1, 1, 8, 8}}}};
   model.work_bytes = 4096;
-  return VALUE(om::WriteHostModel(model, AsBytes(DoublingOnnx(4)), {}));
+  return om::WriteHostModel(model, AsBytes(DoublingOnnx(4)), {});
 }
 
-// The model of this name: read, or made once in a process.
-std::string Once(const std::string& name, std::string (*make)(const std::string& name)) {
+// The model of this name: read, or compiled once in a process.
+std::string Once(const std::string& name) {
   static std::map<std::string, std::string> models;
   if (const auto found = models.find(name); found != models.end()) {
     return found->second;
   }
-  const std::string& dir = Target().model_dir;
-  std::string file =
-      dir.empty() ? make(name) : VALUE(ReadFile(dir + "/" + name + ".om", size_t{1} << 30));
-  return models.emplace(name, std::move(file)).first->second;
+  if (const std::string& dir = Target().model_dir; !dir.empty()) {
+    return models[name] = VALUE(ReadFile(dir + "/" + name + ".om"));
+  }
+  const std::vector<ModelSource> sources = ModelSources();
+  const auto source = std::find_if(sources.begin(), sources.end(),
+                                   [&name](const ModelSource& one) { return one.name == name; });
+  REQUIRE(source != sources.end());
+  return models[name] = VALUE(CompileForHost(*source));
 }
 
 }  // namespace
 
-std::string StaticLinearModel() {
-  return Once("linear_static", [](const std::string& name) {
-    return CompileOnnx(omc::LinearModel(), name, {.input_shape = "x:2,3"});
-  });
-}
-
-std::string BatchLinearModel() {
-  return Once("linear_batch", [](const std::string& name) {
-    return CompileOnnx(omc::LinearModel(), name, {.batch_gears = "1,2,4"});
-  });
-}
-
-std::string DimsModel() {
-  return Once("doubling_dims", [](const std::string& name) {
-    return CompileOnnx(DoublingOnnx(2), name, {.dims_gears = "1,16;8,16;8,32"});
-  });
-}
-
-std::string ImageModel() {
-  return Once("doubling_image", [](const std::string&) { return CompileImageModel(); });
-}
-
 std::vector<ModelSource> ModelSources() {
-  return {{"linear_static", omc::LinearModel(), "--input-shape x:2,3", "--input_shape=\"x:2,3\""},
-          {"linear_batch", omc::LinearModel(), "--batch-gears 1,2,4",
-           "--input_shape=\"x:-1,3\" --dynamic_batch_size=\"1,2,4\""},
-          {"doubling_dims", DoublingOnnx(2), "--dims-gears \"1,16;8,16;8,32\"",
-           "--input_format=ND --input_shape=\"x:-1,-1\" --dynamic_dims=\"1,16;8,16;8,32\""},
-          {"doubling_image", DoublingOnnx(4), "",
-           "--input_format=NCHW --input_shape=\"x:1,1,-1,-1\" --dynamic_image_size=\"4,6;8,8\""}};
+  return {
+      {"linear_static", omc::LinearModel(), {.input_shape = "x:2,3"}, R"(--input_shape="x:2,3")"},
+      {"linear_batch",
+       omc::LinearModel(),
+       {.batch_gears = "1,2,4"},
+       R"(--input_shape="x:-1,3" --dynamic_batch_size="1,2,4")"},
+      {"doubling_dims",
+       DoublingOnnx(2),
+       {.dims_gears = "1,16;8,16;8,32"},
+       R"(--input_format=ND --input_shape="x:-1,-1" --dynamic_dims="1,16;8,16;8,32")"},
+      {kImageModel,
+       DoublingOnnx(4),
+       {},
+       R"(--input_format=NCHW --input_shape="x:1,1,-1,-1" --dynamic_image_size="4,6;8,8")"}};
 }
+
+absl::StatusOr<std::string> CompileForHost(const ModelSource& source) {
+  return source.name == kImageModel ? CompileImageModel()
+                                    : CompileOnnx(source.onnx, source.name, source.gears);
+}
+
+std::string StaticLinearModel() { return Once("linear_static"); }
+std::string BatchLinearModel() { return Once("linear_batch"); }
+std::string DimsModel() { return Once("doubling_dims"); }
+std::string ImageModel() { return Once(kImageModel); }
 
 std::string GatherModel() {
   const std::string onnx =
@@ -112,7 +115,7 @@ std::string GatherModel() {
           .Node("pick", "Gather", {"table", "index"}, {"y"})
           .Initializer("table", omc::kOnnxFloat, {4}, omc::FloatBytes({10, 20, 30, 40}))
           .Build();
-  return CompileOnnx(onnx, "gather", {});
+  return VALUE(CompileOnnx(onnx, "gather", {}));
 }
 
 std::string ForeignModel(const std::string& soc_version) {

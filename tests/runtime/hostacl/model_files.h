@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "tests/runtime/hostacl/acl_session.h"
+#include "tools/omc/gear_plan.h"
 
 namespace omserve::hostacl {
 
@@ -28,14 +30,16 @@ std::string GatherModel();
 // The static linear model as if compiled for another chip.
 std::string ForeignModel(const std::string& soc_version);
 
-// What another compiler needs to make those that have a name.
+// What a compiler needs to make those that have a name in brackets.
 struct ModelSource {
   std::string name;
   std::string onnx;         // The file's bytes.
-  std::string omc_options;  // "" where omc cannot make it.
-  std::string atc_options;
+  omc::GearFlags gears;     // None: omc has no option for them.
+  std::string atc_options;  // As a shell has them.
 };
 std::vector<ModelSource> ModelSources();
+// Errors: as omc::Compile.
+absl::StatusOr<std::string> CompileForHost(const ModelSource& source);
 
 // y of the linear model for these rows of x.
 std::vector<float> LinearAnswer(const std::vector<float>& x);

@@ -7,7 +7,7 @@ namespace {
 
 // What a thread without context is told by each family of calls.
 TEST_CASE("A new thread has no context",
-          "[rule/thread-has-no-context][1.3/aclrtGetCurrentContext]") {
+          "[rule/thread-has-no-context][1.3/aclrtGetCurrentContext][misuse]") {
   const AclSession session;
   const DeviceBytes device(64);
   std::vector<std::pair<const char*, aclError>> answers;
@@ -148,7 +148,7 @@ TEST_CASE("The primary context is active while the device is set",
 }
 
 // 107003 for the calls that take a stream of another context.
-TEST_CASE("A stream of another context is refused", "[rule/stream-of-another-context]") {
+TEST_CASE("A stream of another context is refused", "[rule/stream-of-another-context][misuse]") {
   const AclSession session;
   const TestStream stream;
   const DeviceBytes device(64);

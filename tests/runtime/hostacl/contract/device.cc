@@ -16,7 +16,7 @@ int32_t DeviceCount() {
 
 // Each setting counts; the device stays set until the last reset, and one reset too many fails.
 TEST_CASE("Settings of a device are counted",
-          "[1.2/aclrtSetDevice][1.2/aclrtResetDevice][1.2/aclrtGetDevice]") {
+          "[1.2/aclrtSetDevice][1.2/aclrtResetDevice][1.2/aclrtGetDevice][misuse]") {
   const AclSession session;
   REQUIRE_ACL(ACL(aclrtSetDevice)(0));
   REQUIRE_ACL(ACL(aclrtResetDevice)(0));
@@ -28,7 +28,7 @@ TEST_CASE("Settings of a device are counted",
 }
 
 // The last reset takes the thread's context away.
-TEST_CASE("A thread without device has no current device", "[1.2/aclrtGetDevice]") {
+TEST_CASE("A thread without device has no current device", "[1.2/aclrtGetDevice][misuse]") {
   const AclSession session;
   int32_t device = -1;
   aclError code = ACL_SUCCESS;
@@ -85,7 +85,7 @@ TEST_CASE("The last reset waits for the default stream",
 }
 
 // One forced reset ends a device that was set twice; the ordinary one then has nothing to reset.
-TEST_CASE("A forced reset ignores the count", "[1.2/aclrtResetDeviceForce]") {
+TEST_CASE("A forced reset ignores the count", "[1.2/aclrtResetDeviceForce][misuse]") {
   const AclSession session;
   REQUIRE_ACL(ACL(aclrtSetDevice)(0));
   REQUIRE_ACL(ACL(aclrtResetDeviceForce)(0));

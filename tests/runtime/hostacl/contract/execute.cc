@@ -120,7 +120,7 @@ TEST_CASE("A static model checks the sizes of its buffers",
 
 // Another stream is refused while the first is at it; so is unloading.
 TEST_CASE("A model id is in flight on one stream",
-          "[rule/one-model-id-one-stream][1.9/aclmdlUnload][needs models][needs hostacl]") {
+          "[rule/one-model-id-one-stream][1.9/aclmdlUnload][needs models][needs hostacl][misuse]") {
   const AclSession session;
   const TestStream first;
   const TestStream second;
@@ -154,8 +154,9 @@ TEST_CASE("A model id moves between streams", "[rule/one-model-id-one-stream][ne
   CheckNear(run.Read(2 * 128), LinearAnswer(LinearRows(2)));
 }
 
-TEST_CASE("A model of another context is refused",
-          "[rule/model-of-another-context][1.9/aclmdlUnload][needs models][needs hostacl]") {
+TEST_CASE(
+    "A model of another context is refused",
+    "[rule/model-of-another-context][1.9/aclmdlUnload][needs models][needs hostacl][misuse]") {
   const AclSession session;
   const ModelRun run(StaticLinearModel());
   aclrtContext const mine = CurrentContext();

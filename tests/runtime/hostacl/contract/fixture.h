@@ -46,6 +46,19 @@ inline void* DeadAddress() {
   return address;
 }
 
+// What a library answers that has the function and the chip not.
+inline bool IsUnsupported(aclError code) {
+  return code == ACL_ERROR_RT_FEATURE_NOT_SUPPORT || code == ACL_ERROR_API_NOT_SUPPORT ||
+         code == ACL_ERROR_FEATURE_UNSUPPORTED;
+}
+
+// Checks that the call succeeded or is not supported; true when it succeeded.
+inline bool CheckDoneOrUnsupported(aclError code) {
+  INFO(code);
+  CHECK((code == ACL_SUCCESS || IsUnsupported(code)));
+  return code == ACL_SUCCESS;
+}
+
 inline aclrtContext CurrentContext() {
   aclrtContext context = nullptr;
   REQUIRE_ACL(ACL(aclrtGetCurrentContext)(&context));

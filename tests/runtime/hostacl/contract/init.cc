@@ -97,7 +97,7 @@ TEST_CASE("aclFinalize tears down whatever the count", "[1.1/aclFinalize]") {
 }
 
 // A later round knows nothing of an earlier one: no device is set.
-TEST_CASE("Initialising after finalising starts afresh", "[rule/init-may-repeat]") {
+TEST_CASE("Initialising after finalising starts afresh", "[rule/init-may-repeat][misuse]") {
   for (int round = 0; round < 2; ++round) {
     REQUIRE_ACL(ACL(aclInit)(DefaultConfig()));
     int32_t device = -1;
@@ -204,7 +204,7 @@ TEST_CASE("The exception callback is told of a failed task",
           "[1.1/aclrtSetExceptionInfoCallback][1.1/aclrtGetDeviceIdFromExceptionInfo]"
           "[1.1/aclrtGetStreamIdFromExceptionInfo][1.1/aclrtGetTaskIdFromExceptionInfo]"
           "[1.1/aclrtGetThreadIdFromExceptionInfo][1.1/aclrtGetErrorCodeFromExceptionInfo]"
-          "[needs aclrtStreamGetId][needs hostacl]") {
+          "[needs aclrtStreamGetId][needs hostacl][misuse]") {
   const AclSession session;
   const TestStream stream;
   const DeviceBytes target(256);

@@ -30,7 +30,8 @@ struct Options {
   bool markdown = false;
   bool json = false;
   bool print_models = false;
-  std::string onnx_dir;
+  std::string write_dir;
+  bool foreign = false;
   bool isolate = false;
   std::string only;
 
@@ -164,12 +165,11 @@ void RunIsolated(std::span<char* const> arguments, std::vector<CaseResult>& resu
 }
 
 int RunSuite(Catch::Session& session, const Options& options, std::span<char* const> arguments) {
-  const absl::StatusOr<LibraryFacts> facts = Probe();
+  const absl::StatusOr<LibraryFacts> facts = Probe(options.foreign);
   if (!facts.ok()) {
     fmt::print(stderr, "acl_conformance: {}\n", MessageOf(facts.status()));
     return 1;
   }
-  Target().is_hostacl = facts->is_hostacl;
   std::vector<CaseResult> results;
   for (ContractCase& chosen : ChosenCases(session, options)) {
     const std::optional<std::string> reason = ReasonToSkip(chosen, *facts);
@@ -189,14 +189,30 @@ int RunSuite(Catch::Session& session, const Options& options, std::span<char* co
              : 0;
 }
 
-int WriteOnnxFiles(const std::string& dir) {
+bool WriteBytes(const std::string& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  if (!(file << bytes).flush()) {
+    fmt::print(stderr, "acl_conformance: '{}' cannot be written\n", path);
+    return false;
+  }
+  fmt::print("{}\n", path);
+  return true;
+}
+
+// Each model as ONNX and, where ONNX Runtime is there to compile it, for the CPU device.
+int WriteModels(const std::string& dir) {
   for (const ModelSource& source : ModelSources()) {
-    const std::string path = (std::filesystem::path(dir) / (source.name + ".onnx")).string();
-    if (!(std::ofstream(path, std::ios::binary) << source.onnx)) {
-      fmt::print(stderr, "acl_conformance: '{}' cannot be written\n", path);
+    const std::string stem = (std::filesystem::path(dir) / source.name).string();
+    if (!WriteBytes(stem + ".onnx", source.onnx)) {
       return 1;
     }
-    fmt::print("{}\n", path);
+    const absl::StatusOr<std::string> om = CompileForHost(source);
+    if (!om.ok()) {
+      fmt::print(stderr, "acl_conformance: no {}.om for the CPU device: {}\n", stem,
+                 MessageOf(om.status()));
+    } else if (!WriteBytes(stem + ".om", *om)) {
+      return 1;
+    }
   }
   return 0;
 }
@@ -221,7 +237,10 @@ void AddOptions(Catch::Session& session, Options& options) {
       Opt(options.markdown)["--markdown"]("print list or result as a Markdown table") |
       Opt(options.json)["--json"]("print list or result as JSON; assertions go to stderr") |
       Opt(options.print_models)["--print-models"]("print how the models are compiled") |
-      Opt(options.onnx_dir, "folder")["--write-onnx"]("write the models' ONNX files there") |
+      Opt(options.write_dir, "folder")["--write-models"](
+          "write the models there: as ONNX, and compiled for the CPU device") |
+      Opt(options.foreign)["--foreign"](
+          "treat the library as another than the CPU device, whatever it is") |
       Opt(options.isolate)["--isolate"]("run each case in a process of its own") |
       Opt(options.only, "case")["--only"]("run the one case of this name, without a summary"));
 }
@@ -247,8 +266,8 @@ int Main(int argc, char** argv) {
     fmt::print("{}", ModelReport());
     return 0;
   }
-  if (!options.onnx_dir.empty()) {
-    return WriteOnnxFiles(options.onnx_dir);
+  if (!options.write_dir.empty()) {
+    return WriteModels(options.write_dir);
   }
   if (options.list) {
     fmt::print("{}", ListReport(AllCases(), options.form()));

@@ -166,7 +166,8 @@ TEST_CASE("Copies and fills of nothing succeed", "[rule/nothing-is-no-error][1.7
 }
 
 // A stream that is held does not hold a synchronous copy.
-TEST_CASE("A synchronous copy does not wait for streams", "[rule/copy-does-not-synchronise]") {
+TEST_CASE("A synchronous copy does not wait for streams",
+          "[rule/copy-does-not-synchronise][misuse]") {
   const AclSession session;
   const TestStream stream;
   const DeviceBytes device(std::vector<uint8_t>(64, 3));
@@ -180,7 +181,7 @@ TEST_CASE("A synchronous copy does not wait for streams", "[rule/copy-does-not-s
 }
 
 // With pinned memory the call returns before the copy has run.
-TEST_CASE("Copies of pinned memory are asynchronous", "[1.7/aclrtMemcpyAsync]") {
+TEST_CASE("Copies of pinned memory are asynchronous", "[1.7/aclrtMemcpyAsync][misuse]") {
   const AclSession session;
   const TestStream stream;
   const DeviceBytes device(std::vector<uint8_t>(128, 0));
@@ -198,7 +199,7 @@ TEST_CASE("Copies of pinned memory are asynchronous", "[1.7/aclrtMemcpyAsync]") 
 
 // With pageable memory it returns when the copy is done (since CANN 8.5): the memory may then go.
 TEST_CASE("Copies of pageable memory are waited for",
-          "[1.7/aclrtMemcpyAsync][needs aclrtLaunchHostFunc]") {
+          "[1.7/aclrtMemcpyAsync][needs aclrtLaunchHostFunc][misuse]") {
   const AclSession session;
   const TestStream stream;
   const DeviceBytes device(128);
@@ -207,6 +208,7 @@ TEST_CASE("Copies of pageable memory are waited for",
                                     stream.get()));
   host.assign(128, 0);
   CHECK(device.Read<uint8_t>() == Sequence(128));
+  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
 }
 
 // 207000 where host and device memory are apart.

@@ -3,9 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "runtime/base/errors.h"
 #include "tests/runtime/hostacl/acl_session.h"
 #include "tests/runtime/hostacl/contract/rows.h"
+#include "tests/runtime/hostacl/model_files.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -20,9 +23,23 @@ bool IsHostAcl() {
   return false;
 }
 
+std::string WhyNoModels() {
+  const std::string& dir = Target().model_dir;
+  if (dir.empty()) {
+    return Target().is_hostacl ? "" : "there are no models: see --print-models and --model-dir";
+  }
+  for (const ModelSource& source : ModelSources()) {
+    const std::filesystem::path path = std::filesystem::path(dir) / (source.name + ".om");
+    if (!std::filesystem::exists(path)) {
+      return fmt::format("there is no '{}': see --print-models", path.string());
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
-absl::StatusOr<LibraryFacts> Probe() {
+absl::StatusOr<LibraryFacts> Probe(bool foreign) {
   LibraryFacts facts;
   ASSIGN_OR_RETURN(facts.file, OpenTarget());
   for (const ContractRow& row : ContractRows()) {
@@ -36,8 +53,9 @@ absl::StatusOr<LibraryFacts> Probe() {
       return Unavailable("'{}' has no function {}", facts.file, function);
     }
   }
-  facts.is_hostacl = IsHostAcl();
-  facts.has_models = facts.is_hostacl || !Target().model_dir.empty();
+  facts.is_hostacl = !foreign && IsHostAcl();
+  Target().is_hostacl = facts.is_hostacl;
+  facts.models_missing = WhyNoModels();
   const aclError code = ACL(aclInit)(Target().config.c_str());
   if (code != ACL_SUCCESS) {
     return Unavailable("aclInit of '{}' gives {}: {}", facts.file, code, RecentError());

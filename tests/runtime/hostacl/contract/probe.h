@@ -7,8 +7,9 @@
 
 namespace omserve::hostacl {
 
-// Opens Target().library, and initialises and finalises it.
+// Opens Target().library, and initialises and finalises it. Sets Target().is_hostacl, to false for
+// any library where `foreign`.
 // Errors: kUnavailable when it is no such library, has no aclInit, or finds no device.
-absl::StatusOr<LibraryFacts> Probe();
+absl::StatusOr<LibraryFacts> Probe(bool foreign);
 
 }  // namespace omserve::hostacl

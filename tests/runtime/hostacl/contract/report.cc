@@ -156,6 +156,20 @@ std::string TextResult(const LibraryFacts& facts, const std::vector<CaseResult>&
   return text;
 }
 
+std::string OmcOptions(const omc::GearFlags& gears) {
+  const std::pair<const char*, const std::string&> options[] = {
+      {"--input-shape", gears.input_shape},
+      {"--batch-gears", gears.batch_gears},
+      {"--dims-gears", gears.dims_gears}};
+  std::string text;
+  for (const auto& [option, value] : options) {
+    if (!value.empty()) {
+      text += fmt::format("{}{} \"{}\"", text.empty() ? "" : " ", option, value);
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string ListReport(const std::vector<ContractCase>& cases, ReportForm form) {
@@ -185,7 +199,7 @@ std::string ResultReport(const LibraryFacts& facts, const std::vector<CaseResult
 
 std::string ModelReport() {
   std::string text =
-      "# The ONNX files come from --write-onnx DIR; the chip is what npu-smi or aclrtGetSocName "
+      "# The ONNX files come from --write-models DIR; the chip is what npu-smi or aclrtGetSocName "
       "says.\n";
   for (const ModelSource& source : ModelSources()) {
     text += fmt::format("atc --framework=5 --model={0}.onnx --output={0} --soc_version=CHIP {1}\n",
@@ -194,10 +208,10 @@ std::string ModelReport() {
   text +=
       "# The same for the CPU device, which compiles them itself where --model-dir is not given.\n";
   for (const ModelSource& source : ModelSources()) {
-    text +=
-        source.omc_options.empty()
-            ? fmt::format("# {}: omc has no option for image gears\n", source.name)
-            : fmt::format("omc compile {0}.onnx -o {0}.om {1}\n", source.name, source.omc_options);
+    const std::string options = OmcOptions(source.gears);
+    text += options.empty()
+                ? fmt::format("# {}: omc has no option for such gears\n", source.name)
+                : fmt::format("omc compile {0}.onnx -o {0}.om {1}\n", source.name, options);
   }
   return text;
 }

@@ -112,6 +112,7 @@ TEST_CASE("A stream that waits for ever can be destroyed by force",
   REQUIRE_ACL(ACL(aclrtCreateStream)(&stream));
   REQUIRE_ACL(ACL(aclrtStreamWaitEvent)(stream, event));
   CHECK(ACL(aclrtDestroyStreamForce)(stream) == ACL_SUCCESS);
+  CHECK(ACL(aclrtDestroyEvent)(event) == ACL_SUCCESS);
 }
 
 TEST_CASE("Null streams and null outputs are refused",
@@ -184,7 +185,7 @@ TEST_CASE("A failure mode is set once per stream", "[1.4/aclrtSetStreamFailureMo
 
 // The default: a failure is told where the stream is synchronised, once, and later tasks run.
 TEST_CASE("A failure surfaces at synchronisation and later tasks run",
-          "[rule/failure-at-synchronisation][1.4/aclrtSynchronizeStream][needs hostacl]") {
+          "[rule/failure-at-synchronisation][1.4/aclrtSynchronizeStream][needs hostacl][misuse]") {
   const AclSession session;
   const TestStream stream;
   const DeviceBytes target(256);
@@ -198,7 +199,7 @@ TEST_CASE("A failure surfaces at synchronisation and later tasks run",
 
 // With mode 1 nothing runs after the failure.
 TEST_CASE("A stream can stop at its first failure",
-          "[1.4/aclrtSetStreamFailureMode][needs hostacl]") {
+          "[1.4/aclrtSetStreamFailureMode][needs hostacl][misuse]") {
   const AclSession session;
   const TestStream stream;
   const DeviceBytes target(256);

@@ -10,6 +10,7 @@ namespace omserve::hostacl {
 namespace {
 
 constexpr std::string_view kNeeds = "needs ";
+constexpr std::string_view kMisuse = "misuse";
 
 const ContractRow* FindRow(std::string_view id) {
   const auto rows = ContractRows();
@@ -44,7 +45,9 @@ ContractCase MakeCase(std::string name, const std::vector<std::string>& tags) {
     }
     const ContractRow* row = FindRow(tag);
     if (row == nullptr) {
-      AddNeed(made, tag);
+      if (tag != kMisuse) {
+        AddNeed(made, tag);
+      }
       continue;
     }
     made.rows.push_back(tag);
@@ -67,8 +70,8 @@ std::optional<std::string> ReasonToSkip(const ContractCase& contract_case,
         return "there is one device, and this needs two";
       }
     } else if (need == "models") {
-      if (!facts.has_models) {
-        return "there are no models: see --print-models and --model-dir";
+      if (!facts.models_missing.empty()) {
+        return facts.models_missing;
       }
     } else if (!facts.functions.contains(need)) {
       const ContractRow* row = FindFunction(need);

@@ -18,15 +18,16 @@ namespace omserve::hostacl {
 //   [rule/null-outputs]        covers this rule;
 //   [needs aclrtStreamQuery]   calls a function that came after CANN 5.0 and is no row of the case;
 //   [needs hostacl]            sets the device up, or has tasks fail, as only the CPU device lets;
-//   [needs two devices], [needs models].
+//   [needs two devices], [needs models];
+//   [misuse]                   does on purpose what strict mode of the CPU device refuses.
 struct ContractCase {
   std::string name;
   std::vector<std::string> rows;   // Ids, as in ContractRow.
   std::vector<std::string> needs;  // What stands behind "needs", and the rows' optional functions.
 };
 
-// Sorts the tags; those of no kind above become a need that nothing meets, so that a wrong one is
-// seen at once.
+// Sorts the tags; one of no kind above becomes a need that nothing meets, so that it is seen at
+// once.
 ContractCase MakeCase(std::string name, const std::vector<std::string>& tags);
 
 // The library under test, as far as it decides what can run.
@@ -35,7 +36,7 @@ struct LibraryFacts {
   std::string version;   // Of the API, "1.3.0".
   std::string soc_name;  // "" where it does not say.
   bool is_hostacl = false;
-  bool has_models = false;
+  std::string models_missing;  // Why there are none; "" where there are.
   uint32_t device_count = 0;
   std::set<std::string, std::less<>> functions;  // Of the rows.
 };
