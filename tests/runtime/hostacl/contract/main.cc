@@ -275,7 +275,7 @@ int Main(int argc, char** argv) {
   }
   const std::span<char* const> arguments(argv, static_cast<size_t>(argc));
   const int result = RunSuite(session, options, arguments);
-  return result != 0 ? result : ReportDefects();
+  return result != 0 || !options.only.empty() ? result : ReportDefects();
 }
 
 }  // namespace
