@@ -210,8 +210,9 @@ TEST_CASE("A configuration loads in four ways",
   const void* const bytes = file.data();
   void* const work_pointer = work.get();
   void* const weights_pointer = weights.get();
-  for (const size_t type : {ACL_MDL_LOAD_FROM_FILE, ACL_MDL_LOAD_FROM_FILE_WITH_MEM,
-                            ACL_MDL_LOAD_FROM_MEM, ACL_MDL_LOAD_FROM_MEM_WITH_MEM}) {
+  for (const size_t type :
+       {size_t{ACL_MDL_LOAD_FROM_FILE}, size_t{ACL_MDL_LOAD_FROM_FILE_WITH_MEM},
+        size_t{ACL_MDL_LOAD_FROM_MEM}, size_t{ACL_MDL_LOAD_FROM_MEM_WITH_MEM}}) {
     INFO("load type " << type);
     const LoadConfig config;
     REQUIRE_ACL(config.Set(ACL_MDL_LOAD_TYPE_SIZET, type));
