@@ -168,6 +168,38 @@ TEST_CASE("Devices reach each other's memory where they say so",
   }
 }
 
+TEST_CASE("A device tells how much memory it has", "[1.2/aclrtGetDeviceInfo]") {
+  const AclSession session;
+  int64_t value = -1;
+  if (CheckDoneOrUnsupported(
+          ACL(aclrtGetDeviceInfo)(0, ACL_DEV_ATTR_TOTAL_GLOBAL_MEM_SIZE, &value))) {
+    CHECK(value > 0);
+  }
+  CHECK(ACL(aclrtGetDeviceInfo)(0, ACL_DEV_ATTR_TOTAL_GLOBAL_MEM_SIZE, nullptr) != ACL_SUCCESS);
+  const auto beyond = static_cast<uint32_t>(DeviceCount());
+  CHECK(ACL(aclrtGetDeviceInfo)(beyond, ACL_DEV_ATTR_TOTAL_GLOBAL_MEM_SIZE, &value) != ACL_SUCCESS);
+}
+
+// One core is a limit that every device can keep, where it can be limited; more than there are is
+// none.
+TEST_CASE("A process can be limited to some cores",
+          "[1.2/aclrtSetDeviceResLimit][1.2/aclrtGetDeviceResLimit]"
+          "[1.2/aclrtResetDeviceResLimit]") {
+  const AclSession session;
+  if (CheckDoneOrUnsupported(ACL(aclrtSetDeviceResLimit)(0, ACL_RT_DEV_RES_CUBE_CORE, 1))) {
+    uint32_t limit = 99;
+    REQUIRE_ACL(ACL(aclrtGetDeviceResLimit)(0, ACL_RT_DEV_RES_CUBE_CORE, &limit));
+    CHECK(limit == 1);
+    CHECK(ACL(aclrtResetDeviceResLimit)(0) == ACL_SUCCESS);
+  }
+  CHECK(ACL(aclrtSetDeviceResLimit)(DeviceCount(), ACL_RT_DEV_RES_CUBE_CORE, 1) != ACL_SUCCESS);
+}
+
+TEST_CASE("Error details are not given to null", "[1.2/aclrtGetErrorVerbose]") {
+  const AclSession session;
+  CHECK(ACL(aclrtGetErrorVerbose)(0, nullptr) != ACL_SUCCESS);
+}
+
 // The variable hides the first device, so that the second is number 0 and there is no other.
 TEST_CASE("The environment chooses the visible devices",
           "[rule/visible-devices][1.2/aclrtGetDeviceCount][needs hostacl]") {

@@ -418,5 +418,10 @@ TEST_CASE("The timeout of later waits can be set", "[1.5/aclrtSetOpWaitTimeout]"
   CHECK(ACL(aclrtSetOpWaitTimeout)(0) == ACL_SUCCESS);
 }
 
+TEST_CASE("The timeout of operators can be set", "[1.5/aclrtSetOpExecuteTimeOut]") {
+  const AclSession session;
+  CHECK(ACL(aclrtSetOpExecuteTimeOut)(600) == ACL_SUCCESS);
+}
+
 }  // namespace
 }  // namespace omserve::hostacl

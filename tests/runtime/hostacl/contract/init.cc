@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // 1.1: init, finalise, their counts; versions, names and error texts.
+#include <array>
 #include <string>
 
 #include "tests/runtime/hostacl/contract/fixture.h"
@@ -159,6 +160,47 @@ TEST_CASE("aclrtGetSocName gives a static string", "[1.1/aclrtGetSocName]") {
   REQUIRE(name != nullptr);
   CHECK_FALSE(std::string(name).empty());
   CHECK(std::string(ACL(aclrtGetSocName)()) == name);
+}
+
+// As a number of 10^7, 10^5 and 10^3, and as a text.
+TEST_CASE("Package versions are told", "[1.1/aclsysGetVersionNum][1.1/aclsysGetVersionStr]") {
+  const AclSession session;
+  std::string package = "runtime";
+  int32_t number = 0;
+  REQUIRE_ACL(ACL(aclsysGetVersionNum)(package.data(), &number));
+  CHECK(number > 0);
+  std::array<char, 128> text{};
+  REQUIRE_ACL(ACL(aclsysGetVersionStr)(package.data(), text.data()));
+  CHECK(text[0] != '\0');
+  CHECK(ACL(aclsysGetVersionNum)(nullptr, &number) != ACL_SUCCESS);
+  CHECK(ACL(aclsysGetVersionNum)(package.data(), nullptr) != ACL_SUCCESS);
+  CHECK(ACL(aclsysGetVersionStr)(package.data(), nullptr) != ACL_SUCCESS);
+}
+
+// Looking does not change it, taking does.
+TEST_CASE("The newest error can be looked at and taken",
+          "[1.1/aclrtGetLastError][1.1/aclrtPeekAtLastError]") {
+  const AclSession session;
+  ACL(aclrtGetLastError)(ACL_RT_THREAD_LEVEL);
+  CHECK(ACL(aclrtPeekAtLastError)(ACL_RT_THREAD_LEVEL) == ACL_SUCCESS);
+  const aclError code = ACL(aclrtSetDevice)(static_cast<int32_t>(DeviceCount()));
+  REQUIRE(code != ACL_SUCCESS);
+  CHECK(ACL(aclrtPeekAtLastError)(ACL_RT_THREAD_LEVEL) == code);
+  CHECK(ACL(aclrtGetLastError)(ACL_RT_THREAD_LEVEL) == code);
+  CHECK(ACL(aclrtGetLastError)(ACL_RT_THREAD_LEVEL) == ACL_SUCCESS);
+}
+
+TEST_CASE("A chip is compatible with itself",
+          "[1.1/aclrtCheckArchCompatibility][needs aclrtGetSocName]") {
+  const AclSession session;
+  int32_t compatible = -1;
+  REQUIRE_ACL(ACL(aclrtCheckArchCompatibility)(ACL(aclrtGetSocName)(), &compatible));
+  CHECK(compatible == 1);
+  compatible = -1;
+  if (ACL(aclrtCheckArchCompatibility)("NoSuchChip", &compatible) == ACL_SUCCESS) {
+    CHECK(compatible == 0);
+  }
+  CHECK(ACL(aclrtCheckArchCompatibility)(nullptr, &compatible) != ACL_SUCCESS);
 }
 
 TEST_CASE("aclrtGetRunMode gives host or device", "[1.1/aclrtGetRunMode]") {

@@ -52,10 +52,17 @@ std::string JsonList(const std::vector<ContractCase>& cases) {
 }
 
 std::string MarkdownList(const std::vector<ContractCase>& cases) {
-  std::string text = "| row | since | cases |\n|---|---|---|\n";
+  std::string text =
+      "# Rows of the conformance suite\n\n"
+      "Written by `acl_conformance --list --markdown`; see [conformance.md](conformance.md). "
+      "Sections: 1.1 init, 1.2 devices,\n1.3 contexts, 1.4 streams, 1.5 events, 1.6 callbacks, "
+      "1.7 memory, 1.8 data, 1.9 models, 1.11 dump and profiling;\nrules, which are no one "
+      "function's, at the end.\n\n"
+      "| row | since CANN | cases |\n|---|---|---|\n";
   for (const ContractRow& row : ContractRows()) {
-    text += fmt::format("| {}/`{}` | {} | {}{}{} |\n", row.section, row.name, row.since, row.text,
-                        row.text.empty() ? "" : " ", fmt::join(TitlesOf(row, cases), "; "));
+    text += fmt::format("| {}/`{}` | {} | {}{} |\n", row.section, row.name, row.since,
+                        row.is_rule() ? fmt::format("*{}* ", row.text) : "",
+                        fmt::join(TitlesOf(row, cases), "; "));
   }
   return text;
 }
