@@ -21,7 +21,7 @@ constexpr auto kShownAttrs = std::to_array<std::string_view>(
     {"soc_version", "atc_version", "atc_cmdline", "framework_type", "opp_version",
      "compiler_version", "arch_type", "host_env_os", "host_env_cpu", "memory_size", "weight_size",
      "zero_copy_memory_size", "p2p_memory_size", "session_scope_memory_size", "stream_num",
-     "event_num", "notify_num", "label_num"});
+     "event_num", "notify_num", "label_num", "omserve_cost_us"});
 
 std::string ValueText(const om::ModelAttr& attr) {
   const auto* number = std::get_if<int64_t>(&attr.value);
@@ -148,8 +148,8 @@ std::string NeedsText(const InspectReport& report) {
   if (report.kind != om::FileKind::kOm2) {  // Which does not say them.
     facts.Add("streams", std::to_string(model.stream_count));
     facts.Add("events", std::to_string(model.event_count));
-    facts.Add("cost us", model.cost_us.empty() ? "not recorded" : om::FormatCosts(model));
   }
+  facts.Add("cost us", model.cost_us.empty() ? "" : om::FormatCosts(model));
   facts.Add("notifies", AttrText(contents, "notify_num"));
   facts.Add("labels", AttrText(contents, "label_num"));
   return "\nNeeds on the device\n" + facts.Show();
