@@ -43,6 +43,10 @@ absl::Status GetDeviceInfo(uint32_t index, aclrtDevAttr attr, int64_t* value) {
 absl::StatusOr<std::shared_ptr<Device>> FindLimited(int32_t index, aclrtDevResLimitType type) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Runtime> runtime, CurrentRuntime());
   ASSIGN_OR_RETURN(std::shared_ptr<Device> device, runtime->FindDevice(index));
+  if (device->timed() != nullptr) {
+    return Fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+                "device {}: the cores of the engine '{}' cannot be limited", index, kTimedEngine);
+  }
   if (type == ACL_RT_DEV_RES_CUBE_CORE) {
     return device;
   }
