@@ -115,7 +115,7 @@ void Core::On(const BatchDone& event) {
                 "a batch is done once, after its launch");
   Batch& batch = found->second;
   SubgraphState& state = subgraphs_[static_cast<size_t>(batch.subgraph)];
-  std::erase(LaneOf(batch).batches, event.batch);
+  std::erase(LaneAt(batch.subgraph, batch.lane).batches, event.batch);
   if (event.ok && batch.runs_since.has_value()) {
     state.budgets[batch.model_gear].Record(now_ - *batch.runs_since);
   }
@@ -190,8 +190,8 @@ int Core::BestLane(const SubgraphState& state) const {
   return best;
 }
 
-Core::LaneState& Core::LaneOf(const Batch& batch) {
-  return subgraphs_[static_cast<size_t>(batch.subgraph)].lanes[static_cast<size_t>(batch.lane)];
+Core::LaneState& Core::LaneAt(int subgraph, int lane) {
+  return subgraphs_[static_cast<size_t>(subgraph)].lanes[static_cast<size_t>(lane)];
 }
 
 QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int bucket,

@@ -90,6 +90,11 @@ struct HostStepDone {
 };
 struct TimerFired {};
 struct Drain {};  // Arrivals are refused from now on; what was accepted finishes without waiting.
+// A lane takes no more work, though no batch of it was seen to hang: it is abandoned.
+struct LaneStuck {
+  int subgraph = 0;
+  int lane = 0;
+};
 // An abandoned lane is in service again. Requires BatchDone of all that was on it.
 struct LaneUp {
   int subgraph = 0;
@@ -98,7 +103,7 @@ struct LaneUp {
 struct DeviceLost {};  // Every lane is out of service, and every request is answered.
 struct DeviceBack {};  // Every lane is in service. Requires BatchDone of all batches.
 using Event = std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain, LaneUp,
-                           DeviceLost, DeviceBack>;
+                           DeviceLost, DeviceBack, LaneStuck>;
 
 // Commands, to be obeyed in order.
 struct Launch {
@@ -134,11 +139,12 @@ struct Release {
 struct ArmTimer {
   Instant at;
 };
-// A batch on the lane hangs. Stop the lane, tell BatchDone of its batches, mend it, tell LaneUp.
+// A batch on the lane hangs, or it is stuck. Stop the lane, tell BatchDone of its batches, mend it,
+// tell LaneUp.
 struct AbandonLane {
   int subgraph = 0;
   int lane = 0;
-  BatchId batch = 0;  // The one that hangs.
+  BatchId batch = 0;  // The one that hangs; 0: the lane is stuck.
   Clock::duration ran{0};
 };
 using Command =
@@ -248,6 +254,7 @@ class Core final {
   void On(const LaneUp& event);
   void On(const DeviceLost& event);
   void On(const DeviceBack& event);
+  void On(const LaneStuck& event);
 
   void ScheduleAll();
   // Launches one batch of `state` if the policy says so of a bucket; false when all wait.
@@ -259,13 +266,13 @@ class Core final {
   QueueSnapshot Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
                          int lane) const;
   int BestLane(const SubgraphState& state) const;
-  LaneState& LaneOf(const Batch& batch);
+  LaneState& LaneAt(int subgraph, int lane);
 
   // core_hangs.cc.
   // Notes which batches have begun to run, and abandons the lanes of those that hang.
   void WatchBatches();
   bool HasInputs(const Batch& batch) const;
-  void Abandon(const Batch& hung, BatchId id);
+  void Abandon(const AbandonLane& command);
   // Answers all requests of the lane's batches.
   void EndAllOn(const LaneState& lane, Outcome outcome);
 

@@ -29,7 +29,10 @@ void Core::WatchBatches() {
         batch.hangs_at = now_ + 2 * state.budgets[batch.model_gear].Get(options_.run_budget);
       }
       if (batch.hangs_at <= now_) {
-        Abandon(batch, id);
+        Abandon({.subgraph = batch.subgraph,
+                 .lane = batch.lane,
+                 .batch = id,
+                 .ran = now_ - *batch.runs_since});
       } else {
         wake_ = std::min(wake_, batch.hangs_at);
       }
@@ -37,11 +40,10 @@ void Core::WatchBatches() {
   }
 }
 
-void Core::Abandon(const Batch& hung, BatchId id) {
-  LaneState& lane = LaneOf(hung);
+void Core::Abandon(const AbandonLane& command) {
+  LaneState& lane = LaneAt(command.subgraph, command.lane);
   lane.serves = false;
-  out_->push_back(AbandonLane{
-      .subgraph = hung.subgraph, .lane = hung.lane, .batch = id, .ran = now_ - *hung.runs_since});
+  out_->push_back(command);
   EndAllOn(lane, Outcome::kLaneHung);
 }
 
@@ -56,9 +58,14 @@ void Core::EndAllOn(const LaneState& lane, Outcome outcome) {
   }
 }
 
+void Core::On(const LaneStuck& event) {
+  if (LaneAt(event.subgraph, event.lane).serves) {
+    Abandon({.subgraph = event.subgraph, .lane = event.lane});
+  }
+}
+
 void Core::On(const LaneUp& event) {
-  LaneState& lane =
-      subgraphs_[static_cast<size_t>(event.subgraph)].lanes[static_cast<size_t>(event.lane)];
+  LaneState& lane = LaneAt(event.subgraph, event.lane);
   OMSERVE_CHECK(!lane.serves && lane.batches.empty() && !device_lost_,
                 "a lane comes back once, empty, to a device that works");
   lane.serves = true;

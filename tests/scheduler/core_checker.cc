@@ -41,6 +41,7 @@ void CoreChecker::Before(const Event& event, Instant now) {
   cancelling_ = 0;
   arrival_full_ = false;
   losing_ = false;
+  stuck_ = {-1, -1};
   released_.clear();
   std::visit([this](const auto& e) { Apply(e); }, event);
 }
@@ -112,6 +113,8 @@ void CoreChecker::Apply(const DeviceLost&) {
     ref.serves.assign(ref.serves.size(), false);
   }
 }
+
+void CoreChecker::Apply(const LaneStuck& event) { stuck_ = {event.subgraph, event.lane}; }
 
 void CoreChecker::Apply(const DeviceBack&) {
   device_lost_ = false;
@@ -454,6 +457,9 @@ void CoreChecker::CheckCommand(const AbandonLane& abandon) {
   const std::string name = fmt::format("s{} lane {}", abandon.subgraph, abandon.lane);
   Expect(ref.serves.at(static_cast<size_t>(abandon.lane)), name + " is abandoned twice");
   ref.serves.at(static_cast<size_t>(abandon.lane)) = false;
+  if (stuck_ == std::pair(abandon.subgraph, abandon.lane)) {
+    return;
+  }
   Expect(OldestOn(abandon.subgraph, abandon.lane) == abandon.batch,
          name + " is abandoned for its oldest batch");
   const auto hung = batches_.find(abandon.batch);

@@ -101,6 +101,7 @@ class CoreChecker final {
   void Apply(const LaneUp& event);
   void Apply(const DeviceLost& event);
   void Apply(const DeviceBack& event);
+  void Apply(const LaneStuck& event);
 
   void CheckCommand(const Launch& launch);
   void CheckCommand(const StartHostStep& start);
@@ -154,6 +155,7 @@ class CoreChecker final {
   RequestId cancelling_ = 0;
   bool arrival_full_ = false;
   bool losing_ = false;
+  std::pair<int, int> stuck_{-1, -1};
   std::set<BatchId> released_;
 };
 

@@ -309,9 +309,9 @@ std::vector<BatchId> Simulation::InFlight(int subgraph, int lane) const {
 }
 
 void Simulation::Feed(const Event& event) {
-  static constexpr std::array<const char*, 9> kNames = {
+  static constexpr std::array<const char*, 10> kNames = {
       "arrive", "cancel",  "batch done",  "host step done", "timer",
-      "drain",  "lane up", "device lost", "device back"};
+      "drain",  "lane up", "device lost", "device back",    "lane stuck"};
   if (const auto* done = std::get_if<BatchDone>(&event)) {
     in_flight_.erase(done->batch);
   }
@@ -369,6 +369,14 @@ void Simulation::Obey(const Command& command) {
 // is told in the lane's order too, but after its copies to the host, so perhaps after its readers.
 void Simulation::Start(const Launch& launch) {
   in_flight_[launch.batch] = {launch.subgraph, launch.lane};
+  if (random_.Percent(hang_percent_ / 4)) {
+    // The launch fails, and what it had enqueued does not end.
+    at_once_.push_back(LaneStuck{.subgraph = launch.subgraph, .lane = launch.lane});
+    for (const RowGroup& group : launch.rows) {
+      computed_[{group.request, group.node}] = Instant::max();
+    }
+    return;
+  }
   if (random_.Percent(launch_fault_percent_)) {
     at_once_.push_back(BatchDone{.batch = launch.batch, .ok = false});
     for (const RowGroup& group : launch.rows) {
