@@ -178,8 +178,7 @@ TEST_CASE("Steps behind a hung one end with it") {
                          .engine = Watched(milliseconds(100), milliseconds(150))});
   const auto plan =
       TwoSteps(harness.AddModel("a", ScaleAdd({1, 2})), harness.AddModel("b", ScaleAdd({1, 2})));
-  faults.Set(
-      R"([{"task": "execute", "nth": 2, "hang": true}, {"task": "execute", "nth": 9, "hang": true}])");
+  faults.Set(R"([{"task": "execute", "nth": 2, "every": 7, "times": 2, "hang": true}])");
   std::vector<std::shared_ptr<Answer>> answers;
   for (int i = 0; i < 40; ++i) {
     answers.push_back(SendOne(harness, plan, static_cast<float>(i)));
