@@ -14,6 +14,7 @@ namespace omserve::config {
 namespace {
 
 constexpr int64_t kMaxMessageBytes = (int64_t{1} << 31) - 1;  // gRPC counts in int32.
+constexpr int64_t kMostHangMs = 3'600'000;
 constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 // Faster, reading would be a load; slower, a counter of energy could go round unseen.
 constexpr int64_t kMinHealthIntervalMs = 100;
@@ -33,6 +34,8 @@ class ServerChecker final {
     Range("scheduler.max_queue_rows", config_.scheduler().max_queue_rows(), 1, kMaxInt32);
     Range("scheduler.host_workers", config_.scheduler().host_workers(), 0, 4096);
     Range("scheduler.in_flight_per_instance", config_.scheduler().in_flight_per_instance(), 1, 64);
+    Range("scheduler.hang_timeout_ms", config_.scheduler().hang_timeout_ms(), 0, kMostHangMs);
+    Range("scheduler.hang_floor_ms", config_.scheduler().hang_floor_ms(), 1, kMostHangMs);
     LogLevel level = LogLevel::kInfo;
     if (!ParseLogLevel(config_.log().level(), &level)) {
       findings_.Error("log.level",
@@ -110,6 +113,12 @@ class ServerChecker final {
                       fmt::format("expected 0 or a number from {} to {}, got {}",
                                   kMinHealthIntervalMs, kMaxHealthIntervalMs, health_interval_ms));
     }
+    Range("device.recovery_attempts", device.recovery_attempts(), 0, kMaxInt32);
+    if (device.exit_on_lost() && device.recovery_attempts() == 0) {
+      findings_.Error("device.exit_on_lost",
+                      "needs device.recovery_attempts of 1 or more: without, the device is never "
+                      "given up");
+    }
     const HostDeviceConfig& host = device.host();
     if (host.has_device_count()) {
       Range("device.host.device_count", host.device_count(), 1, 1024);
@@ -148,6 +157,8 @@ ServerConfig DefaultServerConfig() {
   config.mutable_device()->set_health_interval_ms(5000);
   config.mutable_scheduler()->set_max_queue_rows(1024);
   config.mutable_scheduler()->set_in_flight_per_instance(2);
+  config.mutable_scheduler()->set_hang_timeout_ms(10000);
+  config.mutable_scheduler()->set_hang_floor_ms(200);
   config.mutable_log()->set_level("info");
   config.mutable_shutdown()->set_drain_timeout_ms(30'000);
   return config;

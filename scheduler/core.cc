@@ -14,12 +14,13 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
   state.subgraph = &subgraph;
   state.options = options;
   state.queues.resize(subgraph.shape.buckets.size());
-  state.in_flight.resize(static_cast<size_t>(options.lanes), 0);
+  state.lanes.resize(static_cast<size_t>(options.lanes));
   size_t gears = 0;
   for (const Bucket& bucket : subgraph.shape.buckets) {
     gears += bucket.gears.size();
   }
   state.cost.resize(gears, Clock::duration::zero());
+  state.budgets.resize(gears);
   subgraphs_.push_back(std::move(state));
 }
 
@@ -38,7 +39,13 @@ void Core::Handle(const Event& event, Instant now, std::vector<Command>* command
   // Expiry comes first, so that nothing below can launch a row whose deadline has passed.
   ExpireDeadlines();
   std::visit([this](const auto& e) { On(e); }, event);
+  if (options_.run_budget.watches()) {
+    WatchBatches();  // Before anything is launched: not on a lane that hangs.
+  }
   ScheduleAll();
+  if (options_.run_budget.watches()) {
+    WatchBatches();  // What was launched may run at once.
+  }
   if (!deadlines_.empty()) {
     wake_ = std::min(wake_, deadlines_.begin()->first);
   }
@@ -78,6 +85,8 @@ void Core::On(const Arrive& event) {
     End(event.request, request, Outcome::kDeadlineExceeded);
   } else if (draining_) {
     End(event.request, request, Outcome::kDraining);
+  } else if (device_lost_) {
+    End(event.request, request, Outcome::kDeviceLost);
   } else if (full) {
     End(event.request, request, Outcome::kQueueFull);
   } else {
@@ -106,7 +115,10 @@ void Core::On(const BatchDone& event) {
                 "a batch is done once, after its launch");
   Batch& batch = found->second;
   SubgraphState& state = subgraphs_[static_cast<size_t>(batch.subgraph)];
-  --state.in_flight[static_cast<size_t>(batch.lane)];
+  std::erase(LaneAt(batch.subgraph, batch.lane).batches, event.batch);
+  if (event.ok && batch.runs_since.has_value()) {
+    state.budgets[batch.model_gear].Record(now_ - *batch.runs_since);
+  }
   if (event.ok && event.device_time > Clock::duration::zero()) {
     // An exponential mean over about the last eight batches of the gear.
     Clock::duration& cost = state.cost[batch.model_gear];
@@ -167,9 +179,19 @@ void Core::ScheduleAll() {
 }
 
 int Core::BestLane(const SubgraphState& state) const {
-  const auto least = std::min_element(state.in_flight.begin(), state.in_flight.end());
-  return *least < options_.batches_per_lane ? static_cast<int>(least - state.in_flight.begin())
-                                            : -1;
+  int best = -1;
+  size_t least = static_cast<size_t>(options_.batches_per_lane);
+  for (size_t lane = 0; lane < state.lanes.size(); ++lane) {
+    if (state.lanes[lane].serves && state.lanes[lane].batches.size() < least) {
+      best = static_cast<int>(lane);
+      least = state.lanes[lane].batches.size();
+    }
+  }
+  return best;
+}
+
+Core::LaneState& Core::LaneAt(int subgraph, int lane) {
+  return subgraphs_[static_cast<size_t>(subgraph)].lanes[static_cast<size_t>(lane)];
 }
 
 QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
@@ -177,7 +199,7 @@ QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int
   QueueSnapshot snapshot;
   snapshot.ready_rows = queue.ready_rows;
   snapshot.ahead_rows = queue.ahead_rows;
-  snapshot.lane_idle = state.in_flight[static_cast<size_t>(lane)] == 0;
+  snapshot.lane_idle = state.lanes[static_cast<size_t>(lane)].batches.empty();
   snapshot.draining = draining_;
   const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
   snapshot.max_rows = shape.max_rows();
@@ -303,7 +325,7 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
   }
   const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
   launch.gear = shape.GearFor(launch.row_count);
-  ++state.in_flight[static_cast<size_t>(lane)];
+  state.lanes[static_cast<size_t>(lane)].batches.push_back(id);
 
   Batch batch{.subgraph = state.subgraph->index,
               .lane = lane,

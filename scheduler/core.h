@@ -13,13 +13,23 @@
 //  4. Nothing is launched for a request after its Respond, or at or after its deadline.
 //  5. Every launched batch gets exactly one Release, after its BatchDone and after BatchDone of
 //     every batch that reads its outputs.
-//  6. While a subgraph has rows that wait, a lane of it is at work or the timer is armed: nothing
-//     waits for ever.
+//  6. While a subgraph has rows that wait, a lane of it is at work, or the timer is armed, or all
+//  its
+//     lanes are out of service: nothing waits for ever.
+//  7. Nothing is launched on a lane between AbandonLane and LaneUp, nor between DeviceLost and
+//     DeviceBack; every request with a batch on such a lane is answered with the event that took
+//     the lane out.
+//
+// A batch *runs* from when it is the oldest on its lane and all that it reads is computed. One that
+// runs for twice the budget of its gear (run_budget.h) hangs: its lane is abandoned. Batches on an
+// abandoned lane stay in flight, because the device may still touch their memory, until BatchDone
+// tells that the lane was stopped.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <variant>
@@ -28,6 +38,7 @@
 #include "runtime/base/clock.h"
 #include "scheduler/batch_policy.h"
 #include "scheduler/plan.h"
+#include "scheduler/run_budget.h"
 
 namespace omserve::scheduler {
 
@@ -41,9 +52,12 @@ enum class Outcome {
   kFailed,  // A batch or host step of it failed; the engine knows the Status.
   kCancelled,
   kDeadlineExceeded,
-  kQueueFull,  // Refused on arrival; nothing of it ever runs.
-  kDraining,   // Refused on arrival: the core is stopping.
+  kQueueFull,   // Refused on arrival; nothing of it ever runs.
+  kDraining,    // Refused on arrival: the core is stopping.
+  kLaneHung,    // A batch of it was on a lane that was abandoned.
+  kDeviceLost,  // The device was lost, or is lost on arrival.
 };
+inline constexpr int kOutcomeCount = 8;
 
 // One request's share of a batch: `rows` rows of step `node`.
 struct RowGroup {
@@ -76,7 +90,20 @@ struct HostStepDone {
 };
 struct TimerFired {};
 struct Drain {};  // Arrivals are refused from now on; what was accepted finishes without waiting.
-using Event = std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain>;
+// A lane takes no more work, though no batch of it was seen to hang: it is abandoned.
+struct LaneStuck {
+  int subgraph = 0;
+  int lane = 0;
+};
+// An abandoned lane is in service again. Requires BatchDone of all that was on it.
+struct LaneUp {
+  int subgraph = 0;
+  int lane = 0;
+};
+struct DeviceLost {};  // Every lane is out of service, and every request is answered.
+struct DeviceBack {};  // Every lane is in service. Requires BatchDone of all batches.
+using Event = std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain, LaneUp,
+                           DeviceLost, DeviceBack, LaneStuck>;
 
 // Commands, to be obeyed in order.
 struct Launch {
@@ -112,7 +139,16 @@ struct Release {
 struct ArmTimer {
   Instant at;
 };
-using Command = std::variant<Launch, StartHostStep, Respond, Retire, Release, ArmTimer>;
+// A batch on the lane hangs, or it is stuck. Stop the lane, tell BatchDone of its batches, mend it,
+// tell LaneUp.
+struct AbandonLane {
+  int subgraph = 0;
+  int lane = 0;
+  BatchId batch = 0;  // The one that hangs; 0: the lane is stuck.
+  Clock::duration ran{0};
+};
+using Command =
+    std::variant<Launch, StartHostStep, Respond, Retire, Release, ArmTimer, AbandonLane>;
 
 // Thread-compatible (confined to the device thread).
 class Core final {
@@ -122,6 +158,7 @@ class Core final {
     int batches_per_lane = 2;
     // Requests accepted and not yet retired; one more is refused with kQueueFull.
     size_t max_requests = 8192;
+    RunBudgetOptions run_budget;
   };
   explicit Core(const Options& options) : options_(options) {}
 
@@ -141,6 +178,7 @@ class Core final {
   size_t batch_count() const { return batches_.size(); }
   bool idle() const { return requests_.empty() && batches_.empty(); }
   int queued_rows(int subgraph) const;
+  bool device_lost() const { return device_lost_; }
 
  private:
   enum class NodeState : uint8_t { kWaiting, kQueued, kLaunched, kDone };
@@ -167,12 +205,17 @@ class Core final {
     int ready_rows = 0;
     int ahead_rows = 0;
   };
+  struct LaneState {
+    bool serves = true;
+    std::vector<BatchId> batches;  // In flight, the oldest first.
+  };
   struct SubgraphState {
     const Subgraph* subgraph = nullptr;
     SubgraphOptions options;
-    std::vector<Queue> queues;          // Per bucket.
-    std::vector<int> in_flight;         // Batches per lane.
+    std::vector<Queue> queues;  // Per bucket.
+    std::vector<LaneState> lanes;
     std::vector<Clock::duration> cost;  // Smoothed device time per model gear; 0 unknown.
+    std::vector<RunBudget> budgets;     // Per model gear.
     std::vector<int> order;             // Scratch of OrderBuckets.
   };
   struct NodeRecord {
@@ -196,6 +239,8 @@ class Core final {
     size_t model_gear = 0;
     std::vector<RowGroup> rows;
     bool done = false;
+    std::optional<Instant> runs_since;
+    Instant hangs_at = Instant::max();
     // Uses of its outputs by device steps that have not run: one per row group and consuming step.
     int uses_left = 0;
   };
@@ -206,6 +251,10 @@ class Core final {
   void On(const HostStepDone& event);
   void On(const TimerFired& event);
   void On(const Drain& event);
+  void On(const LaneUp& event);
+  void On(const DeviceLost& event);
+  void On(const DeviceBack& event);
+  void On(const LaneStuck& event);
 
   void ScheduleAll();
   // Launches one batch of `state` if the policy says so of a bucket; false when all wait.
@@ -217,6 +266,15 @@ class Core final {
   QueueSnapshot Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
                          int lane) const;
   int BestLane(const SubgraphState& state) const;
+  LaneState& LaneAt(int subgraph, int lane);
+
+  // core_hangs.cc.
+  // Notes which batches have begun to run, and abandons the lanes of those that hang.
+  void WatchBatches();
+  bool HasInputs(const Batch& batch) const;
+  void Abandon(const AbandonLane& command);
+  // Answers all requests of the lane's batches.
+  void EndAllOn(const LaneState& lane, Outcome outcome);
 
   // Moves waiting consumers of `node` on, now that it is launched or done.
   void AdvanceConsumers(RequestId id, Request& request, int node);
@@ -242,6 +300,7 @@ class Core final {
   std::set<std::pair<Instant, RequestId>> deadlines_;  // Of unanswered requests that have one.
   BatchId next_batch_ = 1;
   bool draining_ = false;
+  bool device_lost_ = false;
   Instant armed_ = Instant::max();
 
   // Valid during Handle.

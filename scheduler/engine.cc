@@ -17,24 +17,30 @@ constexpr std::chrono::seconds kCancelGrace{5};
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const acl::Device& device,
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(acl::Device& device,
                                                       memory::HostPool& host_pool, Clock& clock,
                                                       Observer& observer, const Options& options) {
   RETURN_IF_ERROR(device.Bind());
   std::unique_ptr<Engine> engine(  // NOLINT: private constructor.
       new Engine(device, host_pool, clock, observer, options));
-  ASSIGN_OR_RETURN(engine->completions_, acl::CompletionThread::Start(device));
+  {
+    const MutexLock lock(engine->device_work_mu_);
+    ASSIGN_OR_RETURN(engine->completions_, acl::CompletionThread::Start(device));
+  }
   ASSIGN_OR_RETURN(engine->pool_, memory::DevicePool::Create(device, options.device_pool_bytes));
   Engine* self = engine.get();
   engine->workers_ =
       std::make_unique<HostWorkers>(std::max(1, options.host_workers), host_pool, clock,
                                     [self](HostResult result) { self->Post(std::move(result)); });
+  engine->recovery_ =
+      std::make_unique<RecoveryThread>("recover-" + std::to_string(device.id()), clock);
   engine->thread_ = StartThread("device-" + std::to_string(device.id()), [self] { self->Run(); });
   return engine;
 }
 
 Engine::~Engine() {
   workers_.reset();
+  recovery_.reset();  // Its jobs need the device thread.
   {
     const MutexLock lock(mu_);
     OMSERVE_CHECK(!thread_.joinable() || idle_, "an engine is drained before it is destroyed");
@@ -44,12 +50,15 @@ Engine::~Engine() {
   if (thread_.joinable()) {
     thread_.join();
   }
+  const MutexLock lock(device_work_mu_);
   completions_.reset();
 }
 
 absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   RETURN_IF_ERROR(spec.policy.Validate(spec.shape.max_rows()));
+  const MutexLock lock(device_work_mu_);
   RETURN_IF_ERROR(device_.Bind());
+  const uint64_t generation = device_.generation();
   // Streams and buffers are made here, on the caller's thread, so that traffic does not wait.
   std::vector<std::unique_ptr<Lane>> lanes;
   for (acl::Model* model : spec.instances) {
@@ -61,14 +70,23 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   auto subgraph = std::make_unique<Subgraph>(
       Subgraph{.name = spec.name, .version = spec.version, .shape = std::move(spec.shape)});
   const Subgraph* added = subgraph.get();
+  bool is_lost = false;
   RunOnDeviceThread([&] {
+    is_lost = generation != device_.generation();
+    if (is_lost) {
+      return;
+    }
     subgraph->index = static_cast<int>(subgraphs_.size());
     core_.AddSubgraph(*subgraph, {.lanes = static_cast<int>(lanes.size()),
                                   .policy = spec.policy,
                                   .max_queue_rows = spec.max_queue_rows});
     subgraphs_.push_back(std::move(subgraph));
     lanes_.push_back(std::move(lanes));
+    instances_.push_back({std::move(spec.instances), std::move(spec.reload)});
   });
+  if (is_lost) {
+    return Unavailable("device {} was lost while model '{}' was loaded", device_.id(), spec.name);
+  }
   return added;
 }
 
@@ -178,6 +196,7 @@ void Engine::Run() {
     PublishLoad();
   }
   lanes_.clear();
+  retired_lanes_.clear();
   pool_.reset();
 }
 
@@ -192,9 +211,11 @@ std::vector<Engine::Message> Engine::NextMessages() {
 }
 
 void Engine::PublishLoad() {
-  Load load{.requests = core_.request_count(),
-            .device_pool_used = pool_->used_bytes(),
-            .device_pool_peak = pool_->peak_bytes()};
+  Load load{.requests = core_.request_count(), .device_lost = core_.device_lost()};
+  if (pool_ != nullptr) {  // A lost device has none.
+    load.device_pool_used = pool_->used_bytes();
+    load.device_pool_peak = pool_->peak_bytes();
+  }
   for (const auto& subgraph : subgraphs_) {
     load.queued_rows.push_back(core_.queued_rows(subgraph->index));
   }
@@ -230,7 +251,9 @@ void Engine::Take(const Cancel& cancel) { Feed(cancel); }
 
 void Engine::Take(const SlotDone& done) {
   const auto found = batches_.find(done.slot->batch);
-  OMSERVE_CHECK(found != batches_.end(), "a slot's batch is known until it is released");
+  if (found == batches_.end() || found->second.slot != done.slot) {
+    return;  // Of a lane that was given up; its slots are kept for this.
+  }
   ActiveBatch& batch = found->second;
   const Launch& launch = batch.launch;
   LaunchTimes times;
@@ -242,8 +265,9 @@ void Engine::Take(const SlotDone& done) {
     PlaceOutputs(batch, /*on_host=*/true);
   } else {
     FailBatch(batch, status);
+    NoteFailure(status);
   }
-  RecordBatch(batch, times, status.ok());
+  RecordBatch(batch, times, status);
   Clock::duration device_time{0};
   if (times.compute_start.has_value() && times.compute_end.has_value() &&
       *times.compute_end > *times.compute_start) {
@@ -290,6 +314,9 @@ void Engine::Feed(Event event) {
   for (size_t next = 0; next < own_events_.size(); ++next) {
     const Event current = std::move(own_events_[next]);
     commands.clear();
+    if (std::holds_alternative<DeviceLost>(current)) {
+      AbandonDevice();  // Before the core answers the requests: their failure is noted here.
+    }
     core_.Handle(current, clock_.Now(), &commands);
     for (Command& command : commands) {
       std::visit([this](auto& c) { Obey(c); }, command);
@@ -331,6 +358,11 @@ absl::Status Engine::StatusOf(const Active& active, Outcome outcome) const {
       return Unavailable("Exceeds maximum queue size for model '{}'; retry later", model);
     case Outcome::kDraining:
       return Unavailable("the server is shutting down");
+    case Outcome::kLaneHung:
+      return active.failure;
+    case Outcome::kDeviceLost:
+      return Unavailable("model '{}': device {} is being recovered: {}", model, device_.id(),
+                         MessageOf(loss_));
   }
   return Internal("model '{}': unknown outcome", model);
 }

@@ -7,9 +7,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -24,9 +26,17 @@
 #include "scheduler/host_workers.h"
 #include "scheduler/lane.h"
 #include "scheduler/observer.h"
+#include "scheduler/recovery_thread.h"
 #include "scheduler/request.h"
 
 namespace omserve::scheduler {
+
+struct RecoveryOptions {
+  // Between attempts to recover a lost device: the first pause, doubled up to the longest.
+  Clock::duration first_pause = std::chrono::milliseconds(100);
+  Clock::duration longest_pause = std::chrono::seconds(10);
+  int attempts = 0;  // 0: without end.
+};
 
 // Thread-safe, but for the destructor.
 class Engine final : private CompletionSink {
@@ -37,19 +47,25 @@ class Engine final : private CompletionSink {
     Core::Options core;
     // Requests submitted and not yet taken up by the device thread; one more is refused.
     size_t max_messages = 65536;
+    RecoveryOptions recovery;
   };
   // Starts the device, completion and worker threads. The references outlive the engine.
-  static absl::StatusOr<std::unique_ptr<Engine>> Start(const acl::Device& device,
+  static absl::StatusOr<std::unique_ptr<Engine>> Start(acl::Device& device,
                                                        memory::HostPool& host_pool, Clock& clock,
                                                        Observer& observer, const Options& options);
   // Requires that Drain was called and that nothing is submitted any longer.
   ~Engine() override;
 
+  using ReloadInstance = std::function<absl::StatusOr<acl::Model*>(size_t instance)>;
   struct SubgraphSpec {
     std::string name;
     int64_t version = 1;
     SubgraphShape shape;
     std::vector<acl::Model*> instances;  // One lane each; they outlive the engine.
+    // Drops an instance and loads it again, for when its stream hung or the device was lost; gives
+    // its new address. Runs on the recovery thread, bound to the device. Empty: a hung lane is
+    // mended without, and a lost device stays lost.
+    ReloadInstance reload;
     BatchPolicyOptions policy;
     int max_queue_rows = 0;
   };
@@ -74,6 +90,7 @@ class Engine final : private CompletionSink {
     std::vector<int> queued_rows;  // Per subgraph.
     size_t device_pool_used = 0;
     size_t device_pool_peak = 0;
+    bool device_lost = false;
   };
   // As of the device thread's last turn.
   Load load() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -112,11 +129,37 @@ class Engine final : private CompletionSink {
   };
   struct ActiveBatch {
     Launch launch;
-    Slot* slot = nullptr;  // Null once done.
+    Slot* slot = nullptr;    // Null once done, or given up.
+    bool abandoned = false;  // Given up: not done until its lane or device was stopped.
     std::vector<BatchOutput> outputs;
   };
+  // What the lanes of a subgraph are made from.
+  struct Instances {
+    std::vector<acl::Model*> models;
+    ReloadInstance reload;
+  };
+  struct LaneJob {
+    int subgraph = 0;
+    int lane = 0;
+    std::unique_ptr<Lane> old_lane;
+    acl::Model* model = nullptr;
+    ReloadInstance reload;
+    uint64_t generation = 0;
+    Instant start;
+    std::unique_ptr<Lane> new_lane;
+  };
+  struct DeviceJob {
+    Instant start;
+    std::vector<std::unique_ptr<Lane>> old_lanes;
+    std::vector<Instances> instances;
+    bool is_stopped = false;
+    std::unique_ptr<memory::DevicePool> pool;
+    std::vector<std::vector<std::unique_ptr<Lane>>> new_lanes;
 
-  Engine(const acl::Device& device, memory::HostPool& host_pool, Clock& clock, Observer& observer,
+    void Drop();
+  };
+
+  Engine(acl::Device& device, memory::HostPool& host_pool, Clock& clock, Observer& observer,
          const Options& options)
       : device_(device),
         host_pool_(host_pool),
@@ -146,26 +189,52 @@ class Engine final : private CompletionSink {
   void Obey(const Retire& command);
   void Obey(const Release& command);
   void Obey(const ArmTimer& command);
+  void Obey(const AbandonLane& command);
   absl::Status LaunchBatch(const Launch& launch, ActiveBatch& batch);
   absl::Status MakeOutputs(const Launch& launch, ActiveBatch& batch);
   std::vector<InputSource> GatherInputs(const Launch& launch) const;
   InputSource GatherInput(const Launch& launch, size_t input, size_t row_bytes) const;
   void FreeOutputs(ActiveBatch& batch);
-  void RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, bool ok);
+  void RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, const absl::Status& status);
   void PlaceOutputs(const ActiveBatch& batch, bool on_host);
   bool WantedOnHost(const Launch& launch, size_t output) const;
   Place& PlaceOf(const RowGroup& group, int tensor);
   absl::Status StatusOf(const Active& active, Outcome outcome) const;
   void FailBatch(const ActiveBatch& batch, const absl::Status& status);
 
+  // engine_recovery.cc. On the device thread:
+  // A batch failed: perhaps the device is lost.
+  void NoteFailure(const absl::Status& status);
+  void ProbeDevice();
+  void NoteLoss(const absl::Status& cause);
+  void LoseDevice(uint64_t generation, const absl::Status& cause);
+  void AbandonDevice();
+  void GiveUp(ActiveBatch& batch, const absl::Status& cause);
+  // Tells the core that batches that were given up are over; of one lane, or all.
+  void FinishAbandoned(std::optional<std::pair<int, int>> lane);
+  void TakeLane(LaneJob& job);
+  void TakeDevice(DeviceJob& job, int attempts);
+  void Tell(DeviceIncident incident);
+  // On the recovery thread:
+  void MendLane(LaneJob& job) ABSL_LOCKS_EXCLUDED(device_work_mu_);
+  absl::Status MakeLane(LaneJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(device_work_mu_);
+  void RecoverDevice(DeviceJob& job) ABSL_LOCKS_EXCLUDED(device_work_mu_);
+  absl::Status TryToRecover(DeviceJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(device_work_mu_);
+
   // Constant after Start.
-  const acl::Device& device_;
+  acl::Device& device_;
   memory::HostPool& host_pool_;
   Clock& clock_;
   Observer& observer_;
   const Options options_;
-  std::unique_ptr<acl::CompletionThread> completions_;
   std::unique_ptr<HostWorkers> workers_;
+  std::unique_ptr<RecoveryThread> recovery_;
+
+  // Held while streams are made or ended outside the device thread: models that are added and lanes
+  // that are mended do not meet. Held across device calls, for that is what it is for.
+  Mutex device_work_mu_;
+  // Replaced with the device.
+  std::unique_ptr<acl::CompletionThread> completions_ ABSL_GUARDED_BY(device_work_mu_);
 
   // Synchronises itself.
   std::atomic<RequestId> next_request_{1};
@@ -174,11 +243,15 @@ class Engine final : private CompletionSink {
   Core core_;
   std::unique_ptr<memory::DevicePool> pool_;
   std::vector<std::unique_ptr<Subgraph>> subgraphs_;
-  std::vector<std::vector<std::unique_ptr<Lane>>> lanes_;  // By subgraph.
+  std::vector<Instances> instances_;                       // By subgraph.
+  std::vector<std::vector<std::unique_ptr<Lane>>> lanes_;  // By subgraph; null while being mended.
+  std::vector<std::unique_ptr<Lane>> retired_lanes_;       // Stopped; see MendLane.
   std::unordered_map<RequestId, Active> active_;
   std::unordered_map<BatchId, ActiveBatch> batches_;
   std::vector<Event> own_events_;  // Failures found while obeying, fed after the present commands.
   Instant timer_ = Instant::max();
+  absl::Status loss_;  // Why the device is lost; OK while it is not.
+  bool probing_ = false;
 
   mutable Mutex mu_;
   CondVar wake_;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/acl/device_error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
 #include "scheduler/engine.h"
@@ -17,13 +18,22 @@ void Engine::Obey(Launch& command) {
   ActiveBatch& batch = batches_[command.batch];
   batch.launch = std::move(command);
   const absl::Status status = LaunchBatch(batch.launch, batch);
-  if (!status.ok()) {
-    // Nothing of it runs, so its memory is free for what is launched next.
-    FreeOutputs(batch);
-    FailBatch(batch, status);
-    RecordBatch(batch, {}, false);
-    own_events_.push_back(BatchDone{.batch = batch.launch.batch, .ok = false});
+  if (status.ok()) {
+    return;
   }
+  FailBatch(batch, status);
+  NoteFailure(status);
+  const Launch& launch = batch.launch;
+  if (lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)]->stuck()) {
+    // Part of it may still run: it is over when the lane was stopped.
+    batch.abandoned = true;
+    own_events_.push_back(LaneStuck{.subgraph = launch.subgraph, .lane = launch.lane});
+    return;
+  }
+  // Nothing of it runs, so its memory is free for what is launched next.
+  FreeOutputs(batch);
+  RecordBatch(batch, {}, status);
+  own_events_.push_back(BatchDone{.batch = launch.batch, .ok = false});
 }
 
 absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
@@ -172,7 +182,8 @@ void Engine::FailBatch(const ActiveBatch& batch, const absl::Status& status) {
   }
 }
 
-void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, bool ok) {
+void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
+                         const absl::Status& status) {
   const auto between = [](std::optional<uint64_t> from, std::optional<uint64_t> to) {
     return from.has_value() && to.has_value() && *to > *from
                ? Clock::duration(std::chrono::microseconds(*to - *from))
@@ -191,20 +202,22 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, boo
                      .step_groups = static_cast<int>(steps),
                      .gear_rows = launch.gear.rows,
                      .reason = launch.reason,
-                     .ok = ok,
+                     .ok = status.ok(),
+                     .device_error = acl::DeviceErrorCode(status),
                      .total_queued = launch.total_queued,
                      .input = between(times.input_start, times.input_end),
                      .compute = between(times.compute_start, times.compute_end),
                      .output = between(times.compute_end, times.output_end)});
-  const Lane& lane =
-      *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
+  // Null when the lane was given up.
+  const Lane* lane =
+      lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)].get();
   for (const RowGroup& group : launch.rows) {
     Active& active = active_.at(group.request);
     if (active.in->trace) {
       active.trace.push_back({.step = active.in->plan->nodes[static_cast<size_t>(group.node)].name,
                               .model = subgraph->name,
                               .lane = launch.lane,
-                              .stream = lane.compute_stream_id(),
+                              .stream = lane == nullptr ? -1 : lane->compute_stream_id(),
                               .batch_rows = launch.row_count,
                               .gear_rows = launch.gear.rows,
                               .reason = ReleaseReasonName(launch.reason),

@@ -2,6 +2,7 @@
 #include "scheduler/lane.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "runtime/base/check.h"
@@ -9,16 +10,24 @@
 #include "runtime/base/status_macros.h"
 
 namespace omserve::scheduler {
+namespace {
+
+// For what a failed launch has enqueued, which waits at most for the batches before it. Longer, and
+// the device thread would be held up by a stream that hangs.
+constexpr std::chrono::milliseconds kLaunchFailedWait{200};
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(const acl::Device& device,
                                                    acl::CompletionThread& completions,
                                                    acl::Model& model, int slots,
                                                    CompletionSink& sink) {
-  std::unique_ptr<Lane> lane(new Lane(completions, model));  // NOLINT: private constructor.
+  std::unique_ptr<Lane> lane(new Lane(device, completions, model));  // NOLINT: private constructor.
   for (acl::Stream* stream : {&lane->copy_in_, &lane->compute_, &lane->copy_out_}) {
     ASSIGN_OR_RETURN(*stream, device.CreateStream());
   }
   RETURN_IF_ERROR(completions.Subscribe(lane->copy_out_));
+  lane->subscribed_ = true;
   for (int i = 0; i < slots; ++i) {
     auto slot = std::make_unique<Slot>();
     slot->sink_ = &sink;
@@ -41,6 +50,9 @@ absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(const acl::Device& device,
 }
 
 Lane::~Lane() {
+  if (!subscribed_ || generation_ != device_.generation()) {
+    return;
+  }
   const absl::Status status = completions_.Unsubscribe(copy_out_);
   if (!status.ok()) {
     OMSERVE_LOG(kWarning, "scheduler", "unsubscribe failed error=\"{}\"", MessageOf(status));
@@ -60,11 +72,38 @@ absl::StatusOr<Slot*> Lane::Launch(size_t gear, std::span<const InputSource> inp
     for (acl::Stream* stream : {&copy_in_, &compute_, &copy_out_}) {
       // A stream tells of a failure once. This batch has failed in any case, but the failure may be
       // that of another one whose Finish is still to come.
-      NoteFailure(stream->Synchronize());
+      const absl::Status ended = stream->SynchronizeFor(kLaunchFailedWait);
+      if (ended.code() == absl::StatusCode::kDeadlineExceeded) {
+        stuck_ = true;
+        break;
+      }
+      NoteFailure(ended);
     }
     return status;
   }
   return &slot;
+}
+
+absl::Status Lane::Stop() {
+  if (std::exchange(subscribed_, false) && generation_ == device_.generation()) {
+    const absl::Status unsubscribed = completions_.Unsubscribe(copy_out_);
+    if (!unsubscribed.ok()) {
+      OMSERVE_LOG(kWarning, "scheduler", "unsubscribe failed error=\"{}\"",
+                  MessageOf(unsubscribed));
+    }
+  }
+  for (acl::Stream* stream : {&compute_, &copy_in_, &copy_out_}) {
+    RETURN_IF_ERROR(stream->DestroyByForce());
+  }
+  for (const std::unique_ptr<Slot>& slot : slots_) {
+    slot->binding_.reset();
+    slot->inputs_.clear();
+    for (acl::Event* event : {&slot->input_start_, &slot->input_done_, &slot->compute_start_,
+                              &slot->compute_done_, &slot->output_done_}) {
+      *event = acl::Event();
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Lane::Enqueue(Slot& slot, size_t gear, std::span<const InputSource> inputs,

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -82,8 +83,9 @@ class Lane final {
   ~Lane();
 
   // Enqueues a batch at model gear `gear`; sizes in bytes are those of that gear. The slot's sink
-  // is told when it has run. On an error nothing is in flight any longer and the slot is free: the
-  // call has then waited for what was enqueued. Requires a free slot.
+  // is told when it has run. On an error nothing of it is in flight any longer and the slot is
+  // free: the call has then waited for what was enqueued, but not for ever: see stuck(). Requires a
+  // free slot.
   absl::StatusOr<Slot*> Launch(size_t gear, std::span<const InputSource> inputs,
                                std::span<const OutputTarget> outputs);
 
@@ -92,11 +94,24 @@ class Lane final {
   // counts as failed, so that no wrong answer can pass for a right one.
   absl::Status Finish(Slot* slot, LaunchTimes* times);
 
+  // A launch failed, and what it had enqueued did not end in time: it may still run, and nothing
+  // can be launched behind it. The lane has to be stopped.
+  bool stuck() const { return stuck_; }
+
+  // Ends the lane whatever is in flight: streams are destroyed by force, buffers and events freed,
+  // and after OK no task of it touches memory. It takes nothing any longer, but must outlive what
+  // the completion thread may still be about to tell of its slots. On a device that was abandoned
+  // it only lets go. Errors: Stream::DestroyByForce's.
+  absl::Status Stop();
+
   int32_t compute_stream_id() const { return compute_.id(); }
 
  private:
-  Lane(acl::CompletionThread& completions, acl::Model& model)
-      : completions_(completions), model_(model) {}
+  Lane(const acl::Device& device, acl::CompletionThread& completions, acl::Model& model)
+      : device_(device),
+        generation_(device.generation()),
+        completions_(completions),
+        model_(model) {}
   absl::Status Enqueue(Slot& slot, size_t gear, std::span<const InputSource> inputs,
                        std::span<const OutputTarget> outputs);
   absl::Status CopyIn(Slot& slot, size_t gear, std::span<const InputSource> inputs);
@@ -104,8 +119,12 @@ class Lane final {
   // `status` is a stream's failure: it counts for every batch in flight here.
   void NoteFailure(const absl::Status& status);
 
+  const acl::Device& device_;
+  const uint64_t generation_;
   acl::CompletionThread& completions_;
   acl::Model& model_;
+  bool stuck_ = false;
+  bool subscribed_ = false;
   acl::Stream copy_in_, compute_, copy_out_;
   std::vector<std::unique_ptr<Slot>> slots_;
 };

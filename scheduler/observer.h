@@ -21,6 +21,7 @@ struct BatchRecord {
   int gear_rows = 0;
   ReleaseReason reason = ReleaseReason::kIdle;
   bool ok = true;
+  int device_error = 0;             // AscendCL's number where the device failed it; else 0.
   Clock::duration total_queued{0};  // Sum over its groups.
   Clock::duration input{0};         // Copies to the device and gathers.
   Clock::duration compute{0};
@@ -36,12 +37,33 @@ struct RequestRecord {
   Clock::duration total{0};  // From Submit to the answer.
 };
 
+// What happened to a lane or the device, apart from its batches.
+struct DeviceIncident {
+  enum class Kind {
+    kLaneAbandoned,    // A batch hung, or the lane took no more work.
+    kLaneMended,       // It is in service again.
+    kDeviceLost,       // Nothing is served until kDeviceRecovered.
+    kRecoveryFailed,   // Attempt number `attempts`; another follows.
+    kRecoveryGivenUp,  // The last attempt that is allowed failed.
+    kDeviceRecovered,
+  };
+  Kind kind = Kind::kLaneAbandoned;
+  int device = 0;
+  const Subgraph* subgraph = nullptr;  // Of a lane.
+  int lane = -1;
+  size_t requests = 0;  // Answered because of it, or, for a device, that it had.
+  int attempts = 0;
+  Clock::duration took{0};  // From the failure to the end of its repair.
+  absl::Status cause;
+};
+
 // Called on the device thread; must not block.
 class Observer {
  public:
   virtual ~Observer() = default;
   virtual void OnBatch(const BatchRecord& record) = 0;
   virtual void OnRequest(const RequestRecord& record) = 0;
+  virtual void OnIncident(const DeviceIncident& incident) = 0;
 };
 
 }  // namespace omserve::scheduler

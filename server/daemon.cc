@@ -26,6 +26,8 @@ std::chrono::milliseconds WallClock() {
       std::chrono::system_clock::now().time_since_epoch());
 }
 
+std::chrono::milliseconds Milliseconds(int32_t count) { return std::chrono::milliseconds(count); }
+
 int HostWorkers(const SchedulerConfig& config) {
   return config.host_workers() > 0
              ? config.host_workers()
@@ -67,15 +69,20 @@ absl::Status Daemon::OpenDevice() {
   ASSIGN_OR_RETURN(pool_, memory::HostPool::Create(
                               *device_, static_cast<size_t>(config.device().pinned_pool_bytes())));
   statistics_ = std::make_unique<Statistics>(&WallClock);
+  recovery_ =
+      std::make_unique<DeviceRecovery>(id, *statistics_, lifecycle_, options_.on_device_given_up);
   catalog_ = std::make_unique<Catalog>();
   const SchedulerConfig& scheduler = config.scheduler();
   ASSIGN_OR_RETURN(
       engine_, scheduler::Engine::Start(
-                   *device_, *pool_, clock_, *statistics_,
+                   *device_, *pool_, clock_, *recovery_,
                    {.device_pool_bytes = static_cast<size_t>(config.device().memory_pool_bytes()),
                     .host_workers = HostWorkers(scheduler),
                     .core = {.batches_per_lane = scheduler.in_flight_per_instance(),
-                             .max_requests = static_cast<size_t>(scheduler.max_queue_rows())}}));
+                             .max_requests = static_cast<size_t>(scheduler.max_queue_rows()),
+                             .run_budget = {.floor = Milliseconds(scheduler.hang_floor_ms()),
+                                            .ceiling = Milliseconds(scheduler.hang_timeout_ms())}},
+                    .recovery = {.attempts = config.device().recovery_attempts()}}));
   inference_ = std::make_unique<Inference>(*engine_, *pool_, clock_, *statistics_);
   if (config.device().health_interval_ms() != 0) {
     health_ = health::HealthMonitor::Start(
@@ -88,7 +95,8 @@ absl::Status Daemon::OpenDevice() {
                                                         .pinned_pool = *pool_,
                                                         .lifecycle = lifecycle_,
                                                         .clock = clock_,
-                                                        .health = health_.get()},
+                                                        .health = health_.get(),
+                                                        .recovery = *recovery_},
                                        Metrics::Build{.version = options_.version,
                                                       .device = runtime_->soc_name(),
                                                       .library = runtime_->library()});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "runtime/memory/host_pool.h"
 #include "scheduler/engine.h"
 #include "server/core/catalog.h"
+#include "server/core/device_recovery.h"
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
@@ -31,6 +33,8 @@ class Daemon final {
     std::string version;
     // True: a model that cannot be loaded is a failed start.
     bool exit_on_error = true;
+    // Runs when the device could not be recovered in device.recovery_attempts; must not block.
+    std::function<void()> on_device_given_up = nullptr;
   };
   // Opens the device, listens, and loads the models; returns when they are served. Health and
   // metrics answer, as "not ready", while models load. Errors name the part that failed.
@@ -66,6 +70,7 @@ class Daemon final {
   std::unique_ptr<acl::Device> device_;
   std::unique_ptr<memory::HostPool> pool_;
   std::unique_ptr<Statistics> statistics_;
+  std::unique_ptr<DeviceRecovery> recovery_;
   std::unique_ptr<Catalog> catalog_;  // Before the engine: it owns the models that the engine runs.
   std::unique_ptr<scheduler::Engine> engine_;
   std::unique_ptr<Inference> inference_;

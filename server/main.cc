@@ -2,12 +2,15 @@
 // omserved: from the command line to a running daemon and back.
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/util/json_util.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -125,8 +128,18 @@ int Serve(const ServerConfig& config, const Flags& flags) {
   SetUpLog(config.log());
   StopSignals signals;  // Before every other thread.
   OMSERVE_LOG(kInfo, "server", "omserved version={} pid={}", OMSERVE_VERSION, getpid());
+  std::atomic<bool> device_given_up{false};  // Sequentially consistent, as the default is.
+  const auto on_device_given_up = [&device_given_up] {
+    OMSERVE_LOG(kError, "server", "the device could not be recovered; ending");
+    device_given_up.store(true);
+    kill(getpid(), SIGTERM);
+  };
   absl::StatusOr<std::unique_ptr<Daemon>> started = Daemon::Start(
-      {.config = config, .version = OMSERVE_VERSION, .exit_on_error = flags.exit_on_error},
+      {.config = config,
+       .version = OMSERVE_VERSION,
+       .exit_on_error = flags.exit_on_error,
+       .on_device_given_up = config.device().exit_on_lost() ? std::function(on_device_given_up)
+                                                            : std::function<void()>()},
       SteadyClock());
   if (!started.ok()) {
     return Fail(started.status());
@@ -143,7 +156,7 @@ int Serve(const ServerConfig& config, const Flags& flags) {
   ready->reset();
   const int status = Stop(daemon);
   OMSERVE_LOG(kInfo, "server", "stopped");
-  return status;
+  return device_given_up.load() ? kFailed : status;
 }
 
 int Main(int argc, const char* const* argv) {

@@ -21,8 +21,12 @@ void LogFailure(const Device& device, const char* function, aclError code) {
 
 }  // namespace
 
+DeviceBuffer::DeviceBuffer(const Device* device, DevicePtr ptr, size_t size_bytes)
+    : device_(device), generation_(device->generation()), ptr_(ptr), size_bytes_(size_bytes) {}
+
 DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
     : device_(std::exchange(other.device_, nullptr)),
+      generation_(other.generation_),
       ptr_(std::exchange(other.ptr_, DevicePtr{})),
       size_bytes_(std::exchange(other.size_bytes_, 0)) {}
 
@@ -30,13 +34,14 @@ DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
   // The old memory goes with the local; assigned to itself, the buffer gets its own memory back.
   DeviceBuffer old_owner(std::move(other));
   std::swap(device_, old_owner.device_);
+  std::swap(generation_, old_owner.generation_);
   std::swap(ptr_, old_owner.ptr_);
   std::swap(size_bytes_, old_owner.size_bytes_);
   return *this;
 }
 
 DeviceBuffer::~DeviceBuffer() {
-  if (device_ != nullptr) {
+  if (device_ != nullptr && generation_ == device_->generation()) {
     LogFailure(*device_, "aclrtFree",
                device_->symbols().aclrtFree(reinterpret_cast<void*>(ptr_.address)));
   }

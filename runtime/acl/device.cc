@@ -31,7 +31,53 @@ Device::~Device() {
 
 absl::Status Device::Bind() const {
   return AclStatus(*symbols_, fmt::format("aclrtSetCurrentContext of device {}", id_),
-                   symbols_->aclrtSetCurrentContext(context_));
+                   symbols_->aclrtSetCurrentContext(context_.load(std::memory_order_acquire)));
+}
+
+absl::Status Device::Probe() const {
+  constexpr size_t kProbeBytes = 64;
+  constexpr std::chrono::milliseconds kProbeTime{1000};
+  ASSIGN_OR_RETURN(Stream stream, CreateStream());
+  ASSIGN_OR_RETURN(const DeviceBuffer device, Allocate(kProbeBytes));
+  ASSIGN_OR_RETURN(const HostBuffer host, AllocateHost(kProbeBytes));
+  RETURN_IF_ERROR(stream.CopyToDevice(device.get(), host.bytes()));
+  RETURN_IF_ERROR(stream.CopyToHost(host.bytes(), device.get()));
+  const absl::Status copied = stream.SynchronizeFor(kProbeTime);
+  if (!copied.ok()) {
+    // The destructor would wait for what may never end.
+    stream.DestroyByForce().IgnoreError();
+  }
+  return copied;
+}
+
+absl::Status Device::Reset() {
+  if (symbols_->aclrtResetDeviceForce != nullptr) {
+    const aclError code = symbols_->aclrtResetDeviceForce(id_);
+    // Without a context there is nothing to reset: an earlier attempt did it.
+    return AclStatus(*symbols_, fmt::format("aclrtResetDeviceForce({})", id_),
+                     code == ACL_ERROR_RT_CONTEXT_NULL ? ACL_SUCCESS : code);
+  }
+  // Counts down once a call; the one too many is refused.
+  constexpr int kMostResets = 64;
+  aclError code = ACL_SUCCESS;
+  bool counted_down = false;
+  for (int i = 0; i < kMostResets && code == ACL_SUCCESS; ++i) {
+    code = symbols_->aclrtResetDevice(id_);
+    counted_down = counted_down || code == ACL_SUCCESS;
+  }
+  return counted_down || code == ACL_ERROR_RT_CONTEXT_NULL
+             ? absl::OkStatus()
+             : AclStatus(*symbols_, fmt::format("aclrtResetDevice({})", id_), code);
+}
+
+absl::Status Device::Reopen() {
+  RETURN_IF_ERROR(
+      AclStatus(*symbols_, fmt::format("aclrtSetDevice({})", id_), symbols_->aclrtSetDevice(id_)));
+  aclrtContext context = nullptr;
+  RETURN_IF_ERROR(
+      AclStatus(*symbols_, "aclrtGetCurrentContext", symbols_->aclrtGetCurrentContext(&context)));
+  context_.store(context, std::memory_order_release);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Stream> Device::CreateStream() const {

@@ -10,6 +10,8 @@
 // Thread rule: a thread must call Device::Bind once before it uses anything of that device.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +40,9 @@ struct DevicePtr {
   auto operator<=>(const DevicePtr&) const = default;
 };
 
+// Handles below that were made before Device::Abandon are void: their destructors leave the device
+// alone, which frees what they named when it is reset.
+
 // Device memory; freed at destruction, when no task may use it any longer.
 class DeviceBuffer final {
  public:
@@ -51,15 +56,15 @@ class DeviceBuffer final {
 
  private:
   friend class Device;
-  DeviceBuffer(const Device* device, DevicePtr ptr, size_t size_bytes)
-      : device_(device), ptr_(ptr), size_bytes_(size_bytes) {}
+  DeviceBuffer(const Device* device, DevicePtr ptr, size_t size_bytes);
 
   const Device* device_ = nullptr;
+  uint64_t generation_ = 0;  // Of the device when this was made.
   DevicePtr ptr_;
   size_t size_bytes_ = 0;
 };
 
-// Pinned host memory, 64-byte aligned.
+// Pinned host memory, 64-byte aligned. It belongs to the process: abandoning the device leaves it.
 class HostBuffer final {
  public:
   HostBuffer() = default;
@@ -99,10 +104,10 @@ class Event final {
   friend class Device;
   friend class Stream;
   friend absl::StatusOr<float> ElapsedMs(const Event& start, const Event& end);
-  Event(const Device* device, void* handle, bool timed, bool renews)
-      : device_(device), handle_(handle), timed_(timed), renews_(renews) {}
+  Event(const Device* device, void* handle, bool timed, bool renews);
 
   const Device* device_ = nullptr;
+  uint64_t generation_ = 0;
   void* handle_ = nullptr;
   bool timed_ = false;
   // Before CANN 7.1 an event cannot be recorded twice without a reset that no stream may still be
@@ -140,11 +145,20 @@ class Stream final {
   // Blocks until all tasks so far have run. The first task error since the last call is returned.
   absl::Status Synchronize();
 
+  // As Synchronize, for so long at most: then kDeadlineExceeded, and the tasks go on. Where the
+  // library cannot limit it (before CANN 6.3) it waits to the end.
+  absl::Status SynchronizeFor(std::chrono::milliseconds limit);
+
   // The first failure of a task of this stream since the last call; OK when there was none. Never
   // blocks. Reported through AscendCL's exception callback. A failure that belongs to no stream
   // made here (a model's inner streams; any, on a library without stream ids, before CANN 8.5) is
   // attributed to every stream of the device.
   absl::Status TakeTaskError();
+
+  // Destroys the stream without waiting for its tasks: the one that runs is given up, those behind
+  // it are dropped. Afterwards no task of it touches memory. kUnimplemented on a library before
+  // CANN 6.3, which only waits; then the stream is as before.
+  absl::Status DestroyByForce();
 
   // AscendCL's number of this stream, for traces; -1 when the library is too old to say.
   int32_t id() const { return id_; }
@@ -153,11 +167,11 @@ class Stream final {
   friend class Device;
   friend class CompletionThread;
   friend class Model;
-  Stream(const Device* device, void* handle, int32_t id, uint64_t watch)
-      : device_(device), handle_(handle), id_(id), watch_(watch) {}
+  Stream(const Device* device, void* handle, int32_t id, uint64_t watch);
   absl::Status StatusOf(const char* function, int code) const;
 
   const Device* device_ = nullptr;
+  uint64_t generation_ = 0;
   void* handle_ = nullptr;
   int32_t id_ = -1;
   uint64_t watch_ = 0;  // Of TaskErrors.
@@ -199,6 +213,20 @@ class Device final {
   // Whether AscendCL holds the device for sound.
   absl::StatusOr<bool> IsNormal() const;
 
+  // A small copy to the device and back, for whether it still works after a failure that makes that
+  // doubtful. Blocks, for a second at most where the library can limit it (CANN 6.3).
+  absl::Status Probe() const;
+
+  // For a device that is lost: makes void everything that was made from it (see above). Calls that
+  // are under way fail at the device. Then, once no thread uses the device: Reset frees all that it
+  // held, and after that no task touches memory of this process; Reopen opens it and binds the
+  // calling thread, others bind anew. Both may be tried again. Errors: AscendCL's.
+  void Abandon() { generation_.fetch_add(1, std::memory_order_acq_rel); }
+  absl::Status Reset();
+  absl::Status Reopen();
+  // How often the device was abandoned.
+  uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+
   int id() const { return id_; }
   const Symbols& symbols() const { return *symbols_; }
   // The first task failure of stream `stream_id` since the last call, as Stream::TakeTaskError.
@@ -211,7 +239,9 @@ class Device final {
 
   const Symbols* symbols_;
   int id_;
-  void* context_;
+  // Both: released by who recovers the device, acquired by who uses it next.
+  std::atomic<void*> context_;
+  std::atomic<uint64_t> generation_{0};
 };
 
 // Runs the functions given to Stream::Notify: one thread per device, in aclrtProcessReport.

@@ -9,8 +9,16 @@
 
 namespace omserve::acl {
 
+Event::Event(const Device* device, void* handle, bool timed, bool renews)
+    : device_(device),
+      generation_(device->generation()),
+      handle_(handle),
+      timed_(timed),
+      renews_(renews) {}
+
 Event::Event(Event&& other) noexcept
     : device_(std::exchange(other.device_, nullptr)),
+      generation_(other.generation_),
       handle_(std::exchange(other.handle_, nullptr)),
       timed_(other.timed_),
       renews_(other.renews_),
@@ -19,6 +27,7 @@ Event::Event(Event&& other) noexcept
 Event& Event::operator=(Event&& other) noexcept {
   Event old_owner(std::move(other));
   std::swap(device_, old_owner.device_);
+  std::swap(generation_, old_owner.generation_);
   std::swap(handle_, old_owner.handle_);
   std::swap(timed_, old_owner.timed_);
   std::swap(renews_, old_owner.renews_);
@@ -27,7 +36,7 @@ Event& Event::operator=(Event&& other) noexcept {
 }
 
 Event::~Event() {
-  if (handle_ == nullptr) {
+  if (handle_ == nullptr || generation_ != device_->generation()) {
     return;
   }
   const aclError code = device_->symbols().aclrtDestroyEvent(handle_);

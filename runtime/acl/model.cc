@@ -63,11 +63,14 @@ absl::StatusOr<std::shared_ptr<const SharedWeights>> SharedWeights::Allocate(
   ASSIGN_OR_RETURN(DeviceBuffer buffer, device.Allocate(sizes.weight_bytes));
   // The constructor is private, which std::make_shared cannot reach.
   return std::shared_ptr<const SharedWeights>(
-      new SharedWeights(std::move(buffer), sizes.work_bytes));
+      new SharedWeights(device, std::move(buffer), sizes.work_bytes));
 }
 
 Model::Model(const Device& device, std::shared_ptr<const SharedWeights> weights)
-    : device_(device), weights_(std::move(weights)), plan_(std::make_unique<Plan>()) {}
+    : device_(device),
+      generation_(device.generation()),
+      weights_(std::move(weights)),
+      plan_(std::make_unique<Plan>()) {}
 
 absl::StatusOr<std::unique_ptr<Model>> Model::Load(const Device& device,
                                                    std::span<const std::byte> om,
@@ -102,7 +105,7 @@ absl::Status Model::LoadFrom(std::span<const std::byte> om) {
 }
 
 Model::~Model() {
-  if (!loaded_) {
+  if (!loaded_ || generation_ != device_.generation()) {
     return;
   }
   const aclError code = device_.symbols().aclmdlUnload(id_);

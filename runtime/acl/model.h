@@ -52,12 +52,19 @@ class SharedWeights final {
       const Device& device, std::span<const std::byte> om);
 
   DevicePtr get() const { return buffer_.get(); }
+  // False when the device was abandoned since.
+  bool valid() const { return generation_ == device_.generation(); }
   size_t size_bytes() const { return buffer_.size_bytes(); }
   size_t work_bytes() const { return work_bytes_; }
 
  private:
-  SharedWeights(DeviceBuffer buffer, size_t work_bytes)
-      : buffer_(std::move(buffer)), work_bytes_(work_bytes) {}
+  SharedWeights(const Device& device, DeviceBuffer buffer, size_t work_bytes)
+      : device_(device),
+        generation_(device.generation()),
+        buffer_(std::move(buffer)),
+        work_bytes_(work_bytes) {}
+  const Device& device_;
+  uint64_t generation_;
   DeviceBuffer buffer_;
   size_t work_bytes_;
 };
@@ -127,6 +134,7 @@ class Model final {
   absl::Status SetGear(Binding& binding, size_t gear);
 
   const Device& device_;
+  const uint64_t generation_;  // Of the device when this was loaded.
   std::shared_ptr<const SharedWeights> weights_;
   DeviceBuffer work_;
   uint32_t id_ = 0;

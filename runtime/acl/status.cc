@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/acl/status.h"
 
+#include "runtime/acl/device_error.h"
 #include "runtime/acl/error_table.h"
 #include "runtime/base/errors.h"
 
@@ -37,7 +38,8 @@ absl::Status AclStatusWithText(std::string_view what, aclError code, std::string
     return absl::OkStatus();
   }
   const ErrorInfo& info = DescribeError(code);
-  return MakeStatus(info.status_code, Describe(what, code, info.advice, text));
+  return WithDeviceErrorCode(MakeStatus(info.status_code, Describe(what, code, info.advice, text)),
+                             code);
 }
 
 absl::Status ModelFileStatus(const Symbols& symbols, std::string_view what, aclError code) {
@@ -46,8 +48,10 @@ absl::Status ModelFileStatus(const Symbols& symbols, std::string_view what, aclE
   }
   constexpr std::string_view kAdvice =
       "compile the model for this device and release with a matching ATC";
-  return MakeStatus(absl::StatusCode::kInvalidArgument,
-                    Describe(what, code, kAdvice, TakeRecentErrorText(symbols)));
+  return WithDeviceErrorCode(
+      MakeStatus(absl::StatusCode::kInvalidArgument,
+                 Describe(what, code, kAdvice, TakeRecentErrorText(symbols))),
+      code);
 }
 
 absl::Status OpeningStatus(const Symbols& symbols, std::string_view what, aclError code) {
@@ -56,9 +60,11 @@ absl::Status OpeningStatus(const Symbols& symbols, std::string_view what, aclErr
   if (info.error_class != ErrorClass::kDevice || info.device_unusable) {
     return AclStatus(symbols, what, code);
   }
-  return MakeStatus(absl::StatusCode::kUnavailable,
-                    Describe(what, code, DescribeError(ACL_ERROR_DRV_FAILURE).advice,
-                             TakeRecentErrorText(symbols)));
+  return WithDeviceErrorCode(
+      MakeStatus(absl::StatusCode::kUnavailable,
+                 Describe(what, code, DescribeError(ACL_ERROR_DRV_FAILURE).advice,
+                          TakeRecentErrorText(symbols))),
+      code);
 }
 
 std::string TakeRecentErrorText(const Symbols& symbols) {

@@ -10,9 +10,10 @@
 
 namespace omserve::acl {
 
-// OK for 0; else the status that error_table.h has for the code. `what` is the function, with its
-// object where that helps. The message, one line, holds `what`, the code with its name, cause and
-// advice, and AscendCL's own words, which this takes from the calling thread.
+// OK for 0; else the status that error_table.h has for the code; DeviceErrorCode tells the code.
+// `what` is the function, with its object where that helps. The message, one line, holds `what`,
+// the code with its name, cause and advice, and AscendCL's own words, which this takes from the
+// calling thread.
 absl::Status AclStatus(const Symbols& symbols, std::string_view what, aclError code);
 
 // The same with words that were taken earlier.

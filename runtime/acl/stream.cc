@@ -15,8 +15,12 @@ void* ToPointer(DevicePtr ptr) { return reinterpret_cast<void*>(ptr.address); }
 
 }  // namespace
 
+Stream::Stream(const Device* device, void* handle, int32_t id, uint64_t watch)
+    : device_(device), generation_(device->generation()), handle_(handle), id_(id), watch_(watch) {}
+
 Stream::Stream(Stream&& other) noexcept
     : device_(std::exchange(other.device_, nullptr)),
+      generation_(other.generation_),
       handle_(std::exchange(other.handle_, nullptr)),
       id_(std::exchange(other.id_, -1)),
       watch_(std::exchange(other.watch_, 0)) {}
@@ -24,6 +28,7 @@ Stream::Stream(Stream&& other) noexcept
 Stream& Stream::operator=(Stream&& other) noexcept {
   Stream old_owner(std::move(other));
   std::swap(device_, old_owner.device_);
+  std::swap(generation_, old_owner.generation_);
   std::swap(handle_, old_owner.handle_);
   std::swap(id_, old_owner.id_);
   std::swap(watch_, old_owner.watch_);
@@ -34,11 +39,29 @@ Stream::~Stream() {
   if (handle_ == nullptr) {
     return;
   }
-  const aclError code = device_->symbols().aclrtDestroyStream(handle_);
-  if (code != ACL_SUCCESS) {
-    OMSERVE_LOG(kError, "acl", "{}", MessageOf(StatusOf("aclrtDestroyStream", code)));
+  if (generation_ == device_->generation()) {
+    const aclError code = device_->symbols().aclrtDestroyStream(handle_);
+    if (code != ACL_SUCCESS) {
+      OMSERVE_LOG(kError, "acl", "{}", MessageOf(StatusOf("aclrtDestroyStream", code)));
+    }
   }
   TaskErrors::Get().Unwatch(watch_);
+}
+
+absl::Status Stream::DestroyByForce() {
+  if (handle_ == nullptr || generation_ != device_->generation()) {
+    return absl::OkStatus();
+  }
+  if (device_->symbols().aclrtDestroyStreamForce == nullptr) {
+    return Unimplemented(
+        "stream {} of device {}: the library (before CANN 6.3) can only wait for it", id_,
+        device_->id());
+  }
+  RETURN_IF_ERROR(
+      StatusOf("aclrtDestroyStreamForce", device_->symbols().aclrtDestroyStreamForce(handle_)));
+  handle_ = nullptr;
+  TaskErrors::Get().Unwatch(watch_);
+  return absl::OkStatus();
 }
 
 absl::Status Stream::StatusOf(const char* function, int code) const {
@@ -108,6 +131,22 @@ absl::Status Stream::Synchronize() {
       StatusOf("aclrtSynchronizeStream", device_->symbols().aclrtSynchronizeStream(handle_));
   // The same failure has come through the exception callback, without words; taking it there keeps
   // it from being reported twice.
+  const absl::Status task = TakeTaskError();
+  return synchronised.ok() ? task : synchronised;
+}
+
+absl::Status Stream::SynchronizeFor(std::chrono::milliseconds limit) {
+  const Symbols& symbols = device_->symbols();
+  if (symbols.aclrtSynchronizeStreamWithTimeout == nullptr) {
+    return Synchronize();
+  }
+  const aclError code =
+      symbols.aclrtSynchronizeStreamWithTimeout(handle_, static_cast<int32_t>(limit.count()));
+  if (code == ACL_ERROR_RT_STREAM_SYNC_TIMEOUT) {
+    return DeadlineExceeded("stream {} of device {} was not done in {} ms", id_, device_->id(),
+                            limit.count());
+  }
+  const absl::Status synchronised = StatusOf("aclrtSynchronizeStreamWithTimeout", code);
   const absl::Status task = TakeTaskError();
   return synchronised.ok() ? task : synchronised;
 }

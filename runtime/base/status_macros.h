@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/cord.h"
 
 namespace omserve {
 
@@ -22,7 +23,7 @@ inline std::string_view MessageOf(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
 
-// Same code, `context` in front of the message. OK stays OK.
+// Same code and payloads, `context` in front of the message. OK stays OK.
 inline absl::Status WithContext(const absl::Status& status, std::string_view context) {
   if (status.ok()) {
     return status;
@@ -30,7 +31,11 @@ inline absl::Status WithContext(const absl::Status& status, std::string_view con
   std::string message(context);
   message += ": ";
   message += MessageOf(status);
-  return MakeStatus(status.code(), message);
+  absl::Status with_context = MakeStatus(status.code(), message);
+  status.ForEachPayload([&with_context](auto type, const absl::Cord& payload) {
+    with_context.SetPayload(type, payload);
+  });
+  return with_context;
 }
 
 }  // namespace omserve

@@ -48,6 +48,12 @@ class LoadedSubgraph final {
   static absl::StatusOr<std::unique_ptr<LoadedSubgraph>> Load(const acl::Device& device,
                                                               const Options& options);
 
+  // Drops instance `index` and loads it again from the same file, for when its device or stream
+  // came to grief; the others are not touched. After Device::Abandon every instance has to be. The
+  // address of the instance changes. Nothing of it may be in flight. Errors: as Load; the instance
+  // is then null until a later call succeeds.
+  absl::Status Reload(const acl::Device& device, size_t index);
+
   const std::string& name() const { return options_.name; }
   int64_t version() const { return options_.version; }
   const acl::ModelInfo& info() const { return instances_.front()->info(); }
@@ -63,6 +69,7 @@ class LoadedSubgraph final {
 
   Options options_;
   MappedFile file_;  // Outlives the instances that were loaded from it.
+  std::shared_ptr<const acl::SharedWeights> weights_;
   std::vector<std::unique_ptr<acl::Model>> instances_;
 };
 

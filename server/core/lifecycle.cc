@@ -38,15 +38,40 @@ void Lifecycle::Transition(LifecycleState to) {
     OMSERVE_CHECK(static_cast<int>(to) > static_cast<int>(state_),
                   "the daemon's life goes in one direction");
     state_ = to;
-    for (const std::weak_ptr<LifecycleListener>& listener : listeners_) {
-      if (std::shared_ptr<LifecycleListener> alive = listener.lock()) {
-        told.push_back(std::move(alive));
-      }
-    }
+    told = AliveLocked();
   }
   // Outside the lock: a listener writes to its client.
   for (const std::shared_ptr<LifecycleListener>& listener : told) {
     listener->OnLifecycle(to);
+  }
+}
+
+std::vector<std::shared_ptr<LifecycleListener>> Lifecycle::AliveLocked() const {
+  std::vector<std::shared_ptr<LifecycleListener>> alive;
+  for (const std::weak_ptr<LifecycleListener>& listener : listeners_) {
+    if (std::shared_ptr<LifecycleListener> held = listener.lock()) {
+      alive.push_back(std::move(held));
+    }
+  }
+  return alive;
+}
+
+bool Lifecycle::ready() const {
+  const MutexLock lock(mu_);
+  return state_ == LifecycleState::kReady && device_serves_;
+}
+
+void Lifecycle::SetDeviceServing(bool serving) {
+  std::vector<std::shared_ptr<LifecycleListener>> told;
+  LifecycleState state = LifecycleState::kStarting;
+  {
+    const MutexLock lock(mu_);
+    device_serves_ = serving;
+    state = state_;
+    told = AliveLocked();
+  }
+  for (const std::shared_ptr<LifecycleListener>& listener : told) {
+    listener->OnLifecycle(state);
   }
 }
 

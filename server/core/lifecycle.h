@@ -23,7 +23,8 @@ enum class LifecycleState {
 // "starting", "ready", "draining", "stopped".
 std::string_view LifecycleStateName(LifecycleState state);
 
-// Told of each state after it was entered, on the thread that called Transition, in order.
+// Told of each state after it was entered, on the thread that called Transition, in order; and of
+// the present one when readiness changed in it, on another thread.
 // OnLifecycle must not block and must not call Transition.
 class LifecycleListener {
  public:
@@ -37,8 +38,12 @@ class Lifecycle final {
   LifecycleState state() const ABSL_LOCKS_EXCLUDED(mu_);
   // The process serves its protocols at all.
   bool live() const { return state() != LifecycleState::kStopped; }
-  // New requests are welcome.
-  bool ready() const { return state() == LifecycleState::kReady; }
+  // New requests are welcome: the state is kReady and the device serves.
+  bool ready() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether the device serves, as it does at first; false while it is being recovered. Listeners
+  // are told of the present state again, and ask ready() what it means. Any thread.
+  void SetDeviceServing(bool serving) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Enters `to` and tells the listeners; returns when they have been told. Entering the present
   // state again does nothing. Requires a move along the line above.
@@ -49,8 +54,12 @@ class Lifecycle final {
   LifecycleState AddListener(std::weak_ptr<LifecycleListener> listener) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  std::vector<std::shared_ptr<LifecycleListener>> AliveLocked() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   mutable Mutex mu_;
   LifecycleState state_ ABSL_GUARDED_BY(mu_) = LifecycleState::kStarting;
+  bool device_serves_ ABSL_GUARDED_BY(mu_) = true;
   std::vector<std::weak_ptr<LifecycleListener>> listeners_ ABSL_GUARDED_BY(mu_);
 };
 

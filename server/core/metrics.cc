@@ -163,6 +163,45 @@ void AddPoolFamilies(const Metrics::Sources& sources, const scheduler::Engine::L
   gauge("process_resident_memory_bytes", "Resident memory size in bytes", ResidentMemoryBytes());
 }
 
+void AddRecoveryFamilies(const DeviceRecovery::Snapshot& counts,
+                         std::vector<MetricFamily>& families) {
+  const Labels device = {{"device", std::to_string(counts.device)}};
+  const auto with = [&device](const char* label, const std::string& value) {
+    Labels labels = device;
+    labels.push_back({label, value});
+    return labels;
+  };
+  const auto counter = [&](const char* name, const char* help, uint64_t value) {
+    families.push_back(One(MetricType::Counter, name, help, static_cast<double>(value), device));
+  };
+  Family errors(MetricType::Counter, "omserve_device_errors_total",
+                "Batches that the device failed, by AscendCL's code");
+  for (const auto& [code, count] : counts.errors) {
+    errors.Add(with("code", std::to_string(code)), static_cast<double>(count));
+  }
+  families.push_back(errors.Take());
+  Family requests(MetricType::Counter, "omserve_device_requests_abandoned_total",
+                  "Requests answered unfinished, by why: their stream hung, their device was lost");
+  requests.Add(with("reason", "hung"), static_cast<double>(counts.requests_lane_hung));
+  requests.Add(with("reason", "lost"), static_cast<double>(counts.requests_device_lost));
+  families.push_back(requests.Take());
+  counter("omserve_device_lanes_abandoned_total", "Streams that hung and were given up",
+          counts.lanes_abandoned);
+  counter("omserve_device_lanes_rebuilt_total", "Streams that were made anew and serve again",
+          counts.lanes_mended);
+  counter("omserve_device_losses_total", "Times that the device was lost", counts.losses);
+  counter("omserve_device_recoveries_total", "Times that a lost device was recovered",
+          counts.recoveries);
+  counter("omserve_device_recovery_failures_total", "Attempts to recover the device that failed",
+          counts.failed_attempts);
+  families.push_back(One(MetricType::Gauge, "omserve_device_lost",
+                         "1 while the device is lost and being recovered", counts.lost ? 1 : 0,
+                         device));
+  families.push_back(One(MetricType::Gauge, "omserve_device_last_recovery_seconds",
+                         "How long the last recovery took, from the loss to serving again",
+                         std::chrono::duration<double>(counts.last_recovery).count(), device));
+}
+
 }  // namespace
 
 size_t ResidentMemoryBytes() {
@@ -189,6 +228,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   if (sources_.health != nullptr) {
     AddDeviceFamilies(sources_.health->latest(), sources_.clock.Now(), families);
   }
+  AddRecoveryFamilies(sources_.recovery.snapshot(), families);
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

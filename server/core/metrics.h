@@ -15,6 +15,7 @@
 #include "runtime/memory/host_pool.h"
 #include "scheduler/engine.h"
 #include "server/core/catalog.h"
+#include "server/core/device_recovery.h"
 #include "server/core/lifecycle.h"
 #include "server/core/statistics.h"
 
@@ -31,6 +32,7 @@ class Metrics final : public prometheus::Collectable {
     const Lifecycle& lifecycle;
     const Clock& clock;
     const health::HealthMonitor* health;  // Null when nobody reads it.
+    const DeviceRecovery& recovery;
   };
   // Labels of omserve_build_info.
   struct Build {

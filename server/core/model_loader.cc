@@ -210,6 +210,11 @@ absl::StatusOr<LoadedModel> LoadSubgraphModel(const LoadContext& context,
     spec.instances.push_back(instance.get());
     work_bytes += instance->work_bytes();
   }
+  spec.reload = [&device = context.device,
+                 subgraph = loaded.subgraph.get()](size_t instance) -> absl::StatusOr<acl::Model*> {
+    RETURN_IF_ERROR(subgraph->Reload(device, instance));
+    return subgraph->instances()[instance].get();
+  };
   const int instances = static_cast<int>(spec.instances.size());
   absl::StatusOr<const scheduler::Subgraph*> subgraph = context.engine.AddSubgraph(std::move(spec));
   if (!subgraph.ok()) {

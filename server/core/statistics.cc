@@ -31,6 +31,9 @@ std::optional<FailReason> FailReasonOf(const RequestRecord& record) {
                                                                : FailReason::kBackend;
     case Outcome::kCancelled:
       return FailReason::kCanceled;
+    case Outcome::kLaneHung:
+    case Outcome::kDeviceLost:
+      return FailReason::kBackend;
     case Outcome::kQueueFull:
     case Outcome::kDraining:
     case Outcome::kDeadlineExceeded:  // Triton rejects what waited too long.

@@ -73,6 +73,8 @@ class Statistics final : public scheduler::Observer {
   void OnBatch(const scheduler::BatchRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnRequest(const scheduler::RequestRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
 
+  void OnIncident(const scheduler::DeviceIncident& /*incident*/) override {}  // Of no one model.
+
   // In the order of name and version.
   std::vector<ModelStatistics> Snapshot() const ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -21,8 +21,8 @@ using ServingStatus = HealthCheckResponse::ServingStatus;
 constexpr char kInferenceService[] = "inference.GRPCInferenceService";
 
 // SERVICE_UNKNOWN for a name that is neither the daemon nor a model.
-ServingStatus StatusOf(const Catalog& catalog, const std::string& service, LifecycleState state) {
-  bool serving = state == LifecycleState::kReady;
+ServingStatus StatusOf(const Catalog& catalog, const std::string& service, bool ready) {
+  bool serving = ready;
   if (!service.empty() && service != kInferenceService) {
     const absl::Status found = catalog.Find(service, "").status();
     if (found.code() == absl::StatusCode::kNotFound) {
@@ -41,13 +41,13 @@ ServingStatus StatusOf(const Catalog& catalog, const std::string& service, Lifec
 class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
                            public LifecycleListener {
  public:
-  WatchReactor(const Catalog& catalog, std::string service)
-      : catalog_(catalog), service_(std::move(service)) {}
+  WatchReactor(const Catalog& catalog, const Lifecycle& lifecycle, std::string service)
+      : catalog_(catalog), lifecycle_(lifecycle), service_(std::move(service)) {}
 
   static grpc::ServerWriteReactor<HealthCheckResponse>* Start(const Catalog& catalog,
                                                               Lifecycle& lifecycle,
                                                               const std::string& service) {
-    auto reactor = std::make_shared<WatchReactor>(catalog, service);
+    auto reactor = std::make_shared<WatchReactor>(catalog, lifecycle, service);
     reactor->self_ = reactor;
     reactor->OnLifecycle(lifecycle.AddListener(reactor));
     return reactor.get();
@@ -58,7 +58,8 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
       const MutexLock lock(mu_);
       // States only move forward; the first may be told after a later one.
       state_ = std::max(state_, state);
-      wanted_ = StatusOf(catalog_, service_, state_);
+      // Asked for anew: two threads may tell of changes, and the later one need not come later.
+      wanted_ = StatusOf(catalog_, service_, lifecycle_.ready());
       stopped_ = state_ == LifecycleState::kStopped;
     }
     Proceed();
@@ -123,6 +124,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
   }
 
   const Catalog& catalog_;
+  const Lifecycle& lifecycle_;
   const std::string service_;
   std::shared_ptr<WatchReactor> self_;  // Set before gRPC knows the reactor; reset in OnDone.
   HealthCheckResponse response_;        // gRPC's while writing_.
@@ -146,7 +148,7 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
                                   const HealthCheckRequest* request,
                                   HealthCheckResponse* response) override {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    const ServingStatus status = StatusOf(catalog_, request->service(), lifecycle_.state());
+    const ServingStatus status = StatusOf(catalog_, request->service(), lifecycle_.ready());
     if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
       reactor->Finish(ToGrpcStatus(
           NotFound("service '{}' is unknown; \"\" is the daemon, any other name is a model's",

@@ -30,7 +30,9 @@ void CoreChecker::Expect(bool holds, const std::string& what) {
 }
 
 void CoreChecker::AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOptions& options) {
-  subgraphs_.push_back({&subgraph, options, std::vector<int>(static_cast<size_t>(options.lanes))});
+  const auto lanes = static_cast<size_t>(options.lanes);
+  subgraphs_.push_back(
+      {&subgraph, options, std::vector<int>(lanes), std::vector<bool>(lanes, true)});
 }
 
 void CoreChecker::Before(const Event& event, Instant now) {
@@ -38,6 +40,8 @@ void CoreChecker::Before(const Event& event, Instant now) {
   arriving_ = 0;
   cancelling_ = 0;
   arrival_full_ = false;
+  losing_ = false;
+  stuck_ = {-1, -1};
   released_.clear();
   std::visit([this](const auto& e) { Apply(e); }, event);
 }
@@ -95,6 +99,29 @@ void CoreChecker::Apply(const HostStepDone& event) {
 void CoreChecker::Apply(const TimerFired&) { armed_ = Instant::max(); }
 
 void CoreChecker::Apply(const Drain&) { draining_ = true; }
+
+void CoreChecker::Apply(const LaneUp& event) {
+  subgraphs_[static_cast<size_t>(event.subgraph)].serves[static_cast<size_t>(event.lane)] = true;
+  ++counts_.lanes_up;
+}
+
+void CoreChecker::Apply(const DeviceLost&) {
+  device_lost_ = true;
+  losing_ = true;
+  ++counts_.devices_lost;
+  for (SubgraphRef& ref : subgraphs_) {
+    ref.serves.assign(ref.serves.size(), false);
+  }
+}
+
+void CoreChecker::Apply(const LaneStuck& event) { stuck_ = {event.subgraph, event.lane}; }
+
+void CoreChecker::Apply(const DeviceBack&) {
+  device_lost_ = false;
+  for (SubgraphRef& ref : subgraphs_) {
+    ref.serves.assign(ref.serves.size(), true);
+  }
+}
 
 CoreChecker::Kind CoreChecker::KindOf(const Request& request, size_t node) const {
   const PlanNode& plan_node = request.arrival.plan->nodes[node];
@@ -192,6 +219,8 @@ void CoreChecker::CheckCommand(const Launch& launch) {
   const Bucket& bucket = ref.subgraph->shape.buckets.at(static_cast<size_t>(launch.bucket));
   int& in_flight = ref.in_flight.at(static_cast<size_t>(launch.lane));
   Expect(in_flight < options_.batches_per_lane, "a lane holds no more batches than its limit");
+  Expect(ref.serves.at(static_cast<size_t>(launch.lane)) && !device_lost_,
+         "nothing is launched on a lane that is out of service");
   Expect(!launch.rows.empty(), "a batch holds rows");
   int rows = 0;
   bool ahead = false;
@@ -226,7 +255,7 @@ void CoreChecker::CheckCommand(const Launch& launch) {
     request.steps[static_cast<size_t>(group.node)].batch = launch.batch;
     ++request.running;
   }
-  batches_[launch.batch] = {launch, false};
+  batches_[launch.batch] = {.launch = launch};
 }
 
 void CoreChecker::CheckGroup(const Launch& launch, const RowGroup& group) {
@@ -387,10 +416,19 @@ void CoreChecker::CheckCommand(const Respond& respond) {
       Expect(late, name + " is late only at its deadline");
       break;
     case Outcome::kQueueFull:
-      Expect(arriving && arrival_full_ && !draining_ && !late, name + " is refused when full");
+      Expect(arriving && arrival_full_ && !draining_ && !device_lost_ && !late,
+             name + " is refused when full");
       break;
     case Outcome::kDraining:
       Expect(arriving && draining_ && !late, name + " is refused when draining");
+      break;
+    case Outcome::kLaneHung:
+      Expect(OnStoppedLane(respond.request) && !losing_ && !late,
+             name + " fails with its lane only when that is abandoned");
+      break;
+    case Outcome::kDeviceLost:
+      Expect((losing_ || (arriving && device_lost_ && !draining_)) && !late,
+             name + " fails with the device only when that is lost");
       break;
   }
 }
@@ -411,6 +449,23 @@ void CoreChecker::CheckCommand(const Release& release) {
   // Whether it was time is judged after the event: an answer that ends the last use may follow.
   Expect(batches_.contains(release.batch) && released_.insert(release.batch).second,
          fmt::format("b{} is released twice", release.batch));
+}
+
+void CoreChecker::CheckCommand(const AbandonLane& abandon) {
+  ++counts_.abandoned;
+  SubgraphRef& ref = subgraphs_.at(static_cast<size_t>(abandon.subgraph));
+  const std::string name = fmt::format("s{} lane {}", abandon.subgraph, abandon.lane);
+  Expect(ref.serves.at(static_cast<size_t>(abandon.lane)), name + " is abandoned twice");
+  ref.serves.at(static_cast<size_t>(abandon.lane)) = false;
+  if (stuck_ == std::pair(abandon.subgraph, abandon.lane)) {
+    return;
+  }
+  Expect(OldestOn(abandon.subgraph, abandon.lane) == abandon.batch,
+         name + " is abandoned for its oldest batch");
+  const auto hung = batches_.find(abandon.batch);
+  Expect(hung != batches_.end() && hung->second.runs_since != Instant::max() &&
+             hung->second.runs_since + 2 * options_.run_budget.floor <= now_,
+         name + " is abandoned only when a batch ran too long");
 }
 
 void CoreChecker::CheckCommand(const ArmTimer& arm) {

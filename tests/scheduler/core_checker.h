@@ -15,7 +15,7 @@ namespace omserve::scheduler {
 
 // What the schedules met, so that a simulation can show that it is not hollow.
 struct CheckerCounts {
-  std::array<size_t, 6> outcomes{};                   // By Outcome.
+  std::array<size_t, kOutcomeCount> outcomes{};       // By Outcome.
   std::array<size_t, kReleaseReasonCount> reasons{};  // By ReleaseReason.
   size_t launches = 0;
   size_t launches_ahead = 0;
@@ -24,6 +24,9 @@ struct CheckerCounts {
   size_t shared = 0;              // Batches with rows of several requests.
   size_t two_steps = 0;           // Batches with rows of several steps.
   size_t host_steps = 0;
+  size_t abandoned = 0;
+  size_t lanes_up = 0;
+  size_t devices_lost = 0;
 };
 
 class CoreChecker final {
@@ -67,11 +70,13 @@ class CoreChecker final {
   struct Batch {
     Launch launch;
     bool done = false;
+    Instant runs_since = Instant::max();
   };
   struct SubgraphRef {
     const Subgraph* subgraph;
     Core::SubgraphOptions options;
     std::vector<int> in_flight;  // By lane.
+    std::vector<bool> serves;    // By lane.
   };
   // A row group that waits.
   struct Waiting {
@@ -93,6 +98,10 @@ class CoreChecker final {
   void Apply(const HostStepDone& event);
   void Apply(const TimerFired& event);
   void Apply(const Drain& event);
+  void Apply(const LaneUp& event);
+  void Apply(const DeviceLost& event);
+  void Apply(const DeviceBack& event);
+  void Apply(const LaneStuck& event);
 
   void CheckCommand(const Launch& launch);
   void CheckCommand(const StartHostStep& start);
@@ -100,6 +109,7 @@ class CoreChecker final {
   void CheckCommand(const Retire& retire);
   void CheckCommand(const Release& release);
   void CheckCommand(const ArmTimer& arm);
+  void CheckCommand(const AbandonLane& abandon);
 
   void CheckGroup(const Launch& launch, const RowGroup& group);
   void CheckOrder(const Launch& launch, Kind kind);
@@ -107,6 +117,12 @@ class CoreChecker final {
   void CheckReason(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
   void CheckRequestsAfter();
   void CheckBatchesAfter();
+  void CheckRunsAfter();
+  // Whether the request has a batch in flight on a lane that is out of service.
+  bool OnStoppedLane(RequestId id) const;
+  // The oldest batch in flight on the lane; 0 for none.
+  BatchId OldestOn(int subgraph, int lane) const;
+  bool HasInputs(const Batch& batch) const;
   void CheckQueuesAfter();
   void CheckBucketAfter(const SubgraphRef& ref, int bucket);
 
@@ -128,6 +144,7 @@ class CoreChecker final {
   std::map<BatchId, Batch> batches_;  // Not released.
   BatchId last_batch_ = 0;
   bool draining_ = false;
+  bool device_lost_ = false;
   Instant armed_ = Instant::max();
   CheckerCounts counts_;
   std::string violation_;
@@ -137,6 +154,8 @@ class CoreChecker final {
   RequestId arriving_ = 0;
   RequestId cancelling_ = 0;
   bool arrival_full_ = false;
+  bool losing_ = false;
+  std::pair<int, int> stuck_{-1, -1};
   std::set<BatchId> released_;
 };
 

@@ -20,7 +20,62 @@ void CoreChecker::After() {
   }
   CheckRequestsAfter();
   CheckBatchesAfter();
+  CheckRunsAfter();
   CheckQueuesAfter();
+}
+
+bool CoreChecker::HasInputs(const Batch& batch) const {
+  return std::all_of(
+      batch.launch.rows.begin(), batch.launch.rows.end(), [this](const RowGroup& group) {
+        const Request& request = requests_.at(group.request);
+        const PlanNode& node = request.arrival.plan->nodes[static_cast<size_t>(group.node)];
+        return std::all_of(node.producers.begin(), node.producers.end(), [&](int producer) {
+          return request.steps[static_cast<size_t>(producer)].state == State::kDone;
+        });
+      });
+}
+
+BatchId CoreChecker::OldestOn(int subgraph, int lane) const {
+  for (const auto& [id, batch] : batches_) {
+    if (!batch.done && batch.launch.subgraph == subgraph && batch.launch.lane == lane) {
+      return id;
+    }
+  }
+  return 0;
+}
+
+bool CoreChecker::OnStoppedLane(RequestId id) const {
+  return std::any_of(batches_.begin(), batches_.end(), [&](const auto& entry) {
+    const Batch& batch = entry.second;
+    const SubgraphRef& ref = subgraphs_[static_cast<size_t>(batch.launch.subgraph)];
+    return !batch.done && !ref.serves[static_cast<size_t>(batch.launch.lane)] &&
+           std::any_of(batch.launch.rows.begin(), batch.launch.rows.end(),
+                       [id](const RowGroup& group) { return group.request == id; });
+  });
+}
+
+// Every batch that runs is watched, and none runs longer than the most that it may.
+void CoreChecker::CheckRunsAfter() {
+  if (!options_.run_budget.watches()) {
+    return;
+  }
+  for (const SubgraphRef& ref : subgraphs_) {
+    for (size_t lane = 0; lane < ref.serves.size(); ++lane) {
+      const BatchId oldest = OldestOn(ref.subgraph->index, static_cast<int>(lane));
+      if (oldest == 0 || !ref.serves[lane]) {
+        continue;
+      }
+      Batch& batch = batches_.at(oldest);
+      if (batch.runs_since == Instant::max() && HasInputs(batch)) {
+        batch.runs_since = now_;
+      }
+      if (batch.runs_since != Instant::max()) {
+        const Instant latest = batch.runs_since + 2 * options_.run_budget.ceiling;
+        Expect(now_ < latest, fmt::format("b{} runs too long and its lane goes on", oldest));
+        Expect(armed_ <= latest, fmt::format("b{} runs unwatched", oldest));
+      }
+    }
+  }
 }
 
 void CoreChecker::CheckRequestsAfter() {
@@ -34,6 +89,8 @@ void CoreChecker::CheckRequestsAfter() {
     Expect(request.arrival.deadline > now_, name + " is answered at its deadline");
     Expect(armed_ <= request.arrival.deadline, name + " has a timer for its deadline");
     Expect(!request.failed, name + " is answered when a step failed");
+    Expect(!device_lost_, name + " is answered when the device is lost");
+    Expect(!OnStoppedLane(id), name + " is answered when its lane is abandoned");
     Expect(cancelling_ != id, name + " is answered when it is cancelled");
     Expect(arriving_ != id || (!draining_ && !arrival_full_), name + " is refused");
     Expect(!std::all_of(request.steps.begin(), request.steps.end(),
@@ -79,7 +136,15 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
     return;
   }
   const std::string name = fmt::format("s{}.{}", ref.subgraph->index, bucket);
-  const int least = *std::min_element(ref.in_flight.begin(), ref.in_flight.end());
+  int least = -1;  // Batches on the idlest lane that serves.
+  for (size_t lane = 0; lane < ref.serves.size(); ++lane) {
+    if (ref.serves[lane] && (least < 0 || ref.in_flight[lane] < least)) {
+      least = ref.in_flight[lane];
+    }
+  }
+  if (least < 0) {
+    return;  // They wait for a lane to come back.
+  }
   if (!ready.empty() && SumOf(ready) >= FullRows(ref, bucket)) {
     Expect(least >= options_.batches_per_lane, name + " is full and a lane has room");
   }

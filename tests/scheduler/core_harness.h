@@ -80,6 +80,10 @@ inline std::string OutcomeName(Outcome outcome) {
       return "queue full";
     case Outcome::kDraining:
       return "draining";
+    case Outcome::kLaneHung:
+      return "lane hung";
+    case Outcome::kDeviceLost:
+      return "device lost";
   }
   return "unknown";
 }
@@ -109,6 +113,10 @@ inline std::string ToText(const Command& command) {
   }
   if (const auto* release = std::get_if<Release>(&command)) {
     return fmt::format("release b{}", release->batch);
+  }
+  if (const auto* abandon = std::get_if<AbandonLane>(&command)) {
+    return fmt::format("abandon s{} lane {}: b{}", abandon->subgraph, abandon->lane,
+                       abandon->batch);
   }
   const Instant at = std::get<ArmTimer>(command).at;
   return at == Instant::max()
@@ -165,6 +173,9 @@ class CoreHarness final {
   }
   Lines Timer() { return Handle(TimerFired{}); }
   Lines Drain() { return Handle(scheduler::Drain{}); }
+  Lines LaneUp(int subgraph, int lane) { return Handle(scheduler::LaneUp{subgraph, lane}); }
+  Lines DeviceLost() { return Handle(scheduler::DeviceLost{}); }
+  Lines DeviceBack() { return Handle(scheduler::DeviceBack{}); }
 
   const Core& core() const { return core_; }
   // Of the last event.

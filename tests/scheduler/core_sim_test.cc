@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Thousands of random schedules: models, plans, arrivals, deadlines, cancels, failures and a drain
-// on a made-up device, with CoreChecker watching every command. A seed gives one schedule, always
-// the same. To see the one of seed N in full:
+// on a made-up device whose lanes hang and which is lost now and then, with CoreChecker watching
+// every command. A seed gives one schedule, always the same. To see the one of seed N in full:
 //   scheduler_sim_test --rng-seed N "[replay]"
 #include <array>
 #include <catch2/catch.hpp>
@@ -9,9 +9,12 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "tests/scheduler/core_checker.h"
 #include "tests/scheduler/core_harness.h"
@@ -50,9 +53,19 @@ class Simulation final {
   void MakePlans();
   void PostArrivals();
   Arrive RandomArrival(RequestId id, Instant at);
-  void Post(Instant at, Event event) {
-    events_.emplace(std::pair(at, next_order_++), std::move(event));
+  // All batches of a lane, or of the device, are over: the device touches their memory no longer.
+  struct LaneStopped {
+    LaneUp lane;
+  };
+  struct DeviceStopped {};
+  using Happening = std::variant<Event, LaneStopped, DeviceStopped>;
+  void Post(Instant at, Happening happening) {
+    events_.emplace(std::pair(at, next_order_++), std::move(happening));
   }
+  void Happen(const Happening& happening);
+  void Stop(const std::vector<BatchId>& batches);
+  void FeedAndRest(const Event& event);
+  std::vector<BatchId> InFlight(int subgraph, int lane) const;
   void Feed(const Event& event);
   void Obey(const Command& command);
   void Start(const Launch& launch);
@@ -74,13 +87,17 @@ class Simulation final {
   std::map<std::pair<RequestId, int>, Instant> computed_;  // When a step's outputs exist.
   std::map<std::pair<int, int>, Instant> lane_computed_;   // When a lane has computed all it has.
   std::map<std::pair<int, int>, Instant> lane_done_;
-  std::map<std::pair<Instant, uint64_t>, Event> events_;  // By time, then as posted.
+  std::map<BatchId, std::pair<int, int>> in_flight_;  // To subgraph and lane.
+  std::set<std::pair<int, int>> abandoned_;           // Lanes, until they are up.
+  bool device_lost_ = false;
+  std::map<std::pair<Instant, uint64_t>, Happening> events_;  // By time, then as posted.
   std::vector<Event> at_once_;  // Failed launches: told before anything else happens.
   uint64_t next_order_ = 0;
   Instant now_ = At(microseconds(0));
   int device_fault_percent_ = 0;
   int launch_fault_percent_ = 0;
   int host_fault_percent_ = 0;
+  int hang_percent_ = 0;
   int slowest_us_ = 1;
   int timer_late_us_ = 0;
 };
@@ -177,17 +194,26 @@ void Simulation::PostArrivals() {
   if (random_.Percent(40)) {
     Post(At(microseconds(random_.Between(0, count * gap_us))), Drain{});
   }
+  for (int lost = random_.Percent(15) ? random_.Between(1, 3) : 0; lost > 0; --lost) {
+    Post(At(microseconds(random_.Between(0, count * gap_us))), DeviceLost{});
+  }
 }
 
 std::string Simulation::Run() {
+  const bool watches = random_.Percent(40);
+  const int floor_us = random_.Between(1, 4000);
+  const int ceiling_us = floor_us + random_.Between(0, 4000);
   options_ = {.batches_per_lane = random_.Between(1, 3),
               .max_requests =
-                  random_.Percent(20) ? static_cast<size_t>(random_.Between(1, 12)) : size_t{1000}};
+                  random_.Percent(20) ? static_cast<size_t>(random_.Between(1, 12)) : size_t{1000},
+              .run_budget = {.floor = microseconds(floor_us),
+                             .ceiling = microseconds(watches ? ceiling_us : 0)}};
   core_ = std::make_unique<Core>(options_);
   checker_ = std::make_unique<CoreChecker>(*core_, options_);
   device_fault_percent_ = random_.Percent(60) ? 0 : random_.Between(1, 30);
   launch_fault_percent_ = random_.Percent(70) ? 0 : random_.Between(1, 20);
   host_fault_percent_ = random_.Percent(60) ? 0 : random_.Between(1, 30);
+  hang_percent_ = watches && random_.Percent(60) ? random_.Between(1, 15) : 0;
   slowest_us_ = random_.Between(1, 2000);
   timer_late_us_ = random_.Percent(50) ? 0 : random_.Between(1, 300);
   MakeSubgraphs();
@@ -201,25 +227,94 @@ std::string Simulation::Run() {
     }
     const auto next = events_.extract(events_.begin());
     now_ = std::max(now_, next.key().first);
-    // A timer that was set back in the meantime is not told, but now and then a stray one is.
-    if (std::holds_alternative<TimerFired>(next.mapped()) && checker_->armed() > now_ &&
-        !random_.Percent(10)) {
-      continue;
-    }
-    Feed(next.mapped());
-    while (!at_once_.empty() && checker_->violation().empty()) {
-      const Event event = at_once_.front();
-      at_once_.erase(at_once_.begin());
-      Feed(event);
-    }
+    Happen(next.mapped());
   }
   checker_->CheckEmpty();
   return checker_->violation();
 }
 
+void Simulation::Happen(const Happening& happening) {
+  if (const auto* stopped = std::get_if<LaneStopped>(&happening)) {
+    if (!device_lost_) {  // Else the device's end is the lane's too.
+      Stop(InFlight(stopped->lane.subgraph, stopped->lane.lane));
+      Post(Later(500), stopped->lane);
+    }
+    return;
+  }
+  if (std::holds_alternative<DeviceStopped>(happening)) {
+    std::vector<BatchId> all;
+    for (const auto& [batch, lane] : in_flight_) {
+      all.push_back(batch);
+    }
+    Stop(all);
+    Post(Later(500), DeviceBack{});
+    return;
+  }
+  const Event& event = std::get<Event>(happening);
+  // A timer that was set back in the meantime is not told, but now and then a stray one is.
+  if (std::holds_alternative<TimerFired>(event) && checker_->armed() > now_ &&
+      !random_.Percent(10)) {
+    return;
+  }
+  if (const auto* done = std::get_if<BatchDone>(&event)) {
+    // What an abandoned lane still tells is not listened to.
+    const auto found = in_flight_.find(done->batch);
+    if (found == in_flight_.end() || device_lost_ || abandoned_.contains(found->second)) {
+      return;
+    }
+  } else if (const auto* up = std::get_if<LaneUp>(&event)) {
+    if (device_lost_ || abandoned_.erase({up->subgraph, up->lane}) == 0) {
+      return;
+    }
+    lane_computed_[{up->subgraph, up->lane}] = now_;
+  } else if (std::holds_alternative<DeviceLost>(event)) {
+    if (device_lost_) {
+      return;
+    }
+    device_lost_ = true;
+    Post(Later(1000), DeviceStopped{});
+  } else if (std::holds_alternative<DeviceBack>(event)) {
+    device_lost_ = false;
+    abandoned_.clear();
+    lane_computed_.clear();
+  }
+  FeedAndRest(event);
+}
+
+void Simulation::Stop(const std::vector<BatchId>& batches) {
+  for (const BatchId batch : batches) {
+    if (checker_->violation().empty()) {
+      FeedAndRest(BatchDone{.batch = batch, .ok = false});
+    }
+  }
+}
+
+void Simulation::FeedAndRest(const Event& event) {
+  Feed(event);
+  while (!at_once_.empty() && checker_->violation().empty()) {
+    const Event next = at_once_.front();
+    at_once_.erase(at_once_.begin());
+    Feed(next);
+  }
+}
+
+std::vector<BatchId> Simulation::InFlight(int subgraph, int lane) const {
+  std::vector<BatchId> batches;
+  for (const auto& [batch, of] : in_flight_) {
+    if (of == std::pair(subgraph, lane)) {
+      batches.push_back(batch);
+    }
+  }
+  return batches;
+}
+
 void Simulation::Feed(const Event& event) {
-  static constexpr std::array<const char*, 6> kNames = {"arrive",         "cancel", "batch done",
-                                                        "host step done", "timer",  "drain"};
+  static constexpr std::array<const char*, 10> kNames = {
+      "arrive", "cancel",  "batch done",  "host step done", "timer",
+      "drain",  "lane up", "device lost", "device back",    "lane stuck"};
+  if (const auto* done = std::get_if<BatchDone>(&event)) {
+    in_flight_.erase(done->batch);
+  }
   if (log_ != nullptr) {
     std::string detail;
     if (const auto* arrive = std::get_if<Arrive>(&event)) {
@@ -264,12 +359,24 @@ void Simulation::Obey(const Command& command) {
     if (timer->at != Instant::max()) {
       Post(timer->at + microseconds(random_.Between(0, timer_late_us_)), TimerFired{});
     }
+  } else if (const auto* abandon = std::get_if<AbandonLane>(&command)) {
+    abandoned_.insert({abandon->subgraph, abandon->lane});
+    Post(Later(1000), LaneStopped{{abandon->subgraph, abandon->lane}});
   }
 }
 
 // A lane computes one batch after the other, each after the batches that it reads; that it is done
 // is told in the lane's order too, but after its copies to the host, so perhaps after its readers.
 void Simulation::Start(const Launch& launch) {
+  in_flight_[launch.batch] = {launch.subgraph, launch.lane};
+  if (random_.Percent(hang_percent_ / 4)) {
+    // The launch fails, and what it had enqueued does not end.
+    at_once_.push_back(LaneStuck{.subgraph = launch.subgraph, .lane = launch.lane});
+    for (const RowGroup& group : launch.rows) {
+      computed_[{group.request, group.node}] = Instant::max();
+    }
+    return;
+  }
   if (random_.Percent(launch_fault_percent_)) {
     at_once_.push_back(BatchDone{.batch = launch.batch, .ok = false});
     for (const RowGroup& group : launch.rows) {
@@ -285,6 +392,17 @@ void Simulation::Start(const Launch& launch) {
       const auto computed = computed_.find({group.request, producer});
       start = computed == computed_.end() ? start : std::max(start, computed->second);
     }
+  }
+  if (random_.Percent(hang_percent_)) {
+    start = Instant::max();
+  }
+  if (start == Instant::max()) {
+    // It hangs, or waits for one that does, and all behind it with it.
+    lane_computed_[lane] = Instant::max();
+    for (const RowGroup& group : launch.rows) {
+      computed_[{group.request, group.node}] = Instant::max();
+    }
+    return;
   }
   const Clock::duration took = microseconds(random_.Between(1, slowest_us_));
   lane_computed_[lane] = start + took;
@@ -312,6 +430,9 @@ void Add(const CheckerCounts& from, CheckerCounts& to) {
   to.shared += from.shared;
   to.two_steps += from.two_steps;
   to.host_steps += from.host_steps;
+  to.abandoned += from.abandoned;
+  to.lanes_up += from.lanes_up;
+  to.devices_lost += from.devices_lost;
 }
 
 // Every schedule keeps every invariant, and together they meet each outcome, each reason and each
@@ -338,6 +459,9 @@ TEST_CASE("Random schedules keep the invariants") {
   CHECK(total.shared > 1000);
   CHECK(total.two_steps > 1000);
   CHECK(total.host_steps > 1000);
+  CHECK(total.abandoned > 1000);
+  CHECK(total.lanes_up > 1000);
+  CHECK(total.devices_lost > 500);
 }
 
 // One schedule, by the seed on the command line, told event by event.

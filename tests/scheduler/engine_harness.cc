@@ -56,11 +56,41 @@ std::string ToText(const ResponseOutput& output) {
               output.bytes.size() - sizeof(uint32_t));
 }
 
+DeviceIncident Recorder::AwaitIncident(DeviceIncident::Kind kind, size_t times) const {
+  const Instant patience = SteadyClock().Now() + std::chrono::minutes(1);
+  const MutexLock lock(mu_);
+  while (true) {
+    size_t seen = 0;
+    for (const DeviceIncident& incident : incidents_) {
+      seen += incident.kind == kind ? 1 : 0;
+      if (incident.kind == kind && seen == times) {
+        return incident;
+      }
+    }
+    REQUIRE(SteadyClock().WaitUntil(told_, mu_, patience));
+  }
+}
+
+absl::StatusOr<acl::Model*> EngineHarness::Loaded::Reload(const acl::Device& device,
+                                                          size_t instance) {
+  const std::span<const std::byte> file = std::as_bytes(std::span(om));
+  instances[instance].reset();
+  if (!weights->valid()) {
+    ASSIGN_OR_RETURN(weights, acl::SharedWeights::Allocate(device, file));
+  }
+  ASSIGN_OR_RETURN(instances[instance], acl::Model::Load(device, file, weights));
+  return instances[instance].get();
+}
+
 EngineHarness::EngineHarness(const Options& options)
     : clock_(options.clock != nullptr ? *options.clock : SteadyClock()),
-      device_(testing::OpenDevice(options.device_settings, options.library)),
-      pinned_(VALUE(memory::HostPool::Create(*device_.device, options.pinned_bytes))),
-      engine_(VALUE(Engine::Start(*device_.device, *pinned_, clock_, recorder_, options.engine))) {
+      runtime_(options.runtime != nullptr
+                   ? nullptr
+                   : VALUE(testing::TryOpenRuntime(options.device_settings, options.library))),
+      device_(VALUE(
+          (options.runtime != nullptr ? *options.runtime : *runtime_).OpenDevice(options.device))),
+      pinned_(VALUE(memory::HostPool::Create(*device_, options.pinned_bytes))),
+      engine_(VALUE(Engine::Start(*device_, *pinned_, clock_, recorder_, options.engine))) {
   InitLog({.level = LogLevel::kOff, .json = false, .file = ""});  // Failures are what is tested.
 }
 
@@ -75,15 +105,19 @@ const Subgraph* EngineHarness::AddModel(const std::string& name, const std::stri
   auto loaded = std::make_unique<Loaded>();
   loaded->om = om;
   const std::span<const std::byte> file = std::as_bytes(std::span(loaded->om));
-  const auto weights = VALUE(acl::SharedWeights::Allocate(*device_.device, file));
+  REQUIRE_OK(device_->Bind());
+  loaded->weights = VALUE(acl::SharedWeights::Allocate(*device_, file));
   Engine::SubgraphSpec spec{
       .name = name, .policy = options.policy, .max_queue_rows = options.max_queue_rows};
   for (int i = 0; i < options.instances; ++i) {
-    loaded->instances.push_back(VALUE(acl::Model::Load(*device_.device, file, weights)));
+    loaded->instances.push_back(VALUE(acl::Model::Load(*device_, file, loaded->weights)));
     spec.instances.push_back(loaded->instances.back().get());
   }
   const acl::ModelInfo& info = spec.instances.front()->info();
   spec.shape = VALUE(MakeSubgraphShape(info, options.batched.value_or(HasBatchGears(info))));
+  spec.reload = [device = device_.get(), model = loaded.get()](size_t instance) {
+    return model->Reload(*device, instance);
+  };
   models_.push_back(std::move(loaded));
   return VALUE(engine_->AddSubgraph(std::move(spec)));
 }

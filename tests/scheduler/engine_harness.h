@@ -26,6 +26,17 @@ class Recorder final : public Observer {
     const MutexLock lock(mu_);
     requests_.push_back(record);
   }
+  void OnIncident(const DeviceIncident& incident) override {
+    const MutexLock lock(mu_);
+    incidents_.push_back(incident);
+    told_.NotifyAll();
+  }
+  // Waits for it, for a minute at most.
+  DeviceIncident AwaitIncident(DeviceIncident::Kind kind, size_t times) const;
+  std::vector<DeviceIncident> incidents() const {
+    const MutexLock lock(mu_);
+    return incidents_;
+  }
   std::vector<BatchRecord> batches() const {
     const MutexLock lock(mu_);
     return batches_;
@@ -37,8 +48,10 @@ class Recorder final : public Observer {
 
  private:
   mutable Mutex mu_;
+  mutable CondVar told_;
   std::vector<BatchRecord> batches_ ABSL_GUARDED_BY(mu_);
   std::vector<RequestRecord> requests_ ABSL_GUARDED_BY(mu_);
+  std::vector<DeviceIncident> incidents_ ABSL_GUARDED_BY(mu_);
 };
 
 // The answer to one request. A second answer fails the test.
@@ -82,6 +95,8 @@ class EngineHarness final {
     size_t pinned_bytes = size_t{64} << 20;
     Engine::Options engine = {.device_pool_bytes = size_t{32} << 20};
     Clock* clock = nullptr;  // Null: the steady clock.
+    int device = 0;
+    acl::Runtime* runtime = nullptr;  // Null: one of its own, with device_settings.
   };
   explicit EngineHarness(const Options& options);
   EngineHarness() : EngineHarness(Options()) {}
@@ -115,16 +130,24 @@ class EngineHarness final {
   Engine& engine() { return *engine_; }
   memory::HostPool& pinned() { return *pinned_; }
   const Recorder& recorder() const { return recorder_; }
+  // Waits until an incident of this kind was told `times` times.
+  DeviceIncident AwaitIncident(DeviceIncident::Kind kind, size_t times = 1) const {
+    return recorder_.AwaitIncident(kind, times);
+  }
   Clock& clock() { return clock_; }
 
  private:
   struct Loaded {
+    absl::StatusOr<acl::Model*> Reload(const acl::Device& device, size_t instance);
+
     std::string om;
+    std::shared_ptr<const acl::SharedWeights> weights;
     std::vector<std::unique_ptr<acl::Model>> instances;
   };
   // Destroyed in reverse order: what is borrowed outlives its borrower.
   Clock& clock_;
-  testing::OpenedDevice device_;
+  std::unique_ptr<acl::Runtime> runtime_;
+  std::unique_ptr<acl::Device> device_;
   std::unique_ptr<memory::HostPool> pinned_;
   std::vector<std::unique_ptr<Loaded>> models_;
   Recorder recorder_;

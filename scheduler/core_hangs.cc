@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The core's part in failures of lanes and of the device: when a batch hangs, and what becomes of
+// requests whose lane or device is gone.
+#include <algorithm>
+
+#include "runtime/base/check.h"
+#include "scheduler/core.h"
+
+namespace omserve::scheduler {
+
+bool Core::HasInputs(const Batch& batch) const {
+  return std::all_of(batch.rows.begin(), batch.rows.end(), [this](const RowGroup& group) {
+    return ProducersAtLeast(requests_.at(group.request), group.node, NodeState::kDone,
+                            NodeState::kDone);
+  });
+}
+
+void Core::WatchBatches() {
+  for (SubgraphState& state : subgraphs_) {
+    for (LaneState& lane : state.lanes) {
+      if (!lane.serves || lane.batches.empty()) {
+        continue;
+      }
+      const BatchId id = lane.batches.front();
+      Batch& batch = batches_.at(id);
+      if (!batch.runs_since.has_value() && HasInputs(batch)) {
+        batch.runs_since = now_;
+        // Twice, so that a batch a little slower than all before it is let through.
+        batch.hangs_at = now_ + 2 * state.budgets[batch.model_gear].Get(options_.run_budget);
+      }
+      if (batch.hangs_at <= now_) {
+        Abandon({.subgraph = batch.subgraph,
+                 .lane = batch.lane,
+                 .batch = id,
+                 .ran = now_ - *batch.runs_since});
+      } else {
+        wake_ = std::min(wake_, batch.hangs_at);
+      }
+    }
+  }
+}
+
+void Core::Abandon(const AbandonLane& command) {
+  LaneState& lane = LaneAt(command.subgraph, command.lane);
+  lane.serves = false;
+  out_->push_back(command);
+  EndAllOn(lane, Outcome::kLaneHung);
+}
+
+void Core::EndAllOn(const LaneState& lane, Outcome outcome) {
+  for (const BatchId id : lane.batches) {
+    for (const RowGroup& group : batches_.at(id).rows) {
+      Request& request = requests_.at(group.request);
+      if (!request.responded) {
+        End(group.request, request, outcome);  // Retired when the batch is done.
+      }
+    }
+  }
+}
+
+void Core::On(const LaneStuck& event) {
+  if (LaneAt(event.subgraph, event.lane).serves) {
+    Abandon({.subgraph = event.subgraph, .lane = event.lane});
+  }
+}
+
+void Core::On(const LaneUp& event) {
+  LaneState& lane = LaneAt(event.subgraph, event.lane);
+  OMSERVE_CHECK(!lane.serves && lane.batches.empty() && !device_lost_,
+                "a lane comes back once, empty, to a device that works");
+  lane.serves = true;
+}
+
+void Core::On(const DeviceLost&) {
+  device_lost_ = true;
+  for (SubgraphState& state : subgraphs_) {
+    for (LaneState& lane : state.lanes) {
+      lane.serves = false;
+    }
+  }
+  std::vector<RequestId> unanswered;
+  for (const auto& [id, request] : requests_) {
+    if (!request.responded) {
+      unanswered.push_back(id);
+    }
+  }
+  // In the order of their arrival, whatever the map's: a trace replays exactly.
+  std::sort(unanswered.begin(), unanswered.end());
+  for (const RequestId id : unanswered) {
+    End(id, requests_.at(id), Outcome::kDeviceLost);
+    RetireIfIdle(id);
+  }
+}
+
+void Core::On(const DeviceBack&) {
+  device_lost_ = false;
+  for (SubgraphState& state : subgraphs_) {
+    for (LaneState& lane : state.lanes) {
+      OMSERVE_CHECK(lane.batches.empty(), "a device comes back without batches of its former life");
+      lane.serves = true;
+    }
+  }
+}
+
+}  // namespace omserve::scheduler
