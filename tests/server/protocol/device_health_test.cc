@@ -94,7 +94,10 @@ TEST_CASE("device health: a driver's values", "[protocol]") {
   repository.AddText();
   // The daemon looks at it while it starts, on this thread; nothing else in the program does.
   setenv("ASCEND_RT_VISIBLE_DEVICES", "1", 1);  // NOLINT(concurrency-mt-unsafe)
-  TestDaemon daemon(repository, &UseFakeDcmi);
+  TestDaemon daemon(repository, [](ServerConfig& config) {
+    UseFakeDcmi(config);
+    config.mutable_device()->mutable_host()->set_device_count(2);
+  });
   unsetenv("ASCEND_RT_VISIBLE_DEVICES");  // NOLINT(concurrency-mt-unsafe)
   const int port = daemon.http_port();
   AwaitMetric(port, "omserve_device_health{device=\"0\"}", 0);
