@@ -11,12 +11,20 @@
 namespace omserve::acl {
 namespace {
 
-// A destructor has nobody to return a status to. The usual cause is a thread that was not bound.
+// A destructor has nobody to return a status to.
 void LogFailure(const Device& device, const char* function, aclError code) {
   if (code != ACL_SUCCESS) {
     OMSERVE_LOG(kError, "acl", "memory not freed device={} {}", device.id(),
                 MessageOf(AclStatus(device.symbols(), function, code)));
   }
+}
+
+// Calls `release`, which frees something of the device. The thread may have been bound before the
+// device was lost and opened again; then its context is gone, and the device's present one serves.
+template <typename Release>
+aclError ReleaseOn(const Device& device, Release release) {
+  const aclError code = release();
+  return code == ACL_ERROR_RT_CONTEXT_NULL && device.Bind().ok() ? release() : code;
 }
 
 }  // namespace
@@ -42,8 +50,9 @@ DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
 
 DeviceBuffer::~DeviceBuffer() {
   if (device_ != nullptr && generation_ == device_->generation()) {
-    LogFailure(*device_, "aclrtFree",
-               device_->symbols().aclrtFree(reinterpret_cast<void*>(ptr_.address)));
+    LogFailure(*device_, "aclrtFree", ReleaseOn(*device_, [this] {
+      return device_->symbols().aclrtFree(reinterpret_cast<void*>(ptr_.address));
+    }));
   }
 }
 
@@ -62,7 +71,8 @@ HostBuffer& HostBuffer::operator=(HostBuffer&& other) noexcept {
 
 HostBuffer::~HostBuffer() {
   if (device_ != nullptr) {
-    LogFailure(*device_, "aclrtFreeHost", device_->symbols().aclrtFreeHost(data_));
+    LogFailure(*device_, "aclrtFreeHost",
+               ReleaseOn(*device_, [this] { return device_->symbols().aclrtFreeHost(data_); }));
   }
 }
 

@@ -22,10 +22,15 @@ std::optional<double> Ratio(int32_t percent) {
 }  // namespace
 
 Device::~Device() {
-  const aclError code = symbols_->aclrtResetDevice(id_);
-  if (code != ACL_SUCCESS) {
-    OMSERVE_LOG(kError, "acl", "device={} {}", id_,
-                MessageOf(AclStatus(*symbols_, "aclrtResetDevice", code)));
+  if (!is_set_) {
+    return;  // It was reset and did not come back.
+  }
+  // What was made on an abandoned device is still there and goes by force.
+  const absl::Status status =
+      is_abandoned_ ? Reset()
+                    : AclStatus(*symbols_, "aclrtResetDevice", symbols_->aclrtResetDevice(id_));
+  if (!status.ok()) {
+    OMSERVE_LOG(kError, "acl", "device={} {}", id_, MessageOf(status));
   }
 }
 
@@ -51,6 +56,7 @@ absl::Status Device::Probe() const {
 }
 
 absl::Status Device::Reset() {
+  is_set_ = false;
   if (symbols_->aclrtResetDeviceForce != nullptr) {
     const aclError code = symbols_->aclrtResetDeviceForce(id_);
     // Without a context there is nothing to reset: an earlier attempt did it.
@@ -77,6 +83,8 @@ absl::Status Device::Reopen() {
   RETURN_IF_ERROR(
       AclStatus(*symbols_, "aclrtGetCurrentContext", symbols_->aclrtGetCurrentContext(&context)));
   context_.store(context, std::memory_order_release);
+  is_set_ = true;
+  is_abandoned_ = false;
   return absl::OkStatus();
 }
 

@@ -221,7 +221,10 @@ class Device final {
   // are under way fail at the device. Then, once no thread uses the device: Reset frees all that it
   // held, and after that no task touches memory of this process; Reopen opens it and binds the
   // calling thread, others bind anew. Both may be tried again. Errors: AscendCL's.
-  void Abandon() { generation_.fetch_add(1, std::memory_order_acq_rel); }
+  void Abandon() {
+    is_abandoned_ = true;
+    generation_.fetch_add(1, std::memory_order_acq_rel);
+  }
   absl::Status Reset();
   absl::Status Reopen();
   // How often the device was abandoned.
@@ -242,6 +245,9 @@ class Device final {
   // Both: released by who recovers the device, acquired by who uses it next.
   std::atomic<void*> context_;
   std::atomic<uint64_t> generation_{0};
+  // Confined to who abandons, opens and destroys the device, who do so one after the other.
+  bool is_set_ = true;
+  bool is_abandoned_ = false;  // Since it was opened.
 };
 
 // Runs the functions given to Stream::Notify: one thread per device, in aclrtProcessReport.

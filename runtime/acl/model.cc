@@ -108,7 +108,11 @@ Model::~Model() {
   if (!loaded_ || generation_ != device_.generation()) {
     return;
   }
-  const aclError code = device_.symbols().aclmdlUnload(id_);
+  aclError code = device_.symbols().aclmdlUnload(id_);
+  if (code == ACL_ERROR_RT_CONTEXT_NULL && device_.Bind().ok()) {
+    // As for buffers: the thread was bound before the device was lost and opened again.
+    code = device_.symbols().aclmdlUnload(id_);
+  }
   if (code != ACL_SUCCESS) {
     OMSERVE_LOG(kError, "acl", "device={} {}", device_.id(),
                 MessageOf(AclStatus(device_.symbols(), "aclmdlUnload", code)));

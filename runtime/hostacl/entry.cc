@@ -39,7 +39,8 @@ absl::Status FaultOfCall(const char* function) {
 
 void NoteMisuse(const char* function, const absl::Status& status) {
   const std::optional<Violation> violation = ViolationOf(AclCodeOf(status));
-  if (!violation.has_value()) {
+  // Where faults were asked for, calls fail that the program made in good faith.
+  if (!violation.has_value() || ProcessFaults().armed()) {
     return;
   }
   const absl::StatusOr<std::shared_ptr<Runtime>> runtime = CurrentRuntime();

@@ -170,7 +170,7 @@ void AddCondition(const HealthReport& report, Clock::time_point now, Families& f
                                             : std::nullopt;
       },
       families);
-  Family errors(MetricType::Gauge, "omserve_device_errors",
+  Family errors(MetricType::Gauge, "omserve_device_faults",
                 "1 for each fault of the device that stands, by the driver's code");
   for (const DeviceHealth& device : report.devices) {
     for (const uint32_t code : device.error_codes.value_or(std::vector<uint32_t>())) {

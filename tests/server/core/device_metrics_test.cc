@@ -102,8 +102,8 @@ TEST_CASE("A chip under omserve's names") {
             "omserve_device_memory_total_bytes{device=\"1\",kind=\"acl\"} 4096",
             "omserve_device_health{device=\"1\"} 2",
             "omserve_device_normal{device=\"1\"} 1",
-            "omserve_device_errors{device=\"1\",code=\"0x80C98000\"} 1",
-            "omserve_device_errors{device=\"1\",code=\"0x80E01801\"} 1",
+            "omserve_device_faults{device=\"1\",code=\"0x80C98000\"} 1",
+            "omserve_device_faults{device=\"1\",code=\"0x80E01801\"} 1",
             "omserve_device_health_age_seconds{device=\"1\"} 2.5"});
 }
 
@@ -147,7 +147,7 @@ TEST_CASE("Chips that tell less") {
   const std::string text = Text(report);
   CheckHas(text, {"npu_chip_info_power{id=\"0\"} 71.5", "npu_chip_info_health_status{id=\"1\"} 1",
                   "npu_chip_info_error_code{id=\"1\"} 1", "npu_chip_info_error_code_9{id=\"1\"} 10",
-                  "omserve_device_errors{device=\"1\",code=\"0x0000000C\"} 1"});
+                  "omserve_device_faults{device=\"1\",code=\"0x0000000C\"} 1"});
   for (const char* absent : {"omserve_device_power_watts", "npu_chip_info_error_code_10",
                              "npu_chip_info_name", "machine_npu_nums", "model_name"}) {
     INFO(absent);

@@ -66,7 +66,7 @@ TEST_CASE("device health: the CPU device", "[protocol]") {
   CHECK(Metric(port, kAge).has_value());
   const std::string text = HttpGet(port, "/metrics");
   for (const char* absent :
-       {"npu_chip_info", "machine_npu_nums", "omserve_device_health{", "omserve_device_errors",
+       {"npu_chip_info", "machine_npu_nums", "omserve_device_health{", "omserve_device_faults",
         "omserve_device_voltage", "unit=\"ai_core\"", "kind=\"hbm\""}) {
     INFO(absent);
     CHECK(text.find(absent) == std::string::npos);
@@ -106,10 +106,10 @@ TEST_CASE("device health: a driver's values", "[protocol]") {
   CHECK(Metric(port, "npu_chip_info_temperature{id=\"1\"}") == 57);
   CHECK(Metric(port, "npu_chip_info_hbm_used_memory{id=\"1\"}") == 25);
   CHECK_FALSE(Metric(port, "npu_chip_info_power").has_value());
-  CHECK_FALSE(Metric(port, "omserve_device_errors").has_value());
+  CHECK_FALSE(Metric(port, "omserve_device_faults").has_value());
   Script("temperature 1 0 94\nhealth 1 0 2\nerrors 1 0 2162169857\n");
   AwaitMetric(port, "omserve_device_health{device=\"0\"}", 2);
-  CHECK(Metric(port, "omserve_device_errors{device=\"0\",code=\"0x80E01801\"}") == 1);
+  CHECK(Metric(port, "omserve_device_faults{device=\"0\",code=\"0x80E01801\"}") == 1);
   CHECK(Metric(port, "npu_chip_info_health_status{id=\"1\"}") == 0);
   CHECK_FALSE(Metric(port, "npu_chip_info_hbm_used_memory").has_value());
 }

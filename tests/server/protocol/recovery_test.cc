@@ -110,5 +110,31 @@ TEST_CASE("A lost device is recovered without a restart") {
   CHECK(Metric(daemon.http_port(), "omserve_device_last_recovery_seconds") > 0);
 }
 
+// A device that stays lost: after the attempts that it was given the daemon ends by itself, so that
+// its supervisor can start another.
+TEST_CASE("A daemon whose device stays lost ends where it was told to") {
+  Repository repository;
+  repository.AddText();
+  repository.Write("faults.json", "[]");
+  repository.Write("acl.json",
+                   R"({"hostacl": {"faults_file": ")" + repository.path() + R"(/faults.json"}})");
+  repository.Write("omserve.yaml", "device: {config_file: \"" + repository.path() +
+                                       "/acl.json\", recovery_attempts: 2, exit_on_lost: true}\n");
+  ChildDaemon daemon(repository, {"--config", repository.path() + "/omserve.yaml"});
+  Client client(daemon.grpc_port());
+  inference::ModelInferResponse response;
+  REQUIRE(client.Infer(TextRequest("text", 1), &response).ok());
+  REQUIRE_OK(WriteFileAtomically(repository.path() + "/faults.json",
+                                 R"([{"device_lost": 507010, "task": "execute"},
+                                     {"call": "aclrtSetDevice", "code": 507899, "times": 0}])"));
+  const Clock::time_point patience = SteadyClock().Now() + std::chrono::seconds(30);
+  grpc::Status status;
+  while (status.ok() && SteadyClock().Now() < patience) {
+    status = client.Infer(TextRequest("text", 1), &response);
+  }
+  CHECK(status.error_code() == grpc::StatusCode::UNAVAILABLE);
+  CHECK(daemon.Wait() == 1);
+}
+
 }  // namespace
 }  // namespace omserve::server
