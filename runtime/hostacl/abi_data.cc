@@ -25,9 +25,7 @@ absl::Status DestroyDataset(const aclmdlDataset* handle) {
   if (dataset == nullptr) {
     return UnknownHandle("dataset", handle);
   }
-  for (const aclTensorDesc* desc : dataset->tensor_descs) {
-    TensorDescs().Remove(desc);
-  }
+  dataset->tensor_descs.Destroy();
   return absl::OkStatus();
 }
 
@@ -57,10 +55,12 @@ absl::Status SetTensorDesc(aclmdlDataset* handle, aclTensorDesc* desc, size_t in
     return Fail(ACL_ERROR_INVALID_PARAM, "aclmdlSetDatasetTensorDesc: index {} of {} buffers",
                 index, dataset->buffers.size());
   }
-  dataset->tensor_descs.resize(dataset->buffers.size(), nullptr);
-  TensorDescs().Remove(dataset->tensor_descs[index]);
-  dataset->tensor_descs[index] =
-      AddAs<aclTensorDesc>(TensorDescs(), std::make_shared<TensorDesc>(*given));
+  if (dataset->has_gear) {
+    return Fail(ACL_ERROR_INVALID_PARAM,
+                "aclmdlSetDatasetTensorDesc: a gear was set with this dataset; dims are given by a "
+                "gear or by descriptions, according to the model, never by both");
+  }
+  dataset->tensor_descs.Set(index, *given);
   return absl::OkStatus();
 }
 
@@ -231,8 +231,7 @@ aclError aclmdlSetDatasetTensorDesc(aclmdlDataset* dataset, aclTensorDesc* tenso
 
 aclTensorDesc* aclmdlGetDatasetTensorDesc(const aclmdlDataset* dataset, size_t index) noexcept {
   const auto found = Datasets().Find(dataset);
-  return found == nullptr || index >= found->tensor_descs.size() ? nullptr
-                                                                 : found->tensor_descs[index];
+  return found == nullptr ? nullptr : found->tensor_descs.Get(index);
 }
 
 aclTensorDesc* aclCreateTensorDesc(aclDataType dataType, int numDims, const int64_t* dims,

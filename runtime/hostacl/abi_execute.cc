@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C interface: executing models.
 #include "runtime/hostacl/data_objects.h"
+#include "runtime/hostacl/dynamic_execution.h"
 #include "runtime/hostacl/entry.h"
 #include "runtime/hostacl/runtime.h"
 #include "runtime/hostacl/timeouts.h"
@@ -18,11 +19,12 @@ absl::StatusOr<std::shared_ptr<Model>> FindModel(const Here& here, uint32_t mode
   return model;
 }
 
-// Runs in the stream's worker, seen by dump and profiling where they are on.
-absl::Status RunSeen(Runtime& runtime, const Model& model, const Execution& execution,
-                     const Stream& stream) {
+// Runs in the stream's worker, seen by dump and profiling where they are on. `run` is called with
+// the model and dump's tap.
+template <typename Run>
+absl::Status RunSeen(Runtime& runtime, const Model& model, const Stream& stream, const Run& run) {
   const Clock::time_point begin = SteadyClock().Now();
-  absl::Status status = model.Run(execution, runtime.dump().TapOf(model));
+  absl::Status status = run(model, runtime.dump().TapOf(model));
   runtime.profiler().Record({.model_id = model.id(),
                              .model_name = model.description().name,
                              .device = stream.device()->index(),
@@ -38,7 +40,23 @@ TaskLabel LabelOf(const Model& model) {
   return {.type = TaskType::kExecute, .model = model.description().name, .model_id = model.id()};
 }
 
-// Puts the execution into `stream`, with `result` (may be null) told how it ended.
+// Puts `run`, one execution, into `stream`, with `result` (may be null) told how it ended.
+template <typename Run>
+absl::Status EnqueueRun(const Here& here, const std::shared_ptr<Model>& model, Stream& stream,
+                        std::shared_ptr<Failure> result, Run run) {
+  ASSIGN_OR_RETURN(std::shared_ptr<void> token, Model::BeginExecution(model, stream.id()));
+  // The runtime outlives its streams' tasks: it ends them before it goes. So does the stream.
+  return stream.Enqueue(LabelOf(*model),
+                        [runtime = here.runtime.get(), model, &stream, run = std::move(run),
+                         token = std::move(token), result = std::move(result)](Interrupt&) {
+                          absl::Status status = RunSeen(*runtime, *model, stream, run);
+                          if (result != nullptr) {
+                            *result = ToFailure(status);
+                          }
+                          return status;
+                        });
+}
+
 absl::Status Launch(const Here& here, const std::shared_ptr<Model>& model,
                     const aclmdlDataset* input, const aclmdlDataset* output, Stream& stream,
                     std::shared_ptr<Failure> result) {
@@ -46,18 +64,19 @@ absl::Status Launch(const Here& here, const std::shared_ptr<Model>& model,
   ASSIGN_OR_RETURN(execution.inputs, SnapshotBuffers(input, "input"));
   ASSIGN_OR_RETURN(execution.outputs, SnapshotBuffers(output, "output"));
   RETURN_IF_ERROR(model->Check(execution));
-  ASSIGN_OR_RETURN(std::shared_ptr<void> token, Model::BeginExecution(model, stream.id()));
-  // The runtime outlives its streams' tasks: it ends them before it goes. So does the stream.
-  return stream.Enqueue(
-      LabelOf(*model),
-      [runtime = here.runtime.get(), model, &stream, execution = std::move(execution),
-       token = std::move(token), result = std::move(result)](Interrupt&) {
-        absl::Status status = RunSeen(*runtime, *model, execution, stream);
-        if (result != nullptr) {
-          *result = ToFailure(status);
-        }
-        return status;
-      });
+  return EnqueueRun(here, model, stream, std::move(result),
+                    [execution = std::move(execution)](const Model& of, const TensorTap& tap) {
+                      return of.Run(execution, tap);
+                    });
+}
+
+// Likewise, for a model of dynamic shape.
+absl::Status LaunchDynamic(const Here& here, const std::shared_ptr<Model>& model,
+                           const std::shared_ptr<DynamicExecution>& execution, Stream& stream,
+                           std::shared_ptr<Failure> result) {
+  return EnqueueRun(
+      here, model, stream, std::move(result),
+      [execution](const Model& of, const TensorTap& tap) { return execution->Run(of, tap); });
 }
 
 absl::Status ExecuteAsync(uint32_t model_id, const aclmdlDataset* input,
@@ -66,6 +85,11 @@ absl::Status ExecuteAsync(uint32_t model_id, const aclmdlDataset* input,
   ASSIGN_OR_RETURN(const std::shared_ptr<Model> model, FindModel(here, model_id));
   ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream,
                    here.runtime->FindStream(*here.context, handle));
+  if (model->has_dynamic_shape()) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<DynamicExecution> execution,
+                     DynamicExecution::Make(*model, input, output, NullOutputs::kRefused));
+    return LaunchDynamic(here, model, execution, *stream, nullptr);
+  }
   return Launch(here, model, input, output, *stream, nullptr);
 }
 
@@ -120,18 +144,46 @@ class AllocatedOutputs final {
   std::vector<Item> items_;
 };
 
+// An execution whose caller waits for it, and may leave the outputs' memory to the library.
+class AwaitedExecution final {
+ public:
+  absl::Status Launch(const Here& here, const std::shared_ptr<Model>& model,
+                      const aclmdlDataset* input, const aclmdlDataset* output, Stream& stream,
+                      std::shared_ptr<Failure> result) {
+    if (model->has_dynamic_shape()) {
+      ASSIGN_OR_RETURN(dynamic_,
+                       DynamicExecution::Make(*model, input, output, NullOutputs::kAllocated));
+      return LaunchDynamic(here, model, dynamic_, stream, std::move(result));
+    }
+    RETURN_IF_ERROR(allocated_.Allocate(*model, output));
+    return hostacl::Launch(here, model, input, output, stream, std::move(result));
+  }
+  // It has succeeded.
+  void Succeeded(OrderChecker* order) {
+    allocated_.Keep(order);
+    if (dynamic_ != nullptr) {
+      dynamic_->HandOver(order);
+    }
+  }
+  // Nobody waits any longer. The work goes on, and writes to memory that was allocated before.
+  void Abandon(OrderChecker* order) { allocated_.Keep(order); }
+
+ private:
+  AllocatedOutputs allocated_;
+  std::shared_ptr<DynamicExecution> dynamic_;
+};
+
 absl::Status Execute(uint32_t model_id, const aclmdlDataset* input, const aclmdlDataset* output) {
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   ASSIGN_OR_RETURN(const std::shared_ptr<Model> model, FindModel(here, model_id));
-  AllocatedOutputs allocated;
-  RETURN_IF_ERROR(allocated.Allocate(*model, output));
   // The result of this execution and no other: several threads may be in here.
   const auto result = std::make_shared<Failure>(ToFailure(
       Fail(ACL_ERROR_RT_DEVICE_TASK_ABORT, "the execution was dropped: AscendCL was finalised")));
-  RETURN_IF_ERROR(Launch(here, model, input, output, model->sync_stream(), result));
+  AwaitedExecution execution;
+  RETURN_IF_ERROR(execution.Launch(here, model, input, output, model->sync_stream(), result));
   model->sync_stream().Drain();
   if (result->ok()) {
-    allocated.Keep(here.runtime->order());
+    execution.Succeeded(here.runtime->order());
   }
   return result->ToStatus();
 }
@@ -151,12 +203,13 @@ absl::Status ExecuteOn(uint32_t model_id, const aclmdlDataset* input, const aclm
   ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream,
                    here.runtime->FindStream(*here.context, handle));
   ASSIGN_OR_RETURN(const Clock::time_point deadline, DeadlineAfterMs(config.stream_timeout_ms));
-  AllocatedOutputs allocated;
-  RETURN_IF_ERROR(allocated.Allocate(*model, output));
-  RETURN_IF_ERROR(Launch(here, model, input, output, *stream, nullptr));
+  AwaitedExecution execution;
+  RETURN_IF_ERROR(execution.Launch(here, model, input, output, *stream, nullptr));
   absl::Status status = stream->Synchronize(deadline);
-  if (status.ok() || AclCodeOf(status) == ACL_ERROR_RT_STREAM_SYNC_TIMEOUT) {
-    allocated.Keep(here.runtime->order());  // After a timeout the work goes on, and writes to them.
+  if (status.ok()) {
+    execution.Succeeded(here.runtime->order());
+  } else if (AclCodeOf(status) == ACL_ERROR_RT_STREAM_SYNC_TIMEOUT) {
+    execution.Abandon(here.runtime->order());
   }
   return status;
 }

@@ -61,6 +61,13 @@ absl::Status WriteGear(const Here& here, Model& model, const aclmdlDataset* data
     return Fail(ACL_ERROR_INVALID_PARAM, "model '{}': index {} is not that of '{}', which is {}",
                 model.description().name, index, ACL_DYNAMIC_TENSOR_NAME, model.input_count() - 1);
   }
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> held, FindObject(Datasets(), "dataset", dataset));
+  if (!held->tensor_descs.empty()) {
+    return Fail(ACL_ERROR_INVALID_PARAM,
+                "model '{}': aclmdlSetDatasetTensorDesc was called for this dataset; the model has "
+                "gears, and takes no dims in descriptions",
+                model.description().name);
+  }
   ASSIGN_OR_RETURN(const BufferViews buffers, SnapshotBuffers(dataset, "input"));
   if (index >= buffers.size() || buffers[index].address == nullptr) {
     return Fail(ACL_ERROR_GE_DYNAMIC_INPUT_ADDR_INVALID,
@@ -79,6 +86,7 @@ absl::Status WriteGear(const Here& here, Model& model, const aclmdlDataset* data
                        ACL_ERROR_GE_DYNAMIC_INPUT_ADDR_INVALID);
   }
   model.set_current_gear(gear);
+  held->has_gear = true;
   return absl::OkStatus();
 }
 

@@ -183,6 +183,13 @@ absl::Status QuerySize(std::span<const std::byte> file, size_t* work, size_t* we
     return Fail(ACL_ERROR_INVALID_PARAM, "aclmdlQuerySize: an output pointer is null");
   }
   ASSIGN_OR_RETURN(const om::ModelDescription model, DescribeFile(file));
+  if (om::HasDynamicShape(model)) {
+    return Fail(
+        ACL_ERROR_GE_PARAM_INVALID,
+        "aclmdlQuerySize: model '{}' has a dynamic shape, {}, so that what it needs is not "
+        "known before it runs; load it without memory of your own, or compile it with gears",
+        model.name, om::ShowRanges(model));
+  }
   *work = model.work_bytes;
   *weights = model.weight_bytes;
   return absl::OkStatus();

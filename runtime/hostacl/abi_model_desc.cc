@@ -87,11 +87,13 @@ absl::Status GetDims(const aclmdlDesc* handle, Side side, size_t index, aclmdlIO
   return absl::OkStatus();
 }
 
-void FillRange(std::span<const int64_t> dims, aclmdlIODimsRange* out) {
+// A fixed dim is a range of one size; a range without an end has -1 there.
+void FillRange(std::span<const int64_t> dims, std::span<const om::DimRange> ranges,
+               aclmdlIODimsRange* out) {
   out->rangeCount = std::min<size_t>(dims.size(), ACL_MAX_DIM_CNT);
   for (size_t i = 0; i < out->rangeCount; ++i) {
-    out->range[i][0] = dims[i];
-    out->range[i][1] = dims[i];
+    out->range[i][0] = i < ranges.size() ? ranges[i].least : dims[i];
+    out->range[i][1] = i < ranges.size() ? ranges[i].most : dims[i];
   }
 }
 
@@ -104,7 +106,7 @@ absl::Status GetInputRange(const aclmdlDesc* handle, size_t index, aclmdlIODimsR
   }
   std::memset(out, 0, sizeof(*out));
   if (desc->model.gears.empty()) {  // With gears no range says what is possible.
-    FillRange(tensor->dims, out);
+    FillRange(tensor->dims, desc->model.inputs[index].dim_ranges, out);
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/hostacl/data_objects.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace omserve::hostacl {
 namespace {
 
@@ -32,6 +35,38 @@ absl::Status UnknownHandle(const char* kind, const void* handle) {
     return Fail(ACL_ERROR_INVALID_PARAM, "the {} is null", kind);
   }
   return Fail(ACL_ERROR_INVALID_PARAM, "{} is no {}; was it destroyed?", fmt::ptr(handle), kind);
+}
+
+void OwnedTensorDescs::Set(size_t index, TensorDesc desc) {
+  const MutexLock lock(mu_);
+  if (destroyed_) {
+    return;
+  }
+  descs_.resize(std::max(descs_.size(), index + 1), nullptr);
+  TensorDescs().Remove(descs_[index]);
+  void* const handle = NewHandle();
+  TensorDescs().AddAs(handle, std::make_shared<TensorDesc>(std::move(desc)),
+                      /*is_programs=*/false);
+  descs_[index] = static_cast<aclTensorDesc*>(handle);
+}
+
+aclTensorDesc* OwnedTensorDescs::Get(size_t index) const {
+  const MutexLock lock(mu_);
+  return index < descs_.size() ? descs_[index] : nullptr;
+}
+
+bool OwnedTensorDescs::empty() const {
+  const MutexLock lock(mu_);
+  return descs_.empty();
+}
+
+void OwnedTensorDescs::Destroy() {
+  const MutexLock lock(mu_);
+  destroyed_ = true;
+  for (const aclTensorDesc* desc : descs_) {
+    TensorDescs().Remove(desc);
+  }
+  descs_.clear();
 }
 
 absl::StatusOr<BufferViews> SnapshotBuffers(const aclmdlDataset* dataset, const char* what) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/acl/acl_abi.h"
+#include "runtime/base/mutex.h"
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/handle_table.h"
 #include "runtime/hostacl/model_store.h"
@@ -33,9 +34,32 @@ struct TensorDesc {
   std::string name;
 };
 
+// The tensor descriptions of a dataset, which owns them: each has a handle and a place in the
+// table. Thread-safe, because an execution sets those of its outputs when the stream comes to it.
+class OwnedTensorDescs final {
+ public:
+  OwnedTensorDescs() = default;
+  OwnedTensorDescs(const OwnedTensorDescs&) = delete;
+  OwnedTensorDescs& operator=(const OwnedTensorDescs&) = delete;
+
+  // In place of the one before, whose handle is then none.
+  void Set(size_t index, TensorDesc desc) ABSL_LOCKS_EXCLUDED(mu_);
+  // Null where none was set.
+  aclTensorDesc* Get(size_t index) const ABSL_LOCKS_EXCLUDED(mu_);
+  bool empty() const ABSL_LOCKS_EXCLUDED(mu_);
+  // With the dataset's handle; later ones are not kept.
+  void Destroy() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  mutable Mutex mu_;
+  bool destroyed_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<aclTensorDesc*> descs_ ABSL_GUARDED_BY(mu_);
+};
+
 struct Dataset {
   std::vector<aclDataBuffer*> buffers;
-  std::vector<aclTensorDesc*> tensor_descs;  // Owned; null where none was set.
+  OwnedTensorDescs tensor_descs;
+  bool has_gear = false;  // A gear was set, which excludes the descriptions of inputs.
 };
 
 struct ModelDesc {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,6 +41,14 @@ struct Placement {
   size_t gear = 0;  // Index into the description's gears; 0 without gears.
 };
 
+// An output whose size came out of the run, in the engine's own memory.
+struct SizedOutput {
+  const std::byte* data = nullptr;
+  std::span<const int64_t> dims;
+};
+// Told of each output in its order. What it returns ends the run.
+using OutputSink = std::function<absl::Status(size_t index, const SizedOutput& output)>;
+
 // A graph ready to run. Thread-safe: several executions may be inside Run.
 class Session {
  public:
@@ -49,6 +58,13 @@ class Session {
   // Errors: ACL_ERROR_RT_MODEL_EXECUTE with the engine's words.
   virtual absl::Status Run(const Placement& placement, std::span<const TensorView> inputs,
                            std::span<const TensorView> outputs) const = 0;
+  // As Run, for a model of dynamic shape: outputs have the data types of the description and what
+  // size they have shows when they are there. Each is valid until `sink` returns. The device's
+  // cores are free again when the first is told.
+  // Errors: also what `sink` returns. An engine that cannot do it answers
+  // ACL_ERROR_RT_FEATURE_NOT_SUPPORT.
+  virtual absl::Status RunSizing(const Placement& placement, std::span<const TensorView> inputs,
+                                 const OutputSink& sink) const;
 };
 
 // Thread-safe.

@@ -90,6 +90,8 @@ class OrtModelSession final : public Session {
   absl::Status Open(OrtSessionOptions& options, const SessionSource& source);
   absl::Status Run(const Placement& placement, std::span<const TensorView> inputs,
                    std::span<const TensorView> outputs) const override;
+  absl::Status RunSizing(const Placement& placement, std::span<const TensorView> inputs,
+                         const OutputSink& sink) const override;
 
  private:
   using Values = std::vector<OrtOwned<OrtValue>>;
@@ -97,6 +99,10 @@ class OrtModelSession final : public Session {
   absl::Status CheckInputs() const;
   absl::Status ReadNames(bool inputs, std::vector<std::string>* names) const;
   absl::Status Wrap(std::span<const TensorView> tensors, Values* values) const;
+  // Where `out` is null, ORT puts an output of its own making, which is the caller's to release.
+  absl::Status RunOn(const Placement& placement, const Values& inputs,
+                     std::span<OrtValue*> out) const;
+  absl::Status Tell(size_t index, OrtValue* value, const OutputSink& sink) const;
   absl::Status Check(OrtStatus* status, aclError code, const char* what) const {
     return Translate(ort_->api, status, code, fmt::format("model '{}': {}", name_, what));
   }
@@ -105,6 +111,7 @@ class OrtModelSession final : public Session {
   const std::string name_;
   const std::vector<std::string> inputs_;
   std::vector<std::string> outputs_;
+  std::vector<int32_t> output_types_;  // aclDataType.
   OrtOwned<OrtSession> session_;
 };
 
@@ -130,6 +137,9 @@ absl::Status OrtModelSession::Open(OrtSessionOptions& options, const SessionSour
     return Fail(ACL_ERROR_GE_LOAD_MODEL,
                 "model '{}': its graph has {} outputs, its description {}; compile it again", name_,
                 outputs_.size(), source.output_count);
+  }
+  for (const om::IoDescription& output : source.description->outputs) {
+    output_types_.push_back(output.acl_data_type);
   }
   return absl::OkStatus();
 }
@@ -198,23 +208,73 @@ absl::Status OrtModelSession::Run(const Placement& placement, std::span<const Te
   Values output_values;
   RETURN_IF_ERROR(Wrap(inputs, &input_values));
   RETURN_IF_ERROR(Wrap(outputs, &output_values));
+  std::vector<OrtValue*> out;
+  for (const OrtOwned<OrtValue>& value : output_values) {
+    out.push_back(value.get());
+  }
+  // Outputs that are given are written in place; one whose shape differs is an error of ORT's.
+  return RunOn(placement, input_values, out);
+}
+
+absl::Status OrtModelSession::RunOn(const Placement& placement, const Values& inputs,
+                                    std::span<OrtValue*> out) const {
   std::vector<const char*> names;
   std::vector<const char*> output_names;
   std::vector<const OrtValue*> in;
-  std::vector<OrtValue*> out;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     names.push_back(inputs_[i].c_str());
-    in.push_back(input_values[i].get());
+    in.push_back(inputs[i].get());
   }
-  for (size_t i = 0; i < outputs_.size(); ++i) {
-    output_names.push_back(outputs_[i].c_str());
-    out.push_back(output_values[i].get());
+  for (const std::string& output : outputs_) {
+    output_names.push_back(output.c_str());
   }
   const CoreGate::Hold core(placement.device.cores());
-  // Outputs that are given are written in place; one whose shape differs is an error of ORT's.
   return Check(ort_->api.Run(session_.get(), nullptr, names.data(), in.data(), in.size(),
                              output_names.data(), output_names.size(), out.data()),
                ACL_ERROR_RT_MODEL_EXECUTE, "execution failed");
+}
+
+absl::Status OrtModelSession::RunSizing(const Placement& placement,
+                                        std::span<const TensorView> inputs,
+                                        const OutputSink& sink) const {
+  if (inputs.size() != inputs_.size()) {
+    return Fail(ACL_ERROR_RT_MODEL_EXECUTE, "model '{}': {} inputs given, it has {}", name_,
+                inputs.size(), inputs_.size());
+  }
+  Values input_values;
+  RETURN_IF_ERROR(Wrap(inputs, &input_values));
+  std::vector<OrtValue*> out(outputs_.size(), nullptr);
+  const absl::Status status = RunOn(placement, input_values, out);
+  Values output_values;
+  for (OrtValue* const value : out) {
+    output_values.emplace_back(value, ort_->api.ReleaseValue);
+  }
+  RETURN_IF_ERROR(status);
+  for (size_t i = 0; i < out.size(); ++i) {
+    RETURN_IF_ERROR(Tell(i, out[i], sink));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OrtModelSession::Tell(size_t index, OrtValue* value, const OutputSink& sink) const {
+  const OrtApi& api = ort_->api;
+  constexpr aclError kCode = ACL_ERROR_RT_MODEL_EXECUTE;
+  OrtTensorTypeAndShapeInfo* made = nullptr;
+  RETURN_IF_ERROR(Check(api.GetTensorTypeAndShape(value, &made), kCode, "an output's shape"));
+  const OrtOwned<OrtTensorTypeAndShapeInfo> info(made, api.ReleaseTensorTypeAndShapeInfo);
+  ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  RETURN_IF_ERROR(Check(api.GetTensorElementType(made, &type), kCode, "an output's type"));
+  if (ElementType(output_types_[index]) != type) {
+    return Fail(kCode, "model '{}': output '{}' came out as another type than aclDataType {}",
+                name_, outputs_[index], output_types_[index]);
+  }
+  size_t rank = 0;
+  RETURN_IF_ERROR(Check(api.GetDimensionsCount(made, &rank), kCode, "an output's rank"));
+  std::vector<int64_t> dims(rank);
+  RETURN_IF_ERROR(Check(api.GetDimensions(made, dims.data(), rank), kCode, "an output's dims"));
+  void* data = nullptr;
+  RETURN_IF_ERROR(Check(api.GetTensorMutableData(value, &data), kCode, "an output's bytes"));
+  return sink(index, {.data = static_cast<const std::byte*>(data), .dims = dims});
 }
 
 class OrtEngine final : public Engine {

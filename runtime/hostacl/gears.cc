@@ -17,6 +17,11 @@ std::string Plain(std::span<const int64_t> values) {
 
 // "no gears; it was compiled for batch 2: x [2,3]", the batch where all inputs share dim 0.
 std::string DescribeOneSize(const om::ModelDescription& model) {
+  if (om::HasDynamicShape(model)) {
+    return fmt::format(
+        "no gears but a dynamic shape, {}, whose dims aclmdlSetDatasetTensorDesc gives",
+        om::ShowRanges(model));
+  }
   constexpr size_t kShownInputs = 16;
   std::vector<std::string> shown;
   std::optional<int64_t> batch;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/hostacl/model.h"
 
+#include <algorithm>
+
 #include "runtime/base/tensor.h"
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/gears.h"
+#include "runtime/om/data_type.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -115,16 +118,20 @@ absl::StatusOr<size_t> Model::ReadGear(const Execution& execution) const {
   return *gear;
 }
 
-absl::StatusOr<TensorView> Model::View(const om::IoDescription& io, std::span<const int64_t> dims,
-                                       const BufferView& buffer, const char* what) const {
-  const std::optional<int64_t> elements = ElementCount(dims);
-  const size_t element_bytes = aclDataTypeSize(static_cast<aclDataType>(io.acl_data_type));
-  if (!elements.has_value() || element_bytes == 0) {
+absl::StatusOr<size_t> Model::SizeOf(const om::IoDescription& io, std::span<const int64_t> dims,
+                                     const char* what) const {
+  const std::optional<uint64_t> size_bytes = om::AclTensorBytes(io.acl_data_type, dims);
+  if (!size_bytes.has_value()) {
     return Fail(ACL_ERROR_RT_MODEL_EXECUTE, "model '{}': {} '{}' has dims {}, which is no size",
                 parts_.description.name, what, io.name, DimsToString(dims));
   }
+  return *size_bytes;
+}
+
+absl::StatusOr<TensorView> Model::View(const om::IoDescription& io, std::span<const int64_t> dims,
+                                       const BufferView& buffer, const char* what) const {
   TensorView view;
-  view.size_bytes = static_cast<size_t>(*elements) * element_bytes;
+  ASSIGN_OR_RETURN(view.size_bytes, SizeOf(io, dims, what));
   view.acl_data_type = io.acl_data_type;
   view.dims = dims;
   const absl::StatusOr<std::byte*> bytes =
@@ -148,17 +155,23 @@ void Model::TouchGivenMemory() const {
   }
 }
 
+absl::StatusOr<absl::InlinedVector<TensorView, 4>> Model::ViewInputs(
+    std::span<const BufferView> buffers, const DimsList& dims) const {
+  const om::ModelDescription& model = parts_.description;
+  absl::InlinedVector<TensorView, 4> views;
+  for (size_t i = 0; i < model.inputs.size(); ++i) {
+    ASSIGN_OR_RETURN(const TensorView view, View(model.inputs[i], dims[i], buffers[i], "input"));
+    parts_.memory->Touch(buffers[i].address, view.size_bytes, /*is_write=*/false);
+    views.push_back(view);
+  }
+  return views;
+}
+
 absl::Status Model::Run(const Execution& execution, const TensorTap& tap) const {
   ASSIGN_OR_RETURN(const size_t gear, ReadGear(execution));
   const om::ModelDescription& model = parts_.description;
-  absl::InlinedVector<TensorView, 4> inputs;
+  ASSIGN_OR_RETURN(const auto inputs, ViewInputs(execution.inputs, input_dims_[gear]));
   absl::InlinedVector<TensorView, 4> outputs;
-  for (size_t i = 0; i < model.inputs.size(); ++i) {
-    ASSIGN_OR_RETURN(const TensorView view,
-                     View(model.inputs[i], input_dims_[gear][i], execution.inputs[i], "input"));
-    parts_.memory->Touch(execution.inputs[i].address, view.size_bytes, /*is_write=*/false);
-    inputs.push_back(view);
-  }
   for (size_t i = 0; i < model.outputs.size(); ++i) {
     ASSIGN_OR_RETURN(const TensorView view,
                      View(model.outputs[i], output_dims_[gear][i], execution.outputs[i], "output"));
@@ -174,6 +187,34 @@ absl::Status Model::Run(const Execution& execution, const TensorTap& tap) const 
     tap(TensorSide::kOutput, outputs);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<DimsList> Model::RunSizing(std::span<const BufferView> input_buffers,
+                                          const DimsList& input_dims, const OutputPlacer& place,
+                                          const TensorTap& tap) const {
+  const om::ModelDescription& model = parts_.description;
+  ASSIGN_OR_RETURN(const auto inputs, ViewInputs(input_buffers, input_dims));
+  TouchGivenMemory();
+  if (tap) {
+    tap(TensorSide::kInput, inputs);
+  }
+  DimsList output_dims(model.outputs.size());
+  std::vector<TensorView> outputs(model.outputs.size());
+  const OutputSink keep = [&](size_t index, const SizedOutput& output) -> absl::Status {
+    const om::IoDescription& io = model.outputs[index];
+    output_dims[index].assign(output.dims.begin(), output.dims.end());
+    ASSIGN_OR_RETURN(const size_t size_bytes, SizeOf(io, output_dims[index], "output"));
+    ASSIGN_OR_RETURN(const BufferView target, place(index, size_bytes));
+    ASSIGN_OR_RETURN(outputs[index], View(io, output_dims[index], target, "output"));
+    parts_.memory->Touch(target.address, size_bytes, /*is_write=*/true);
+    std::copy_n(output.data, size_bytes, outputs[index].data);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(parts_.session->RunSizing({*parts_.device, 0}, inputs, keep));
+  if (tap) {
+    tap(TensorSide::kOutput, outputs);
+  }
+  return output_dims;
 }
 
 absl::StatusOr<std::shared_ptr<void>> Model::BeginExecution(const std::shared_ptr<Model>& model,

@@ -36,6 +36,10 @@ class DeviceAllocation final {
   }
   ~DeviceAllocation();
 
+  void* address() const { return address_; }
+  // Whose memory it is from here on; the caller frees it.
+  void* Release() { return std::exchange(address_, nullptr); }
+
  private:
   std::shared_ptr<Device> device_;
   void* address_ = nullptr;
@@ -59,6 +63,12 @@ struct Execution {
   BufferViews inputs;  // The reserved one included.
   BufferViews outputs;
 };
+
+// Dims of several tensors.
+using DimsList = std::vector<std::vector<int64_t>>;
+// Where an output of these dims and bytes is to go; of a model of dynamic shape. In the thread that
+// executes.
+using OutputPlacer = std::function<absl::StatusOr<BufferView>(size_t index, size_t size_bytes)>;
 
 // Memory that the caller brings; null and 0: the model takes its own from the device.
 struct GivenMemory {
@@ -95,6 +105,7 @@ class Model final {
   // Those of the description and, with gears, the reserved one, which is last.
   size_t input_count() const;
   bool has_gears() const { return !parts_.description.gears.empty(); }
+  bool has_dynamic_shape() const { return om::HasDynamicShape(parts_.description); }
 
   // The gear set last; the largest before that.
   size_t current_gear() const;
@@ -108,6 +119,10 @@ class Model final {
   // memory now. Errors: ACL_ERROR_RT_AICORE_EXCEPTION for memory that is not there,
   // ACL_ERROR_RT_MODEL_EXECUTE.
   absl::Status Run(const Execution& execution, const TensorTap& tap = nullptr) const;
+  // As Run, for a model of dynamic shape: inputs of these dims, which are in its ranges, and
+  // outputs that go where `place` says. Gives their dims. Errors: also those of `place`.
+  absl::StatusOr<DimsList> RunSizing(std::span<const BufferView> inputs, const DimsList& input_dims,
+                                     const OutputPlacer& place, const TensorTap& tap) const;
 
   // Marks an execution on the stream with this id from launch until the token is destroyed.
   // ACL_ERROR_RT_STREAM_MODEL while one is in flight on another stream.
@@ -117,6 +132,10 @@ class Model final {
 
  private:
   absl::StatusOr<size_t> ReadGear(const Execution& execution) const;
+  absl::StatusOr<absl::InlinedVector<TensorView, 4>> ViewInputs(std::span<const BufferView> buffers,
+                                                                const DimsList& dims) const;
+  absl::StatusOr<size_t> SizeOf(const om::IoDescription& io, std::span<const int64_t> dims,
+                                const char* what) const;
   absl::StatusOr<TensorView> View(const om::IoDescription& io, std::span<const int64_t> dims,
                                   const BufferView& buffer, const char* what) const;
 
@@ -126,8 +145,8 @@ class Model final {
   void TouchGivenMemory() const;
 
   // Per gear (one entry without gears), then per tensor.
-  std::vector<std::vector<std::vector<int64_t>>> input_dims_;
-  std::vector<std::vector<std::vector<int64_t>>> output_dims_;
+  std::vector<DimsList> input_dims_;
+  std::vector<DimsList> output_dims_;
 
   mutable Mutex mu_;
   size_t current_gear_ ABSL_GUARDED_BY(mu_);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/om/model_description.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -72,7 +75,39 @@ absl::Status CheckWritable(const ModelDescription& description, const ModelIo& i
   return CheckHostSizes(io);
 }
 
+std::string ShowRange(const DimRange& range) {
+  if (range.least == range.most) {
+    return fmt::format("{}", range.least);
+  }
+  return fmt::format("{}~{}", range.least, range.most == -1 ? "" : fmt::format("{}", range.most));
+}
+
 }  // namespace
+
+bool HasDynamicShape(const ModelDescription& description) {
+  return description.gears.empty() &&
+         std::ranges::any_of(description.inputs, [](const IoDescription& input) {
+           return std::ranges::count(input.dims, int64_t{-1}) > 0;
+         });
+}
+
+std::string ShowRanges(const IoDescription& input) {
+  std::string text = input.name + " [";
+  for (size_t i = 0; i < input.dims.size(); ++i) {
+    text += i == 0 ? "" : ",";
+    text += i < input.dim_ranges.size() ? ShowRange(input.dim_ranges[i])
+                                        : fmt::format("{}", input.dims[i]);
+  }
+  return text + "]";
+}
+
+std::string ShowRanges(const ModelDescription& description) {
+  std::string text;
+  for (const IoDescription& input : description.inputs) {
+    text += (text.empty() ? "" : ", ") + ShowRanges(input);
+  }
+  return text;
+}
 
 absl::StatusOr<ModelDescription> DescribeModel(const OmFile& file, size_t model) {
   if (model >= file.model_count()) {
@@ -128,6 +163,7 @@ absl::StatusOr<std::string> WriteHostModel(const ModelDescription& description,
   Header header;
   header.name = written.name;
   header.om_ir_version = 1;
+  header.is_unknown_shape = HasDynamicShape(written);
   return WriteOm(header, partitions, wide);
 }
 

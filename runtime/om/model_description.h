@@ -40,7 +40,8 @@ struct IoDescription {
   // Inputs with image preprocessing on the chip: the dims of the bytes that it takes, where they
   // differ from `dims`.
   std::vector<int64_t> raw_dims;
-  // One per dim of a model of dynamic shape; empty where there are none.
+  // One per dim of a model of dynamic shape; empty where there are none. A fixed dim has a range of
+  // one size.
   std::vector<DimRange> dim_ranges;
 
   bool operator==(const IoDescription&) const = default;
@@ -80,6 +81,14 @@ struct ModelDescription {
   bool operator==(const ModelDescription&) const = default;
 };
 
+// Whether the caller says the dims with each execution: an input has a -1 and no gear decides it.
+// Then the sizes of such an input, and of the outputs that depend on it, are 0.
+bool HasDynamicShape(const ModelDescription& description);
+// "ids [1~8,16,1~]": what each dim of an input may be; a dim without a range as it is.
+std::string ShowRanges(const IoDescription& input);
+// Of every input, with commas between them.
+std::string ShowRanges(const ModelDescription& description);
+
 // What a description returned from here keeps, whatever the file holds: at least one output, names
 // that are unique UTF-8, gears that fit the -1 of the inputs, sizes that hold every gear.
 // Errors: kInvalidArgument naming the partition and what is wrong with it.
@@ -88,8 +97,10 @@ absl::StatusOr<ModelDescription> DescribeModel(const OmFile& file, size_t model 
 // A host `.om`: `description` (an empty soc_version becomes kHostSocVersion), the ONNX graph in
 // TASK_INFO (its large initialisers are external: location kWeightsLocation, offset, length) and
 // their bytes in WEIGHTS_DATA. The same arguments give the same bytes.
+// A model of dynamic shape says so in the header.
 // Errors: kInvalidArgument when the description could not be read back as it is: a name over 31
-// bytes, gears that do not fit the inputs, a size that is not that of the largest gear.
+// bytes, gears that do not fit the inputs, a size that is not that of the largest gear, a -1 that
+// neither gears nor a range explain.
 absl::StatusOr<std::string> WriteHostModel(const ModelDescription& description,
                                            std::span<const std::byte> onnx_graph,
                                            std::span<const std::byte> weights, bool wide = true);

@@ -158,11 +158,33 @@ std::vector<std::optional<uint64_t>> LargestOutputBytes(const ModelIo& io) {
   return bytes;
 }
 
+// A dim of -1 has any range, a fixed one the range that is it alone.
+absl::Status CheckDynamicInput(const IoDescription& input) {
+  const auto fits = [](int64_t dim, const DimRange& range) {
+    return dim == -1 || range == DimRange{.least = dim, .most = dim};
+  };
+  if (input.dim_ranges.size() != input.dims.size() ||
+      !std::ranges::equal(input.dims, input.dim_ranges, fits)) {
+    return InvalidArgument(
+        "input '{}' has dims {} without gears, and no ranges that say what each dim may be",
+        input.name, DimsToString(input.dims));
+  }
+  return absl::OkStatus();
+}
+
+// `open`: whether a -1 may stand for a size that an execution decides.
 absl::Status CheckExactSizes(std::span<const IoDescription> tensors,
-                             std::span<const std::optional<uint64_t>> bytes,
+                             std::span<const std::optional<uint64_t>> bytes, bool open,
                              std::string_view kind) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     const IoDescription& tensor = tensors[i];
+    if (open && DynamicDims(tensor) > 0) {
+      if (tensor.size_bytes != 0) {
+        return InvalidArgument("{} '{}' says {} bytes, but its dims {} leave the size open", kind,
+                               tensor.name, tensor.size_bytes, DimsToString(tensor.dims));
+      }
+      continue;
+    }
     if (!bytes[i].has_value() || *bytes[i] != tensor.size_bytes) {
       return InvalidArgument("{} '{}' says {} bytes, but {} {} at the largest gear take {}", kind,
                              tensor.name, tensor.size_bytes, AclTypeName(tensor.acl_data_type),
@@ -316,8 +338,15 @@ void ResolveSizes(ModelIo& io) {
 }
 
 absl::Status CheckHostSizes(const ModelIo& io) {
-  RETURN_IF_ERROR(CheckExactSizes(io.inputs, LargestInputBytes(io), "input"));
-  RETURN_IF_ERROR(CheckExactSizes(io.outputs, LargestOutputBytes(io), "output"));
+  bool is_dynamic = false;
+  for (const IoDescription& input : io.inputs) {
+    if (io.gears.empty() && DynamicDims(input) > 0) {
+      RETURN_IF_ERROR(CheckDynamicInput(input));
+      is_dynamic = true;
+    }
+  }
+  RETURN_IF_ERROR(CheckExactSizes(io.inputs, LargestInputBytes(io), is_dynamic, "input"));
+  RETURN_IF_ERROR(CheckExactSizes(io.outputs, LargestOutputBytes(io), is_dynamic, "output"));
   if (!io.gears.empty() && io.gears.front().output_dims.empty()) {
     return InvalidArgument("the gears do not say the dims of the outputs, which the host needs");
   }

@@ -50,7 +50,9 @@ absl::Status CheckModelIo(const ModelIo& io);
 void ResolveSizes(ModelIo& io);
 
 // What holds in files for the CPU device besides CheckModelIo: every size is known and is exactly
-// that of the largest gear, and the gears say the outputs' dims. Requires CheckModelIo.
+// that of the largest gear, and the gears say the outputs' dims. Without gears, an input with a -1
+// has a range for each dim, and it and the outputs with a -1 have the size 0. Requires
+// CheckModelIo.
 absl::Status CheckHostSizes(const ModelIo& io);
 
 // The text form of the outputs' dims: "gear,output,dim,dim..." for every gear and output.

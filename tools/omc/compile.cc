@@ -16,6 +16,7 @@
 #include "runtime/om/data_type.h"
 #include "tools/omc/onnx_check.h"
 #include "tools/omc/onnx_weights.h"
+#include "tools/omc/range_trial.h"
 
 namespace omserve::omc {
 namespace {
@@ -47,6 +48,7 @@ std::string CommandLine(const CompileOptions& options) {
   add("--input-shape", options.gears.input_shape);
   add("--batch-gears", options.gears.batch_gears);
   add("--dims-gears", options.gears.dims_gears);
+  add("--dynamic-shape", options.gears.dynamic_shape);
   add("--cost-us", options.cost_us);
   return line;
 }
@@ -169,6 +171,9 @@ absl::StatusOr<om::ModelDescription> Describe(OnnxChecker& checker, const SplitO
                                                    .acl_data_type = om::AclFromDataType(input.type),
                                                    .acl_format = om::kAclFormatNd,
                                                    .dims = plan.input_dims[i]});
+    if (!plan.ranges.empty()) {
+      description.inputs.back().dim_ranges = plan.ranges[i];
+    }
   }
   for (size_t i = 0; i < split.output_names.size(); ++i) {
     description.outputs.push_back(
@@ -188,12 +193,18 @@ absl::StatusOr<om::ModelDescription> Describe(OnnxChecker& checker, const SplitO
     }
     description.cost_us = *std::move(costs);
   }
-  Trial trial(checker, description);
-  RETURN_IF_ERROR(trial.Run());
+  RangeTrial bytes;
+  if (plan.ranges.empty()) {
+    Trial trial(checker, description);
+    RETURN_IF_ERROR(trial.Run());
+    bytes = {.input_bytes = trial.input_bytes(), .io_bytes = trial.io_bytes()};
+  } else {
+    ASSIGN_OR_RETURN(bytes, TryRanges(checker, description));
+  }
   // memory_size covers inputs, outputs and everything between. The arena's peak holds all but the
   // inputs; where it is not known, the guess is as much again as goes in and out.
   const uint64_t peak_bytes = checker.PeakBytes();
-  description.work_bytes = peak_bytes > 0 ? trial.input_bytes() + peak_bytes : 2 * trial.io_bytes();
+  description.work_bytes = peak_bytes > 0 ? bytes.input_bytes + peak_bytes : 2 * bytes.io_bytes;
   description.weight_bytes = split.weights.size();
   description.stream_count = 1;
   description.event_count = 0;

@@ -85,32 +85,101 @@ absl::Status ApplyShape(const OnnxTensor& input, const Dims& wanted, Dims& dims)
   return absl::OkStatus();
 }
 
+struct ShapePart {
+  size_t index;           // Of the input.
+  std::string_view dims;  // "-1,3,8,8"
+};
+
+// "NAME:DIMS;NAME:DIMS", each of an input of the model and none twice; `example` is of one part.
+absl::StatusOr<std::vector<ShapePart>> SplitShapes(std::span<const OnnxTensor> inputs,
+                                                   std::string_view flag, std::string_view text,
+                                                   std::string_view example) {
+  std::vector<ShapePart> parts;
+  std::set<size_t> seen;
+  for (const std::string_view part : Split(text, ';')) {
+    // The last colon: names may hold some themselves.
+    const size_t colon = part.rfind(':');
+    if (colon == std::string_view::npos) {
+      return InvalidArgument("{}: '{}', expected NAME:DIM,DIM,.. as in '{}'", flag, part, example);
+    }
+    const std::string_view name = Trim(part.substr(0, colon));
+    const auto input = std::ranges::find(inputs, name, &OnnxTensor::name);
+    if (input == inputs.end()) {
+      return InvalidArgument("{}: the model has no input '{}'; it has {}", flag, name,
+                             ShowInputs(inputs));
+    }
+    const auto index = static_cast<size_t>(input - inputs.begin());
+    if (!seen.insert(index).second) {
+      return InvalidArgument("{}: input '{}' is given twice", flag, name);
+    }
+    parts.push_back({.index = index, .dims = part.substr(colon + 1)});
+  }
+  return parts;
+}
+
 absl::Status ApplyShapes(std::span<const OnnxTensor> inputs, std::string_view flag,
                          std::vector<Dims>& dims) {
   if (flag.empty()) {
     return absl::OkStatus();
   }
-  std::set<size_t> seen;
-  for (const std::string_view part : Split(flag, ';')) {
-    // The last colon: names may hold some themselves.
-    const size_t colon = part.rfind(':');
-    const std::string_view name = Trim(part.substr(0, colon));
-    const auto wanted =
-        colon == std::string_view::npos ? std::nullopt : ParseNumbers(part.substr(colon + 1));
+  ASSIGN_OR_RETURN(const std::vector<ShapePart> parts,
+                   SplitShapes(inputs, "--input-shape", flag, "image:-1,3,8,8"));
+  for (const ShapePart& part : parts) {
+    const auto wanted = ParseNumbers(part.dims);
     if (!wanted.has_value()) {
-      return InvalidArgument("--input-shape: '{}', expected NAME:DIM,DIM,.. as in 'image:-1,3,8,8'",
-                             part);
+      return InvalidArgument(
+          "--input-shape: '{}:{}', expected NAME:DIM,DIM,.. as in 'image:-1,3,8,8'",
+          inputs[part.index].name, part.dims);
     }
-    const auto input = std::ranges::find(inputs, name, &OnnxTensor::name);
-    if (input == inputs.end()) {
-      return InvalidArgument("--input-shape: the model has no input '{}'; it has {}", name,
-                             ShowInputs(inputs));
+    RETURN_IF_ERROR(ApplyShape(inputs[part.index], *wanted, dims[part.index]));
+  }
+  return absl::OkStatus();
+}
+
+// "8", "1~8" or "-1".
+std::optional<om::DimRange> ParseRange(std::string_view text) {
+  std::vector<int64_t> ends;
+  for (const std::string_view end : Split(text, '~')) {
+    const auto numbers = ParseNumbers(end);
+    if (!numbers.has_value() || numbers->size() != 1) {
+      return std::nullopt;
     }
-    const auto index = static_cast<size_t>(input - inputs.begin());
-    if (!seen.insert(index).second) {
-      return InvalidArgument("--input-shape: input '{}' is given twice", name);
+    ends.push_back(numbers->front());
+  }
+  if (ends == std::vector<int64_t>{-1}) {
+    return om::DimRange{.least = 1, .most = -1};
+  }
+  if (ends.size() > 2 || ends.front() < 1 || ends.back() < ends.front()) {
+    return std::nullopt;
+  }
+  return om::DimRange{.least = ends.front(), .most = ends.back()};
+}
+
+absl::Status ApplyRanges(const OnnxTensor& input, std::string_view text, Dims& dims,
+                         std::vector<om::DimRange>& ranges) {
+  ranges.clear();
+  for (const std::string_view part : Split(text, ',')) {
+    const std::optional<om::DimRange> range = ParseRange(part);
+    if (!range.has_value()) {
+      return InvalidArgument(
+          "--dynamic-shape: '{}' of input '{}', expected a size, a range of sizes as in '1~8', or "
+          "-1 for any size",
+          part, input.name);
     }
-    RETURN_IF_ERROR(ApplyShape(*input, *wanted, dims[index]));
+    ranges.push_back(*range);
+  }
+  if (ranges.size() != dims.size()) {
+    return InvalidArgument("--dynamic-shape: input '{}' has {} dims ({}), but {} are given: {}",
+                           input.name, dims.size(), ShowTensor(input), ranges.size(), text);
+  }
+  for (size_t i = 0; i < dims.size(); ++i) {
+    const bool is_one = ranges[i].least == ranges[i].most;
+    if (dims[i] != -1 && (!is_one || ranges[i].least != dims[i])) {
+      return InvalidArgument(
+          "--dynamic-shape: dim {} of input '{}' is '{}', but the model fixes it to {}: give that",
+          i, input.name, Split(text, ',')[i], dims[i]);
+    }
+    dims[i] = is_one ? ranges[i].least : -1;
   }
   return absl::OkStatus();
 }
@@ -206,6 +275,61 @@ absl::Status PlanDims(std::span<const OnnxTensor> inputs, std::string_view flag,
   return SortGears("--dims-gears", plan.gears);
 }
 
+// A name stands for one size wherever it occurs, so that two ranges for it would promise sizes that
+// do not run.
+absl::Status CheckNamedRanges(std::span<const OnnxTensor> inputs, const GearPlan& plan) {
+  std::map<std::string_view, std::pair<om::DimRange, std::string_view>> seen;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    for (size_t d = 0; d < plan.ranges[i].size(); ++d) {
+      const std::string& name = inputs[i].dim_names[d];
+      if (name.empty()) {
+        continue;
+      }
+      const auto [first, is_new] =
+          seen.try_emplace(name, std::pair(plan.ranges[i][d], std::string_view(inputs[i].name)));
+      if (!is_new && first->second.first != plan.ranges[i][d]) {
+        return InvalidArgument(
+            "--dynamic-shape: dim {} has one range for input '{}' and another for input '{}'; the "
+            "model has one size for all dims of that name",
+            name, first->second.second, inputs[i].name);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PlanDynamic(std::span<const OnnxTensor> inputs, std::string_view flag,
+                         GearPlan& plan) {
+  for (const Dims& dims : plan.input_dims) {
+    plan.ranges.emplace_back();
+    for (const int64_t dim : dims) {
+      plan.ranges.back().push_back({.least = dim, .most = dim});
+    }
+  }
+  const std::vector<Dims> open_dims = plan.input_dims;
+  ASSIGN_OR_RETURN(const std::vector<ShapePart> parts,
+                   SplitShapes(inputs, "--dynamic-shape", flag, "image:1~8,3,-1,-1"));
+  std::set<size_t> given;
+  for (const ShapePart& part : parts) {
+    RETURN_IF_ERROR(ApplyRanges(inputs[part.index], part.dims, plan.input_dims[part.index],
+                                plan.ranges[part.index]));
+    given.insert(part.index);
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!given.contains(i) && CountDynamicDims(std::span(&open_dims[i], 1)) > 0) {
+      return InvalidArgument(
+          "--dynamic-shape: input {} has dims without a size, and is not given: say what each of "
+          "its dims may be",
+          ShowTensor(inputs[i]));
+    }
+  }
+  if (CountDynamicDims(plan.input_dims) == 0) {
+    return InvalidArgument(
+        "--dynamic-shape: '{}' leaves no dim open: give the sizes with --input-shape", flag);
+  }
+  return CheckNamedRanges(inputs, plan);
+}
+
 // A name stands for one size wherever it occurs; ONNX Runtime plans its memory by that.
 absl::Status CheckNamedDims(std::span<const OnnxTensor> inputs, const GearPlan& plan,
                             std::span<const int64_t> gear) {
@@ -253,9 +377,18 @@ absl::StatusOr<GearPlan> PlanGears(std::span<const OnnxTensor> inputs, const Gea
   if (!flags.batch_gears.empty() && !flags.dims_gears.empty()) {
     return InvalidArgument("--batch-gears and --dims-gears exclude each other: give one of them");
   }
+  if (!flags.dynamic_shape.empty() &&
+      !(flags.batch_gears + flags.dims_gears + flags.input_shape).empty()) {
+    return InvalidArgument(
+        "--dynamic-shape stands alone: it excludes gears, and fixes dims itself as in 'x:1~8,3'");
+  }
   GearPlan plan;
   for (const OnnxTensor& input : inputs) {
     plan.input_dims.push_back(input.dims);
+  }
+  if (!flags.dynamic_shape.empty()) {
+    RETURN_IF_ERROR(PlanDynamic(inputs, flags.dynamic_shape, plan));
+    return plan;
   }
   RETURN_IF_ERROR(ApplyShapes(inputs, flags.input_shape, plan.input_dims));
   if (!flags.batch_gears.empty()) {
@@ -265,8 +398,8 @@ absl::StatusOr<GearPlan> PlanGears(std::span<const OnnxTensor> inputs, const Gea
   } else if (CountDynamicDims(plan.input_dims) > 0) {
     return InvalidArgument(
         "dims without a size: {}: fix them with --input-shape, or list the sizes to compile for "
-        "with "
-        "--batch-gears (dim 0) or --dims-gears (any dims)",
+        "with --batch-gears (dim 0) or --dims-gears (any dims); --dynamic-shape is for programs "
+        "that call AscendCL themselves",
         ShowDynamicDims(inputs, plan.input_dims));
   } else {
     RETURN_IF_ERROR(CheckNamedDims(inputs, plan, {}));

@@ -32,6 +32,10 @@ constexpr char kFooter[] =
   The same with L fixed to 32 and gears for the batch only:
     omc compile text.onnx -o text.om --input-shape "ids:-1,32;mask:-1,32" --batch-gears 1,4,8
 
+  The same with any batch and up to 512 tokens, for a program of yours on the CPU device, which gives
+  the dims of each execution with aclmdlSetDatasetTensorDesc:
+    omc compile text.onnx -o text.om --dynamic-shape "ids:-1,1~512;mask:-1,1~512"
+
   What a file holds, as tables or as JSON:
     omc inspect vision.om
     omc inspect vision.om --json
@@ -96,8 +100,9 @@ CLI::App* AddInspect(CLI::App& app, InspectArguments& arguments) {
 void AddCompile(CLI::App& app, CompileOptions& options) {
   CLI::App* const compile = app.add_subcommand("compile",
                                                "Compile an ONNX model into an .om file for the CPU "
-                                               "device. Every gear is run once, so a file "
-                                               "that comes out is known to run.");
+                                               "device. Every gear is run once, and a dynamic "
+                                               "shape at both ends, so a file that comes out is "
+                                               "known to run.");
   compile->add_option("MODEL.onnx", options.model_path, "The ONNX model.")->required();
   compile->add_option("-o,--output", options.output_path, "The .om file to write.")->required();
   compile->add_option("--name", options.name,
@@ -113,6 +118,10 @@ void AddCompile(CLI::App& app, CompileOptions& options) {
   compile->add_option("--input-shape", options.gears.input_shape,
                       "Dims of inputs, such as \"a:-1,32;b:-1,32\"; -1 stays open for the gears. "
                       "Without gears every dim must be fixed, by the model or here.");
+  compile->add_option("--dynamic-shape", options.gears.dynamic_shape,
+                      "What the dims of inputs may be, such as \"a:1~8,3;b:1~8,-1\": a size, a "
+                      "range of sizes, or -1 for any; every execution says which it is. For "
+                      "programs that call AscendCL themselves: omserved serves gears only.");
   compile->add_option("--cost-us", options.cost_us,
                       "Microseconds of one execution by gear, such as 1:900,4:2100 (a gear of "
                       "several values: 1x16:900; without gears: 900). See also measure.");

@@ -107,6 +107,19 @@ std::string BatchLinearModel() { return Once("linear_batch"); }
 std::string DimsModel() { return Once("doubling_dims"); }
 std::string ImageModel() { return Once(kImageModel); }
 
+std::string DynamicLinearModel() {
+  return VALUE(CompileOnnx(omc::LinearModel(), "linear_dynamic", {.dynamic_shape = "x:1~8,3"}));
+}
+
+std::string PositionsModel() {
+  const std::string onnx = omc::OnnxBuilder()
+                               .Input("x", omc::kOnnxFloat, {{-1, ""}})
+                               .Output("at", omc::kOnnxInt64, {{1, ""}, {-1, ""}})
+                               .Node("find", "NonZero", {"x"}, {"at"})
+                               .Build();
+  return VALUE(CompileOnnx(onnx, "positions", {.dynamic_shape = "x:-1"}));
+}
+
 std::string GatherModel() {
   const std::string onnx =
       omc::OnnxBuilder()

@@ -377,6 +377,40 @@ TEST_CASE("a changed byte never crashes", "[description]") {
 }
 
 // A description that the reader could not give back is refused by the writer.
+// A model for the host whose caller says the dims comes back as it was, and its header says so; one
+// that leaves a dim unexplained, or promises a size, is refused.
+TEST_CASE("a host model of dynamic shape is written", "[description]") {
+  ModelDescription model = SmallBatchModel();
+  model.gear_kind = GearKind::kNone;
+  model.gears.clear();
+  model.inputs[0].dim_ranges = {{1, -1}, {3, 3}};
+  model.inputs[0].size_bytes = 0;
+  model.outputs[0].dims = {-1, 2};
+  model.outputs[0].size_bytes = 0;
+  const std::string file = Write(model);
+  CHECK(VALUE(Describe(file)) == model);
+  CHECK(VALUE(Describe(Edit(file, Keep::kModelDefOnly, Nothing))) == model);
+  CHECK(VALUE(OmFile::Parse(AsBytes(file))).header().is_unknown_shape);
+  CHECK(HasDynamicShape(model));
+  CHECK_FALSE(HasDynamicShape(SmallBatchModel()));
+  CHECK(ShowRanges(model) == "x [1~,3], ids [4]");
+  const auto error = [&](const std::function<void(ModelDescription&)>& edit) {
+    ModelDescription edited = model;
+    edit(edited);
+    const auto written = WriteHostModel(edited, AsBytes(kGraph), AsBytes(kWeights));
+    REQUIRE_FALSE(written.ok());
+    return std::string(MessageOf(written.status()));
+  };
+  CHECK_THAT(error([](auto& m) { m.inputs[0].dim_ranges.clear(); }), Catch::Contains("no ranges"));
+  CHECK_THAT(error([](auto& m) {
+               m.inputs[0].dim_ranges[1] = {2, 4};
+             }),
+             Catch::Contains("no ranges"));
+  CHECK_THAT(error([](auto& m) { m.inputs[0].size_bytes = 12; }), Catch::Contains("size open"));
+  CHECK_THAT(error([](auto& m) { m.outputs[0].size_bytes = 8; }), Catch::Contains("size open"));
+  CHECK_THAT(error([](auto& m) { m.inputs[1].size_bytes = 0; }), Catch::Contains("0 bytes"));
+}
+
 TEST_CASE("a description that cannot be written is refused", "[description]") {
   const auto error = [](const std::function<void(ModelDescription&)>& edit) {
     ModelDescription model = SmallBatchModel();

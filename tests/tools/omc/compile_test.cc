@@ -68,6 +68,44 @@ TEST_CASE("a compiled model is described and runs from its file", "[compile]") {
   CHECK_FALSE(checker->Run({}, Fill::kOnes).ok());
 }
 
+// A dynamic shape: ranges of the inputs, and outputs that are open where they vary; the header says
+// so, and the description comes back.
+TEST_CASE("a dynamic shape is compiled", "[compile]") {
+  const CompiledModel compiled = VALUE(CompileModel(LinearModel(), {.dynamic_shape = "x:1~8,3"}));
+  const om::OmFile file = VALUE(om::OmFile::Parse(om::AsBytes(compiled.file)));
+  const om::ModelDescription model = VALUE(om::DescribeModel(file));
+  CHECK(model == compiled.description);
+  CHECK(om::HasDynamicShape(model));
+  CHECK(file.header().is_unknown_shape);
+  CHECK(model.atc_cmdline == "omc compile model.onnx --dynamic-shape \"x:1~8,3\"");
+  CHECK(om::ShowRanges(model) == "x [1~8,3]");
+  CHECK(model.inputs[0].dims == Dims{-1, 3});
+  CHECK(model.inputs[0].size_bytes == 0);
+  CHECK(model.outputs[0].dims == Dims{-1, 128});
+  CHECK(model.outputs[0].size_bytes == 0);
+}
+
+// Data that decide an output's dims are no obstacle where nobody promises the dims; ends of ranges
+// that would take too much are not tried; sizes at which the model does not run are named.
+TEST_CASE("a dynamic shape is tried at both ends", "[compile]") {
+  const std::string positions = OnnxBuilder()
+                                    .Input("x", kOnnxFloat, {{-1, ""}})
+                                    .Output("y", kOnnxInt64, {{1, ""}, {-1, ""}})
+                                    .Node("find", "NonZero", {"x"}, {"y"})
+                                    .Build();
+  const CompiledModel compiled =
+      VALUE(CompileModel(positions, {.dynamic_shape = "x:1~100000000000"}));
+  CHECK(compiled.description.outputs[0].dims == Dims{1, -1});
+  const std::string sum = OnnxBuilder()
+                              .Input("a", kOnnxFloat, {{-1, ""}})
+                              .Input("b", kOnnxFloat, {{-1, ""}})
+                              .Output("y", kOnnxFloat, {{-1, ""}})
+                              .Node("add", "Add", {"a", "b"}, {"y"})
+                              .Build();
+  CHECK_THAT(ErrorOf(CompileModel(sum, {.dynamic_shape = "a:2~4;b:2~5"})),
+             Catch::Contains("does not run at a [4], b [5]"));
+}
+
 // Equal input, equal file: a build can be compared with the one before.
 TEST_CASE("compiling twice gives the same bytes", "[compile]") {
   const CompiledModel first = VALUE(CompileModel(LinearModel(), {.batch_gears = "1,2"}));

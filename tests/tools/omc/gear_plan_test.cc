@@ -61,6 +61,37 @@ TEST_CASE("open dims without gears are refused", "[gear_plan]") {
   CHECK_THAT(error, Catch::Contains("--dims-gears"));
 }
 
+// A dynamic shape has a range for every dim: one size, two ends, or no end.
+TEST_CASE("a dynamic shape has ranges", "[gear_plan]") {
+  const GearPlan plan = VALUE(
+      PlanGears(Inputs(), {.dynamic_shape = "ids:1~8,-1; mask: 1 ~ 8 ,-1;a:image:2,3,8~8,8"}));
+  CHECK(plan.kind == om::GearKind::kNone);
+  CHECK(plan.input_dims == std::vector<Dims>{{-1, -1}, {-1, -1}, {2, 3, 8, 8}});
+  CHECK(plan.ranges[0] == std::vector<om::DimRange>{{1, 8}, {1, -1}});
+  CHECK(plan.ranges[1] == plan.ranges[0]);
+  CHECK(plan.ranges[2] == std::vector<om::DimRange>{{2, 2}, {3, 3}, {8, 8}, {8, 8}});
+}
+
+// Each way to get --dynamic-shape wrong.
+TEST_CASE("a wrong --dynamic-shape is refused", "[gear_plan]") {
+  const auto error = [](const std::string& text) { return ErrorOf({.dynamic_shape = text}); };
+  CHECK_THAT(error("ids"), Catch::Contains("NAME:DIM"));
+  CHECK_THAT(error("id:1,2"), Catch::Contains("it has ids [N,L]"));
+  CHECK_THAT(error("ids:1~2"), Catch::Contains("has 2 dims"));
+  for (const char* range : {"0~2", "2~1", "1~2~3", "~2", "1~", "1~-1", "-2", "x"}) {
+    CAPTURE(range);
+    CHECK_THAT(error(std::string("ids:1,") + range), Catch::Contains("expected a size, a range"));
+  }
+  CHECK_THAT(error("ids:1,2;ids:1,2"), Catch::Contains("twice"));
+  CHECK_THAT(error("a:image:1,1~4,8,8"), Catch::Contains("fixes it to 3"));
+  CHECK_THAT(error("ids:1~2,1~2"), Catch::Contains("mask [N,L] has dims without a size"));
+  CHECK_THAT(error("ids:1,2;mask:1,2;a:image:1,3,8,8"), Catch::Contains("--input-shape"));
+  CHECK_THAT(error("ids:1~2,3;mask:1~4,3;a:image:1,3,8,8"),
+             Catch::Contains("dim N has one range for input 'ids'"));
+  CHECK_THAT(ErrorOf({.batch_gears = "1", .dynamic_shape = "ids:1~2,3"}),
+             Catch::Contains("stands alone"));
+}
+
 // Each way to get --input-shape wrong.
 TEST_CASE("a wrong --input-shape is refused", "[gear_plan]") {
   CHECK_THAT(ErrorOf({.input_shape = "ids"}), Catch::Contains("NAME:DIM"));
