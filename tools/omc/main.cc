@@ -32,8 +32,8 @@ constexpr char kFooter[] =
   The same with L fixed to 32 and gears for the batch only:
     omc compile text.onnx -o text.om --input-shape "ids:-1,32;mask:-1,32" --batch-gears 1,4,8
 
-  The same with any batch and up to 512 tokens, for a program of yours on the CPU device, which gives
-  the dims of each execution with aclmdlSetDatasetTensorDesc:
+  The same with any batch and up to 512 tokens, for a program of yours on the CPU device, which
+  gives the dims of each execution with aclmdlSetDatasetTensorDesc:
     omc compile text.onnx -o text.om --dynamic-shape "ids:-1,1~512;mask:-1,1~512"
 
   What a file holds, as tables or as JSON:
