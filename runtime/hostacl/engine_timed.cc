@@ -161,6 +161,13 @@ class TimedEngine final : public Engine {
   absl::StatusOr<std::unique_ptr<Session>> Load(const SessionSource& source) override {
     const om::ModelDescription& model = *source.description;
     const TimedSettings& timed = settings_.timed;
+    if (om::HasDynamicShape(model)) {
+      return Fail(
+          ACL_ERROR_GE_LOAD_MODEL,
+          "model '{}': it has a dynamic shape, {}, for which the timed engine knows no cost; "
+          "compile it with gears",
+          model.name, om::ShowRanges(model));
+    }
     TimedSession::Options options;
     options.name = model.name;
     ASSIGN_OR_RETURN(options.cost_us, CostTable(timed, model).Resolve());

@@ -48,7 +48,10 @@ DeviceAllocation::~DeviceAllocation() {
 }
 
 Model::Model(uint32_t id, Parts parts)
-    : id_(id), parts_(std::move(parts)), current_gear_(LargestGear(parts_.description)) {
+    : id_(id),
+      parts_(std::move(parts)),
+      has_dynamic_shape_(om::HasDynamicShape(parts_.description)),
+      current_gear_(LargestGear(parts_.description)) {
   const om::ModelDescription& model = parts_.description;
   if (model.gears.empty()) {
     input_dims_.push_back(om::InputDimsAtGear(model, 0));

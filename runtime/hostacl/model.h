@@ -105,7 +105,7 @@ class Model final {
   // Those of the description and, with gears, the reserved one, which is last.
   size_t input_count() const;
   bool has_gears() const { return !parts_.description.gears.empty(); }
-  bool has_dynamic_shape() const { return om::HasDynamicShape(parts_.description); }
+  bool has_dynamic_shape() const { return has_dynamic_shape_; }
 
   // The gear set last; the largest before that.
   size_t current_gear() const;
@@ -141,6 +141,7 @@ class Model final {
 
   const uint32_t id_;
   const Parts parts_;
+  const bool has_dynamic_shape_;
   // For strict mode: a run writes the work memory and reads the weights.
   void TouchGivenMemory() const;
 

@@ -89,6 +89,19 @@ TEST_CASE("A timed model answers after its cost") {
   }
 }
 
+// A model whose dims are not known before it runs has no cost to take, and is not loaded.
+TEST_CASE("The timed engine refuses a dynamic shape") {
+  const AclSession session(Timed());
+  om::ModelDescription model = TimedModel({2, 8}, om::GearKind::kNone, {}, {100});
+  model.inputs[0].dims[0] = -1;
+  model.inputs[0].size_bytes = 0;
+  model.inputs[0].dim_ranges = {{1, 4}, {8, 8}};
+  const std::string file = TimedFile(model);
+  uint32_t id = 0;
+  CHECK(ACL(aclmdlLoadFromMem)(file.data(), file.size(), &id) == ACL_ERROR_GE_LOAD_MODEL);
+  CHECK_THAT(RecentError(), Catch::Contains("x [1~4,8]"));
+}
+
 // A row's answer is its own at every batch, and the gear decides the time.
 TEST_CASE("Batch gears have their own cost and the same rows") {
   const AclSession session(Timed());
