@@ -31,11 +31,11 @@ OMSERVE_ACL_API size_t aclmdlGetDatasetNumBuffers(const aclmdlDataset* dataset)
     OMSERVE_ACL_NOEXCEPT;
 OMSERVE_ACL_API aclDataBuffer* aclmdlGetDatasetBuffer(const aclmdlDataset* dataset,
                                                       size_t index) OMSERVE_ACL_NOEXCEPT;
-/* Since 5.0.2. */
+/* The dims of an input of dynamic shape; type and format do not count. Since 5.0.2. */
 OMSERVE_ACL_API aclError aclmdlSetDatasetTensorDesc(aclmdlDataset* dataset,
                                                     aclTensorDesc* tensorDesc,
                                                     size_t index) OMSERVE_ACL_NOEXCEPT;
-/* Since 5.0.3. */
+/* Of an output of dynamic shape, once executed; the dataset's. Since 5.0.3. */
 OMSERVE_ACL_API aclTensorDesc* aclmdlGetDatasetTensorDesc(const aclmdlDataset* dataset,
                                                           size_t index) OMSERVE_ACL_NOEXCEPT;
 

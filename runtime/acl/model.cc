@@ -170,8 +170,8 @@ absl::Status Model::MeasureTensors() {
     const std::optional<size_t> size_bytes = TensorBytes(tensor.type, dims);
     if (!size_bytes.has_value()) {
       return InvalidArgument(
-          "{} '{}' has dims {}: expected sizes of 0 or more whose product fits 64 "
-          "bits; compile the model again",
+          "{} '{}' has dims {}: expected sizes of 0 or more whose product fits 64 bits, and a -1 "
+          "only where gears decide it; compile the model again, with gears for a dynamic shape",
           direction, tensor.name, DimsToString(dims));
     }
     sizes.push_back(*size_bytes);

@@ -165,6 +165,18 @@ std::string ScaleAddModel(std::vector<int64_t> dims, om::GearKind kind,
   description.inputs = {Io("x", kAclFloat, dims, size_bytes), Io("y", kAclFloat, dims, size_bytes)};
   description.outputs = {Io("mul:0:scaled", kAclFloat, largest, size_bytes),
                          Io("add:0:summed", kAclFloat, largest, size_bytes)};
+  if (om::HasDynamicShape(description)) {
+    for (om::IoDescription& input : description.inputs) {
+      input.size_bytes = 0;
+      for (const int64_t dim : dims) {
+        input.dim_ranges.push_back(dim < 0 ? om::DimRange{.least = 1, .most = 8}
+                                           : om::DimRange{.least = dim, .most = dim});
+      }
+    }
+    for (om::IoDescription& output : description.outputs) {
+      output.size_bytes = 0;
+    }
+  }
   description.work_bytes = 4096;
   description.weight_bytes = weights.size();
   return VALUE(om::WriteHostModel(description, BytesOf(Model(graph)), BytesOf(weights)));

@@ -16,8 +16,9 @@ namespace omserve::testing {
 inline constexpr float kScale = 2.5F;
 
 // Inputs x, y and outputs scaled = kScale * x, summed = scaled + y, all FP32 of one shape: `dims`,
-// with -1 where a gear decides. The output names are "mul:0:scaled" and "add:0:summed". `gears` are
-// values as in om::GearDescription and stand in the file in the order given.
+// with -1 where a gear decides, or without gears, as a dynamic shape, the caller within 1 to 8. The
+// output names are "mul:0:scaled" and "add:0:summed". `gears` are values as in om::GearDescription
+// and stand in the file in the order given.
 std::string ScaleAddModel(std::vector<int64_t> dims, om::GearKind kind,
                           const std::vector<std::vector<int64_t>>& gears);
 

@@ -87,6 +87,10 @@ std::vector<ModelSource> ModelSources() {
        omc::LinearModel(),
        {.batch_gears = "1,2,4"},
        R"(--input_shape="x:-1,3" --dynamic_batch_size="1,2,4")"},
+      {"linear_dynamic",
+       omc::LinearModel(),
+       {.dynamic_shape = "x:1~8,3"},
+       R"(--input_shape="x:1~8,3")"},
       {"doubling_dims",
        DoublingOnnx(2),
        {.dims_gears = "1,16;8,16;8,32"},
@@ -104,12 +108,9 @@ absl::StatusOr<std::string> CompileForHost(const ModelSource& source) {
 
 std::string StaticLinearModel() { return Once("linear_static"); }
 std::string BatchLinearModel() { return Once("linear_batch"); }
+std::string DynamicLinearModel() { return Once("linear_dynamic"); }
 std::string DimsModel() { return Once("doubling_dims"); }
 std::string ImageModel() { return Once(kImageModel); }
-
-std::string DynamicLinearModel() {
-  return VALUE(CompileOnnx(omc::LinearModel(), "linear_dynamic", {.dynamic_shape = "x:1~8,3"}));
-}
 
 std::string PositionsModel() {
   const std::string onnx = omc::OnnxBuilder()

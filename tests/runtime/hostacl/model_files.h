@@ -24,9 +24,10 @@ std::string BatchLinearModel();   // Gears 1, 2, 4. [linear_batch.om]
 std::string DimsModel();
 // y = x + x, x [1,1,-1,-1], image gears (4,6), (8,8). [doubling_image.om]
 std::string ImageModel();
-// The linear model with N from 1 to 8, of dynamic shape. Always compiled here, for the CPU device.
+// The linear model with N from 1 to 8, of dynamic shape. [linear_dynamic.om]
 std::string DynamicLinearModel();
-// at [1,K] = the positions of x [N] that are not 0, so that data decide K; N is any size. Likewise.
+// at [1,K] = the positions of x [N] that are not 0, so that data decide K; N is any size. Always
+// compiled here, for the CPU device.
 std::string PositionsModel();
 // y [1] = table[index], index int64 [1]; an index of 4 and more fails while it runs. Always
 // compiled here, for the CPU device.

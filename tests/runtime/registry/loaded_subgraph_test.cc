@@ -114,6 +114,14 @@ TEST_CASE("a subgraph for another chip is refused") {
              Contains("'model.om'") && Contains("Ascend310P3") && Contains("OmserveHost"));
 }
 
+// A model whose dims a caller would have to give is refused with its ranges and what to do.
+TEST_CASE("a subgraph of dynamic shape is refused") {
+  const OpenedDevice opened = OpenDevice();
+  const std::string om = ScaleAddModel({-1, 3}, om::GearKind::kNone, {});
+  CHECK_THAT(RefusalOf(*opened.device, Written(om, 2), absl::StatusCode::kInvalidArgument),
+             Contains("x [1~8,3], y [1~8,3]") && Contains("compile it with gears"));
+}
+
 // Empty, cut off and foreign files are refused without a trace.
 TEST_CASE("a damaged subgraph is refused") {
   const OpenedDevice opened = OpenDevice();

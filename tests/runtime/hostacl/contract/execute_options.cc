@@ -109,6 +109,60 @@ TEST_CASE("Fixed dims have no range", "[1.9/aclmdlGetInputDimsRange][needs model
   CHECK(ACL(aclmdlGetInputDimsRange)(model.desc(), 0, nullptr) != ACL_SUCCESS);
 }
 
+TEST_CASE("A range says what a dim may be", "[1.9/aclmdlGetInputDimsRange][needs models]") {
+  const AclSession session;
+  LoadedModel model(DynamicLinearModel());
+  aclmdlIODims dims{};
+  REQUIRE_ACL(ACL(aclmdlGetInputDims)(model.desc(), 0, &dims));
+  REQUIRE(dims.dimCount == 2);
+  CHECK(dims.dims[0] == -1);
+  CHECK(dims.dims[1] == 3);
+  aclmdlIODimsRange range{};
+  REQUIRE_ACL(ACL(aclmdlGetInputDimsRange)(model.desc(), 0, &range));
+  REQUIRE(range.rangeCount == 2);
+  CHECK(range.range[0][0] == 1);
+  CHECK(range.range[0][1] == 8);
+  CHECK(range.range[1][0] == 3);
+  CHECK(range.range[1][1] == 3);
+}
+
+// With a dynamic shape: within the range, and those of the output come back.
+TEST_CASE("Dims are given with an execution",
+          "[1.8/aclmdlSetDatasetTensorDesc][1.8/aclmdlGetDatasetTensorDesc][1.9/aclmdlExecute]"
+          "[rule/null-outputs][needs models]") {
+  const AclSession session;
+  const LoadedModel model(DynamicLinearModel());
+  const DeviceBytes x(LinearRows(9));
+  const TestDataset input({EntryOf(x)});
+  const TestDataset output({{nullptr, 0}});
+  const auto execute = [&](int64_t rows) {
+    const int64_t dims[] = {rows, 3};
+    aclTensorDesc* desc = ACL(aclCreateTensorDesc)(ACL_FLOAT, 2, dims, ACL_FORMAT_ND);
+    const aclError described = ACL(aclmdlSetDatasetTensorDesc)(input.get(), desc, 0);
+    ACL(aclDestroyTensorDesc)(desc);
+    return described != ACL_SUCCESS ? described
+                                    : ACL(aclmdlExecute)(model.id(), input.get(), output.get());
+  };
+  aclDataBuffer* buffer = ACL(aclmdlGetDatasetBuffer)(output.get(), 0);
+  for (const int64_t rows : {int64_t{2}, int64_t{8}}) {
+    REQUIRE_ACL(execute(rows));
+    std::vector<float> y(static_cast<size_t>(rows) * 128);
+    REQUIRE_ACL(ACL(aclrtMemcpy)(y.data(), y.size() * sizeof(float),
+                                 ACL(aclGetDataBufferAddr)(buffer), y.size() * sizeof(float),
+                                 ACL_MEMCPY_DEVICE_TO_HOST));
+    CheckNear(y, LinearAnswer(LinearRows(static_cast<size_t>(rows))));
+    const aclTensorDesc* desc = ACL(aclmdlGetDatasetTensorDesc)(output.get(), 0);
+    REQUIRE(desc != nullptr);
+    REQUIRE(ACL(aclGetTensorDescNumDims)(desc) == 2);
+    int64_t dim = 0;
+    REQUIRE_ACL(ACL(aclGetTensorDescDimV2)(desc, 0, &dim));
+    CHECK(dim == rows);
+    CHECK(ACL(aclrtFree)(ACL(aclGetDataBufferAddr)(buffer)) == ACL_SUCCESS);
+    REQUIRE_ACL(ACL(aclUpdateDataBuffer)(buffer, nullptr, 0));
+  }
+  CHECK(execute(9) != ACL_SUCCESS);
+}
+
 TEST_CASE("External weights need a configuration and a name",
           "[1.9/aclmdlSetExternalWeightAddress]") {
   const AclSession session;

@@ -167,7 +167,8 @@ std::string OmcOptions(const omc::GearFlags& gears) {
   const std::pair<const char*, const std::string&> options[] = {
       {"--input-shape", gears.input_shape},
       {"--batch-gears", gears.batch_gears},
-      {"--dims-gears", gears.dims_gears}};
+      {"--dims-gears", gears.dims_gears},
+      {"--dynamic-shape", gears.dynamic_shape}};
   std::string text;
   for (const auto& [option, value] : options) {
     if (!value.empty()) {
