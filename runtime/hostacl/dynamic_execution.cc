@@ -146,7 +146,7 @@ absl::Status DynamicExecution::Run(const Model& model, const TensorTap& tap) {
 
 void DynamicExecution::HandOver(OrderChecker* order) {
   for (Output& output : outputs_) {
-    if (output.buffer == nullptr) {
+    if (output.allocated.address() == nullptr) {
       continue;
     }
     output.buffer->data = output.allocated.Release();

@@ -34,7 +34,8 @@ class DynamicExecution final {
   absl::Status Run(const Model& model, const TensorTap& tap);
   // Puts the memory that Run allocated into the caller's data buffers; from here on it is the
   // caller's, who frees it with aclrtFree. Without this call it is freed with this object. `order`
-  // is strict mode's, may be null. Requires that Run has succeeded.
+  // is strict mode's, may be null. Requires that Run has succeeded, or never ran because its stream
+  // was aborted: then there is none.
   void HandOver(OrderChecker* order);
 
  private:
