@@ -54,7 +54,8 @@ class RandomModels final {
     model.stream_count = static_cast<uint32_t>(random_());
     model.event_count = static_cast<uint32_t>(random_());
     if (Below(2) == 0) {
-      model.cost_us.assign(std::max<size_t>(1, model.gears.size()), 1 + Below(1000));
+      model.cost_us.assign(std::max<size_t>(1, model.gears.size()),
+                           static_cast<int64_t>(1 + Below(1000)));
     }
     return model;
   }
