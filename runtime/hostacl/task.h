@@ -42,7 +42,7 @@ struct TaskLabel {
 // Runs on the stream's worker; gives up waiting when the interrupt is raised.
 class TaskBody final {
  public:
-  // The largest, an execution with up to four inputs and outputs, needs 192 bytes.
+  // What the largest takes, an execution with up to four inputs and outputs.
   static constexpr size_t kCapacityBytes = 208;
 
   TaskBody() = default;
