@@ -82,8 +82,7 @@ absl::Status AbortStream(aclrtStream handle) {
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   ASSIGN_OR_RETURN(const std::shared_ptr<Stream> stream,
                    here.runtime->FindStream(*here.context, handle));
-  stream->Abort();
-  return absl::OkStatus();
+  return stream->Abort();
 }
 
 // Where numbers overflow this device computes on with infinities, as IEEE 754 has it, and tells

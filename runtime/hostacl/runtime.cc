@@ -222,6 +222,7 @@ absl::Status Runtime::DestroyStream(const std::shared_ptr<Stream>& stream, bool 
                 "stream {}: it is its context's default stream and goes with the context",
                 stream->id());
   }
+  RETURN_IF_ERROR(stream->CheckNotOnWorker("destroyed"));
   if (!force) {
     stream->Drain();
   }

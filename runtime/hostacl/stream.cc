@@ -99,7 +99,7 @@ void Stream::Work() {
     Task task;
     {
       const MutexLock lock(mu_);
-      while ((queue_.empty() || aborting_) && !ending_) {
+      while ((queue_.empty() || aborting_ > 0) && !ending_) {
         work_cv_.Wait(mu_);
       }
       if (queue_.empty()) {
@@ -152,7 +152,7 @@ absl::Status Stream::RunTask(Task& task) {
   }
   order->BeginTask(actor_, task.launched, NameOf(task.label, task.id, options_.id));
   absl::Status status = RunBody(task);
-  order->EndTask(actor_);
+  OrderChecker::EndTask();
   return status;
 }
 
@@ -180,6 +180,14 @@ void Stream::Remember(const absl::Status& status, const Task& task) {
   }
 }
 
+absl::Status Stream::CheckNotOnWorker(const char* what) const {
+  return OnWorker() ? Fail(ACL_ERROR_RT_PARAM_INVALID,
+                           "stream {}: {} from a host function of the same stream, which would "
+                           "wait for itself",
+                           options_.id, what)
+                    : absl::OkStatus();
+}
+
 bool Stream::OnWorker() const {
   const MutexLock lock(mu_);
   return worker_id_ == std::this_thread::get_id();
@@ -197,12 +205,7 @@ bool Stream::WaitForTasks(Clock::time_point deadline) {
 }
 
 absl::Status Stream::Synchronize(Clock::time_point deadline) {
-  if (OnWorker()) {
-    return Fail(ACL_ERROR_RT_PARAM_INVALID,
-                "stream {}: synchronised from a host function of the same stream, which would wait "
-                "for itself",
-                options_.id);
-  }
+  RETURN_IF_ERROR(CheckNotOnWorker("synchronised"));
   uint64_t aborts_before = 0;
   {
     const MutexLock lock(mu_);
@@ -260,12 +263,13 @@ absl::Status Stream::SetFailureMode(bool stops) {
   return absl::OkStatus();
 }
 
-void Stream::Abort() {
+absl::Status Stream::Abort() {
+  RETURN_IF_ERROR(CheckNotOnWorker("aborted"));
   RingQueue<Task> dropped;
   {
     const MutexLock lock(mu_);
     dropped.swap(queue_);
-    aborting_ = true;
+    ++aborting_;
     ++aborts_;
   }
   interrupt_.Raise();
@@ -277,15 +281,16 @@ void Stream::Abort() {
     while (running_) {
       done_cv_.Wait(mu_);
     }
-    if (!ending_) {
+    // The last of several at once: a task must not begin under another's interrupt.
+    if (--aborting_ == 0 && !ending_) {
       interrupt_.Lower();
     }
-    aborting_ = false;
     first_failure_ = {};
   }
   TellHost();
   work_cv_.NotifyAll();
   done_cv_.NotifyAll();
+  return absl::OkStatus();
 }
 
 void Stream::End() {

@@ -76,9 +76,13 @@ class Stream final {
   bool idle() const;
   // Drops the queued tasks and interrupts the running one where it waits; blocks until that one is
   // over. Threads that synchronise meanwhile get ACL_ERROR_RT_STREAM_ABORT. The stream can be used
-  // again, and what failed before is forgotten.
-  void Abort();
+  // again, and what failed before is forgotten. Errors: as CheckNotOnWorker.
+  absl::Status Abort();
+  // ACL_ERROR_RT_PARAM_INVALID in a host function of this stream, which would wait for itself;
+  // `what` is what was asked for, in the past tense.
+  absl::Status CheckNotOnWorker(const char* what) const;
   // Drops pending tasks, interrupts the running one where it waits, joins the worker. Idempotent.
+  // Not from the worker.
   void End();
   // Whether from now on a failure stops the streams of this context that have the mode set. Once
   // per stream: ACL_ERROR_RT_PARAM_INVALID the second time.
@@ -127,7 +131,7 @@ class Stream final {
   uint64_t finished_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t aborts_ ABSL_GUARDED_BY(mu_) = 0;
   bool running_ ABSL_GUARDED_BY(mu_) = false;   // The worker is inside a task.
-  bool aborting_ ABSL_GUARDED_BY(mu_) = false;  // It begins none.
+  uint32_t aborting_ ABSL_GUARDED_BY(mu_) = 0;  // Calls of Abort; while there are, it begins none.
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_on_failure_ ABSL_GUARDED_BY(mu_) = false;
   bool failure_mode_is_set_ ABSL_GUARDED_BY(mu_) = false;

@@ -84,11 +84,7 @@ void OrderChecker::BeginTask(ActorIndex stream, const VectorClock& launched, std
   streams_[stream].Advance(stream);
 }
 
-VectorClock OrderChecker::EndTask(ActorIndex stream) {
-  ThisThreadsTask() = {};
-  const MutexLock lock(mu_);
-  return streams_[stream];
-}
+void OrderChecker::EndTask() { ThisThreadsTask() = {}; }
 
 VectorClock OrderChecker::StreamClock(ActorIndex stream) const {
   const MutexLock lock(mu_);

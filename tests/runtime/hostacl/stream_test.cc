@@ -168,5 +168,36 @@ TEST_CASE("Streams are limited") {
   CHECK(ACL(aclrtCreateStreamWithConfig)(&second, 0, 0x4000) == ACL_ERROR_RT_PARAM_INVALID);
 }
 
+// What a host function asked of the stream that runs it, and the answers.
+struct AskedOfOwnStream {
+  aclrtContext context = nullptr;
+  aclrtStream stream = nullptr;
+  aclError synchronise = ACL_SUCCESS;
+  aclError abort = ACL_SUCCESS;
+  aclError destroy = ACL_SUCCESS;
+};
+
+void AskOwnStream(void* argument) {
+  auto* asked = static_cast<AskedOfOwnStream*>(argument);
+  ACL(aclrtSetCurrentContext)(asked->context);
+  asked->synchronise = ACL(aclrtSynchronizeStream)(asked->stream);
+  asked->abort = ACL(aclrtStreamAbort)(asked->stream);
+  asked->destroy = ACL(aclrtDestroyStreamForce)(asked->stream);
+}
+
+// A host function that waits for its own stream's end would wait for itself: it is refused, and the
+// stream goes on.
+TEST_CASE("A host function cannot end its own stream") {
+  const AclSession session;
+  const TestStream stream;
+  AskedOfOwnStream asked{.stream = stream.get()};
+  REQUIRE_ACL(ACL(aclrtGetCurrentContext)(&asked.context));
+  REQUIRE_ACL(ACL(aclrtLaunchHostFunc)(stream.get(), &AskOwnStream, &asked));
+  REQUIRE_ACL(ACL(aclrtSynchronizeStream)(stream.get()));
+  CHECK(asked.synchronise == ACL_ERROR_RT_PARAM_INVALID);
+  CHECK(asked.abort == ACL_ERROR_RT_PARAM_INVALID);
+  CHECK(asked.destroy == ACL_ERROR_RT_PARAM_INVALID);
+}
+
 }  // namespace
 }  // namespace omserve::hostacl
