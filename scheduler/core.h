@@ -4,7 +4,7 @@
 // inside, so a seeded simulation drives it through millions of schedules, and a recorded trace
 // replays exactly.
 //
-// Invariants, checked by tests/scheduler/core_sim_test.cc:
+// Invariants, checked by tests/sim/core_sim_test.cc:
 //  1. Every request that arrives gets exactly one Respond and, later or with it, exactly one
 //     Retire.
 //  2. No Launch holds more rows than its gear, and no lane more batches than its limit.

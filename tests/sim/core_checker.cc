@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/scheduler/core_checker.h"
+#include "tests/sim/core_checker.h"
 
 #include <fmt/format.h>
 

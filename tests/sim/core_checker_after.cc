@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "tests/scheduler/core_checker.h"
+#include "tests/sim/core_checker.h"
 
 namespace omserve::scheduler {
 

@@ -16,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-#include "tests/scheduler/core_checker.h"
+#include "tests/sim/core_checker.h"
 #include "tests/scheduler/core_harness.h"
 
 namespace omserve::scheduler {
