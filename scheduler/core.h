@@ -256,6 +256,9 @@ class Core final {
   void On(const DeviceBack& event);
   void On(const LaneStuck& event);
 
+  LaneState& LaneAt(int subgraph, int lane);
+
+  // core_batching.cc.
   void ScheduleAll();
   // Launches one batch of `state` if the policy says so of a bucket; false when all wait.
   bool TryLaunch(SubgraphState& state);
@@ -266,7 +269,10 @@ class Core final {
   QueueSnapshot Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
                          int lane) const;
   int BestLane(const SubgraphState& state) const;
-  LaneState& LaneAt(int subgraph, int lane);
+  Queue& QueueOf(const Request& request, int node);
+  QueueKey KeyOf(RequestId id, const Request& request, int node) const;
+  void Enqueue(RequestId id, Request& request, int node, bool ready);
+  void Dequeue(RequestId id, Request& request, int node);
 
   // core_hangs.cc.
   // Notes which batches have begun to run, and abandons the lanes of those that hang.
@@ -279,8 +285,6 @@ class Core final {
   // Moves waiting consumers of `node` on, now that it is launched or done.
   void AdvanceConsumers(RequestId id, Request& request, int node);
   void AdvanceNode(RequestId id, Request& request, int node);
-  void Enqueue(RequestId id, Request& request, int node, bool ready);
-  void Dequeue(RequestId id, Request& request, int node);
   void FinishNode(RequestId id, Request& request, int node);
   // Ends the request for its client and takes its queued rows out.
   void End(RequestId id, Request& request, Outcome outcome);
@@ -289,8 +293,6 @@ class Core final {
   void DropUsesOf(const Request& request, int node);
   void ReleaseIfUnused(BatchId id);
   bool ProducersAtLeast(const Request& request, int node, NodeState device, NodeState host) const;
-  Queue& QueueOf(const Request& request, int node);
-  QueueKey KeyOf(RequestId id, const Request& request, int node) const;
   void ExpireDeadlines();
 
   const Options options_;

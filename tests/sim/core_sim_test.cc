@@ -16,8 +16,8 @@
 #include <variant>
 #include <vector>
 
-#include "tests/sim/core_checker.h"
 #include "tests/scheduler/core_harness.h"
+#include "tests/sim/core_checker.h"
 
 namespace omserve::scheduler {
 namespace {

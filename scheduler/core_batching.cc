@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// The core's part in batching: the queues of rows, and which of them leave together, when and to
+// which lane.
+#include <algorithm>
+
+#include "runtime/base/check.h"
+#include "scheduler/core.h"
+
+namespace omserve::scheduler {
+
+void Core::ScheduleAll() {
+  // Subgraphs do not share lanes, so their order does not matter. A launch may put rows into the
+  // queue of a subgraph that had its turn ("ahead"), so go round until nothing more leaves.
+  bool launched = true;
+  while (launched) {
+    launched = false;
+    wake_ = Instant::max();
+    for (SubgraphState& state : subgraphs_) {
+      while (TryLaunch(state)) {
+        launched = true;
+      }
+    }
+  }
+}
+
+int Core::BestLane(const SubgraphState& state) const {
+  int best = -1;
+  size_t least = static_cast<size_t>(options_.batches_per_lane);
+  for (size_t lane = 0; lane < state.lanes.size(); ++lane) {
+    if (state.lanes[lane].serves && state.lanes[lane].batches.size() < least) {
+      best = static_cast<int>(lane);
+      least = state.lanes[lane].batches.size();
+    }
+  }
+  return best;
+}
+
+QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
+                             int lane) const {
+  QueueSnapshot snapshot;
+  snapshot.ready_rows = queue.ready_rows;
+  snapshot.ahead_rows = queue.ahead_rows;
+  snapshot.lane_idle = state.lanes[static_cast<size_t>(lane)].batches.empty();
+  snapshot.draining = draining_;
+  const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
+  snapshot.max_rows = shape.max_rows();
+  if (state.options.policy.max_delay == Clock::duration::zero()) {
+    return snapshot;  // Ages matter only where waiting is configured.
+  }
+  if (queue.ready_rows > 0) {
+    snapshot.oldest_ready = queue.ready_ages.begin()->first;
+  } else {
+    snapshot.oldest_ahead = queue.ahead_ages.begin()->first;
+  }
+  snapshot.latest_start = LatestStart(state, queue, shape);
+  return snapshot;
+}
+
+Instant Core::LatestStart(const SubgraphState& state, const Queue& queue,
+                          const Bucket& shape) const {
+  const bool ready = queue.ready_rows > 0;
+  // A batch that waits is not full, so it holds all rows of the queue: the tightest deadline of any
+  // priority counts. The walk is no longer than the largest gear.
+  Instant tightest = Instant::max();
+  int rows = 0;
+  for (const auto& [key, queued] : ready ? queue.ready : queue.ahead) {
+    if (rows >= shape.max_rows()) {
+      break;
+    }
+    tightest = std::min(tightest, key.deadline);
+    rows += queued.rows;
+  }
+  if (tightest == Instant::max()) {
+    return tightest;
+  }
+  const Clock::duration cost =
+      state.cost[shape.GearFor(std::min(rows, shape.max_rows())).model_gear];
+  if (cost == Clock::duration::zero()) {
+    // Nothing is known of the gear, as always on a device without timestamps: waiting may take half
+    // of the time there is.
+    const Instant oldest = (ready ? queue.ready_ages : queue.ahead_ages).begin()->first;
+    return oldest + (tightest - oldest) / 2;
+  }
+  // The cost is a mean, and of the computation alone; as much again is kept for the copies, a
+  // co-runner and the spread. To start at deadline - cost would be to miss it by the copy's time.
+  return tightest - 2 * cost;
+}
+
+void Core::OrderBuckets(SubgraphState& state) {
+  state.order.clear();
+  for (size_t bucket = 0; bucket < state.queues.size(); ++bucket) {
+    if (state.queues[bucket].ready_rows + state.queues[bucket].ahead_rows > 0) {
+      state.order.push_back(static_cast<int>(bucket));
+    }
+  }
+  std::sort(state.order.begin(), state.order.end(), [&state](int a, int b) {
+    const Queue& left = state.queues[static_cast<size_t>(a)];
+    const Queue& right = state.queues[static_cast<size_t>(b)];
+    if (left.ready.empty() != right.ready.empty()) {
+      return right.ready.empty();  // Rows with inputs before rows launched ahead.
+    }
+    return (left.ready.empty() ? left.ahead : left.ready).begin()->first <
+           (right.ready.empty() ? right.ahead : right.ready).begin()->first;
+  });
+}
+
+bool Core::TryLaunch(SubgraphState& state) {
+  const int lane = BestLane(state);
+  if (lane < 0) {
+    return false;
+  }
+  OrderBuckets(state);
+  const auto decide = [&](int bucket, bool overtaken) {
+    QueueSnapshot snapshot =
+        Snapshot(state, state.queues[static_cast<size_t>(bucket)], bucket, lane);
+    snapshot.overtaken = overtaken;
+    return DecideBatch(state.options.policy, snapshot, now_);
+  };
+  for (size_t i = 0; i < state.order.size(); ++i) {
+    BatchDecision decision = decide(state.order[i], false);
+    if (decision.rows == 0) {
+      wake_ = std::min(wake_, decision.wait_until);
+      continue;
+    }
+    // A more urgent bucket may have been passed over because its batch is not full and the lane is
+    // busy. It goes first, full or not: else a bucket whose batches are always full would keep it
+    // out for ever.
+    size_t chosen = i;
+    for (size_t earlier = 0; earlier < i; ++earlier) {
+      if (const BatchDecision other = decide(state.order[earlier], true); other.rows > 0) {
+        decision = other;
+        chosen = earlier;
+        break;
+      }
+    }
+    LaunchFrom(state, state.order[chosen], lane, decision);
+    return true;
+  }
+  return false;
+}
+
+void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDecision& decision) {
+  Queue& queue = state.queues[static_cast<size_t>(bucket)];
+  std::map<QueueKey, Queued>& from = decision.ahead ? queue.ahead : queue.ready;
+  auto& from_ages = decision.ahead ? queue.ahead_ages : queue.ready_ages;
+  int& from_rows = decision.ahead ? queue.ahead_rows : queue.ready_rows;
+  const BatchId id = next_batch_++;
+  Launch launch{.batch = id,
+                .subgraph = state.subgraph->index,
+                .bucket = bucket,
+                .lane = lane,
+                .reason = decision.reason,
+                .oldest_queued = Instant::max()};
+  // Strictly in order: a group that does not fit ends the batch, so that a large request is never
+  // overtaken for ever by small ones. The first always fits, since groups are at most one gear.
+  const int limit = std::max(decision.rows, from.begin()->second.rows);
+  while (!from.empty() && launch.row_count + from.begin()->second.rows <= limit) {
+    const auto& [key, queued] = *from.begin();
+    launch.rows.push_back({key.request, key.node, queued.rows});
+    launch.row_count += queued.rows;
+    launch.oldest_queued = std::min(launch.oldest_queued, queued.since);
+    launch.total_queued += now_ - queued.since;
+    from_rows -= queued.rows;
+    from_ages.erase({queued.since, key});
+    from.erase(from.begin());
+  }
+  const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
+  launch.gear = shape.GearFor(launch.row_count);
+  state.lanes[static_cast<size_t>(lane)].batches.push_back(id);
+
+  Batch batch{.subgraph = state.subgraph->index,
+              .lane = lane,
+              .model_gear = launch.gear.model_gear,
+              .rows = launch.rows};
+  for (const RowGroup& group : launch.rows) {
+    Request& request = requests_.at(group.request);
+    NodeRecord& record = request.nodes[static_cast<size_t>(group.node)];
+    OMSERVE_CHECK(record.state == NodeState::kQueued && !request.responded,
+                  "only queued rows of unanswered requests are launched");
+    record.state = NodeState::kLaunched;
+    record.batch = id;
+    ++request.in_flight;
+    for (const int consumer : request.plan->nodes[static_cast<size_t>(group.node)].consumers) {
+      batch.uses_left += request.plan->nodes[static_cast<size_t>(consumer)].on_device() ? 1 : 0;
+    }
+  }
+  const Batch& launched = batches_.emplace(id, std::move(batch)).first->second;
+  out_->push_back(std::move(launch));
+  for (const RowGroup& group : launched.rows) {
+    AdvanceConsumers(group.request, requests_.at(group.request), group.node);
+  }
+}
+
+Core::Queue& Core::QueueOf(const Request& request, int node) {
+  const Subgraph& subgraph = *request.plan->nodes[static_cast<size_t>(node)].subgraph;
+  return subgraphs_[static_cast<size_t>(subgraph.index)]
+      .queues[static_cast<size_t>(request.buckets[static_cast<size_t>(node)])];
+}
+
+Core::QueueKey Core::KeyOf(RequestId id, const Request& request, int node) const {
+  return {request.priority, request.deadline, id, node};
+}
+
+void Core::Enqueue(RequestId id, Request& request, int node, bool ready) {
+  Queue& queue = QueueOf(request, node);
+  const QueueKey key = KeyOf(id, request, node);
+  (ready ? queue.ready : queue.ahead)[key] = {request.rows, now_};
+  (ready ? queue.ready_ages : queue.ahead_ages).emplace(now_, key);
+  (ready ? queue.ready_rows : queue.ahead_rows) += request.rows;
+  request.nodes[static_cast<size_t>(node)].state = NodeState::kQueued;
+}
+
+void Core::Dequeue(RequestId id, Request& request, int node) {
+  Queue& queue = QueueOf(request, node);
+  const QueueKey key = KeyOf(id, request, node);
+  if (const auto at = queue.ready.find(key); at != queue.ready.end()) {
+    queue.ready_ages.erase({at->second.since, key});
+    queue.ready.erase(at);
+    queue.ready_rows -= request.rows;
+  } else if (const auto ahead = queue.ahead.find(key); ahead != queue.ahead.end()) {
+    queue.ahead_ages.erase({ahead->second.since, key});
+    queue.ahead.erase(ahead);
+    queue.ahead_rows -= request.rows;
+  }
+  request.nodes[static_cast<size_t>(node)].state = NodeState::kWaiting;
+}
+
+}  // namespace omserve::scheduler
