@@ -27,6 +27,21 @@ struct CheckerCounts {
   size_t abandoned = 0;
   size_t lanes_up = 0;
   size_t devices_lost = 0;
+
+  void Add(const CheckerCounts& other);
+  // What a number of random schedules met less often than it must to prove anything; empty when
+  // there is nothing.
+  std::string Missing(size_t schedules) const;
+  // One line each.
+  std::string ToText() const;
+
+ private:
+  struct Named {
+    std::string name;
+    size_t count = 0;
+    size_t least = 0;  // In 4000 schedules.
+  };
+  std::vector<Named> All() const;
 };
 
 class CoreChecker final {

@@ -1,485 +1,129 @@
 // SPDX-License-Identifier: Apache-2.0
-// Thousands of random schedules: models, plans, arrivals, deadlines, cancels, failures and a drain
-// on a made-up device whose lanes hang and which is lost now and then, with CoreChecker watching
-// every command. A seed gives one schedule, always the same. To see the one of seed N in full:
-//   scheduler_sim_test --rng-seed N "[replay]"
-#include <array>
+// The simulation itself: that a seed says everything, that faults in the core are found, and that
+// what is found gets short. The schedules by the thousand are scheduler_sim's.
+#include <algorithm>
 #include <catch2/catch.hpp>
-#include <iostream>
-#include <map>
-#include <memory>
-#include <random>
-#include <set>
+#include <cstdint>
 #include <sstream>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
-#include "tests/scheduler/core_harness.h"
-#include "tests/sim/core_checker.h"
+#include "tests/sim/shrink.h"
+#include "tests/sim/simulation.h"
 
 namespace omserve::scheduler {
 namespace {
 
-using std::chrono::microseconds;
+using Commands = std::vector<Command>;
 
-// Whole numbers from a seed, the same with every standard library.
-class Random final {
- public:
-  explicit Random(uint64_t seed) : engine_(seed) {}
-  // In [low, high].
-  int Between(int low, int high) {
-    return low + static_cast<int>(engine_() % static_cast<uint64_t>(high - low + 1));
+template <typename Kind>
+Commands::iterator Find(Commands& commands) {
+  return std::find_if(commands.begin(), commands.end(),
+                      [](const Command& c) { return std::holds_alternative<Kind>(c); });
+}
+
+// Faults that a core could have, as changes of its commands. Each waits for its chance.
+template <typename Kind>
+void Forget(Commands* commands) {
+  const auto found = Find<Kind>(*commands);
+  if (found != commands->end()) {
+    commands->erase(found);
   }
-  bool Percent(int chance) { return Between(1, 100) <= chance; }
+}
+template <typename Kind>
+void Repeat(Commands* commands) {
+  const auto found = Find<Kind>(*commands);
+  if (found != commands->end()) {
+    const Command again = *found;
+    commands->insert(found, again);
+  }
+}
+void OverfillGear(Commands* commands) {
+  const auto found = Find<Launch>(*commands);
+  if (found != commands->end()) {
+    auto& launch = std::get<Launch>(*found);
+    launch.row_count += launch.gear.rows;
+  }
+}
+void AnswerAsOk(Commands* commands) {
+  for (Command& command : *commands) {
+    if (auto* respond = std::get_if<Respond>(&command)) {
+      respond->outcome = Outcome::kOk;
+    }
+  }
+}
 
- private:
-  std::mt19937_64 engine_;
+struct NamedFlaw {
+  const char* name;
+  void (*change)(Commands*);
+};
+constexpr NamedFlaw kFlaws[] = {
+    {"an answer is forgotten", Forget<Respond>},    {"an answer is given twice", Repeat<Respond>},
+    {"memory is never freed", Forget<Release>},     {"memory is freed twice", Repeat<Release>},
+    {"a request is kept for ever", Forget<Retire>}, {"a timer is not armed", Forget<ArmTimer>},
+    {"a batch exceeds its gear", OverfillGear},     {"failures are answered as ok", AnswerAsOk},
 };
 
-class Simulation final {
- public:
-  // `log` gets events and commands as text; null for none.
-  Simulation(uint64_t seed, std::ostream* log) : random_(seed), log_(log) {}
-
-  // The first violation; empty for none.
-  std::string Run();
-  const CheckerCounts& counts() const { return checker_->counts(); }
-
- private:
-  void MakeSubgraphs();
-  Core::SubgraphOptions RandomOptions(const Subgraph& subgraph);
-  void MakePlans();
-  void PostArrivals();
-  Arrive RandomArrival(RequestId id, Instant at);
-  // All batches of a lane, or of the device, are over: the device touches their memory no longer.
-  struct LaneStopped {
-    LaneUp lane;
-  };
-  struct DeviceStopped {};
-  using Happening = std::variant<Event, LaneStopped, DeviceStopped>;
-  void Post(Instant at, Happening happening) {
-    events_.emplace(std::pair(at, next_order_++), std::move(happening));
-  }
-  void Happen(const Happening& happening);
-  void Stop(const std::vector<BatchId>& batches);
-  void FeedAndRest(const Event& event);
-  std::vector<BatchId> InFlight(int subgraph, int lane) const;
-  void Feed(const Event& event);
-  void Obey(const Command& command);
-  void Start(const Launch& launch);
-  void Log(const std::string& line) {
-    if (log_ != nullptr) {
-      *log_ << line << '\n';
-    }
-  }
-  Instant Later(int most_us) { return now_ + microseconds(random_.Between(0, most_us)); }
-
-  Random random_;
-  std::ostream* log_;
-  Core::Options options_;
-  std::unique_ptr<Core> core_;
-  std::unique_ptr<CoreChecker> checker_;
-  std::vector<std::unique_ptr<Subgraph>> subgraphs_;
-  std::vector<std::shared_ptr<const Plan>> plans_;
-  std::map<RequestId, Arrive> requests_;
-  std::map<std::pair<RequestId, int>, Instant> computed_;  // When a step's outputs exist.
-  std::map<std::pair<int, int>, Instant> lane_computed_;   // When a lane has computed all it has.
-  std::map<std::pair<int, int>, Instant> lane_done_;
-  std::map<BatchId, std::pair<int, int>> in_flight_;  // To subgraph and lane.
-  std::set<std::pair<int, int>> abandoned_;           // Lanes, until they are up.
-  bool device_lost_ = false;
-  std::map<std::pair<Instant, uint64_t>, Happening> events_;  // By time, then as posted.
-  std::vector<Event> at_once_;  // Failed launches: told before anything else happens.
-  uint64_t next_order_ = 0;
-  Instant now_ = At(microseconds(0));
-  int device_fault_percent_ = 0;
-  int launch_fault_percent_ = 0;
-  int host_fault_percent_ = 0;
-  int hang_percent_ = 0;
-  int slowest_us_ = 1;
-  int timer_late_us_ = 0;
-};
-
-void Simulation::MakeSubgraphs() {
-  const int count = random_.Between(1, 4);
-  for (int s = 0; s < count; ++s) {
-    std::vector<Gears> buckets(static_cast<size_t>(random_.Between(1, 3)));
-    for (Gears& gears : buckets) {
-      int rows = random_.Between(1, 2);
-      for (int g = random_.Between(1, 4); g > 0; --g) {
-        gears.push_back(rows);
-        rows += random_.Between(1, 4);
-      }
-    }
-    subgraphs_.push_back(std::make_unique<Subgraph>(MakeSubgraph(s, buckets)));
-    const Core::SubgraphOptions options = RandomOptions(*subgraphs_.back());
-    core_->AddSubgraph(*subgraphs_.back(), options);
-    checker_->AddSubgraph(*subgraphs_.back(), options);
-  }
+std::string ViolationOf(sim::Choices choices, const NamedFlaw& flaw, std::ostream* log = nullptr) {
+  Simulation simulation(std::move(choices), log);
+  simulation.PlantFlaw(flaw.change);
+  return simulation.Run();
 }
 
-Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
-  Core::SubgraphOptions options{.lanes = random_.Between(1, 3)};
-  if (random_.Percent(50)) {
-    options.policy.max_delay = microseconds(random_.Between(1, 3000));
-  }
-  if (random_.Percent(40)) {
-    for (int rows = random_.Between(1, 4); rows <= subgraph.shape.max_rows();
-         rows += random_.Between(1, 4)) {
-      options.policy.preferred_rows.push_back(rows);
-    }
-  }
-  options.max_queue_rows = random_.Percent(20) ? random_.Between(4, 40) : 0;
-  return options;
-}
-
-void Simulation::MakePlans() {
-  for (int p = random_.Between(1, 4); p > 0; --p) {
-    std::vector<TestNode> nodes(static_cast<size_t>(random_.Between(1, 6)));
-    const int host_percent = random_.Percent(50) ? 0 : 30;
-    const int edge_percent = random_.Between(10, 90);
-    for (size_t n = 0; n < nodes.size(); ++n) {
-      if (!random_.Percent(host_percent)) {
-        nodes[n].subgraph = subgraphs_[static_cast<size_t>(random_.Between(
-                                           0, static_cast<int>(subgraphs_.size()) - 1))]
-                                .get();
-      }
-      for (size_t producer = 0; producer < n; ++producer) {
-        if (random_.Percent(edge_percent)) {
-          nodes[n].producers.push_back(static_cast<int>(producer));
-        }
-      }
-    }
-    plans_.push_back(MakePlan(nodes));
-  }
-}
-
-Arrive Simulation::RandomArrival(RequestId id, Instant at) {
-  Arrive arrive{.request = id};
-  arrive.plan =
-      plans_[static_cast<size_t>(random_.Between(0, static_cast<int>(plans_.size()) - 1))];
-  int most = 8;
-  for (const PlanNode& node : arrive.plan->nodes) {
-    int bucket = 0;
-    if (node.on_device()) {
-      const std::vector<Bucket>& buckets = node.subgraph->shape.buckets;
-      bucket = random_.Between(0, static_cast<int>(buckets.size()) - 1);
-      most = std::min(most, buckets[static_cast<size_t>(bucket)].max_rows());
-    }
-    arrive.buckets.push_back(bucket);
-  }
-  arrive.rows = random_.Between(1, most);
-  arrive.priority = static_cast<uint64_t>(random_.Between(1, 3));
-  if (random_.Percent(30)) {
-    arrive.deadline = at + microseconds(random_.Between(-10, 8000));
-  }
-  return arrive;
-}
-
-void Simulation::PostArrivals() {
-  const int count = random_.Between(1, 60);
-  const int gap_us = random_.Percent(30) ? 5 : random_.Between(1, 1000);
-  const int cancel_percent = random_.Percent(50) ? 0 : 25;
-  Instant at = now_;
-  for (int i = 1; i <= count; ++i) {
-    at += microseconds(random_.Percent(40) ? 0 : random_.Between(0, gap_us));
-    Arrive arrive = RandomArrival(static_cast<RequestId>(i), at);
-    if (random_.Percent(cancel_percent)) {
-      Post(at + microseconds(random_.Between(0, 6000)), Cancel{arrive.request});
-    }
-    Post(at, std::move(arrive));
-  }
-  if (random_.Percent(40)) {
-    Post(At(microseconds(random_.Between(0, count * gap_us))), Drain{});
-  }
-  for (int lost = random_.Percent(15) ? random_.Between(1, 3) : 0; lost > 0; --lost) {
-    Post(At(microseconds(random_.Between(0, count * gap_us))), DeviceLost{});
-  }
-}
-
-std::string Simulation::Run() {
-  const bool watches = random_.Percent(40);
-  const int floor_us = random_.Between(1, 4000);
-  const int ceiling_us = floor_us + random_.Between(0, 4000);
-  options_ = {.batches_per_lane = random_.Between(1, 3),
-              .max_requests =
-                  random_.Percent(20) ? static_cast<size_t>(random_.Between(1, 12)) : size_t{1000},
-              .run_budget = {.floor = microseconds(floor_us),
-                             .ceiling = microseconds(watches ? ceiling_us : 0)}};
-  core_ = std::make_unique<Core>(options_);
-  checker_ = std::make_unique<CoreChecker>(*core_, options_);
-  device_fault_percent_ = random_.Percent(60) ? 0 : random_.Between(1, 30);
-  launch_fault_percent_ = random_.Percent(70) ? 0 : random_.Between(1, 20);
-  host_fault_percent_ = random_.Percent(60) ? 0 : random_.Between(1, 30);
-  hang_percent_ = watches && random_.Percent(60) ? random_.Between(1, 15) : 0;
-  slowest_us_ = random_.Between(1, 2000);
-  timer_late_us_ = random_.Percent(50) ? 0 : random_.Between(1, 300);
-  MakeSubgraphs();
-  MakePlans();
-  PostArrivals();
-  // Far more turns than 60 requests of 6 steps can need: a core that never rests is a fault too.
-  constexpr int kMostEvents = 20000;
-  for (int events = 0; !events_.empty() && checker_->violation().empty(); ++events) {
-    if (events == kMostEvents) {
-      return "the core comes to rest";
-    }
-    const auto next = events_.extract(events_.begin());
-    now_ = std::max(now_, next.key().first);
-    Happen(next.mapped());
-  }
-  checker_->CheckEmpty();
-  return checker_->violation();
-}
-
-void Simulation::Happen(const Happening& happening) {
-  if (const auto* stopped = std::get_if<LaneStopped>(&happening)) {
-    if (!device_lost_) {  // Else the device's end is the lane's too.
-      Stop(InFlight(stopped->lane.subgraph, stopped->lane.lane));
-      Post(Later(500), stopped->lane);
-    }
-    return;
-  }
-  if (std::holds_alternative<DeviceStopped>(happening)) {
-    std::vector<BatchId> all;
-    for (const auto& [batch, lane] : in_flight_) {
-      all.push_back(batch);
-    }
-    Stop(all);
-    Post(Later(500), DeviceBack{});
-    return;
-  }
-  const Event& event = std::get<Event>(happening);
-  // A timer that was set back in the meantime is not told, but now and then a stray one is.
-  if (std::holds_alternative<TimerFired>(event) && checker_->armed() > now_ &&
-      !random_.Percent(10)) {
-    return;
-  }
-  if (const auto* done = std::get_if<BatchDone>(&event)) {
-    // What an abandoned lane still tells is not listened to.
-    const auto found = in_flight_.find(done->batch);
-    if (found == in_flight_.end() || device_lost_ || abandoned_.contains(found->second)) {
-      return;
-    }
-  } else if (const auto* up = std::get_if<LaneUp>(&event)) {
-    if (device_lost_ || abandoned_.erase({up->subgraph, up->lane}) == 0) {
-      return;
-    }
-    lane_computed_[{up->subgraph, up->lane}] = now_;
-  } else if (std::holds_alternative<DeviceLost>(event)) {
-    if (device_lost_) {
-      return;
-    }
-    device_lost_ = true;
-    Post(Later(1000), DeviceStopped{});
-  } else if (std::holds_alternative<DeviceBack>(event)) {
-    device_lost_ = false;
-    abandoned_.clear();
-    lane_computed_.clear();
-  }
-  FeedAndRest(event);
-}
-
-void Simulation::Stop(const std::vector<BatchId>& batches) {
-  for (const BatchId batch : batches) {
-    if (checker_->violation().empty()) {
-      FeedAndRest(BatchDone{.batch = batch, .ok = false});
-    }
-  }
-}
-
-void Simulation::FeedAndRest(const Event& event) {
-  Feed(event);
-  while (!at_once_.empty() && checker_->violation().empty()) {
-    const Event next = at_once_.front();
-    at_once_.erase(at_once_.begin());
-    Feed(next);
-  }
-}
-
-std::vector<BatchId> Simulation::InFlight(int subgraph, int lane) const {
-  std::vector<BatchId> batches;
-  for (const auto& [batch, of] : in_flight_) {
-    if (of == std::pair(subgraph, lane)) {
-      batches.push_back(batch);
-    }
-  }
-  return batches;
-}
-
-void Simulation::Feed(const Event& event) {
-  static constexpr std::array<const char*, 10> kNames = {
-      "arrive", "cancel",  "batch done",  "host step done", "timer",
-      "drain",  "lane up", "device lost", "device back",    "lane stuck"};
-  if (const auto* done = std::get_if<BatchDone>(&event)) {
-    in_flight_.erase(done->batch);
-  }
-  if (log_ != nullptr) {
-    std::string detail;
-    if (const auto* arrive = std::get_if<Arrive>(&event)) {
-      requests_[arrive->request] = *arrive;
-      detail = fmt::format("r{} x{} priority {} steps {}", arrive->request, arrive->rows,
-                           arrive->priority, arrive->plan->nodes.size());
-    } else if (const auto* cancel = std::get_if<Cancel>(&event)) {
-      detail = fmt::format("r{}", cancel->request);
-    } else if (const auto* batch = std::get_if<BatchDone>(&event)) {
-      detail = fmt::format("b{}{}", batch->batch, batch->ok ? "" : " failed");
-    } else if (const auto* host = std::get_if<HostStepDone>(&event)) {
-      detail = fmt::format("r{}.{}{}", host->request, host->node, host->ok ? "" : " failed");
-    }
-    Log(fmt::format("{}us {} {}", now_.time_since_epoch().count() / 1000, kNames.at(event.index()),
-                    detail));
-  }
-  if (const auto* arrive = std::get_if<Arrive>(&event)) {
-    requests_[arrive->request] = *arrive;
-  }
-  checker_->Before(event, now_);
-  std::vector<Command> commands;
-  core_->Handle(event, now_, &commands);
-  for (const Command& command : commands) {
-    Log("  " + ToText(command));
-    checker_->Check(command);
-    if (!checker_->violation().empty()) {
-      return;
-    }
-    Obey(command);
-  }
-  checker_->After();
-}
-
-void Simulation::Obey(const Command& command) {
-  if (const auto* launch = std::get_if<Launch>(&command)) {
-    Start(*launch);
-  } else if (const auto* host = std::get_if<StartHostStep>(&command)) {
-    Post(Later(slowest_us_), HostStepDone{.request = host->request,
-                                          .node = host->node,
-                                          .ok = !random_.Percent(host_fault_percent_)});
-  } else if (const auto* timer = std::get_if<ArmTimer>(&command)) {
-    if (timer->at != Instant::max()) {
-      Post(timer->at + microseconds(random_.Between(0, timer_late_us_)), TimerFired{});
-    }
-  } else if (const auto* abandon = std::get_if<AbandonLane>(&command)) {
-    abandoned_.insert({abandon->subgraph, abandon->lane});
-    Post(Later(1000), LaneStopped{{abandon->subgraph, abandon->lane}});
-  }
-}
-
-// A lane computes one batch after the other, each after the batches that it reads; that it is done
-// is told in the lane's order too, but after its copies to the host, so perhaps after its readers.
-void Simulation::Start(const Launch& launch) {
-  in_flight_[launch.batch] = {launch.subgraph, launch.lane};
-  if (random_.Percent(hang_percent_ / 4)) {
-    // The launch fails, and what it had enqueued does not end.
-    at_once_.push_back(LaneStuck{.subgraph = launch.subgraph, .lane = launch.lane});
-    for (const RowGroup& group : launch.rows) {
-      computed_[{group.request, group.node}] = Instant::max();
-    }
-    return;
-  }
-  if (random_.Percent(launch_fault_percent_)) {
-    at_once_.push_back(BatchDone{.batch = launch.batch, .ok = false});
-    for (const RowGroup& group : launch.rows) {
-      computed_[{group.request, group.node}] = now_;
-    }
-    return;
-  }
-  const std::pair<int, int> lane{launch.subgraph, launch.lane};
-  Instant start = std::max(now_, lane_computed_[lane]);
-  for (const RowGroup& group : launch.rows) {
-    const Plan& plan = *requests_.at(group.request).plan;
-    for (const int producer : plan.nodes[static_cast<size_t>(group.node)].producers) {
-      const auto computed = computed_.find({group.request, producer});
-      start = computed == computed_.end() ? start : std::max(start, computed->second);
-    }
-  }
-  if (random_.Percent(hang_percent_)) {
-    start = Instant::max();
-  }
-  if (start == Instant::max()) {
-    // It hangs, or waits for one that does, and all behind it with it.
-    lane_computed_[lane] = Instant::max();
-    for (const RowGroup& group : launch.rows) {
-      computed_[{group.request, group.node}] = Instant::max();
-    }
-    return;
-  }
-  const Clock::duration took = microseconds(random_.Between(1, slowest_us_));
-  lane_computed_[lane] = start + took;
-  for (const RowGroup& group : launch.rows) {
-    computed_[{group.request, group.node}] = start + took;
-  }
-  Instant& told = lane_done_[lane];
-  told = std::max(told, start + took + microseconds(random_.Between(0, 200)));
-  Post(told, BatchDone{.batch = launch.batch,
-                       .ok = !random_.Percent(device_fault_percent_),
-                       .device_time = random_.Percent(80) ? took : Clock::duration::zero()});
-}
-
-void Add(const CheckerCounts& from, CheckerCounts& to) {
-  for (size_t i = 0; i < to.outcomes.size(); ++i) {
-    to.outcomes[i] += from.outcomes[i];
-  }
-  for (size_t i = 0; i < to.reasons.size(); ++i) {
-    to.reasons[i] += from.reasons[i];
-  }
-  to.launches += from.launches;
-  to.launches_ahead += from.launches_ahead;
-  to.launches_behind += from.launches_behind;
-  to.launches_overtaken += from.launches_overtaken;
-  to.shared += from.shared;
-  to.two_steps += from.two_steps;
-  to.host_steps += from.host_steps;
-  to.abandoned += from.abandoned;
-  to.lanes_up += from.lanes_up;
-  to.devices_lost += from.devices_lost;
-}
-
-// Every schedule keeps every invariant, and together they meet each outcome, each reason and each
-// way to launch many times over.
-TEST_CASE("Random schedules keep the invariants") {
-  constexpr uint64_t kFirstSeed = 1;
-  constexpr uint64_t kSchedules = 4000;
-  CheckerCounts total;
-  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + kSchedules; ++seed) {
-    INFO("seed " << seed);
-    Simulation simulation(seed, nullptr);
-    REQUIRE(simulation.Run() == "");
-    Add(simulation.counts(), total);
-  }
-  for (const size_t count : total.outcomes) {
-    CHECK(count > 100);
-  }
-  for (const size_t count : total.reasons) {
-    CHECK(count > 100);
-  }
-  CHECK(total.launches_ahead > 1000);
-  CHECK(total.launches_behind > 1000);
-  CHECK(total.launches_overtaken > 100);
-  CHECK(total.shared > 1000);
-  CHECK(total.two_steps > 1000);
-  CHECK(total.host_steps > 1000);
-  CHECK(total.abandoned > 1000);
-  CHECK(total.lanes_up > 1000);
-  CHECK(total.devices_lost > 500);
-}
-
-// One schedule, by the seed on the command line, told event by event.
-TEST_CASE("One schedule is replayed", "[.replay]") {
-  INFO("seed " << Catch::rngSeed());
-  Simulation simulation(Catch::rngSeed(), &std::cout);  // tidy: a replay is made to be read.
-  REQUIRE(simulation.Run() == "");
-}
-
-// The same seed gives the same schedule: a violation can be looked at again.
-TEST_CASE("A schedule depends on its seed alone") {
+// The same seed gives the same schedule, and so do the choices that it made.
+TEST_CASE("A schedule depends on its choices alone") {
   for (const uint64_t seed : {uint64_t{3}, uint64_t{77}}) {
     std::ostringstream first;
     std::ostringstream second;
-    CHECK(Simulation(seed, &first).Run() == Simulation(seed, &second).Run());
+    std::ostringstream replayed;
+    Simulation simulation(sim::Choices(seed), &first);
+    CHECK(simulation.Run().empty());
+    CHECK(Simulation(sim::Choices(seed), &second).Run().empty());
+    CHECK(Simulation(sim::Choices(simulation.choices()), &replayed).Run().empty());
     CHECK(first.str() == second.str());
+    CHECK(first.str() == replayed.str());
     CHECK_FALSE(first.str().empty());
   }
+}
+
+// Each fault is found by one of the first hundred schedules, and the one that found it shrinks to a
+// handful of events that still show a fault.
+TEST_CASE("Faults in the core are found and shrunk") {
+  for (const NamedFlaw& flaw : kFlaws) {
+    INFO(flaw.name);
+    uint64_t seed = 1;
+    while (seed <= 100 && ViolationOf(sim::Choices(seed), flaw).empty()) {
+      ++seed;
+    }
+    REQUIRE(seed <= 100);
+    Simulation found{sim::Choices(seed), nullptr};
+    found.PlantFlaw(flaw.change);
+    REQUIRE_FALSE(found.Run().empty());
+    const std::vector<uint32_t> least = sim::Shrink(
+        found.choices(),
+        [&](const std::vector<uint32_t>& choices) {
+          return !ViolationOf(sim::Choices(choices), flaw).empty();
+        },
+        2000);
+    std::ostringstream log;
+    CHECK_FALSE(ViolationOf(sim::Choices(least), flaw, &log).empty());
+    const std::string text = log.str();
+    INFO(text);
+    CHECK(std::count(text.begin(), text.end(), '\n') <= 20);
+  }
+}
+
+// The list becomes the least one that fails, whatever stood around what matters.
+TEST_CASE("Shrinking keeps only what a failure needs") {
+  std::vector<uint32_t> choices(200, 9);
+  choices[70] = 1000;
+  const auto fails = [](const std::vector<uint32_t>& tried) {
+    return std::any_of(tried.begin(), tried.end(), [](uint32_t n) { return n >= 500; });
+  };
+  CHECK(sim::Shrink(choices, fails, 100000) == std::vector<uint32_t>{500});
+  // It stops when it may not try any longer, with something that fails.
+  CHECK(fails(sim::Shrink(choices, fails, 3)));
 }
 
 }  // namespace

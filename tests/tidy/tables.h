@@ -83,7 +83,7 @@ inline constexpr Exception kExceptions[] = {
     {"tools/demo/", "steady_clock::now", "measures for a person; no test moves its time"},
     {"tests/", "std::thread", "tests join in the same block, and need no names in a profiler"},
     {"tests/server/", "system_clock::now", "gRPC's deadlines are on the wall clock"},
-    {"tests/sim/core_sim_test.cc", "std::cout", "a replay is made to be read"},
+    {"tests/sim/scheduler_sim.cc", "std::cout", "a replay is made to be read"},
     {"tests/", "getenv", "a test is told by the environment which device it runs on"},
     {"tests/bench/", "steady_clock::now", "measures real time"},
 };

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "tests/scheduler/core_harness.h"
+#include "tests/sim/core_checker.h"
+
+namespace omserve::scheduler {
+
+void CheckerCounts::Add(const CheckerCounts& other) {
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    outcomes[i] += other.outcomes[i];
+  }
+  for (size_t i = 0; i < reasons.size(); ++i) {
+    reasons[i] += other.reasons[i];
+  }
+  launches += other.launches;
+  launches_ahead += other.launches_ahead;
+  launches_behind += other.launches_behind;
+  launches_overtaken += other.launches_overtaken;
+  shared += other.shared;
+  two_steps += other.two_steps;
+  host_steps += other.host_steps;
+  abandoned += other.abandoned;
+  lanes_up += other.lanes_up;
+  devices_lost += other.devices_lost;
+}
+
+std::vector<CheckerCounts::Named> CheckerCounts::All() const {
+  std::vector<Named> all = {{"launches", launches, 10000},
+                            {"launches ahead of their inputs", launches_ahead, 1000},
+                            {"launches behind another batch", launches_behind, 1000},
+                            {"launches before less urgent rows", launches_overtaken, 100},
+                            {"batches of several requests", shared, 1000},
+                            {"batches of several steps", two_steps, 1000},
+                            {"host steps", host_steps, 1000},
+                            {"lanes abandoned", abandoned, 1000},
+                            {"lanes mended", lanes_up, 1000},
+                            {"devices lost", devices_lost, 500}};
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    all.push_back({"answers: " + OutcomeName(static_cast<Outcome>(i)), outcomes[i], 100});
+  }
+  for (size_t i = 0; i < reasons.size(); ++i) {
+    all.push_back({fmt::format("batches: {}", ReleaseReasonName(static_cast<ReleaseReason>(i))),
+                   reasons[i], 100});
+  }
+  return all;
+}
+
+std::string CheckerCounts::Missing(size_t schedules) const {
+  std::string missing;
+  for (const Named& named : All()) {
+    if (named.count * 4000 < named.least * schedules) {
+      missing += (missing.empty() ? "" : ", ") + named.name;
+    }
+  }
+  return missing;
+}
+
+std::string CheckerCounts::ToText() const {
+  std::string text;
+  for (const Named& named : All()) {
+    text += fmt::format("{:>12}  {}\n", named.count, named.name);
+  }
+  return text;
+}
+
+}  // namespace omserve::scheduler

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// One random schedule: models, plans, arrivals, deadlines, cancels, failures and a drain on a
+// made-up device whose lanes hang and which is lost now and then, with CoreChecker watching every
+// command.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "scheduler/core.h"
+#include "tests/sim/choices.h"
+#include "tests/sim/core_checker.h"
+
+namespace omserve::scheduler {
+
+// Thread-compatible: each has a core of its own.
+class Simulation final {
+ public:
+  // `log` gets events and commands as text; null for none.
+  Simulation(sim::Choices choices, std::ostream* log) : random_(std::move(choices)), log_(log) {}
+
+  // The first violation; empty for none.
+  std::string Run();
+  const CheckerCounts& counts() const { return checker_->counts(); }
+  // What the schedule drew; the same again gives the same schedule.
+  const std::vector<uint32_t>& choices() const { return random_.given(); }
+
+  // Changes the commands of an event before anybody sees them: a fault in the core, as far as the
+  // checker can tell.
+  using Flaw = std::function<void(std::vector<Command>*)>;
+  void PlantFlaw(Flaw flaw) { flaw_ = std::move(flaw); }
+
+ private:
+  void MakeSubgraphs();
+  Core::SubgraphOptions RandomOptions(const Subgraph& subgraph);
+  void MakePlans();
+  void PostArrivals();
+  Arrive RandomArrival(RequestId id, Instant at);
+  // All batches of a lane, or of the device, are over: the device touches their memory no longer.
+  struct LaneStopped {
+    LaneUp lane;
+  };
+  struct DeviceStopped {};
+  using Happening = std::variant<Event, LaneStopped, DeviceStopped>;
+  void Post(Instant at, Happening happening) {
+    events_.emplace(std::pair(at, next_order_++), std::move(happening));
+  }
+  void Happen(const Happening& happening);
+  void Stop(const std::vector<BatchId>& batches);
+  void FeedAndRest(const Event& event);
+  std::vector<BatchId> InFlight(int subgraph, int lane) const;
+  void Feed(const Event& event);
+  void Obey(const Command& command);
+  void Start(const Launch& launch);
+  void Log(const std::string& line) {
+    if (log_ != nullptr) {
+      *log_ << line << '\n';
+    }
+  }
+  Instant Later(int most_us) {
+    return now_ + std::chrono::microseconds(random_.Between(0, most_us));
+  }
+
+  sim::Choices random_;
+  Flaw flaw_;
+  std::ostream* log_;
+  Core::Options options_;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<CoreChecker> checker_;
+  std::vector<std::unique_ptr<Subgraph>> subgraphs_;
+  std::vector<std::shared_ptr<const Plan>> plans_;
+  std::map<RequestId, Arrive> requests_;
+  std::map<std::pair<RequestId, int>, Instant> computed_;  // When a step's outputs exist.
+  std::map<std::pair<int, int>, Instant> lane_computed_;   // When a lane has computed all it has.
+  std::map<std::pair<int, int>, Instant> lane_done_;
+  std::map<BatchId, std::pair<int, int>> in_flight_;  // To subgraph and lane.
+  std::set<std::pair<int, int>> abandoned_;           // Lanes, until they are up.
+  bool device_lost_ = false;
+  std::map<std::pair<Instant, uint64_t>, Happening> events_;  // By time, then as posted.
+  std::vector<Event> at_once_;  // Failed launches: told before anything else happens.
+  uint64_t next_order_ = 0;
+  Instant now_ = Instant(Clock::duration::zero());
+  int device_fault_percent_ = 0;
+  int launch_fault_percent_ = 0;
+  int host_fault_percent_ = 0;
+  int hang_percent_ = 0;
+  int slowest_us_ = 1;
+  int timer_late_us_ = 0;
+};
+
+}  // namespace omserve::scheduler
