@@ -234,6 +234,7 @@ void Engine::Take(std::unique_ptr<InferRequest> request) {
   active.arrived = clock_.Now();
   const InferRequest& in = *active.in;
   active.places.resize(in.plan->tensors.size());
+  active.stamps.resize(in.plan->nodes.size());
   for (size_t i = 0; i < in.inputs.size(); ++i) {
     Place& place = active.places[static_cast<size_t>(in.plan->inputs[i])];
     place.host = in.inputs[i].bytes;
@@ -267,6 +268,7 @@ void Engine::Take(const SlotDone& done) {
     FailBatch(batch, status);
     NoteFailure(status);
   }
+  StampBatch(batch, times);
   RecordBatch(batch, times, status);
   Clock::duration device_time{0};
   if (times.compute_start.has_value() && times.compute_end.has_value() &&
@@ -277,6 +279,7 @@ void Engine::Take(const SlotDone& done) {
 }
 
 void Engine::Take(HostResult result) {
+  StampHostStep(result);
   Active& active = active_.at(result.request);
   const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(result.node)];
   if (result.status.ok()) {
@@ -379,11 +382,12 @@ void Engine::Obey(const Respond& command) {
     }
   }
   response.trace = std::move(active.trace);
+  response.stages = StagesOf(active, command.outcome, clock_.Now());
   observer_.OnRequest({.plan = active.in->plan.get(),
                        .rows = active.in->rows,
                        .outcome = command.outcome,
                        .code = response.status.code(),
-                       .total = clock_.Now() - active.arrived});
+                       .stages = response.stages});
   active.in->done(std::move(response));
 }
 

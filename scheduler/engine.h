@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "runtime/acl/device.h"
 #include "runtime/acl/model.h"
@@ -28,6 +29,7 @@
 #include "scheduler/observer.h"
 #include "scheduler/recovery_thread.h"
 #include "scheduler/request.h"
+#include "scheduler/stage_times.h"
 
 namespace omserve::scheduler {
 
@@ -121,6 +123,7 @@ class Engine final : private CompletionSink {
     std::vector<Place> places;  // By plan tensor.
     absl::Status failure;
     std::vector<StepTrace> trace;
+    absl::InlinedVector<StepStamps, 1> stamps;  // By plan node.
     Instant arrived;
   };
   struct BatchOutput {
@@ -130,6 +133,7 @@ class Engine final : private CompletionSink {
   struct ActiveBatch {
     Launch launch;
     Slot* slot = nullptr;    // Null once done, or given up.
+    Instant begun;           // When it was launched.
     bool abandoned = false;  // Given up: not done until its lane or device was stopped.
     std::vector<BatchOutput> outputs;
   };
@@ -201,6 +205,11 @@ class Engine final : private CompletionSink {
   Place& PlaceOf(const RowGroup& group, int tensor);
   absl::Status StatusOf(const Active& active, Outcome outcome) const;
   void FailBatch(const ActiveBatch& batch, const absl::Status& status);
+
+  // engine_stages.cc.
+  void StampBatch(const ActiveBatch& batch, const LaunchTimes& times);
+  void StampHostStep(const HostResult& result);
+  static StageTimes StagesOf(const Active& active, Outcome outcome, Instant answered);
 
   // engine_recovery.cc. On the device thread:
   // A batch failed: perhaps the device is lost.

@@ -17,6 +17,7 @@ namespace omserve::scheduler {
 void Engine::Obey(Launch& command) {
   ActiveBatch& batch = batches_[command.batch];
   batch.launch = std::move(command);
+  batch.begun = clock_.Now();
   const absl::Status status = LaunchBatch(batch.launch, batch);
   if (status.ok()) {
     return;

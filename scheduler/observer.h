@@ -8,6 +8,7 @@
 #include "scheduler/batch_policy.h"
 #include "scheduler/core.h"
 #include "scheduler/plan.h"
+#include "scheduler/stage_times.h"
 
 namespace omserve::scheduler {
 
@@ -34,7 +35,7 @@ struct RequestRecord {
   int rows = 0;
   Outcome outcome = Outcome::kOk;
   absl::StatusCode code = absl::StatusCode::kOk;
-  Clock::duration total{0};  // From Submit to the answer.
+  StageTimes stages;  // Only the total unless the outcome is kOk.
 };
 
 // What happened to a lane or the device, apart from its batches.

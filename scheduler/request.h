@@ -16,6 +16,7 @@
 #include "runtime/memory/host_pool.h"
 #include "scheduler/core.h"
 #include "scheduler/plan.h"
+#include "scheduler/stage_times.h"
 
 namespace omserve::scheduler {
 
@@ -50,6 +51,7 @@ struct InferResponse {
   absl::Status status;
   std::vector<ResponseOutput> outputs;  // In the order asked for. Empty unless status is OK.
   std::vector<StepTrace> trace;
+  StageTimes stages;  // Only the total unless status is OK.
 };
 
 struct InferRequest {
@@ -61,6 +63,7 @@ struct InferRequest {
   std::vector<int> buckets;          // From Plan::ResolveBuckets.
   uint64_t priority = 1;             // 1 is the highest.
   Instant deadline = Instant::max();
+  Instant received;  // When the front end had the whole message. Instant(): at Submit.
   bool trace = false;
   // Runs exactly once, on the device thread: it must not block.
   std::function<void(InferResponse)> done;

@@ -71,7 +71,8 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
       done({.status = std::move(response.status),
             .model = model_handle,
             .outputs = std::move(response.outputs),
-            .trace = std::move(response.trace)});
+            .trace = std::move(response.trace),
+            .stages = response.stages});
     };
     status = engine_.Submit(*std::move(request));
   }
@@ -94,6 +95,7 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(cons
   request->buckets = std::move(checked.buckets);
   request->priority = EffectivePriority(model.config, call.priority);
   request->trace = call.trace;
+  request->received = call.received;
   request->deadline = call.deadline;
   const Clock::duration timeout = EffectiveTimeout(model.config, call.timeout);
   if (timeout > Clock::duration::zero()) {

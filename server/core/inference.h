@@ -24,6 +24,7 @@ struct InferCall {
   uint64_t priority = 0;             // 1 is the highest; 0: the model's default.
   Clock::duration timeout{0};        // From now; 0: none.
   scheduler::Instant deadline = scheduler::Instant::max();  // The client's own.
+  scheduler::Instant received;  // When the whole message was there. Instant(): when it starts.
   bool trace = false;
 };
 
@@ -32,6 +33,7 @@ struct InferResult {
   ModelHandle model;
   std::vector<scheduler::ResponseOutput> outputs;  // In the order wanted. Empty unless OK.
   std::vector<scheduler::StepTrace> trace;
+  scheduler::StageTimes stages;
 };
 
 // Thread-safe. The references outlive it.

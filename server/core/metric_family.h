@@ -4,6 +4,9 @@
 
 #include <prometheus/metric_family.h>
 
+#include <cstdint>
+#include <limits>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +29,22 @@ class Family final {
     // One of the two is written, by the family's type.
     metric.counter.value = value;
     metric.gauge.value = value;
+    family_.metric.push_back(std::move(metric));
+  }
+  // `counts` of each bucket by itself; the last one, beyond all bounds, has none.
+  void AddHistogram(Labels labels, std::span<const double> bounds, std::span<const uint64_t> counts,
+                    double sum) {
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    uint64_t below = 0;
+    for (size_t i = 0; i < counts.size(); ++i) {
+      below += counts[i];
+      metric.histogram.bucket.push_back(
+          {.cumulative_count = below,
+           .upper_bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity()});
+    }
+    metric.histogram.sample_count = below;
+    metric.histogram.sample_sum = sum;
     family_.metric.push_back(std::move(metric));
   }
   bool empty() const { return family_.metric.empty(); }

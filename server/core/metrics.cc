@@ -4,6 +4,8 @@
 #include <prometheus/text_serializer.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <sstream>
@@ -91,6 +93,29 @@ void AddDurationFamilies(const std::vector<ModelStatistics>& models,
       return static_cast<double>((m.*stage.duration).ns) / kNsPerUs;
     }));
   }
+}
+
+// The five stages of a request and, as "total", its whole time.
+void AddStageFamily(const std::vector<ModelStatistics>& models,
+                    std::vector<MetricFamily>& families) {
+  std::array<double, DurationHistogram::kBoundsUs.size()> bounds{};
+  std::ranges::transform(DurationHistogram::kBoundsUs, bounds.begin(),
+                         [](uint64_t us) { return static_cast<double>(us) / 1e6; });
+  Family family(MetricType::Histogram, "omserve_request_duration_seconds",
+                "Time of successful requests in the server, by stage; the stages sum to the total");
+  for (const ModelStatistics& model : models) {
+    const auto add = [&](std::string_view stage, const DurationHistogram& histogram) {
+      Labels labels = LabelsOf(model.name, model.version);
+      labels.push_back({"stage", std::string(stage)});
+      family.AddHistogram(std::move(labels), bounds, histogram.buckets,
+                          static_cast<double>(histogram.sum_ns) / 1e9);
+    };
+    for (size_t s = 0; s < scheduler::kStageCount; ++s) {
+      add(scheduler::StageName(static_cast<scheduler::Stage>(s)), model.stages.stages[s]);
+    }
+    add("total", model.stages.total);
+  }
+  families.push_back(family.Take());
 }
 
 void AddBatchFamilies(const std::vector<ModelStatistics>& models,
@@ -222,6 +247,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   std::vector<MetricFamily> families;
   AddRequestFamilies(models, families);
   AddDurationFamilies(models, families);
+  AddStageFamily(models, families);
   AddBatchFamilies(models, families);
   AddModelGauges(sources_.catalog.List(), load, families);
   AddPoolFamilies(sources_, load, families);

@@ -49,6 +49,21 @@ void CountFailure(ModelStatistics& entry, FailReason reason, uint64_t count, uin
 
 }  // namespace
 
+void DurationHistogram::Record(Clock::duration duration) {
+  const uint64_t ns = Ns(duration);
+  const auto bucket = std::ranges::lower_bound(kBoundsUs, (ns + 999) / 1000);
+  ++buckets[static_cast<size_t>(bucket - kBoundsUs.begin())];
+  ++count;
+  sum_ns += ns;
+}
+
+void StageStatistics::Record(const scheduler::StageTimes& times) {
+  for (size_t stage = 0; stage < stages.size(); ++stage) {
+    stages[stage].Record(times.stages[stage]);
+  }
+  total.Record(times.total);
+}
+
 std::string_view FailReasonName(FailReason reason) {
   switch (reason) {
     case FailReason::kRejected:
@@ -124,10 +139,11 @@ void Statistics::OnRequest(const RequestRecord& record) {
   const MutexLock lock(mu_);
   ModelStatistics& entry = EntryLocked(record.plan->name, record.plan->version);
   if (const std::optional<FailReason> reason = FailReasonOf(record)) {
-    CountFailure(entry, *reason, 1, Ns(record.total));
+    CountFailure(entry, *reason, 1, Ns(record.stages.total));
     return;
   }
-  Add(entry.success, 1, Ns(record.total));
+  Add(entry.success, 1, Ns(record.stages.total));
+  entry.stages.Record(record.stages);
   if (counts_rows) {
     entry.last_inference_ms = now_ms;
     entry.inference_count += static_cast<uint64_t>(record.rows);

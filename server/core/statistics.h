@@ -38,6 +38,28 @@ struct BatchSizeStatistics {
   uint64_t compute_output_ns = 0;
 };
 
+// How many durations fell between two bounds, and their sum.
+struct DurationHistogram {
+  // Upper bounds, inclusive, microseconds; a last bucket takes the rest.
+  static constexpr std::array<uint64_t, 18> kBoundsUs = {
+      50,     100,     250,     500,     1'000,     2'500,     5'000,     10'000,     25'000,
+      50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000, 30'000'000};
+
+  void Record(Clock::duration duration);
+
+  std::array<uint64_t, kBoundsUs.size() + 1> buckets{};
+  uint64_t count = 0;
+  uint64_t sum_ns = 0;
+};
+
+// Where the time of successful requests that named the model went: the stages sum to the total.
+struct StageStatistics {
+  void Record(const scheduler::StageTimes& times);
+
+  std::array<DurationHistogram, scheduler::kStageCount> stages;  // By scheduler::Stage.
+  DurationHistogram total;
+};
+
 struct ModelStatistics {
   std::string name;
   int64_t version = 1;
@@ -51,6 +73,7 @@ struct ModelStatistics {
   DurationCount compute_input;
   DurationCount compute_infer;
   DurationCount compute_output;
+  StageStatistics stages;
   std::array<uint64_t, kFailReasonCount> fail_by_reason{};
   std::map<int, BatchSizeStatistics> by_batch_size;
   std::array<uint64_t, scheduler::kReleaseReasonCount> releases{};

@@ -17,6 +17,8 @@ using InferParameterMap = google::protobuf::Map<std::string, inference::InferPar
 
 // Asks for, and carries, the times of a request's steps.
 inline constexpr char kTraceParameter[] = "omserve_trace";
+// Comes back beside it: where the request's time went.
+inline constexpr char kStagesParameter[] = "omserve_stages";
 
 // priority, timeout (microseconds) and omserve_trace into `call`. Others are passed over, except
 // that a sequence is kUnimplemented, and kInvalidArgument a known name of another type and every

@@ -58,6 +58,7 @@ class InferReactor final : public grpc::ServerUnaryReactor {
  private:
   absl::StatusOr<scheduler::RequestId> Submit(const grpc::CallbackServerContext& context,
                                               const grpc::ByteBuffer& bytes) {
+    const scheduler::Instant received = front_end_.clock.Now();
     if (front_end_.lifecycle.state() == LifecycleState::kStarting) {
       return Unavailable("the server is still loading its models; retry when it is ready");
     }
@@ -66,6 +67,7 @@ class InferReactor final : public grpc::ServerUnaryReactor {
     ASSIGN_OR_RETURN(ModelHandle model,
                      front_end_.catalog.Find(message.model_name(), message.model_version()));
     ASSIGN_OR_RETURN(PreparedCall prepared, PrepareCall(request, std::move(model)));
+    prepared.call.received = received;
     prepared.call.deadline = DeadlineOf(context, front_end_.clock);
     client_id_ = message.id();
     return front_end_.inference.Start(prepared.call,

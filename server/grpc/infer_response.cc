@@ -51,6 +51,7 @@ inference::ModelInferResponse Describe(const std::string& id, const InferResult&
   message.set_id(id);
   if (!result.trace.empty()) {
     (*message.mutable_parameters())[kTraceParameter].set_string_param(TraceToJson(result.trace));
+    (*message.mutable_parameters())[kStagesParameter].set_string_param(StagesToJson(result.stages));
   }
   for (const scheduler::ResponseOutput& output : result.outputs) {
     const TensorSpec& spec = result.model->outputs[static_cast<size_t>(output.output)];
@@ -79,6 +80,18 @@ std::string TraceToJson(const std::vector<scheduler::StepTrace>& trace) {
         {"end_us", step.end_us}});
   }
   return boost::json::serialize(steps);
+}
+
+std::string StagesToJson(const scheduler::StageTimes& times) {
+  const auto us = [](Clock::duration duration) {
+    return std::chrono::duration<double, std::micro>(duration).count();
+  };
+  boost::json::object stages{{"total_us", us(times.total)}};
+  for (size_t s = 0; s < scheduler::kStageCount; ++s) {
+    stages[std::string(scheduler::StageName(static_cast<scheduler::Stage>(s))) + "_us"] =
+        us(times.stages[s]);
+  }
+  return boost::json::serialize(stages);
 }
 
 grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& result) {

@@ -17,5 +17,7 @@ grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& re
 
 // A JSON array with an object for each step.
 std::string TraceToJson(const std::vector<scheduler::StepTrace>& trace);
+// A JSON object: the stages and the total in microseconds.
+std::string StagesToJson(const scheduler::StageTimes& times);
 
 }  // namespace omserve::server

@@ -59,6 +59,16 @@ void FillStatistics(const ModelStatistics& from, const Model& model, int device_
   Set(from.compute_input, stats.mutable_compute_input());
   Set(from.compute_infer, stats.mutable_compute_infer());
   Set(from.compute_output, stats.mutable_compute_output());
+  const auto stage = [&from](scheduler::Stage of) {
+    const DurationHistogram& times = from.stages.stages[static_cast<size_t>(of)];
+    return DurationCount{times.count, times.sum_ns};
+  };
+  Set({from.stages.total.count, from.stages.total.sum_ns}, to->mutable_request_total());
+  Set(stage(scheduler::Stage::kQueue), to->mutable_request_queue());
+  Set(stage(scheduler::Stage::kInput), to->mutable_request_input());
+  Set(stage(scheduler::Stage::kCompute), to->mutable_request_compute());
+  Set(stage(scheduler::Stage::kOutput), to->mutable_request_output());
+  Set(stage(scheduler::Stage::kOverhead), to->mutable_request_overhead());
   stats.mutable_cache_hit();  // There is no cache, and clients read the fields all the same.
   stats.mutable_cache_miss();
   for (const auto& [rows, size] : from.by_batch_size) {

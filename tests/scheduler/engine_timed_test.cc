@@ -140,5 +140,38 @@ TEST_CASE("Timed answers are right at every length") {
   }
 }
 
+// Executions of a known cost: each request's stages sum to its time within 1 %, computing takes the
+// cost or what the machine adds to it, and of four requests to one lane the later ones wait.
+TEST_CASE("Stages of timed executions sum to the requests' times") {
+  constexpr std::chrono::milliseconds kCost{5};
+  EngineHarness harness({.device_settings = R"("engine": "timed", "cores": 4,
+      "timed": {"default_cost_us": 5000})"});
+  const Subgraph* a = harness.AddModel("a", ScaleAdd({1}));
+  const Subgraph* b = harness.AddModel("b", ScaleAdd({1}));
+  const auto single = BuildSingle(*a);
+  const auto pipeline = TwoSteps(a, b);
+  for (const auto& plan : {single, pipeline}) {
+    std::vector<std::shared_ptr<Answer>> answers;
+    for (int i = 0; i < 4; ++i) {
+      answers.push_back(harness.Submit({.plan = plan, .inputs = {Ramp(1, 0), Ramp(1, 1)}}));
+    }
+    Clock::duration longest_queue{0};
+    for (const auto& answer : answers) {
+      const InferResponse& response = answer->Get();
+      REQUIRE_OK(response.status);
+      const StageTimes& times = response.stages;
+      const auto steps = static_cast<int64_t>(plan->nodes.size());
+      CHECK(times.total >= steps * kCost);
+      CHECK(times[Stage::kCompute] >= steps * kCost - std::chrono::microseconds(steps));
+      CHECK(std::chrono::abs(times.sum() - times.total) <= times.total / 100);
+      longest_queue = std::max(longest_queue, times[Stage::kQueue]);
+    }
+    CHECK(longest_queue >= 2 * kCost);
+  }
+  for (const RequestRecord& record : harness.recorder().requests()) {
+    CHECK(record.stages.total > Clock::duration::zero());
+  }
+}
+
 }  // namespace
 }  // namespace omserve::scheduler

@@ -94,6 +94,10 @@ absl::StatusOr<InferResult> GrpcClient::Infer(const std::string& model,
   if (trace != response.parameters().end()) {
     result.trace_json = trace->second.string_param();
   }
+  const auto stages = response.parameters().find("omserve_stages");
+  if (stages != response.parameters().end()) {
+    result.stages_json = stages->second.string_param();
+  }
   return result;
 }
 

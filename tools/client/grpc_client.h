@@ -38,7 +38,8 @@ struct InferOptions {
 struct InferResult {
   std::string model_version;
   std::vector<Tensor> outputs;
-  std::string trace_json;  // Empty unless asked for.
+  std::string trace_json;   // Empty unless asked for.
+  std::string stages_json;  // Likewise: where the request's time in the server went.
   std::chrono::nanoseconds latency{0};
 
   const Tensor* Find(std::string_view name) const;

@@ -139,6 +139,10 @@ absl::StatusOr<json::object> ToJson(const InferCommand& command,
     json::error_code error;
     object["trace"] = json::parse(result.trace_json, error);
   }
+  if (!result.stages_json.empty()) {
+    json::error_code error;
+    object["stages"] = json::parse(result.stages_json, error);
+  }
   return object;
 }
 
@@ -178,6 +182,25 @@ absl::Status PrintTrace(const std::string& trace_json) {
   return absl::OkStatus();
 }
 
+// Where the request's time in the server went: "server 2.31 ms: queue 0.02, ... ms".
+void PrintStages(const std::string& stages_json) {
+  json::error_code error;
+  const json::value stages = json::parse(stages_json, error);
+  if (error || !stages.is_object()) {
+    return;
+  }
+  const auto ms = [&stages](const std::string& key) {
+    const json::value* found = stages.as_object().if_contains(key + "_us");
+    json::error_code bad;
+    const double us = found == nullptr ? 0 : found->to_number<double>(bad);
+    return bad ? 0 : us / 1e3;
+  };
+  fmt::print(
+      "\nserver {:.3f} ms: queue {:.3f}, input {:.3f}, compute {:.3f}, output {:.3f}, overhead "
+      "{:.3f}\n",
+      ms("total"), ms("queue"), ms("input"), ms("compute"), ms("output"), ms("overhead"));
+}
+
 }  // namespace
 
 absl::Status Infer(const CommonOptions& common, const InferCommand& command) {
@@ -212,7 +235,11 @@ absl::Status Infer(const CommonOptions& common, const InferCommand& command) {
   }
   fmt::print("{}{} version {}, {:.2f} ms\n", client::FormatTable(rows), command.model,
              result.model_version, static_cast<double>(result.latency.count()) / 1e6);
-  return result.trace_json.empty() ? absl::OkStatus() : PrintTrace(result.trace_json);
+  if (!result.trace_json.empty()) {
+    RETURN_IF_ERROR(PrintTrace(result.trace_json));
+    PrintStages(result.stages_json);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace omserve::omctl

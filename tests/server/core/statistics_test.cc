@@ -46,8 +46,8 @@ TEST_CASE("Statistics: a batch of direct requests", "[statistics]") {
   const auto plan = scheduler::BuildSingle(subgraph);
   Statistics statistics(&FixedWallClock);
   statistics.OnBatch(Batch(subgraph));
-  statistics.OnRequest({.plan = plan.get(), .rows = 2, .total = 200us});
-  statistics.OnRequest({.plan = plan.get(), .rows = 1, .total = 300us});
+  statistics.OnRequest({.plan = plan.get(), .rows = 2, .stages = {.total = 200us}});
+  statistics.OnRequest({.plan = plan.get(), .rows = 1, .stages = {.total = 300us}});
   const std::vector<ModelStatistics> all = statistics.Snapshot();
   REQUIRE(all.size() == 1);
   const ModelStatistics& m = all.front();
@@ -98,12 +98,35 @@ TEST_CASE("Statistics: a pipeline counts its requests", "[statistics]") {
   scheduler::Plan plan = *scheduler::BuildSingle(subgraph);
   plan.name = "pipeline";
   Statistics statistics(&FixedWallClock);
-  statistics.OnRequest({.plan = &plan, .rows = 4, .total = 1ms});
+  statistics.OnRequest({.plan = &plan, .rows = 4, .stages = {.total = 1ms}});
   const ModelStatistics p = statistics.Snapshot().front();
   CHECK(p.name == "pipeline");
   CHECK(p.inference_count == 4);
   CHECK(p.execution_count == 1);
   CHECK(p.success.ns == 1'000'000);
+}
+
+// Stages of successful requests, each in the bucket of its duration; bounds are inclusive.
+TEST_CASE("Statistics: stages are counted by duration") {
+  const scheduler::Subgraph subgraph = Named("m");
+  const auto plan = scheduler::BuildSingle(subgraph);
+  Statistics statistics(&FixedWallClock);
+  scheduler::StageTimes times{.total = 150us};
+  times[scheduler::Stage::kQueue] = 50us;
+  times[scheduler::Stage::kCompute] = 100us + 1ns;
+  statistics.OnRequest({.plan = plan.get(), .stages = times});
+  statistics.OnRequest({.plan = plan.get(), .stages = {.total = 1h}});
+  statistics.OnRequest(
+      {.plan = plan.get(), .outcome = Outcome::kCancelled, .stages = {.total = 1s}});
+  const StageStatistics stages = statistics.Snapshot().front().stages;
+  const DurationHistogram& queue = stages.stages[static_cast<size_t>(scheduler::Stage::kQueue)];
+  CHECK(queue.count == 2);
+  CHECK(queue.sum_ns == 50'000);
+  CHECK(queue.buckets[0] == 2);
+  CHECK(stages.stages[static_cast<size_t>(scheduler::Stage::kCompute)].buckets[2] == 1);
+  CHECK(stages.total.count == 2);
+  CHECK(stages.total.buckets[2] == 1);
+  CHECK(stages.total.buckets.back() == 1);
 }
 
 // Each way to fail has its label.
@@ -112,7 +135,8 @@ TEST_CASE("Statistics: reasons of failures", "[statistics]") {
   const auto plan = scheduler::BuildSingle(subgraph);
   Statistics statistics(&FixedWallClock);
   const auto fail = [&](Outcome outcome, absl::StatusCode code) {
-    statistics.OnRequest({.plan = plan.get(), .outcome = outcome, .code = code, .total = 1us});
+    statistics.OnRequest(
+        {.plan = plan.get(), .outcome = outcome, .code = code, .stages = {.total = 1us}});
   };
   fail(Outcome::kQueueFull, absl::StatusCode::kUnavailable);
   fail(Outcome::kDraining, absl::StatusCode::kUnavailable);

@@ -113,6 +113,20 @@ TEST_CASE("ModelInfer: a pipeline", "[protocol]") {
   for (const char* step : {"image_decode", "vision_a", "vision_b", "tokenize", "text", "fusion"}) {
     CHECK(trace.find("\"step\":\"" + std::string(step) + "\"") != std::string::npos);
   }
+  CHECK(response.parameters().at("omserve_stages").string_param().starts_with(
+      "{\"total_us\":"));
+  // The stages sum to the time in the server, in the request's own pipeline and on /metrics.
+  const inference::ModelStatistics stats = daemon.client().Statistics("scenes");
+  CHECK(stats.request_total().count() == 1);
+  CHECK(stats.request_total().ns() == stats.inference_stats().success().ns());
+  CHECK(stats.request_compute().ns() > 0);
+  const uint64_t sum = stats.request_queue().ns() + stats.request_input().ns() +
+                       stats.request_compute().ns() + stats.request_output().ns() +
+                       stats.request_overhead().ns();
+  CHECK(100 * sum <= 101 * stats.request_total().ns());
+  CHECK(100 * sum >= 99 * stats.request_total().ns());
+  const std::string of_scenes = "{model=\"scenes\",version=\"1\",stage=\"total\"}";
+  CHECK(Metric(daemon.http_port(), "omserve_request_duration_seconds_count" + of_scenes) == 1);
 }
 
 // Each way in which a request does not fit its model: code and text.
