@@ -21,12 +21,23 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
   }
   state.cost.resize(gears, Clock::duration::zero());
   state.budgets.resize(gears);
+  if (subgraph.sequence.has_value()) {
+    const SequenceSpec& spec = *subgraph.sequence;
+    for (const Bucket& bucket : subgraph.shape.buckets) {
+      OMSERVE_CHECK(spec.strategy == SequenceSpec::Strategy::kOldest ||
+                        spec.slots_per_lane <= bucket.max_rows(),
+                    "a sequence that has a row to itself finds it in every gear");
+    }
+    state.sequences.emplace(SequenceTable::Options{
+        .lanes = options.lanes, .slots_per_lane = spec.slots_per_lane, .max_idle = spec.max_idle});
+  }
   subgraphs_.push_back(std::move(state));
 }
 
 int Core::queued_rows(int subgraph) const {
-  int rows = 0;
-  for (const Queue& queue : subgraphs_[static_cast<size_t>(subgraph)].queues) {
+  const SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
+  int rows = state.sequences.has_value() ? static_cast<int>(state.sequences->waiting()) : 0;
+  for (const Queue& queue : state.queues) {
     rows += queue.ready_rows + queue.ahead_rows;
   }
   return rows;
@@ -38,6 +49,7 @@ void Core::Handle(const Event& event, Instant now, std::vector<Command>* command
   out_ = commands;
   // Expiry comes first, so that nothing below can launch a row whose deadline has passed.
   ExpireDeadlines();
+  ExpireSequences();
   std::visit([this](const auto& e) { On(e); }, event);
   if (options_.run_budget.watches()) {
     WatchBatches();  // Before anything is launched: not on a lane that hangs.
@@ -49,6 +61,7 @@ void Core::Handle(const Event& event, Instant now, std::vector<Command>* command
   if (!deadlines_.empty()) {
     wake_ = std::min(wake_, deadlines_.begin()->first);
   }
+  wake_ = std::min(wake_, NextSequenceExpiry());
   if (wake_ != armed_) {
     armed_ = wake_;
     out_->push_back(ArmTimer{wake_});
@@ -89,6 +102,8 @@ void Core::On(const Arrive& event) {
     End(event.request, request, Outcome::kDeviceLost);
   } else if (full) {
     End(event.request, request, Outcome::kQueueFull);
+  } else if (!JoinSequences(event)) {
+    End(event.request, request, Outcome::kSequenceNotStarted);
   } else {
     if (event.deadline != Instant::max()) {
       deadlines_.emplace(event.deadline, event.request);
@@ -134,6 +149,9 @@ void Core::On(const BatchDone& event) {
       End(group.request, request, Outcome::kFailed);
     }
     FinishNode(group.request, request, group.node);
+    if (state.sequences.has_value()) {
+      state.sequences->Finish(group.request, now_);
+    }
     RetireIfIdle(group.request);
   }
   batch.done = true;  // Only now: a use dropped above must not free the batch under this loop.
@@ -234,6 +252,9 @@ void Core::End(RequestId id, Request& request, Outcome outcome) {
     }
   }
   out_->push_back(Respond{id, outcome});
+  if (outcome != Outcome::kOk) {
+    EndSequencesOf(id, request);
+  }
 }
 
 void Core::RetireIfIdle(RequestId id) {

@@ -37,14 +37,13 @@
 
 #include "runtime/base/clock.h"
 #include "scheduler/batch_policy.h"
+#include "scheduler/ids.h"
 #include "scheduler/plan.h"
 #include "scheduler/run_budget.h"
+#include "scheduler/sequence.h"
+#include "scheduler/sequence_table.h"
 
 namespace omserve::scheduler {
-
-using RequestId = uint64_t;
-using BatchId = uint64_t;
-using Instant = Clock::time_point;
 
 // How a request ends.
 enum class Outcome {
@@ -52,18 +51,22 @@ enum class Outcome {
   kFailed,  // A batch or host step of it failed; the engine knows the Status.
   kCancelled,
   kDeadlineExceeded,
-  kQueueFull,   // Refused on arrival; nothing of it ever runs.
-  kDraining,    // Refused on arrival: the core is stopping.
-  kLaneHung,    // A batch of it was on a lane that was abandoned.
-  kDeviceLost,  // The device was lost, or is lost on arrival.
+  kQueueFull,           // Refused on arrival; nothing of it ever runs.
+  kDraining,            // Refused on arrival: the core is stopping.
+  kLaneHung,            // A batch of it was on a lane that was abandoned.
+  kDeviceLost,          // The device was lost, or is lost on arrival.
+  kSequenceNotStarted,  // Refused on arrival: it does not say START, and its sequence is not open.
+  kSequenceEnded,       // An earlier request of its sequence was lost, and the sequence with it.
 };
-inline constexpr int kOutcomeCount = 8;
+inline constexpr int kOutcomeCount = 10;
 
 // One request's share of a batch: `rows` rows of step `node`.
 struct RowGroup {
   RequestId request = 0;
   int node = 0;
   int rows = 1;
+  int row = 0;    // Where the first of them stands in the batch.
+  int slot = -1;  // Of its sequence on the batch's lane; -1 where there are no sequences.
 };
 
 // Events.
@@ -74,6 +77,7 @@ struct Arrive {
   int rows = 1;
   uint64_t priority = 1;  // 1 is the highest.
   Instant deadline = Instant::max();
+  SequenceTurn sequence;  // Given when a step's subgraph keeps sequences.
 };
 struct Cancel {
   RequestId request = 0;
@@ -112,8 +116,10 @@ struct Launch {
   int bucket = 0;
   int lane = 0;
   BatchGear gear;
-  std::vector<RowGroup> rows;  // In the order in which they stand in the batch.
-  int row_count = 0;
+  // In the order in which they stand in the batch: one after the other, but for sequences that have
+  // rows to themselves, where a row of a sequence that has nothing to do is left out.
+  std::vector<RowGroup> rows;
+  int row_count = 0;  // Up to the last row that is taken.
   ReleaseReason reason = ReleaseReason::kIdle;
   Instant oldest_queued;            // When the batch's oldest row was queued.
   Clock::duration total_queued{0};  // Sum of its row groups' times in the queue.
@@ -179,6 +185,8 @@ class Core final {
   bool idle() const { return requests_.empty() && batches_.empty(); }
   int queued_rows(int subgraph) const;
   bool device_lost() const { return device_lost_; }
+  // All 0 for a subgraph without sequences.
+  SequenceTable::Counts sequence_counts(int subgraph) const;
 
  private:
   enum class NodeState : uint8_t { kWaiting, kQueued, kLaunched, kDone };
@@ -217,6 +225,8 @@ class Core final {
     std::vector<Clock::duration> cost;  // Smoothed device time per model gear; 0 unknown.
     std::vector<RunBudget> budgets;     // Per model gear.
     std::vector<int> order;             // Scratch of OrderBuckets.
+    // Of a subgraph that keeps sequences, instead of `queues`.
+    std::optional<SequenceTable> sequences;
   };
   struct NodeRecord {
     NodeState state = NodeState::kWaiting;
@@ -274,6 +284,28 @@ class Core final {
   void Enqueue(RequestId id, Request& request, int node, bool ready);
   void Dequeue(RequestId id, Request& request, int node);
 
+  // Gears, marks and enqueues a batch whose rows are chosen.
+  void Send(SubgraphState& state, Launch launch);
+  // When a batch of `rows` rows has to start for `tightest`; `oldest` is when it began to wait.
+  Instant LatestStartFor(const SubgraphState& state, const Bucket& shape, int rows,
+                         Instant tightest, Instant oldest) const;
+
+  // core_sequences.cc.
+  // The sequences of the node's subgraph; null where it keeps none.
+  SequenceTable* SequencesOf(const Request& request, int node);
+  // False when the request belongs to a sequence that is not open.
+  bool JoinSequences(const Arrive& event);
+  // The request was accepted and has no answer: its sequences end, and who waits behind it in them.
+  void EndSequencesOf(RequestId id, const Request& request);
+  void EndWaiting(const std::vector<RequestId>& requests);
+  void ExpireSequences();
+  Instant NextSequenceExpiry() const;
+  // As TryLaunch, for a subgraph that keeps sequences.
+  bool TryLaunchSequences(SubgraphState& state);
+  bool LaunchSequences(SubgraphState& state, int lane);
+  // Of the requests in `chosen_`.
+  void SendSequences(SubgraphState& state, Launch launch);
+
   // core_hangs.cc.
   // Notes which batches have begun to run, and abandons the lanes of those that hang.
   void WatchBatches();
@@ -308,6 +340,7 @@ class Core final {
   // Valid during Handle.
   Instant now_;
   Instant wake_ = Instant::max();
+  std::vector<SequenceTable::Ready> chosen_;  // Scratch of LaunchSequences.
   std::vector<Command>* out_ = nullptr;
 };
 

@@ -70,6 +70,12 @@ Instant Core::LatestStart(const SubgraphState& state, const Queue& queue,
     tightest = std::min(tightest, key.deadline);
     rows += queued.rows;
   }
+  return LatestStartFor(state, shape, rows, tightest,
+                        (ready ? queue.ready_ages : queue.ahead_ages).begin()->first);
+}
+
+Instant Core::LatestStartFor(const SubgraphState& state, const Bucket& shape, int rows,
+                             Instant tightest, Instant oldest) const {
   if (tightest == Instant::max()) {
     return tightest;
   }
@@ -78,7 +84,6 @@ Instant Core::LatestStart(const SubgraphState& state, const Queue& queue,
   if (cost == Clock::duration::zero()) {
     // Nothing is known of the gear, as always on a device without timestamps: waiting may take half
     // of the time there is.
-    const Instant oldest = (ready ? queue.ready_ages : queue.ahead_ages).begin()->first;
     return oldest + (tightest - oldest) / 2;
   }
   // The cost is a mean, and of the computation alone; as much again is kept for the copies, a
@@ -105,6 +110,9 @@ void Core::OrderBuckets(SubgraphState& state) {
 }
 
 bool Core::TryLaunch(SubgraphState& state) {
+  if (state.sequences.has_value()) {
+    return TryLaunchSequences(state);
+  }
   const int lane = BestLane(state);
   if (lane < 0) {
     return false;
@@ -144,8 +152,7 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
   std::map<QueueKey, Queued>& from = decision.ahead ? queue.ahead : queue.ready;
   auto& from_ages = decision.ahead ? queue.ahead_ages : queue.ready_ages;
   int& from_rows = decision.ahead ? queue.ahead_rows : queue.ready_rows;
-  const BatchId id = next_batch_++;
-  Launch launch{.batch = id,
+  Launch launch{.batch = next_batch_++,
                 .subgraph = state.subgraph->index,
                 .bucket = bucket,
                 .lane = lane,
@@ -156,7 +163,7 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
   const int limit = std::max(decision.rows, from.begin()->second.rows);
   while (!from.empty() && launch.row_count + from.begin()->second.rows <= limit) {
     const auto& [key, queued] = *from.begin();
-    launch.rows.push_back({key.request, key.node, queued.rows});
+    launch.rows.push_back({key.request, key.node, queued.rows, launch.row_count});
     launch.row_count += queued.rows;
     launch.oldest_queued = std::min(launch.oldest_queued, queued.since);
     launch.total_queued += now_ - queued.since;
@@ -164,7 +171,13 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
     from_ages.erase({queued.since, key});
     from.erase(from.begin());
   }
-  const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
+  Send(state, std::move(launch));
+}
+
+void Core::Send(SubgraphState& state, Launch launch) {
+  const BatchId id = launch.batch;
+  const int lane = launch.lane;
+  const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(launch.bucket)];
   launch.gear = shape.GearFor(launch.row_count);
   state.lanes[static_cast<size_t>(lane)].batches.push_back(id);
 
@@ -202,6 +215,10 @@ Core::QueueKey Core::KeyOf(RequestId id, const Request& request, int node) const
 }
 
 void Core::Enqueue(RequestId id, Request& request, int node, bool ready) {
+  if (SequencesOf(request, node) != nullptr) {  // Which has had it since it arrived.
+    request.nodes[static_cast<size_t>(node)].state = NodeState::kQueued;
+    return;
+  }
   Queue& queue = QueueOf(request, node);
   const QueueKey key = KeyOf(id, request, node);
   (ready ? queue.ready : queue.ahead)[key] = {request.rows, now_};
@@ -211,6 +228,10 @@ void Core::Enqueue(RequestId id, Request& request, int node, bool ready) {
 }
 
 void Core::Dequeue(RequestId id, Request& request, int node) {
+  if (SequencesOf(request, node) != nullptr) {  // End takes it out, and its sequence with it.
+    request.nodes[static_cast<size_t>(node)].state = NodeState::kWaiting;
+    return;
+  }
   Queue& queue = QueueOf(request, node);
   const QueueKey key = KeyOf(id, request, node);
   if (const auto at = queue.ready.find(key); at != queue.ready.end()) {

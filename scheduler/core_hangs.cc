@@ -45,6 +45,10 @@ void Core::Abandon(const AbandonLane& command) {
   lane.serves = false;
   out_->push_back(command);
   EndAllOn(lane, Outcome::kLaneHung);
+  SubgraphState& state = subgraphs_[static_cast<size_t>(command.subgraph)];
+  if (state.sequences.has_value()) {
+    EndWaiting(state.sequences->LaneDown(command.lane));
+  }
 }
 
 void Core::EndAllOn(const LaneState& lane, Outcome outcome) {
@@ -69,11 +73,18 @@ void Core::On(const LaneUp& event) {
   OMSERVE_CHECK(!lane.serves && lane.batches.empty() && !device_lost_,
                 "a lane comes back once, empty, to a device that works");
   lane.serves = true;
+  SubgraphState& state = subgraphs_[static_cast<size_t>(event.subgraph)];
+  if (state.sequences.has_value()) {
+    state.sequences->LaneUp(event.lane);
+  }
 }
 
 void Core::On(const DeviceLost&) {
   device_lost_ = true;
   for (SubgraphState& state : subgraphs_) {
+    if (state.sequences.has_value()) {
+      state.sequences->EndAll();  // Who waits in them is answered with all the others.
+    }
     for (LaneState& lane : state.lanes) {
       lane.serves = false;
     }
@@ -95,9 +106,13 @@ void Core::On(const DeviceLost&) {
 void Core::On(const DeviceBack&) {
   device_lost_ = false;
   for (SubgraphState& state : subgraphs_) {
-    for (LaneState& lane : state.lanes) {
+    for (size_t l = 0; l < state.lanes.size(); ++l) {
+      LaneState& lane = state.lanes[l];
       OMSERVE_CHECK(lane.batches.empty(), "a device comes back without batches of its former life");
       lane.serves = true;
+      if (state.sequences.has_value()) {
+        state.sequences->LaneUp(static_cast<int>(l));
+      }
     }
   }
 }

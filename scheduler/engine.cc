@@ -245,7 +245,8 @@ void Engine::Take(std::unique_ptr<InferRequest> request) {
               .buckets = in.buckets,
               .rows = in.rows,
               .priority = in.priority,
-              .deadline = in.deadline});
+              .deadline = in.deadline,
+              .sequence = in.sequence});
 }
 
 void Engine::Take(const Cancel& cancel) { Feed(cancel); }
@@ -366,6 +367,16 @@ absl::Status Engine::StatusOf(const Active& active, Outcome outcome) const {
     case Outcome::kDeviceLost:
       return Unavailable("model '{}': device {} is being recovered: {}", model, device_.id(),
                          MessageOf(loss_));
+    case Outcome::kSequenceNotStarted:
+      return InvalidArgument(
+          "inference request for sequence {} to model '{}' must specify the START flag on the "
+          "first request of the sequence",
+          active.in->sequence.id.ToString(), model);
+    case Outcome::kSequenceEnded:
+      return FailedPrecondition(
+          "model '{}': sequence {} ended before this request, since an earlier request of it was "
+          "not answered; start it again with sequence_start",
+          model, active.in->sequence.id.ToString());
   }
   return Internal("model '{}': unknown outcome", model);
 }

@@ -28,13 +28,13 @@ void Engine::Obey(Launch& command) {
   if (lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)]->stuck()) {
     // Part of it may still run: it is over when the lane was stopped.
     batch.abandoned = true;
-    own_events_.push_back(LaneStuck{.subgraph = launch.subgraph, .lane = launch.lane});
+    own_events_.emplace_back(LaneStuck{.subgraph = launch.subgraph, .lane = launch.lane});
     return;
   }
   // Nothing of it runs, so its memory is free for what is launched next.
   FreeOutputs(batch);
   RecordBatch(batch, {}, status);
-  own_events_.push_back(BatchDone{.batch = launch.batch, .ok = false});
+  own_events_.emplace_back(BatchDone{.batch = launch.batch, .ok = false});
 }
 
 absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {

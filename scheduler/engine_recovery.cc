@@ -69,7 +69,7 @@ void Engine::ProbeDevice() {
 void Engine::NoteLoss(const absl::Status& cause) {
   if (!core_.device_lost() && loss_.ok()) {
     loss_ = cause;
-    own_events_.push_back(DeviceLost{});
+    own_events_.emplace_back(DeviceLost{});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/base/tensor.h"
 #include "runtime/hostops/host_op.h"
+#include "scheduler/sequence.h"
 #include "scheduler/subgraph.h"
 
 namespace omserve::scheduler {
@@ -23,6 +25,7 @@ struct Subgraph {
   std::string name;
   int64_t version = 1;
   SubgraphShape shape;
+  std::optional<SequenceSpec> sequence;  // When it keeps state between requests.
 };
 
 struct PlanNode {
@@ -30,7 +33,7 @@ struct PlanNode {
   const Subgraph* subgraph = nullptr;         // A device step, or
   std::shared_ptr<const hostops::HostOp> op;  // a host step.
   // Indices into Plan::tensors, in the order of the subgraph's or op's own tensors. An output that
-  // nobody reads is -1.
+  // nobody reads is -1, and so is an input that the server makes (SequenceSpec::MakesInput).
   std::vector<int> inputs;
   std::vector<int> outputs;
   // Nodes whose outputs this one reads / that read this one's outputs; ascending, none twice.

@@ -63,7 +63,8 @@ struct InferRequest {
   std::vector<int> buckets;          // From Plan::ResolveBuckets.
   uint64_t priority = 1;             // 1 is the highest.
   Instant deadline = Instant::max();
-  Instant received;  // When the front end had the whole message. Instant(): at Submit.
+  Instant received;       // When the front end had the whole message. Instant(): at Submit.
+  SequenceTurn sequence;  // Given when the plan's subgraph keeps sequences.
   bool trace = false;
   // Runs exactly once, on the device thread: it must not block.
   std::function<void(InferResponse)> done;

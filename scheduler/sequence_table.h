@@ -95,6 +95,7 @@ class SequenceTable final {
     uint64_t not_started = 0;  // Requests that were not taken.
   };
   Counts counts() const;
+  size_t waiting() const { return waiting_; }
 
  private:
   using Number = uint64_t;  // Of a sequence; never used twice, where ids are.

@@ -38,6 +38,9 @@ std::optional<FailReason> FailReasonOf(const RequestRecord& record) {
     case Outcome::kDraining:
     case Outcome::kDeadlineExceeded:  // Triton rejects what waited too long.
       return FailReason::kRejected;
+    case Outcome::kSequenceNotStarted:
+    case Outcome::kSequenceEnded:
+      return FailReason::kOther;
   }
   return FailReason::kOther;
 }

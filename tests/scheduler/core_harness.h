@@ -8,6 +8,7 @@
 #include <chrono>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,6 +85,10 @@ inline std::string OutcomeName(Outcome outcome) {
       return "lane hung";
     case Outcome::kDeviceLost:
       return "device lost";
+    case Outcome::kSequenceNotStarted:
+      return "sequence not started";
+    case Outcome::kSequenceEnded:
+      return "sequence ended";
   }
   return "unknown";
 }
@@ -91,12 +96,13 @@ inline std::string OutcomeName(Outcome outcome) {
 inline Instant At(std::chrono::microseconds since_start) { return Instant(since_start); }
 
 // "b1 = s0.0 lane 0: r1.0x2 r2.0x1, gear 4, full" is batch 1 of subgraph 0's bucket 0, on lane 0,
-// with 2 rows of request 1's node 0 and 1 row of request 2's.
+// with 2 rows of request 1's node 0 and 1 row of request 2's; "@3" is the row of a sequence.
 inline std::string ToText(const Command& command) {
   if (const auto* launch = std::get_if<Launch>(&command)) {
     std::string rows;
     for (const RowGroup& group : launch->rows) {
       rows += fmt::format(" r{}.{}x{}", group.request, group.node, group.rows);
+      rows += group.slot < 0 ? "" : fmt::format("@{}", group.row);
     }
     return fmt::format("b{} = s{}.{} lane {}:{}, gear {}, {}", launch->batch, launch->subgraph,
                        launch->bucket, launch->lane, rows, launch->gear.rows,
@@ -134,10 +140,11 @@ class CoreHarness final {
   explicit CoreHarness(const Core::Options& options = {}) : core_(options) {}
 
   // The subgraph gets the next index.
-  const Subgraph* Add(const std::vector<Gears>& buckets,
-                      const Core::SubgraphOptions& options = {}) {
+  const Subgraph* Add(const std::vector<Gears>& buckets, const Core::SubgraphOptions& options = {},
+                      const std::optional<SequenceSpec>& sequence = std::nullopt) {
     subgraphs_.push_back(
         std::make_unique<Subgraph>(MakeSubgraph(static_cast<int>(subgraphs_.size()), buckets)));
+    subgraphs_.back()->sequence = sequence;
     core_.AddSubgraph(*subgraphs_.back(), options);
     return subgraphs_.back().get();
   }
@@ -149,6 +156,7 @@ class CoreHarness final {
     uint64_t priority = 1;
     Instant deadline = Instant::max();
     std::vector<int> buckets;  // Empty: 0 for every node.
+    SequenceTurn sequence;
   };
   Lines Arrive(RequestId id, const std::shared_ptr<const Plan>& plan) {
     return Arrive(id, plan, ArriveOptions());
@@ -160,7 +168,8 @@ class CoreHarness final {
                             .buckets = options.buckets,
                             .rows = options.rows,
                             .priority = options.priority,
-                            .deadline = options.deadline};
+                            .deadline = options.deadline,
+                            .sequence = options.sequence};
     event.buckets.resize(plan->nodes.size(), 0);
     return Handle(event);
   }

@@ -23,6 +23,12 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   abandoned += other.abandoned;
   lanes_up += other.lanes_up;
   devices_lost += other.devices_lost;
+  sequences += other.sequences;
+  sequence_launches += other.sequence_launches;
+  sequence_gaps += other.sequence_gaps;
+  sequences_shared += other.sequences_shared;
+  sequences_idle += other.sequences_idle;
+  sequences_broken += other.sequences_broken;
 }
 
 std::vector<CheckerCounts::Named> CheckerCounts::All() const {
@@ -35,7 +41,13 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"host steps", host_steps, 1000},
                             {"lanes abandoned", abandoned, 1000},
                             {"lanes mended", lanes_up, 1000},
-                            {"devices lost", devices_lost, 500}};
+                            {"devices lost", devices_lost, 500},
+                            {"sequences", sequences, 1000},
+                            {"batches of sequences", sequence_launches, 1000},
+                            {"batches with a row left out", sequence_gaps, 100},
+                            {"batches of several sequences", sequences_shared, 100},
+                            {"sequences that idled out", sequences_idle, 100},
+                            {"sequences that were broken", sequences_broken, 100}};
   for (size_t i = 0; i < outcomes.size(); ++i) {
     all.push_back({"answers: " + OutcomeName(static_cast<Outcome>(i)), outcomes[i], 100});
   }

@@ -42,7 +42,10 @@ void CoreChecker::Before(const Event& event, Instant now) {
   arrival_full_ = false;
   losing_ = false;
   stuck_ = {-1, -1};
+  joined_ = false;
+  lanes_abandoned_.clear();
   released_.clear();
+  IdleOut();
   std::visit([this](const auto& e) { Apply(e); }, event);
 }
 
@@ -52,6 +55,7 @@ void CoreChecker::Apply(const Arrive& event) {
   seen_.insert(event.request);
   Request& request = requests_[event.request];
   request.arrival = event;
+  request.arrived = now_;
   request.steps.resize(event.plan->nodes.size());
 }
 
@@ -59,7 +63,7 @@ bool CoreChecker::IsFull(const Arrive& event) {
   // Requests whose deadline has come are answered before the new one is looked at.
   const auto held = std::count_if(requests_.begin(), requests_.end(), [this](const auto& entry) {
     const Request& request = entry.second;
-    return request.running > 0 || request.arrival.deadline > now_;
+    return request.running > 0 || !IsOver(request);
   });
   if (static_cast<size_t>(held) + 1 > options_.max_requests) {
     return true;
@@ -86,6 +90,12 @@ void CoreChecker::Apply(const BatchDone& event) {
     request.steps[static_cast<size_t>(group.node)].state = State::kDone;
     --request.running;
     request.failed = request.failed || !event.ok;
+    if (request.sequence != 0) {
+      if (!event.ok) {
+        BreakSequence(sequences_.at(request.sequence));
+      }
+      LeaveSequence(group.request, /*ran=*/true);
+    }
   }
 }
 
@@ -111,6 +121,9 @@ void CoreChecker::Apply(const DeviceLost&) {
   ++counts_.devices_lost;
   for (SubgraphRef& ref : subgraphs_) {
     ref.serves.assign(ref.serves.size(), false);
+  }
+  for (auto& [number, sequence] : sequences_) {
+    BreakSequence(sequence);
   }
 }
 
@@ -170,7 +183,7 @@ int CoreChecker::QueuedRows(int subgraph, bool without_expired) {
   for (size_t bucket = 0; bucket < buckets; ++bucket) {
     for (const Kind kind : {Kind::kAhead, Kind::kReady}) {
       for (const Waiting& waiting : QueueOf(subgraph, static_cast<int>(bucket), kind)) {
-        rows += without_expired && waiting.deadline <= now_ ? 0 : waiting.rows;
+        rows += without_expired && IsOver(requests_.at(waiting.request)) ? 0 : waiting.rows;
       }
     }
   }
@@ -222,6 +235,10 @@ void CoreChecker::CheckCommand(const Launch& launch) {
   Expect(ref.serves.at(static_cast<size_t>(launch.lane)) && !device_lost_,
          "nothing is launched on a lane that is out of service");
   Expect(!launch.rows.empty(), "a batch holds rows");
+  if (std::any_of(launch.rows.begin(), launch.rows.end(),
+                  [this](const RowGroup& group) { return group.request == arriving_; })) {
+    JoinSequence();
+  }
   int rows = 0;
   bool ahead = false;
   std::set<RequestId> requests;
@@ -231,7 +248,8 @@ void CoreChecker::CheckCommand(const Launch& launch) {
     if (!violation_.empty()) {
       return;
     }
-    rows += group.rows;
+    Expect(group.row == rows || ref.subgraph->sequence.has_value(), "rows leave no gap");
+    rows = group.row + group.rows;
     ahead = KindOf(requests_.at(group.request), static_cast<size_t>(group.node)) == Kind::kAhead;
     requests.insert(group.request);
     nodes.insert(group.node);
@@ -241,7 +259,11 @@ void CoreChecker::CheckCommand(const Launch& launch) {
              launch.gear.model_gear == bucket.GearFor(rows).model_gear,
          "a batch has the smallest gear that holds its rows");
   Expect(!ahead || in_flight == 0, "rows are launched ahead to an idle lane only");
-  CheckOrder(launch, ahead ? Kind::kAhead : Kind::kReady);
+  if (ref.subgraph->sequence.has_value()) {
+    CheckSequenceLaunch(launch);
+  } else {
+    CheckOrder(launch, ahead ? Kind::kAhead : Kind::kReady);
+  }
   ++counts_.launches;
   counts_.launches_ahead += ahead ? 1 : 0;
   counts_.launches_behind += in_flight > 0 ? 1 : 0;
@@ -430,6 +452,30 @@ void CoreChecker::CheckCommand(const Respond& respond) {
       Expect((losing_ || (arriving && device_lost_ && !draining_)) && !late,
              name + " fails with the device only when that is lost");
       break;
+    case Outcome::kSequenceNotStarted:
+      Expect(arriving && !joined_ && !request.arrival.sequence.start && !draining_ &&
+                 !device_lost_ && !late,
+             name + " is refused when it does not start a sequence");
+      Expect(std::none_of(sequences_.begin(), sequences_.end(),
+                          [&](const auto& entry) {
+                            return entry.second.open &&
+                                   entry.second.subgraph == SequenceSubgraph(request.arrival) &&
+                                   entry.second.id == request.arrival.sequence.id;
+                          }),
+             name + " is refused only when its sequence is not open");
+      break;
+    case Outcome::kSequenceEnded:
+      Expect(request.sequence != 0 && request.running == 0 &&
+                 (sequences_.at(request.sequence).broken ||
+                  lanes_abandoned_.contains(SequenceSubgraph(request.arrival)->index)),
+             name + " ends with its sequence only");
+      break;
+  }
+  if (request.sequence != 0 && respond.outcome != Outcome::kOk) {
+    BreakSequence(sequences_.at(request.sequence));
+    if (request.running == 0) {
+      LeaveSequence(respond.request, /*ran=*/false);
+    }
   }
 }
 
@@ -453,10 +499,20 @@ void CoreChecker::CheckCommand(const Release& release) {
 
 void CoreChecker::CheckCommand(const AbandonLane& abandon) {
   ++counts_.abandoned;
+  const auto arrived = requests_.find(arriving_);
+  if (arrived != requests_.end() && !arrived->second.answered) {
+    JoinSequence();  // Before its sequence ends with the lane.
+  }
   SubgraphRef& ref = subgraphs_.at(static_cast<size_t>(abandon.subgraph));
   const std::string name = fmt::format("s{} lane {}", abandon.subgraph, abandon.lane);
   Expect(ref.serves.at(static_cast<size_t>(abandon.lane)), name + " is abandoned twice");
   ref.serves.at(static_cast<size_t>(abandon.lane)) = false;
+  lanes_abandoned_.insert(abandon.subgraph);
+  for (auto& [number, sequence] : sequences_) {
+    if (sequence.subgraph == ref.subgraph && sequence.lane == abandon.lane) {
+      BreakSequence(sequence);
+    }
+  }
   if (stuck_ == std::pair(abandon.subgraph, abandon.lane)) {
     return;
   }

@@ -27,6 +27,12 @@ struct CheckerCounts {
   size_t abandoned = 0;
   size_t lanes_up = 0;
   size_t devices_lost = 0;
+  size_t sequences = 0;
+  size_t sequence_launches = 0;
+  size_t sequence_gaps = 0;     // Batches that leave a row out.
+  size_t sequences_shared = 0;  // Batches with rows of several sequences.
+  size_t sequences_idle = 0;    // That ended for having nothing to do.
+  size_t sequences_broken = 0;  // That ended with a request that was lost.
 
   void Add(const CheckerCounts& other);
   // What a number of random schedules met less often than it must to prove anything; empty when
@@ -81,6 +87,19 @@ class CoreChecker final {
     int running = 0;
     bool failed = false;
     bool answered = false;
+    Instant arrived;
+    uint64_t sequence = 0;  // In sequences_; 0: in none.
+  };
+  struct Sequence {
+    const Subgraph* subgraph = nullptr;
+    SequenceId id;
+    bool open = true;  // Takes requests.
+    bool broken = false;
+    std::vector<RequestId> left;  // That wait or run, in order.
+    RequestId running = 0;
+    Instant idle_until = Instant::max();
+    int lane = -1;  // -1: nothing was launched yet.
+    int slot = -1;
   };
   struct Batch {
     Launch launch;
@@ -130,6 +149,19 @@ class CoreChecker final {
   void CheckOrder(const Launch& launch, Kind kind);
   void CheckBuckets(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
   void CheckReason(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
+  // core_checker_sequences.cc.
+  static const Subgraph* SequenceSubgraph(const Arrive& arrival);
+  // The request that arrives is accepted: it belongs to a sequence from now on.
+  void JoinSequence();
+  void IdleOut();
+  void BreakSequence(Sequence& sequence);
+  void LeaveSequence(RequestId id, bool ran);
+  void CheckSequenceLaunch(const Launch& launch);
+  void CheckSequenceReason(const Launch& launch);
+  void CheckSequencesAfter();
+  // Whether the request is answered before what arrives now is looked at.
+  bool IsOver(const Request& request) const;
+
   void CheckRequestsAfter();
   void CheckBatchesAfter();
   void CheckRunsAfter();
@@ -157,6 +189,8 @@ class CoreChecker final {
   std::map<RequestId, Request> requests_;  // Not retired.
   std::set<RequestId> seen_;
   std::map<BatchId, Batch> batches_;  // Not released.
+  std::map<uint64_t, Sequence> sequences_;
+  uint64_t last_sequence_ = 0;
   BatchId last_batch_ = 0;
   bool draining_ = false;
   bool device_lost_ = false;
@@ -171,6 +205,8 @@ class CoreChecker final {
   bool arrival_full_ = false;
   bool losing_ = false;
   std::pair<int, int> stuck_{-1, -1};
+  bool joined_ = false;
+  std::set<int> lanes_abandoned_;  // Subgraphs of these.
   std::set<BatchId> released_;
 };
 

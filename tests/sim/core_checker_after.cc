@@ -18,6 +18,7 @@ void CoreChecker::After() {
     Expect(!HasUses(batch), fmt::format("b{} is released before its readers are done", id));
     batches_.erase(id);
   }
+  CheckSequencesAfter();
   CheckRequestsAfter();
   CheckBatchesAfter();
   CheckRunsAfter();
@@ -121,6 +122,9 @@ void CoreChecker::CheckQueuesAfter() {
     Expect(core_.queued_rows(ref.subgraph->index) ==
                QueuedRows(ref.subgraph->index, /*without_expired=*/false),
            "the core counts its queued rows");
+    if (ref.subgraph->sequence.has_value()) {
+      continue;
+    }
     for (size_t bucket = 0; bucket < ref.subgraph->shape.buckets.size(); ++bucket) {
       CheckBucketAfter(ref, static_cast<int>(bucket));
     }
@@ -164,6 +168,7 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
 void CoreChecker::CheckEmpty() {
   Expect(requests_.empty(), "every request is retired at the end");
   Expect(batches_.empty(), "every batch is released at the end");
+  Expect(sequences_.empty(), "every sequence ends in the end");
   Expect(core_.idle(), "the core is idle at the end");
   Expect(armed_ == Instant::max(), "no timer is armed at the end");
 }

@@ -24,10 +24,26 @@ void Simulation::MakeSubgraphs() {
       }
     }
     subgraphs_.push_back(std::make_unique<Subgraph>(MakeSubgraph(s, buckets)));
+    if (random_.Percent(20)) {
+      MakeSequences(*subgraphs_.back());
+    }
     const Core::SubgraphOptions options = RandomOptions(*subgraphs_.back());
     core_->AddSubgraph(*subgraphs_.back(), options);
     checker_->AddSubgraph(*subgraphs_.back(), options);
   }
+}
+
+void Simulation::MakeSequences(Subgraph& subgraph) {
+  SequenceSpec spec{.slots_per_lane = subgraph.shape.buckets.front().max_rows(),
+                    .max_idle = microseconds(random_.Between(1, 4000))};
+  for (const Bucket& bucket : subgraph.shape.buckets) {
+    spec.slots_per_lane = std::min(spec.slots_per_lane, bucket.max_rows());
+  }
+  if (random_.Percent(50)) {
+    spec.strategy = SequenceSpec::Strategy::kOldest;
+    spec.slots_per_lane = random_.Between(1, 12);
+  }
+  subgraph.sequence = spec;
 }
 
 Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
@@ -47,14 +63,26 @@ Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
 
 void Simulation::MakePlans() {
   for (int p = random_.Between(1, 4); p > 0; --p) {
+    // A model that keeps sequences is called alone.
+    std::vector<const Subgraph*> stateless;
+    for (const auto& subgraph : subgraphs_) {
+      if (!subgraph->sequence.has_value()) {
+        stateless.push_back(subgraph.get());
+      } else if (random_.Percent(50)) {
+        plans_.push_back(MakePlan({{.subgraph = subgraph.get()}}));
+      }
+    }
+    if (stateless.empty()) {
+      plans_.push_back(MakePlan({{.subgraph = subgraphs_.front().get()}}));
+      continue;
+    }
     std::vector<TestNode> nodes(static_cast<size_t>(random_.Between(1, 6)));
     const int host_percent = random_.Percent(50) ? 0 : 30;
     const int edge_percent = random_.Between(10, 90);
     for (size_t n = 0; n < nodes.size(); ++n) {
       if (!random_.Percent(host_percent)) {
-        nodes[n].subgraph = subgraphs_[static_cast<size_t>(random_.Between(
-                                           0, static_cast<int>(subgraphs_.size()) - 1))]
-                                .get();
+        nodes[n].subgraph = stateless[static_cast<size_t>(
+            random_.Between(0, static_cast<int>(stateless.size()) - 1))];
       }
       for (size_t producer = 0; producer < n; ++producer) {
         if (random_.Percent(edge_percent)) {
@@ -81,6 +109,13 @@ Arrive Simulation::RandomArrival(RequestId id, Instant at) {
     arrive.buckets.push_back(bucket);
   }
   arrive.rows = random_.Between(1, most);
+  if (const Subgraph* only = arrive.plan->nodes.front().subgraph;
+      only != nullptr && only->sequence.has_value()) {
+    arrive.rows = 1;
+    arrive.sequence = {.id = {.number = static_cast<uint64_t>(random_.Between(1, 12))},
+                       .start = random_.Percent(35),
+                       .end = random_.Percent(20)};
+  }
   arrive.priority = static_cast<uint64_t>(random_.Between(1, 3));
   if (random_.Percent(30)) {
     arrive.deadline = at + microseconds(random_.Between(-10, 8000));
@@ -145,9 +180,17 @@ std::string Simulation::Run() {
 
 void Simulation::Happen(const Happening& happening) {
   if (const auto* stopped = std::get_if<LaneStopped>(&happening)) {
-    if (!device_lost_) {  // Else the device's end is the lane's too.
+    if (stopped->life == life_) {  // Else the device's end was the lane's too.
       Stop(InFlight(stopped->lane.subgraph, stopped->lane.lane));
-      Post(Later(500), stopped->lane);
+      Post(Later(500), LaneMended{stopped->lane, life_});
+    }
+    return;
+  }
+  if (const auto* mended = std::get_if<LaneMended>(&happening)) {
+    if (mended->life == life_) {
+      abandoned_.erase({mended->lane.subgraph, mended->lane.lane});
+      lane_computed_[{mended->lane.subgraph, mended->lane.lane}] = now_;
+      FeedAndRest(mended->lane);
     }
     return;
   }
@@ -172,16 +215,12 @@ void Simulation::Happen(const Happening& happening) {
     if (found == in_flight_.end() || device_lost_ || abandoned_.contains(found->second)) {
       return;
     }
-  } else if (const auto* up = std::get_if<LaneUp>(&event)) {
-    if (device_lost_ || abandoned_.erase({up->subgraph, up->lane}) == 0) {
-      return;
-    }
-    lane_computed_[{up->subgraph, up->lane}] = now_;
   } else if (std::holds_alternative<DeviceLost>(event)) {
     if (device_lost_) {
       return;
     }
     device_lost_ = true;
+    ++life_;
     Post(Later(1000), DeviceStopped{});
   } else if (std::holds_alternative<DeviceBack>(event)) {
     device_lost_ = false;
@@ -274,7 +313,7 @@ void Simulation::Obey(const Command& command) {
     }
   } else if (const auto* abandon = std::get_if<AbandonLane>(&command)) {
     abandoned_.insert({abandon->subgraph, abandon->lane});
-    Post(Later(1000), LaneStopped{{abandon->subgraph, abandon->lane}});
+    Post(Later(1000), LaneStopped{{abandon->subgraph, abandon->lane}, life_});
   }
 }
 

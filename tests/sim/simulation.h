@@ -40,16 +40,23 @@ class Simulation final {
 
  private:
   void MakeSubgraphs();
+  void MakeSequences(Subgraph& subgraph);
   Core::SubgraphOptions RandomOptions(const Subgraph& subgraph);
   void MakePlans();
   void PostArrivals();
   Arrive RandomArrival(RequestId id, Instant at);
   // All batches of a lane, or of the device, are over: the device touches their memory no longer.
+  // Nothing comes of a lane's when the device was lost meanwhile.
   struct LaneStopped {
     LaneUp lane;
+    int life;
+  };
+  struct LaneMended {
+    LaneUp lane;
+    int life;
   };
   struct DeviceStopped {};
-  using Happening = std::variant<Event, LaneStopped, DeviceStopped>;
+  using Happening = std::variant<Event, LaneStopped, LaneMended, DeviceStopped>;
   void Post(Instant at, Happening happening) {
     events_.emplace(std::pair(at, next_order_++), std::move(happening));
   }
@@ -84,6 +91,7 @@ class Simulation final {
   std::map<BatchId, std::pair<int, int>> in_flight_;  // To subgraph and lane.
   std::set<std::pair<int, int>> abandoned_;           // Lanes, until they are up.
   bool device_lost_ = false;
+  int life_ = 0;  // Of the device; the next begins when it is lost.
   std::map<std::pair<Instant, uint64_t>, Happening> events_;  // By time, then as posted.
   std::vector<Event> at_once_;  // Failed launches: told before anything else happens.
   uint64_t next_order_ = 0;

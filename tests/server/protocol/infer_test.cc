@@ -113,8 +113,7 @@ TEST_CASE("ModelInfer: a pipeline", "[protocol]") {
   for (const char* step : {"image_decode", "vision_a", "vision_b", "tokenize", "text", "fusion"}) {
     CHECK(trace.find("\"step\":\"" + std::string(step) + "\"") != std::string::npos);
   }
-  CHECK(response.parameters().at("omserve_stages").string_param().starts_with(
-      "{\"total_us\":"));
+  CHECK(response.parameters().at("omserve_stages").string_param().starts_with("{\"total_us\":"));
   // The stages sum to the time in the server, in the request's own pipeline and on /metrics.
   const inference::ModelStatistics stats = daemon.client().Statistics("scenes");
   CHECK(stats.request_total().count() == 1);
