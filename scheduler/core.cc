@@ -19,7 +19,7 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
   for (const Bucket& bucket : subgraph.shape.buckets) {
     gears += bucket.gears.size();
   }
-  state.cost.resize(gears, Clock::duration::zero());
+  state.costs = CostTable(gears);
   state.budgets.resize(gears);
   if (subgraph.sequence.has_value()) {
     const SequenceSpec& spec = *subgraph.sequence;
@@ -28,10 +28,12 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
                         spec.slots_per_lane <= bucket.max_rows(),
                     "a sequence that has a row to itself finds it in every gear");
     }
+    with_sequences_.push_back(subgraph.index);
     state.sequences.emplace(SequenceTable::Options{
         .lanes = options.lanes, .slots_per_lane = spec.slots_per_lane, .max_idle = spec.max_idle});
   }
   subgraphs_.push_back(std::move(state));
+  wakes_.push_back(Instant::max());
 }
 
 int Core::queued_rows(int subgraph) const {
@@ -45,19 +47,14 @@ int Core::queued_rows(int subgraph) const {
 
 void Core::Handle(const Event& event, Instant now, std::vector<Command>* commands) {
   now_ = now;
-  wake_ = Instant::max();
   out_ = commands;
   // Expiry comes first, so that nothing below can launch a row whose deadline has passed.
   ExpireDeadlines();
   ExpireSequences();
   std::visit([this](const auto& e) { On(e); }, event);
-  if (options_.run_budget.watches()) {
-    WatchBatches();  // Before anything is launched: not on a lane that hangs.
-  }
-  ScheduleAll();
-  if (options_.run_budget.watches()) {
-    WatchBatches();  // What was launched may run at once.
-  }
+  TouchDue();
+  ScheduleTouched();
+  wake_ = next_wake_;
   if (!deadlines_.empty()) {
     wake_ = std::min(wake_, deadlines_.begin()->first);
   }
@@ -108,6 +105,7 @@ void Core::On(const Arrive& event) {
     if (event.deadline != Instant::max()) {
       deadlines_.emplace(event.deadline, event.request);
     }
+    AddToBacklogs(request);
     for (size_t n = 0; n < plan.nodes.size(); ++n) {
       AdvanceNode(event.request, request, static_cast<int>(n));
     }
@@ -130,16 +128,21 @@ void Core::On(const BatchDone& event) {
                 "a batch is done once, after its launch");
   Batch& batch = found->second;
   SubgraphState& state = subgraphs_[static_cast<size_t>(batch.subgraph)];
-  std::erase(LaneAt(batch.subgraph, batch.lane).batches, event.batch);
+  LaneState& lane = LaneAt(batch.subgraph, batch.lane);
+  std::erase(lane.batches, event.batch);
+  Touch(batch.subgraph);
   if (event.ok && batch.runs_since.has_value()) {
-    state.budgets[batch.model_gear].Record(now_ - *batch.runs_since);
+    const Clock::duration ran = now_ - *batch.runs_since;
+    state.budgets[batch.model_gear].Record(ran);
+    // A device that cannot tell how long it computed is judged by when the end was heard of: more,
+    // and what a request really waits for.
+    const bool tells = event.device_time > Clock::duration::zero();
+    const Clock::duration cost = tells ? event.device_time : ran;
+    if (cost > Clock::duration::zero()) {
+      state.costs.Record(batch.model_gear, cost, now_);
+    }
   }
-  if (event.ok && event.device_time > Clock::duration::zero()) {
-    // An exponential mean over about the last eight batches of the gear.
-    Clock::duration& cost = state.cost[batch.model_gear];
-    cost =
-        cost == Clock::duration::zero() ? event.device_time : cost + (event.device_time - cost) / 8;
-  }
+  PredictLane(lane, state);
   for (const RowGroup& group : batch.rows) {
     Request& request = requests_.at(group.request);
     --request.in_flight;
@@ -170,7 +173,10 @@ void Core::On(const HostStepDone& event) {
 
 void Core::On(const TimerFired&) { armed_ = Instant::max(); }
 
-void Core::On(const Drain&) { draining_ = true; }
+void Core::On(const Drain&) {
+  draining_ = true;
+  TouchAll();
+}
 
 void Core::ExpireDeadlines() {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now_) {
@@ -226,6 +232,11 @@ void Core::AdvanceNode(RequestId id, Request& request, int node) {
 void Core::FinishNode(RequestId id, Request& request, int node) {
   request.nodes[static_cast<size_t>(node)].state = NodeState::kDone;
   --request.nodes_left;
+  for (const int consumer : request.plan->nodes[static_cast<size_t>(node)].consumers) {
+    if (request.nodes[static_cast<size_t>(consumer)].state == NodeState::kLaunched) {
+      TouchNode(request, consumer);  // Launched ahead: it may run now.
+    }
+  }
   if (request.responded) {
     return;
   }
@@ -247,6 +258,7 @@ void Core::End(RequestId id, Request& request, Outcome outcome) {
     }
     if (state == NodeState::kQueued || state == NodeState::kWaiting) {
       if (request.plan->nodes[n].on_device()) {
+        RemoveFromBacklog(request, static_cast<int>(n));
         DropUsesOf(request, static_cast<int>(n));  // It will never read them.
       }
     }

@@ -36,7 +36,9 @@
 #include <vector>
 
 #include "runtime/base/clock.h"
+#include "scheduler/backlog.h"
 #include "scheduler/batch_policy.h"
+#include "scheduler/cost_table.h"
 #include "scheduler/ids.h"
 #include "scheduler/plan.h"
 #include "scheduler/run_budget.h"
@@ -184,6 +186,19 @@ class Core final {
   size_t batch_count() const { return batches_.size(); }
   bool idle() const { return requests_.empty() && batches_.empty(); }
   int queued_rows(int subgraph) const;
+  // When a lane of the subgraph is free of all that was accepted, as predicted at the last event;
+  // Instant::max() while no lane serves. Rows that come now and are no more urgent start then.
+  Instant FreeAt(int subgraph) const;
+  const CostTable& costs(int subgraph) const;
+  // Calls `visit(subgraph)` for each one that events since the last call may have changed.
+  template <typename Visit>
+  void VisitChanged(Visit visit) {
+    for (const int subgraph : changed_) {
+      subgraphs_[static_cast<size_t>(subgraph)].changed = false;
+      visit(subgraph);
+    }
+    changed_.clear();
+  }
   bool device_lost() const { return device_lost_; }
   // All 0 for a subgraph without sequences.
   SequenceTable::Counts sequence_counts(int subgraph) const;
@@ -216,21 +231,28 @@ class Core final {
   struct LaneState {
     bool serves = true;
     std::vector<BatchId> batches;  // In flight, the oldest first.
+    Instant busy_until;            // When they are over, as predicted; in the past: now.
   };
   struct SubgraphState {
     const Subgraph* subgraph = nullptr;
     SubgraphOptions options;
     std::vector<Queue> queues;  // Per bucket.
     std::vector<LaneState> lanes;
-    std::vector<Clock::duration> cost;  // Smoothed device time per model gear; 0 unknown.
-    std::vector<RunBudget> budgets;     // Per model gear.
-    std::vector<int> order;             // Scratch of OrderBuckets.
+    CostTable costs;                 // Per model gear.
+    std::vector<RunBudget> budgets;  // Per model gear.
+    Backlog backlog;                 // Of accepted rows, also of those whose inputs are not made.
+    std::vector<int> order;          // Scratch of OrderBuckets.
+    bool touched = false;            // It is in touched_.
+    bool changed = false;            // It is in changed_.
     // Of a subgraph that keeps sequences, instead of `queues`.
     std::optional<SequenceTable> sequences;
   };
   struct NodeRecord {
     NodeState state = NodeState::kWaiting;
     BatchId batch = 0;  // The batch that ran or runs it.
+    bool in_backlog = false;
+    Urgency cell;             // Where its work is in the backlog,
+    Clock::duration work{0};  // and how much of it.
   };
   struct Request {
     std::shared_ptr<const Plan> plan;
@@ -249,6 +271,7 @@ class Core final {
     size_t model_gear = 0;
     std::vector<RowGroup> rows;
     bool done = false;
+    Instant ends_at;  // As predicted at launch.
     std::optional<Instant> runs_since;
     Instant hangs_at = Instant::max();
     // Uses of its outputs by device steps that have not run: one per row group and consuming step.
@@ -269,7 +292,8 @@ class Core final {
   LaneState& LaneAt(int subgraph, int lane);
 
   // core_batching.cc.
-  void ScheduleAll();
+  // Launches what can be launched of the subgraphs that were touched, and sets their wakes.
+  void ScheduleTouched();
   // Launches one batch of `state` if the policy says so of a bucket; false when all wait.
   bool TryLaunch(SubgraphState& state);
   // The buckets with rows, the most urgent first, into state.order.
@@ -305,10 +329,28 @@ class Core final {
   bool LaunchSequences(SubgraphState& state, int lane);
   // Of the requests in `chosen_`.
   void SendSequences(SubgraphState& state, Launch launch);
+  // The subgraph's rows, lanes or time have changed: its turn comes within this event.
+  void Touch(int subgraph);
+  void TouchNode(const Request& request, int node);  // Its subgraph, if it is a device step.
+  void TouchAll();
+  // Those whose wake has come.
+  void TouchDue();
+  void SetWake(int subgraph, Instant wake);
+
+  // core_admission.cc.
+  // Puts the work of the request's device steps into their subgraphs' backlogs.
+  void AddToBacklogs(Request& request);
+  void RemoveFromBacklog(Request& request, int node);
+  // Device time of `rows` rows in full batches of the bucket; 0: not known.
+  static Clock::duration WorkOf(const SubgraphState& state, int bucket, int rows);
+  // Predicts the end of a batch that is launched, and of those that stay when one is over.
+  void PredictEnd(Batch& batch, SubgraphState& state);
+  void PredictLane(LaneState& lane, const SubgraphState& state);
 
   // core_hangs.cc.
-  // Notes which batches have begun to run, and abandons the lanes of those that hang.
-  void WatchBatches();
+  // Notes which batches have begun to run, and abandons the lanes of those that hang. The instant
+  // at which the next one does.
+  Instant WatchBatches(SubgraphState& state);
   bool HasInputs(const Batch& batch) const;
   void Abandon(const AbandonLane& command);
   // Answers all requests of the lane's batches.
@@ -329,17 +371,26 @@ class Core final {
 
   const Options options_;
   std::vector<SubgraphState> subgraphs_;
+  std::vector<int> with_sequences_;  // Of these.
   std::unordered_map<RequestId, Request> requests_;
   std::unordered_map<BatchId, Batch> batches_;
   std::set<std::pair<Instant, RequestId>> deadlines_;  // Of unanswered requests that have one.
+  // By subgraph: when it needs a turn without any event. Contiguous, and read through when the next
+  // one is over: a nanosecond for each subgraph, where an ordered set would allocate.
+  std::vector<Instant> wakes_;
+  Instant next_wake_ = Instant::max();         // The least of them.
+  std::vector<int> touched_;                   // Each once.
+  std::vector<int> changed_;                   // Each once; for VisitChanged.
+  std::vector<int> round_;                     // Scratch of ScheduleTouched.
+  mutable std::vector<Clock::duration> busy_;  // Scratch of FreeAt.
   BatchId next_batch_ = 1;
   bool draining_ = false;
   bool device_lost_ = false;
   Instant armed_ = Instant::max();
 
+  Instant now_;  // Of the last event.
   // Valid during Handle.
-  Instant now_;
-  Instant wake_ = Instant::max();
+  Instant wake_ = Instant::max();  // Of the subgraph whose turn it is.
   std::vector<SequenceTable::Ready> chosen_;  // Scratch of LaunchSequences.
   std::vector<Command>* out_ = nullptr;
 };

@@ -8,18 +8,74 @@
 
 namespace omserve::scheduler {
 
-void Core::ScheduleAll() {
-  // Subgraphs do not share lanes, so their order does not matter. A launch may put rows into the
-  // queue of a subgraph that had its turn ("ahead"), so go round until nothing more leaves.
-  bool launched = true;
-  while (launched) {
-    launched = false;
-    wake_ = Instant::max();
-    for (SubgraphState& state : subgraphs_) {
-      while (TryLaunch(state)) {
-        launched = true;
-      }
+void Core::Touch(int subgraph) {
+  SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
+  if (!state.touched) {
+    state.touched = true;
+    touched_.push_back(subgraph);
+  }
+  if (!state.changed) {
+    state.changed = true;
+    changed_.push_back(subgraph);
+  }
+}
+
+void Core::TouchNode(const Request& request, int node) {
+  const PlanNode& plan_node = request.plan->nodes[static_cast<size_t>(node)];
+  if (plan_node.on_device()) {
+    Touch(plan_node.subgraph->index);
+  }
+}
+
+void Core::TouchAll() {
+  for (size_t s = 0; s < subgraphs_.size(); ++s) {
+    Touch(static_cast<int>(s));
+  }
+}
+
+void Core::TouchDue() {
+  if (next_wake_ > now_) {
+    return;
+  }
+  for (size_t s = 0; s < wakes_.size(); ++s) {
+    if (wakes_[s] <= now_) {
+      Touch(static_cast<int>(s));
     }
+  }
+}
+
+void Core::ScheduleTouched() {
+  // Before anything is launched: not on a lane that hangs, nor for a request that had a batch
+  // there.
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    WatchBatches(subgraphs_[static_cast<size_t>(touched_[i])]);
+  }
+  // Subgraphs do not share lanes, so their order does not matter. A launch may put rows into the
+  // queue of a subgraph that had its turn ("ahead"), so go round until nothing more is touched.
+  while (!touched_.empty()) {
+    round_.swap(touched_);
+    touched_.clear();
+    std::sort(round_.begin(), round_.end());
+    for (const int subgraph : round_) {
+      SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
+      state.touched = false;
+      do {
+        wake_ = Instant::max();
+      } while (TryLaunch(state));
+      // What was launched may run at once.
+      SetWake(subgraph, std::min(wake_, WatchBatches(state)));
+    }
+  }
+}
+
+void Core::SetWake(int subgraph, Instant wake) {
+  Instant& own = wakes_[static_cast<size_t>(subgraph)];
+  const bool was_next = own == next_wake_;
+  own = wake;
+  if (wake <= next_wake_) {
+    next_wake_ = wake;
+  } else if (was_next) {
+    next_wake_ = *std::min_element(wakes_.begin(), wakes_.end());
   }
 }
 
@@ -80,7 +136,7 @@ Instant Core::LatestStartFor(const SubgraphState& state, const Bucket& shape, in
     return tightest;
   }
   const Clock::duration cost =
-      state.cost[shape.GearFor(std::min(rows, shape.max_rows())).model_gear];
+      state.costs.Expected(shape.GearFor(std::min(rows, shape.max_rows())).model_gear);
   if (cost == Clock::duration::zero()) {
     // Nothing is known of the gear, as always on a device without timestamps: waiting may take half
     // of the time there is.
@@ -192,11 +248,13 @@ void Core::Send(SubgraphState& state, Launch launch) {
                   "only queued rows of unanswered requests are launched");
     record.state = NodeState::kLaunched;
     record.batch = id;
+    RemoveFromBacklog(request, group.node);
     ++request.in_flight;
     for (const int consumer : request.plan->nodes[static_cast<size_t>(group.node)].consumers) {
       batch.uses_left += request.plan->nodes[static_cast<size_t>(consumer)].on_device() ? 1 : 0;
     }
   }
+  PredictEnd(batch, state);
   const Batch& launched = batches_.emplace(id, std::move(batch)).first->second;
   out_->push_back(std::move(launch));
   for (const RowGroup& group : launched.rows) {
@@ -215,6 +273,7 @@ Core::QueueKey Core::KeyOf(RequestId id, const Request& request, int node) const
 }
 
 void Core::Enqueue(RequestId id, Request& request, int node, bool ready) {
+  TouchNode(request, node);
   if (SequencesOf(request, node) != nullptr) {  // Which has had it since it arrived.
     request.nodes[static_cast<size_t>(node)].state = NodeState::kQueued;
     return;
@@ -228,6 +287,7 @@ void Core::Enqueue(RequestId id, Request& request, int node, bool ready) {
 }
 
 void Core::Dequeue(RequestId id, Request& request, int node) {
+  TouchNode(request, node);
   if (SequencesOf(request, node) != nullptr) {  // End takes it out, and its sequence with it.
     request.nodes[static_cast<size_t>(node)].state = NodeState::kWaiting;
     return;

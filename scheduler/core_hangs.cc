@@ -15,34 +15,37 @@ bool Core::HasInputs(const Batch& batch) const {
   });
 }
 
-void Core::WatchBatches() {
-  for (SubgraphState& state : subgraphs_) {
-    for (LaneState& lane : state.lanes) {
-      if (!lane.serves || lane.batches.empty()) {
-        continue;
-      }
-      const BatchId id = lane.batches.front();
-      Batch& batch = batches_.at(id);
-      if (!batch.runs_since.has_value() && HasInputs(batch)) {
-        batch.runs_since = now_;
+Instant Core::WatchBatches(SubgraphState& state) {
+  Instant next = Instant::max();
+  for (LaneState& lane : state.lanes) {
+    if (!lane.serves || lane.batches.empty()) {
+      continue;
+    }
+    const BatchId id = lane.batches.front();
+    Batch& batch = batches_.at(id);
+    if (!batch.runs_since.has_value() && HasInputs(batch)) {
+      batch.runs_since = now_;
+      if (options_.run_budget.watches()) {
         // Twice, so that a batch a little slower than all before it is let through.
         batch.hangs_at = now_ + 2 * state.budgets[batch.model_gear].Get(options_.run_budget);
       }
-      if (batch.hangs_at <= now_) {
-        Abandon({.subgraph = batch.subgraph,
-                 .lane = batch.lane,
-                 .batch = id,
-                 .ran = now_ - *batch.runs_since});
-      } else {
-        wake_ = std::min(wake_, batch.hangs_at);
-      }
+    }
+    if (batch.hangs_at <= now_) {
+      Abandon({.subgraph = batch.subgraph,
+               .lane = batch.lane,
+               .batch = id,
+               .ran = now_ - *batch.runs_since});
+    } else {
+      next = std::min(next, batch.hangs_at);
     }
   }
+  return next;
 }
 
 void Core::Abandon(const AbandonLane& command) {
   LaneState& lane = LaneAt(command.subgraph, command.lane);
   lane.serves = false;
+  Touch(command.subgraph);
   out_->push_back(command);
   EndAllOn(lane, Outcome::kLaneHung);
   SubgraphState& state = subgraphs_[static_cast<size_t>(command.subgraph)];
@@ -77,10 +80,13 @@ void Core::On(const LaneUp& event) {
   if (state.sequences.has_value()) {
     state.sequences->LaneUp(event.lane);
   }
+  lane.busy_until = now_;
+  Touch(event.subgraph);
 }
 
 void Core::On(const DeviceLost&) {
   device_lost_ = true;
+  TouchAll();
   for (SubgraphState& state : subgraphs_) {
     if (state.sequences.has_value()) {
       state.sequences->EndAll();  // Who waits in them is answered with all the others.
@@ -105,6 +111,7 @@ void Core::On(const DeviceLost&) {
 
 void Core::On(const DeviceBack&) {
   device_lost_ = false;
+  TouchAll();
   for (SubgraphState& state : subgraphs_) {
     for (size_t l = 0; l < state.lanes.size(); ++l) {
       LaneState& lane = state.lanes[l];
@@ -113,6 +120,7 @@ void Core::On(const DeviceBack&) {
       if (state.sequences.has_value()) {
         state.sequences->LaneUp(static_cast<int>(l));
       }
+      lane.busy_until = now_;
     }
   }
 }

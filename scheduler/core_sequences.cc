@@ -38,6 +38,7 @@ bool Core::JoinSequences(const Arrive& event) {
 void Core::EndSequencesOf(RequestId id, const Request& request) {
   for (size_t n = 0; n < request.nodes.size(); ++n) {
     if (SequenceTable* sequences = SequencesOf(request, static_cast<int>(n))) {
+      TouchNode(request, static_cast<int>(n));
       EndWaiting(sequences->Break(id));
     }
   }
@@ -51,19 +52,20 @@ void Core::EndWaiting(const std::vector<RequestId>& requests) {
 }
 
 void Core::ExpireSequences() {
-  for (SubgraphState& state : subgraphs_) {
-    if (state.sequences.has_value()) {
-      state.sequences->Expire(now_);
+  for (const int subgraph : with_sequences_) {
+    SequenceTable& sequences = *subgraphs_[static_cast<size_t>(subgraph)].sequences;
+    if (sequences.next_expiry() <= now_) {
+      sequences.Expire(now_);
+      Touch(subgraph);  // Others may have come into their places.
     }
   }
 }
 
 Instant Core::NextSequenceExpiry() const {
   Instant next = Instant::max();
-  for (const SubgraphState& state : subgraphs_) {
-    if (state.sequences.has_value()) {
-      next = std::min(next, state.sequences->next_expiry());
-    }
+  for (const int subgraph : with_sequences_) {
+    const SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
+    next = std::min(next, state.sequences->next_expiry());
   }
   return next;
 }

@@ -211,17 +211,20 @@ std::vector<Engine::Message> Engine::NextMessages() {
 }
 
 void Engine::PublishLoad() {
-  Load load{.requests = core_.request_count(), .device_lost = core_.device_lost()};
-  if (pool_ != nullptr) {  // A lost device has none.
-    load.device_pool_used = pool_->used_bytes();
-    load.device_pool_peak = pool_->peak_bytes();
-  }
-  for (const auto& subgraph : subgraphs_) {
-    load.queued_rows.push_back(core_.queued_rows(subgraph->index));
-  }
+  const size_t requests = core_.request_count();
   {
     const MutexLock lock(mu_);
-    load_ = std::move(load);
+    load_.requests = requests;
+    load_.device_lost = core_.device_lost();
+    // A lost device has no pool.
+    load_.device_pool_used = pool_ == nullptr ? 0 : pool_->used_bytes();
+    load_.device_pool_peak = pool_ == nullptr ? 0 : pool_->peak_bytes();
+    load_.queued_rows.resize(subgraphs_.size());
+    load_.free_at.resize(subgraphs_.size());
+    core_.VisitChanged([this](int subgraph) {
+      load_.queued_rows[static_cast<size_t>(subgraph)] = core_.queued_rows(subgraph);
+      load_.free_at[static_cast<size_t>(subgraph)] = core_.FreeAt(subgraph);
+    });
     idle_ = core_.idle() && messages_.empty();
   }
   progressed_.NotifyAll();

@@ -90,6 +90,8 @@ class Engine final : private CompletionSink {
   struct Load {
     size_t requests = 0;           // Accepted and not retired.
     std::vector<int> queued_rows;  // Per subgraph.
+    // Per subgraph: when a lane is free of what was accepted, as predicted; max(): none serves.
+    std::vector<Instant> free_at;
     size_t device_pool_used = 0;
     size_t device_pool_peak = 0;
     bool device_lost = false;

@@ -187,6 +187,10 @@ class CoreHarness final {
   Lines DeviceBack() { return Handle(scheduler::DeviceBack{}); }
 
   const Core& core() const { return core_; }
+  template <typename Visit>
+  void VisitChanged(Visit visit) {
+    core_.VisitChanged(visit);
+  }
   // Of the last event.
   const std::vector<Command>& commands() const { return commands_; }
 
