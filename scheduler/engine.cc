@@ -67,9 +67,16 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
         Lane::Create(device_, *completions_, *model, options_.core.batches_per_lane, *this));
     lanes.push_back(std::move(lane));
   }
-  auto subgraph = std::make_unique<Subgraph>(
-      Subgraph{.name = spec.name, .version = spec.version, .shape = std::move(spec.shape)});
+  auto subgraph = std::make_unique<Subgraph>(Subgraph{.name = spec.name,
+                                                      .version = spec.version,
+                                                      .shape = std::move(spec.shape),
+                                                      .sequence = std::move(spec.sequence)});
   const Subgraph* added = subgraph.get();
+  std::shared_ptr<SequenceStore> sequences;
+  if (added->sequence.has_value()) {
+    ASSIGN_OR_RETURN(sequences,
+                     SequenceStore::Create(device_, *added, static_cast<int>(lanes.size())));
+  }
   bool is_lost = false;
   RunOnDeviceThread([&] {
     is_lost = generation != device_.generation();
@@ -82,7 +89,8 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
                                   .max_queue_rows = spec.max_queue_rows});
     subgraphs_.push_back(std::move(subgraph));
     lanes_.push_back(std::move(lanes));
-    instances_.push_back({std::move(spec.instances), std::move(spec.reload)});
+    instances_.push_back(
+        {std::move(spec.instances), std::move(spec.reload), added, std::move(sequences)});
   });
   if (is_lost) {
     return Unavailable("device {} was lost while model '{}' was loaded", device_.id(), spec.name);
@@ -197,6 +205,7 @@ void Engine::Run() {
   }
   lanes_.clear();
   retired_lanes_.clear();
+  instances_.clear();  // State of sequences is the device's too.
   pool_.reset();
 }
 
@@ -221,9 +230,11 @@ void Engine::PublishLoad() {
     load_.device_pool_peak = pool_ == nullptr ? 0 : pool_->peak_bytes();
     load_.queued_rows.resize(subgraphs_.size());
     load_.free_at.resize(subgraphs_.size());
+    load_.sequences.resize(subgraphs_.size());
     core_.VisitChanged([this](int subgraph) {
       load_.queued_rows[static_cast<size_t>(subgraph)] = core_.queued_rows(subgraph);
       load_.free_at[static_cast<size_t>(subgraph)] = core_.FreeAt(subgraph);
+      load_.sequences[static_cast<size_t>(subgraph)] = core_.sequence_counts(subgraph);
     });
     idle_ = core_.idle() && messages_.empty();
   }
@@ -268,6 +279,7 @@ void Engine::Take(const SlotDone& done) {
   batch.slot = nullptr;
   if (status.ok()) {
     PlaceOutputs(batch, /*on_host=*/true);
+    KeepState(launch);
   } else {
     FailBatch(batch, status);
     NoteFailure(status);

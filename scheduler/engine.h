@@ -29,6 +29,7 @@
 #include "scheduler/observer.h"
 #include "scheduler/recovery_thread.h"
 #include "scheduler/request.h"
+#include "scheduler/sequence_store.h"
 #include "scheduler/stage_times.h"
 
 namespace omserve::scheduler {
@@ -63,7 +64,8 @@ class Engine final : private CompletionSink {
     std::string name;
     int64_t version = 1;
     SubgraphShape shape;
-    std::vector<acl::Model*> instances;  // One lane each; they outlive the engine.
+    std::optional<SequenceSpec> sequence;  // When it keeps state between requests.
+    std::vector<acl::Model*> instances;    // One lane each; they outlive the engine.
     // Drops an instance and loads it again, for when its stream hung or the device was lost; gives
     // its new address. Runs on the recovery thread, bound to the device. Empty: a hung lane is
     // mended without, and a lost device stays lost.
@@ -92,6 +94,7 @@ class Engine final : private CompletionSink {
     std::vector<int> queued_rows;  // Per subgraph.
     // Per subgraph: when a lane is free of what was accepted, as predicted; max(): none serves.
     std::vector<Instant> free_at;
+    std::vector<SequenceTable::Counts> sequences;  // Per subgraph; 0 where it keeps none.
     size_t device_pool_used = 0;
     size_t device_pool_peak = 0;
     bool device_lost = false;
@@ -131,6 +134,7 @@ class Engine final : private CompletionSink {
   struct BatchOutput {
     acl::DevicePtr device;
     std::shared_ptr<memory::HostBlock> host;  // Null when nobody on the host wants it.
+    bool is_state = false;                    // `device` is the store's, not the pool's.
   };
   struct ActiveBatch {
     Launch launch;
@@ -138,11 +142,16 @@ class Engine final : private CompletionSink {
     Instant begun;           // When it was launched.
     bool abandoned = false;  // Given up: not done until its lane or device was stopped.
     std::vector<BatchOutput> outputs;
+    memory::HostBlock controls;  // Inputs that the server made, one after the other.
   };
   // What the lanes of a subgraph are made from.
   struct Instances {
     std::vector<acl::Model*> models;
     ReloadInstance reload;
+    const Subgraph* subgraph = nullptr;
+    // Null where there are no sequences. Shared because that of a lost device stays beside the new
+    // one until nothing is in flight.
+    std::shared_ptr<SequenceStore> sequences;
   };
   struct LaneJob {
     int subgraph = 0;
@@ -198,8 +207,17 @@ class Engine final : private CompletionSink {
   void Obey(const AbandonLane& command);
   absl::Status LaunchBatch(const Launch& launch, ActiveBatch& batch);
   absl::Status MakeOutputs(const Launch& launch, ActiveBatch& batch);
-  std::vector<InputSource> GatherInputs(const Launch& launch) const;
+  std::vector<InputSource> GatherInputs(const ActiveBatch& batch) const;
   InputSource GatherInput(const Launch& launch, size_t input, size_t row_bytes) const;
+  // engine_sequences.cc.
+  absl::Status MakeControls(const Launch& launch, ActiveBatch& batch);
+  InputSource ServerMadeInput(const ActiveBatch& batch, int input, size_t row_bytes) const;
+  // Where a batch of one row writes its new state; null for other batches and outputs.
+  acl::DevicePtr StateInPlace(const Launch& launch, int output) const;
+  // Where the rows of a larger batch go from this output; empty when it is no state.
+  std::vector<KeptRow> StateRows(const ActiveBatch& batch, int output) const;
+  // The batch was computed: its rows' new state is read next.
+  void KeepState(const Launch& launch);
   void FreeOutputs(ActiveBatch& batch);
   void RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, const absl::Status& status);
   void PlaceOutputs(const ActiveBatch& batch, bool on_host);

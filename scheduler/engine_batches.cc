@@ -38,15 +38,18 @@ void Engine::Obey(Launch& command) {
 }
 
 absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
+  RETURN_IF_ERROR(MakeControls(launch, batch));
   RETURN_IF_ERROR(MakeOutputs(launch, batch));
   std::vector<OutputTarget> targets;
-  for (const BatchOutput& output : batch.outputs) {
+  for (size_t i = 0; i < batch.outputs.size(); ++i) {
+    const BatchOutput& output = batch.outputs[i];
     targets.push_back({.device = output.device,
-                       .host = output.host ? output.host->bytes() : std::span<std::byte>()});
+                       .host = output.host ? output.host->bytes() : std::span<std::byte>(),
+                       .kept = StateRows(batch, static_cast<int>(i))});
   }
   Lane& lane = *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
   // The completion can be posted before this returns, but it is taken up by this thread, later.
-  ASSIGN_OR_RETURN(batch.slot, lane.Launch(launch.gear.model_gear, GatherInputs(launch), targets));
+  ASSIGN_OR_RETURN(batch.slot, lane.Launch(launch.gear.model_gear, GatherInputs(batch), targets));
   batch.slot->batch = launch.batch;
   PlaceOutputs(batch, /*on_host=*/false);
   return absl::OkStatus();
@@ -58,8 +61,12 @@ absl::Status Engine::MakeOutputs(const Launch& launch, ActiveBatch& batch) {
   for (size_t i = 0; i < bucket.output_row_bytes.size(); ++i) {
     const size_t row_bytes = bucket.output_row_bytes[i];
     BatchOutput output;
-    ASSIGN_OR_RETURN(output.device,
-                     pool_->Allocate(row_bytes * static_cast<size_t>(launch.gear.rows)));
+    output.device = StateInPlace(launch, static_cast<int>(i));
+    output.is_state = static_cast<bool>(output.device);
+    if (!output.is_state) {
+      ASSIGN_OR_RETURN(output.device,
+                       pool_->Allocate(row_bytes * static_cast<size_t>(launch.gear.rows)));
+    }
     batch.outputs.push_back(std::move(output));
     if (WantedOnHost(launch, i)) {
       ASSIGN_OR_RETURN(memory::HostBlock block,
@@ -82,12 +89,17 @@ bool Engine::WantedOnHost(const Launch& launch, size_t output) const {
   });
 }
 
-std::vector<InputSource> Engine::GatherInputs(const Launch& launch) const {
+std::vector<InputSource> Engine::GatherInputs(const ActiveBatch& batch) const {
+  const Launch& launch = batch.launch;
   const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
   const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
   std::vector<InputSource> sources;
   for (size_t i = 0; i < bucket.input_row_bytes.size(); ++i) {
-    sources.push_back(GatherInput(launch, i, bucket.input_row_bytes[i]));
+    const bool server_made =
+        subgraph.sequence.has_value() && subgraph.sequence->MakesInput(static_cast<int>(i));
+    sources.push_back(server_made
+                          ? ServerMadeInput(batch, static_cast<int>(i), bucket.input_row_bytes[i])
+                          : GatherInput(launch, i, bucket.input_row_bytes[i]));
   }
   return sources;
 }
@@ -99,7 +111,13 @@ InputSource Engine::GatherInput(const Launch& launch, size_t input, size_t row_b
   const Place* first = nullptr;
   size_t expected_offset = 0;
   bool together = true;
+  int row = 0;
   for (const RowGroup& group : launch.rows) {
+    if (group.row > row) {  // Of a sequence that has nothing to do.
+      source.pieces.push_back({.size_bytes = row_bytes * static_cast<size_t>(group.row - row)});
+      together = false;
+    }
+    row = group.row + group.rows;
     const Active& active = active_.at(group.request);
     const int tensor = active.in->plan->nodes[static_cast<size_t>(group.node)].inputs[input];
     const Place& place = active.places[static_cast<size_t>(tensor)];
@@ -140,8 +158,8 @@ void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
   const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
   const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
   for (size_t i = 0; i < batch.outputs.size(); ++i) {
-    size_t offset_bytes = 0;
     for (const RowGroup& group : launch.rows) {
+      const size_t offset_bytes = bucket.output_row_bytes[i] * static_cast<size_t>(group.row);
       const size_t size_bytes = bucket.output_row_bytes[i] * static_cast<size_t>(group.rows);
       const Plan& plan = *active_.at(group.request).in->plan;
       const int tensor = plan.nodes[static_cast<size_t>(group.node)].outputs[i];
@@ -160,7 +178,6 @@ void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
           }
         }
       }
-      offset_bytes += size_bytes;
     }
   }
 }
@@ -196,9 +213,13 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
       std::count_if(launch.rows.begin(), launch.rows.end(), [&](const RowGroup& group) {
         return active_.at(group.request).in->plan->name != subgraph->name;
       });
+  int rows = 0;  // Not those that are left out.
+  for (const RowGroup& group : launch.rows) {
+    rows += group.rows;
+  }
   observer_.OnBatch({.subgraph = subgraph,
                      .lane = launch.lane,
-                     .rows = launch.row_count,
+                     .rows = rows,
                      .groups = static_cast<int>(launch.rows.size()),
                      .step_groups = static_cast<int>(steps),
                      .gear_rows = launch.gear.rows,
@@ -219,7 +240,7 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
                               .model = subgraph->name,
                               .lane = launch.lane,
                               .stream = lane == nullptr ? -1 : lane->compute_stream_id(),
-                              .batch_rows = launch.row_count,
+                              .batch_rows = rows,
                               .gear_rows = launch.gear.rows,
                               .reason = ReleaseReasonName(launch.reason),
                               .start_us = times.compute_start.value_or(0),
@@ -236,7 +257,7 @@ void Engine::Obey(const Release& command) {
 
 void Engine::FreeOutputs(ActiveBatch& batch) {
   for (const BatchOutput& output : batch.outputs) {
-    if (output.device) {
+    if (output.device && !output.is_state) {
       pool_->Free(output.device);
     }
   }

@@ -306,6 +306,11 @@ absl::Status Engine::TryToRecover(DeviceJob& job) {
                                     options_.core.batches_per_lane, *this));
       lanes.push_back(std::move(lane));
     }
+    if (instances.sequences != nullptr) {
+      ASSIGN_OR_RETURN(instances.sequences,
+                       SequenceStore::Create(device_, *instances.subgraph,
+                                             static_cast<int>(instances.models.size())));
+    }
   }
   return absl::OkStatus();
 }

@@ -154,6 +154,9 @@ absl::Status Lane::CopyOut(Slot& slot, std::span<const OutputTarget> outputs) {
     if (!output.host.empty()) {
       RETURN_IF_ERROR(copy_out_.CopyToHost(output.host, output.device));
     }
+    for (const KeptRow& row : output.kept) {
+      RETURN_IF_ERROR(copy_out_.CopyOnDevice(row.to, row.from, row.size_bytes));
+    }
   }
   RETURN_IF_ERROR(copy_out_.Record(slot.output_done_));
   return copy_out_.Notify(

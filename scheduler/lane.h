@@ -36,9 +36,17 @@ struct InputSource {
   acl::DevicePtr in_place;
 };
 
+// A row of an output that is copied to another place on the device once it is computed.
+struct KeptRow {
+  acl::DevicePtr from;
+  acl::DevicePtr to;
+  size_t size_bytes = 0;
+};
+
 struct OutputTarget {
   acl::DevicePtr device;      // Always: a buffer of at least the gear's size.
   std::span<std::byte> host;  // Where the first host.size() bytes are copied; empty: not needed.
+  std::vector<KeptRow> kept;
 };
 
 struct LaunchTimes {

@@ -19,6 +19,12 @@ const std::vector<TensorSpec>& OutputsOf(const StepSpec& step) {
   return step.subgraph != nullptr ? step.subgraph->shape.outputs : step.op->outputs();
 }
 
+// Made by the server for every batch: no request brings it, and no step makes it.
+bool IsServerMade(const StepSpec& step, size_t input) {
+  return step.subgraph != nullptr && step.subgraph->sequence.has_value() &&
+         step.subgraph->sequence->MakesInput(static_cast<int>(input));
+}
+
 // Equal sizes, or one side open.
 bool DimsFit(const Dims& a, const Dims& b) {
   return a.size() == b.size() &&
@@ -96,9 +102,17 @@ class Builder final {
                        NameList(OutputsOf(step)));
         }
       }
-      for (const TensorSpec& input : InputsOf(step)) {
-        if (!step.input_map.contains(input.name)) {
-          return Error("step '{}': input '{}' is not in its input_map", step.name, input.name);
+      if (spec_.steps.size() > 1 && step.subgraph != nullptr &&
+          step.subgraph->sequence.has_value()) {
+        return Error(
+            "step '{}': model '{}' keeps state between requests (sequence_batching) and is called "
+            "alone, not as a step",
+            step.name, step.subgraph->name);
+      }
+      for (size_t i = 0; i < InputsOf(step).size(); ++i) {
+        const std::string& input = InputsOf(step)[i].name;
+        if (!step.input_map.contains(input) && !IsServerMade(step, i)) {
+          return Error("step '{}': input '{}' is not in its input_map", step.name, input);
         }
       }
     }
@@ -166,8 +180,12 @@ class Builder final {
   absl::Status AddNode(const StepSpec& step) {
     const int index = static_cast<int>(plan_->nodes.size());
     PlanNode node{.name = step.name, .subgraph = step.subgraph, .op = step.op};
-    for (const TensorSpec& input : InputsOf(step)) {
-      ASSIGN_OR_RETURN(const int tensor, Read(step, input));
+    for (size_t i = 0; i < InputsOf(step).size(); ++i) {
+      if (IsServerMade(step, i)) {
+        node.inputs.push_back(-1);
+        continue;
+      }
+      ASSIGN_OR_RETURN(const int tensor, Read(step, InputsOf(step)[i]));
       const int producer = plan_->tensors[static_cast<size_t>(tensor)].producer;
       if (producer >= 0) {
         InsertSorted(node.producers, producer);
@@ -342,11 +360,19 @@ std::shared_ptr<const Plan> BuildSingle(const Subgraph& subgraph) {
   StepSpec step{.name = subgraph.name, .subgraph = &subgraph};
   PipelineSpec spec{.name = subgraph.name, .version = subgraph.version};
   // The prefixes keep an output apart from an input of the same name.
-  for (const TensorSpec& input : subgraph.shape.inputs) {
+  for (size_t i = 0; i < subgraph.shape.inputs.size(); ++i) {
+    const TensorSpec& input = subgraph.shape.inputs[i];
+    if (IsServerMade(step, i)) {
+      continue;
+    }
     step.input_map[input.name] = "in:" + input.name;
     spec.inputs.push_back({"in:" + input.name, input.type, input.dims});
   }
-  for (const TensorSpec& output : subgraph.shape.outputs) {
+  for (size_t i = 0; i < subgraph.shape.outputs.size(); ++i) {
+    const TensorSpec& output = subgraph.shape.outputs[i];
+    if (subgraph.sequence.has_value() && subgraph.sequence->HidesOutput(static_cast<int>(i))) {
+      continue;
+    }
     step.output_map[output.name] = "out:" + output.name;
     spec.outputs.push_back({"out:" + output.name, output.type, output.dims});
   }
@@ -376,8 +402,11 @@ absl::StatusOr<std::vector<int>> Plan::ResolveBuckets(std::span<const Dims> inpu
     if (node.on_device()) {
       std::vector<Dims> node_inputs;
       std::string shown;
-      for (const int tensor : node.inputs) {
-        node_inputs.push_back(dims[static_cast<size_t>(tensor)]);
+      for (size_t i = 0; i < node.inputs.size(); ++i) {
+        // What the server makes has one size in every bucket.
+        const int tensor = node.inputs[i];
+        node_inputs.push_back(tensor < 0 ? node.subgraph->shape.inputs[i].dims
+                                         : dims[static_cast<size_t>(tensor)]);
         shown += DimsToString(node_inputs.back());
       }
       const std::optional<int> bucket = node.subgraph->shape.FindBucket(node_inputs);

@@ -107,8 +107,10 @@ const Subgraph* EngineHarness::AddModel(const std::string& name, const std::stri
   const std::span<const std::byte> file = std::as_bytes(std::span(loaded->om));
   REQUIRE_OK(device_->Bind());
   loaded->weights = VALUE(acl::SharedWeights::Allocate(*device_, file));
-  Engine::SubgraphSpec spec{
-      .name = name, .policy = options.policy, .max_queue_rows = options.max_queue_rows};
+  Engine::SubgraphSpec spec{.name = name,
+                            .sequence = options.sequence,
+                            .policy = options.policy,
+                            .max_queue_rows = options.max_queue_rows};
   for (int i = 0; i < options.instances; ++i) {
     loaded->instances.push_back(VALUE(acl::Model::Load(*device_, file, loaded->weights)));
     spec.instances.push_back(loaded->instances.back().get());
@@ -132,6 +134,7 @@ std::shared_ptr<Answer> EngineHarness::Submit(const Send& send) {
   request->priority = send.priority;
   request->deadline = send.deadline;
   request->trace = send.trace;
+  request->sequence = send.sequence;
   request->wanted = send.wanted;
   for (size_t i = 0; send.wanted.empty() && i < send.plan->outputs.size(); ++i) {
     request->wanted.push_back(static_cast<int>(i));

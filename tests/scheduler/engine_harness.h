@@ -108,6 +108,7 @@ class EngineHarness final {
     std::optional<bool> batched;  // Unset: as the file shows.
     BatchPolicyOptions policy;
     int max_queue_rows = 0;
+    std::optional<SequenceSpec> sequence = std::nullopt;
   };
   const Subgraph* AddModel(const std::string& name, const std::string& om,
                            const ModelOptions& options);
@@ -123,6 +124,7 @@ class EngineHarness final {
     uint64_t priority = 1;
     Instant deadline = Instant::max();
     bool trace = false;
+    SequenceTurn sequence = {};
     std::function<void()> before_answer = {};  // Runs on the device thread.
   };
   std::shared_ptr<Answer> Submit(const Send& send);

@@ -203,6 +203,59 @@ std::string PickModel() {
   return VALUE(om::WriteHostModel(description, BytesOf(Model(graph)), {}));
 }
 
+std::string AccumulateModel(int64_t width, const std::vector<int64_t>& batches) {
+  const bool gears = batches.size() > 1;
+  const int64_t open = gears ? -1 : batches.front();
+  const int64_t largest = batches.back();
+  Message axis;  // Attribute "axis" = 1.
+  axis.Text(1, "axis").Number(3, 1).Number(20, 2);
+  Message graph;
+  graph.Sub(1, Node("add", "Add", {"state", "x"}, "total"))
+      .Sub(1, Node("twice", "Add", {"total", "total"}, "twice"))
+      .Sub(1, Node("marks", "Concat", {"start", "ready", "end"}, "marks").Sub(5, axis))
+      .Sub(1, Node("id", "Identity", {"corrid"}, "id"))
+      .Text(2, "accumulate");
+  om::ModelDescription description;
+  description.name = "accumulate";
+  description.soc_version = om::kHostSocVersion;
+  struct Tensor {
+    const char* name;
+    bool is_int;
+    int64_t row;
+  };
+  for (const Tensor& input :
+       {Tensor{"x", false, width}, Tensor{"state", false, width}, Tensor{"start", false, 1},
+        Tensor{"ready", false, 1}, Tensor{"end", false, 1}, Tensor{"corrid", true, 1}}) {
+    const std::vector<int64_t> dims = {open, input.row};
+    graph.Sub(11, ValueInfo(input.name, input.is_int ? kOnnxInt64 : kOnnxFloat, dims));
+    description.inputs.push_back(Io(input.name, input.is_int ? kAclInt64 : kAclFloat, dims,
+                                    static_cast<uint64_t>(largest * input.row) *
+                                        (input.is_int ? sizeof(int64_t) : sizeof(float))));
+  }
+  std::vector<int64_t> rows;
+  for (const Tensor& output : {Tensor{"total", false, width}, Tensor{"twice", false, width},
+                               Tensor{"marks", false, 3}, Tensor{"id", true, 1}}) {
+    graph.Sub(12,
+              ValueInfo(output.name, output.is_int ? kOnnxInt64 : kOnnxFloat, {open, output.row}));
+    description.outputs.push_back(Io(fmt::format("{0}:0:{0}", output.name),
+                                     output.is_int ? kAclInt64 : kAclFloat, {largest, output.row},
+                                     static_cast<uint64_t>(largest * output.row) *
+                                         (output.is_int ? sizeof(int64_t) : sizeof(float))));
+    rows.push_back(output.row);
+  }
+  description.gear_kind = gears ? om::GearKind::kBatch : om::GearKind::kNone;
+  for (size_t i = 0; gears && i < batches.size(); ++i) {
+    om::GearDescription gear;
+    gear.values = {batches[i]};
+    for (const int64_t row : rows) {
+      gear.output_dims.push_back({batches[i], row});
+    }
+    description.gears.push_back(std::move(gear));
+  }
+  description.work_bytes = 4096;
+  return VALUE(om::WriteHostModel(description, BytesOf(Model(graph)), {}));
+}
+
 std::string ForOtherChip(std::string file, std::string_view soc_version) {
   const std::string_view host = om::kHostSocVersion;
   REQUIRE(soc_version.size() == host.size());

@@ -26,6 +26,12 @@ std::string ScaleAddModel(std::vector<int64_t> dims, om::GearKind kind,
 // index than -4..3 fails when it is executed. Has no weights in WEIGHTS_DATA.
 std::string PickModel();
 
+// A model that keeps state: total = state + x and twice = 2 * total, FP32 [batch, width], and what
+// it was told: marks = FP32 [batch, 3] of start, ready and end, FP32 [batch, 1] each, and
+// id = INT64 [batch, 1] of corrid. Inputs in the order x, state, start, ready, end, corrid; outputs
+// total, twice, marks, id. With `batches` of one entry there are no gears.
+std::string AccumulateModel(int64_t width, const std::vector<int64_t>& batches);
+
 // `file` with its chip name replaced by one of the same length.
 std::string ForOtherChip(std::string file, std::string_view soc_version);
 
