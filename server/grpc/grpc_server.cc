@@ -6,31 +6,15 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/codegen/service_type.h>
 
-#include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "server/grpc/channel_arguments.h"
 #include "server/grpc/health_service.h"
 #include "server/grpc/inference_service.h"
 
 namespace omserve::server {
 namespace {
-
-// Clients ping as often as they like while idle; gRPC would end their connections for it.
-constexpr int kPingIntervalMs = 10'000;
-
-void SetChannelArguments(grpc::ServerBuilder& builder, int64_t max_receive_bytes) {
-  constexpr int64_t kMost = std::numeric_limits<int>::max();
-  builder.SetMaxReceiveMessageSize(static_cast<int>(std::min(max_receive_bytes, kMost)));
-  builder.SetMaxSendMessageSize(-1);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kPingIntervalMs);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
-  // Else a second daemon would share the port, and requests would go to either.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-}
 
 std::string HostPort(const std::string& address, int port) {
   const bool is_ipv6 = address.find(':') != std::string::npos && address.front() != '[';

@@ -69,19 +69,29 @@ run_without_locks() {
   )
 }
 
-# run_benchmarks NAME JSON: NAME filters by substring, JSON is empty or "yes".
+# run_benchmarks NAME JSON UPDATE: NAME filters by substring; JSON and UPDATE are empty or "yes".
+# Programs print Google Benchmark's JSON; bench_table shows it beside tests/bench/baseline.json.
 run_benchmarks() {
-  local name=$1 json=$2 programs=() program
+  local name=$1 json=$2 update=$3 programs=() program result
   lock build-release
   configure release
   mapfile -t programs < <(ninja -C "$root/build/release" -t targets all |
     sed -n 's|^\(tests/bin/[^:]*_bench\):.*|\1|p' | { grep -F -- "$name" || true; })
   [[ ${#programs[@]} -gt 0 ]] ||
     die "bench: no benchmark's name contains '$name'; they are tests/bench/*_bench.cc"
-  build release "${programs[@]}" >&2
+  build release bench_table "${programs[@]}" >&2
+  mkdir -p "$root/build/release/bench"
   for program in "${programs[@]}"; do
     say "running ${program##*/}"
-    (cd -- "$root/build/release" && "./$program" ${json:+--benchmark_format=json}) ||
+    result=$root/build/release/bench/${program##*/}.json
+    (cd -- "$root/build/release" && "./$program" --benchmark_format=json >"$result") ||
       die "bench: ${program##*/} failed with exit status $?; see the lines above"
+    if [[ -n $json ]]; then
+      cat -- "$result"
+    else
+      "$root/build/release/tests/bin/bench_table" "${program##*/}" "$result" \
+        "$root/tests/bench/baseline.json" ${update:+--update} ||
+        die "bench: the figures of ${program##*/} cannot be shown; they are in $result"
+    fi
   done
 }

@@ -1,77 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/runtime/acl/tiny_model.h"
 
-#include <fmt/format.h>
-
-#include <cstring>
 #include <utility>
 
+#include "tests/onnx_bytes.h"
 #include "tests/status_test_util.h"
 
 namespace omserve::testing {
 namespace {
 
-constexpr int64_t kOnnxFloat = 1;
-constexpr int64_t kOnnxInt64 = 7;
 constexpr int32_t kAclFloat = 0;
 constexpr int32_t kAclInt64 = 9;
-
-// Protobuf's wire format, written by hand: proto/onnx leaves out what the server does not read.
-class Message {
- public:
-  Message& Number(uint32_t field, int64_t value) {
-    Varint(uint64_t{field} << 3);
-    Varint(static_cast<uint64_t>(value));
-    return *this;
-  }
-  Message& Text(uint32_t field, std::string_view value) {
-    Varint(uint64_t{field} << 3 | 2);
-    Varint(value.size());
-    bytes_ += value;
-    return *this;
-  }
-  Message& Sub(uint32_t field, const Message& message) { return Text(field, message.bytes_); }
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  void Varint(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) {
-      bytes_ += static_cast<char>(value | 0x80);
-    }
-    bytes_ += static_cast<char>(value);
-  }
-
-  std::string bytes_;
-};
-
-Message ValueInfo(std::string_view name, int64_t type, const std::vector<int64_t>& dims) {
-  Message shape;
-  for (size_t i = 0; i < dims.size(); ++i) {
-    Message dim;
-    if (dims[i] < 0) {
-      dim.Text(2, fmt::format("open{}", i));
-    } else {
-      dim.Number(1, dims[i]);
-    }
-    shape.Sub(1, dim);
-  }
-  Message tensor;
-  tensor.Number(1, type).Sub(2, shape);
-  return Message().Text(1, name).Sub(2, Message().Sub(1, tensor));
-}
-
-Message Node(std::string_view name, std::string_view op, const std::vector<std::string>& inputs,
-             std::string_view output) {
-  Message node;
-  for (const std::string& input : inputs) {
-    node.Text(1, input);
-  }
-  return node.Text(2, output).Text(3, name).Text(4, op);
-}
-
-std::string Model(const Message& graph) {
-  return Message().Number(1, 8).Sub(7, graph).Sub(8, Message().Text(1, "").Number(2, 13)).bytes();
-}
 
 Message ExternalInitialiser(std::string_view name, int64_t count, size_t size_bytes) {
   const auto entry = [](std::string_view key, std::string_view value) {
@@ -85,13 +24,6 @@ Message ExternalInitialiser(std::string_view name, int64_t count, size_t size_by
       .Sub(13, entry("offset", "0"))
       .Sub(13, entry("length", std::to_string(size_bytes)))
       .Number(14, 1);
-}
-
-template <typename T>
-std::string RawBytes(const std::vector<T>& values) {
-  std::string bytes(values.size() * sizeof(T), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
 }
 
 // The open dims of one tensor at a gear.
@@ -179,19 +111,14 @@ std::string ScaleAddModel(std::vector<int64_t> dims, om::GearKind kind,
   }
   description.work_bytes = 4096;
   description.weight_bytes = weights.size();
-  return VALUE(om::WriteHostModel(description, BytesOf(Model(graph)), BytesOf(weights)));
+  return VALUE(om::WriteHostModel(description, BytesOf(OnnxModel(graph)), BytesOf(weights)));
 }
 
 std::string PickModel() {
-  const Message table = Message()
-                            .Number(1, 4)
-                            .Number(2, kOnnxFloat)
-                            .Text(8, "table")
-                            .Text(9, RawBytes(std::vector<float>{10, 11, 12, 13}));
   Message graph;
   graph.Sub(1, Node("gather", "Gather", {"table", "index"}, "picked"))
       .Text(2, "pick")
-      .Sub(5, table)
+      .Sub(5, Floats("table", {4}, {10, 11, 12, 13}))
       .Sub(11, ValueInfo("index", kOnnxInt64, {1}))
       .Sub(12, ValueInfo("picked", kOnnxFloat, {1}));
   om::ModelDescription description;
@@ -200,7 +127,7 @@ std::string PickModel() {
   description.inputs = {Io("index", kAclInt64, {1}, sizeof(int64_t))};
   description.outputs = {Io("gather:0:picked", kAclFloat, {1}, sizeof(float))};
   description.work_bytes = 256;
-  return VALUE(om::WriteHostModel(description, BytesOf(Model(graph)), {}));
+  return VALUE(om::WriteHostModel(description, BytesOf(OnnxModel(graph)), {}));
 }
 
 std::string AccumulateModel(int64_t width, const std::vector<int64_t>& batches) {
