@@ -31,6 +31,21 @@ absl::Status CheckElements(const Model& model, const TensorSpec& spec, const Dim
                      fmt::format("input '{}' for model '{}'", spec.name, model.name));
 }
 
+// The one copy of a tensor, to where the device reads it.
+absl::Status WriteBytes(const InferInput& from, std::span<std::byte> to) {
+  if (from.encode) {
+    return from.encode(from, to);
+  }
+  std::byte* at = to.data();
+  for (const std::span<const std::byte>& piece : from.pieces) {
+    if (!piece.empty()) {
+      std::memcpy(at, piece.data(), piece.size());
+      at += piece.size();
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 uint64_t EffectivePriority(const inference::ModelConfig& config, uint64_t asked) {
@@ -116,13 +131,7 @@ absl::Status Inference::CopyInputs(const InferCall& call, const CheckedRequest& 
                          fmt::format("input '{}' for model '{}'", from.name, call.model->name));
     }
     input.block = *std::move(block);
-    std::byte* to = input.block.bytes().data();
-    for (const std::span<const std::byte>& piece : from.pieces) {
-      if (!piece.empty()) {
-        std::memcpy(to, piece.data(), piece.size());
-        to += piece.size();
-      }
-    }
+    RETURN_IF_ERROR(WriteBytes(from, input.block.bytes().first(size_bytes)));
     input.bytes = input.block.bytes().first(size_bytes);
     const TensorSpec& spec = call.model->inputs[i];
     if (spec.type == DataType::kBytes) {

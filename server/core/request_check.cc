@@ -255,7 +255,7 @@ class Checker final {
 }  // namespace
 
 size_t InferInput::size_bytes() const {
-  size_t size = 0;
+  size_t size = encoded_bytes;
   for (const std::span<const std::byte>& piece : pieces) {
     size += piece.size();
   }

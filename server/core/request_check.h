@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,13 +16,17 @@
 
 namespace omserve::server {
 
-// One input as it came, in no protocol's types. `pieces`, joined, are the tensor's bytes in the raw
-// encoding; they belong to the front end.
+// One input as it came, in no protocol's types. Its bytes in the raw encoding are `pieces`, joined,
+// which belong to the front end, or what `encode` writes.
 struct InferInput {
   std::string name;
   std::string datatype;  // "FP32", ...
   Dims shape;            // Full dims.
   std::vector<std::span<const std::byte>> pieces;
+  // For a tensor that comes in another encoding: writes all `encoded_bytes` bytes of it. Errors:
+  // kInvalidArgument for a value that does not fit the datatype.
+  std::function<absl::Status(const InferInput& input, std::span<std::byte> out)> encode;
+  size_t encoded_bytes = 0;
 
   size_t size_bytes() const;
 };

@@ -104,12 +104,12 @@ absl::Status RefuseReserved(const InferParameterMap& parameters) {
 
 }  // namespace
 
-absl::Status ReadRequestParameters(const inference::ModelInferRequest& message, InferCall& call) {
-  const InferParameterMap& parameters = message.parameters();
+absl::Status ReadRequestParameters(const InferParameterMap& parameters, const std::string& model,
+                                   InferCall& call) {
   if (parameters.empty()) {
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(RefuseSequence(parameters, message.model_name()));
+  RETURN_IF_ERROR(RefuseSequence(parameters, model));
   RETURN_IF_ERROR(RefuseReserved(parameters));
   RETURN_IF_ERROR(ReadNumber(parameters, "priority", &call.priority));
   uint64_t timeout_us = 0;

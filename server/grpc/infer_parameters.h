@@ -20,10 +20,11 @@ inline constexpr char kTraceParameter[] = "omserve_trace";
 // Comes back beside it: where the request's time went.
 inline constexpr char kStagesParameter[] = "omserve_stages";
 
-// priority, timeout (microseconds) and omserve_trace into `call`. Others are passed over, except
-// that a sequence is kUnimplemented, and kInvalidArgument a known name of another type and every
-// unknown name in triton_*, which is reserved.
-absl::Status ReadRequestParameters(const inference::ModelInferRequest& message, InferCall& call);
+// priority, timeout (microseconds) and omserve_trace of a request to `model` into `call`. Others
+// are passed over, except that a sequence is kUnimplemented, and kInvalidArgument a known name of
+// another type and every unknown name in triton_*, which is reserved.
+absl::Status ReadRequestParameters(const InferParameterMap& parameters, const std::string& model,
+                                   InferCall& call);
 
 // Parameters of one tensor. kUnimplemented for shared memory and classification. `side` is "input"
 // or "output".

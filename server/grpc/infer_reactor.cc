@@ -62,15 +62,14 @@ class InferReactor final : public grpc::ServerUnaryReactor {
     if (front_end_.lifecycle.state() == LifecycleState::kStarting) {
       return Unavailable("the server is still loading its models; retry when it is ready");
     }
-    ASSIGN_OR_RETURN(const WireInferRequest request, ParseInferRequest(bytes));
-    const inference::ModelInferRequest& message = request.message;
+    ASSIGN_OR_RETURN(WireInferRequest request, ParseInferRequest(bytes));
     ASSIGN_OR_RETURN(ModelHandle model,
-                     front_end_.catalog.Find(message.model_name(), message.model_version()));
-    ASSIGN_OR_RETURN(PreparedCall prepared, PrepareCall(request, std::move(model)));
-    prepared.call.received = received;
-    prepared.call.deadline = DeadlineOf(context, front_end_.clock);
-    client_id_ = message.id();
-    return front_end_.inference.Start(prepared.call,
+                     front_end_.catalog.Find(request.model_name, request.model_version));
+    ASSIGN_OR_RETURN(InferCall call, PrepareCall(request, std::move(model)));
+    call.received = received;
+    call.deadline = DeadlineOf(context, front_end_.clock);
+    client_id_ = std::move(request.id);
+    return front_end_.inference.Start(call,
                                       [this](InferResult result) { Answer(std::move(result)); });
   }
 

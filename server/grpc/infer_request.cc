@@ -1,207 +1,308 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/grpc/infer_request.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <google/protobuf/wire_format_lite.h>
-
-#include <algorithm>
+#include <bit>
 #include <limits>
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "server/grpc/infer_parameters.h"
-#include "server/grpc/tensor_contents.h"
 
 namespace omserve::server {
 namespace {
 
-using google::protobuf::internal::WireFormatLite;
-using google::protobuf::io::CodedInputStream;
-using google::protobuf::io::CodedOutputStream;
+using inference::InferParameter;
 
-// The slices of a message as one stream.
-class SliceStream final : public google::protobuf::io::ZeroCopyInputStream {
- public:
-  explicit SliceStream(const std::vector<grpc::Slice>& slices) : slices_(slices) {}
+// Levels of messages and groups within the message that protobuf's parsers allow.
+constexpr int kDepth = 100;
 
-  bool Next(const void** data, int* size) override {
-    while (slice_ < slices_.size() && offset_ == slices_[slice_].size()) {
-      ++slice_;
-      offset_ = 0;
-    }
-    if (slice_ == slices_.size()) {
+constexpr uint32_t LengthTag(uint32_t field) { return WireTag(field, WireType::kLength); }
+
+// Takes a message in, field by field: take(tag, depth) reads one. Stops at the first that is
+// damaged. `depth` is what is left for the message's own fields.
+template <typename Take>
+bool WalkFields(WireReader& reader, int depth, Take take) {
+  while (!reader.at_end()) {
+    uint32_t tag = 0;
+    if (!reader.ReadTag(&tag) || !take(tag, depth)) {
       return false;
     }
-    const grpc::Slice& slice = slices_[slice_];
-    const size_t left = std::min<size_t>(slice.size() - offset_, std::numeric_limits<int>::max());
-    *data = slice.begin() + offset_;
-    *size = static_cast<int>(left);
-    offset_ += left;
-    read_ += static_cast<int64_t>(left);
-    return true;
-  }
-  void BackUp(int count) override {
-    offset_ -= static_cast<size_t>(count);
-    read_ -= count;
-  }
-  bool Skip(int count) override {
-    const void* data = nullptr;
-    int size = 0;
-    while (count > 0 && Next(&data, &size)) {
-      if (size > count) {
-        BackUp(size - count);
-        return true;
-      }
-      count -= size;
-    }
-    return count == 0;
-  }
-  int64_t ByteCount() const override { return read_; }
-
- private:
-  const std::vector<grpc::Slice>& slices_;
-  size_t slice_ = 0;
-  size_t offset_ = 0;  // In slices_[slice_].
-  int64_t read_ = 0;
-};
-
-// The next length-delimited field, left where it is.
-bool TakeTensor(CodedInputStream& input, RawTensor& tensor) {
-  uint32_t left = 0;
-  if (!input.ReadVarint32(&left) ||
-      left > static_cast<uint32_t>(std::max(0, input.BytesUntilLimit()))) {
-    return false;
-  }
-  while (left > 0) {
-    const void* data = nullptr;
-    int size = 0;
-    if (!input.GetDirectBufferPointer(&data, &size)) {
-      return false;
-    }
-    const uint32_t taken = std::min(left, static_cast<uint32_t>(size));
-    tensor.emplace_back(static_cast<const std::byte*>(data), taken);
-    input.Skip(static_cast<int>(taken));
-    left -= taken;
   }
   return true;
 }
 
-absl::Status Malformed(const char* why) {
+// A length and a message of so many bytes. `depth` is what is left where it stands.
+template <typename Take>
+bool WalkMessage(WireReader& reader, int depth, Take take) {
+  size_t size_bytes = 0;
+  size_t outer = 0;
+  if (depth <= 0 || !reader.ReadLength(&size_bytes)) {
+    return false;
+  }
+  reader.Enter(size_bytes, &outer);
+  if (!WalkFields(reader, depth - 1, take)) {
+    return false;
+  }
+  reader.Leave(outer);
+  return true;
+}
+
+bool ReadText(WireReader& reader, std::string* text) {
+  return reader.ReadBytes(text) && IsWireString(*text);
+}
+
+// The field that comes last counts, whatever came before.
+bool ReadParameter(WireReader& reader, int depth, InferParameter* parameter) {
+  return WalkMessage(reader, depth, [&](uint32_t tag, int left) {
+    uint64_t bits = 0;
+    switch (tag) {
+      case WireTag(InferParameter::kBoolParamFieldNumber, WireType::kVarint):
+        if (!reader.ReadVarint(&bits)) {
+          return false;
+        }
+        parameter->set_bool_param(bits != 0);
+        return true;
+      case WireTag(InferParameter::kInt64ParamFieldNumber, WireType::kVarint):
+        if (!reader.ReadVarint(&bits)) {
+          return false;
+        }
+        parameter->set_int64_param(static_cast<int64_t>(bits));
+        return true;
+      case WireTag(InferParameter::kUint64ParamFieldNumber, WireType::kVarint):
+        if (!reader.ReadVarint(&bits)) {
+          return false;
+        }
+        parameter->set_uint64_param(bits);
+        return true;
+      case WireTag(InferParameter::kDoubleParamFieldNumber, WireType::kFixed64):
+        if (!reader.ReadFixed64(&bits)) {
+          return false;
+        }
+        parameter->set_double_param(std::bit_cast<double>(bits));
+        return true;
+      case LengthTag(InferParameter::kStringParamFieldNumber):
+        return ReadText(reader, parameter->mutable_string_param());
+      default:
+        return reader.SkipField(tag, left);
+    }
+  });
+}
+
+// One entry of a map, which replaces an earlier one of the same key.
+bool ReadMapEntry(WireReader& reader, int depth, InferParameterMap* parameters) {
+  std::string key;
+  InferParameter value;
+  const bool read = WalkMessage(reader, depth, [&](uint32_t tag, int left) {
+    switch (tag) {
+      case LengthTag(1):
+        return ReadText(reader, &key);
+      case LengthTag(2):
+        return ReadParameter(reader, left, &value);
+      default:
+        return reader.SkipField(tag, left);
+    }
+  });
+  if (read) {
+    (*parameters)[key] = std::move(value);
+  }
+  return read;
+}
+
+bool ReadShape(WireReader& reader, bool packed, Dims* shape) {
+  uint64_t dim = 0;
+  if (!packed) {
+    const bool read = reader.ReadVarint(&dim);
+    shape->push_back(static_cast<int64_t>(dim));
+    return read;
+  }
+  size_t size_bytes = 0;
+  size_t outer = 0;
+  if (!reader.ReadLength(&size_bytes)) {
+    return false;
+  }
+  reader.Enter(size_bytes, &outer);
+  while (!reader.at_end()) {
+    if (!reader.ReadVarint(&dim)) {
+      return false;
+    }
+    shape->push_back(static_cast<int64_t>(dim));
+  }
+  reader.Leave(outer);
+  return true;
+}
+
+bool ReadInput(WireReader& reader, int depth, WireInput* input) {
+  using Fields = inference::ModelInferRequest::InferInputTensor;
+  return WalkMessage(reader, depth, [&](uint32_t tag, int left) {
+    switch (tag) {
+      case LengthTag(Fields::kNameFieldNumber):
+        return ReadText(reader, &input->name);
+      case LengthTag(Fields::kDatatypeFieldNumber):
+        return ReadText(reader, &input->datatype);
+      case LengthTag(Fields::kShapeFieldNumber):
+        return ReadShape(reader, true, &input->shape);
+      case WireTag(Fields::kShapeFieldNumber, WireType::kVarint):
+        return ReadShape(reader, false, &input->shape);
+      case LengthTag(Fields::kParametersFieldNumber):
+        return ReadMapEntry(reader, left, &input->parameters);
+      case LengthTag(Fields::kContentsFieldNumber): {
+        size_t size_bytes = 0;
+        return left > 0 && reader.ReadLength(&size_bytes) &&
+               input->contents.AddPart(reader, size_bytes, left - 1);
+      }
+      default:
+        return reader.SkipField(tag, left);
+    }
+  });
+}
+
+bool ReadOutput(WireReader& reader, int depth, WireOutput* output) {
+  using Fields = inference::ModelInferRequest::InferRequestedOutputTensor;
+  return WalkMessage(reader, depth, [&](uint32_t tag, int left) {
+    switch (tag) {
+      case LengthTag(Fields::kNameFieldNumber):
+        return ReadText(reader, &output->name);
+      case LengthTag(Fields::kParametersFieldNumber):
+        return ReadMapEntry(reader, left, &output->parameters);
+      default:
+        return reader.SkipField(tag, left);
+    }
+  });
+}
+
+absl::Status Malformed(std::string_view why) {
   return InvalidArgument("the message is not an inference.ModelInferRequest: {}", why);
 }
 
-// Tensors into `raw`, everything else as it is into `rest`.
-absl::Status WalkFields(CodedInputStream& input, std::vector<RawTensor>& raw, std::string& rest) {
-  google::protobuf::io::StringOutputStream rest_stream(&rest);
-  CodedOutputStream copy(&rest_stream);
-  const uint32_t raw_tag =
-      WireFormatLite::MakeTag(inference::ModelInferRequest::kRawInputContentsFieldNumber,
-                              WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
-  while (const uint32_t tag = input.ReadTag()) {
-    if (tag != raw_tag) {
-      if (!WireFormatLite::SkipField(&input, tag, &copy)) {
-        return Malformed("a field is cut off or has no valid type");
-      }
-      continue;
-    }
-    if (raw.size() == kMostRawTensors) {
-      return InvalidArgument("raw_input_contents has more than {} entries", kMostRawTensors);
-    }
-    if (!TakeTensor(input, raw.emplace_back())) {
-      return Malformed("raw_input_contents is cut off");
-    }
+bool ReadField(WireReader& reader, uint32_t tag, int depth, WireInferRequest* request) {
+  using Fields = inference::ModelInferRequest;
+  switch (tag) {
+    case LengthTag(Fields::kModelNameFieldNumber):
+      return ReadText(reader, &request->model_name);
+    case LengthTag(Fields::kModelVersionFieldNumber):
+      return ReadText(reader, &request->model_version);
+    case LengthTag(Fields::kIdFieldNumber):
+      return ReadText(reader, &request->id);
+    case LengthTag(Fields::kParametersFieldNumber):
+      return ReadMapEntry(reader, depth, &request->parameters);
+    case LengthTag(Fields::kInputsFieldNumber):
+      return ReadInput(reader, depth, &request->inputs.emplace_back());
+    case LengthTag(Fields::kOutputsFieldNumber):
+      return ReadOutput(reader, depth, &request->outputs.emplace_back());
+    case LengthTag(Fields::kRawInputContentsFieldNumber):
+      return reader.ReadPieces(&request->raw.emplace_back());
+    default:
+      return reader.SkipField(tag, depth);
   }
-  return input.ConsumedEntireMessage() ? absl::OkStatus()
-                                       : Malformed("its bytes are no fields of a message");
+}
+
+// The list that a field of this tag adds to, if it is full.
+const char* FullList(uint32_t tag, const WireInferRequest& request) {
+  using Fields = inference::ModelInferRequest;
+  switch (tag) {
+    case LengthTag(Fields::kInputsFieldNumber):
+      return request.inputs.size() < kMostTensors ? nullptr : "inputs";
+    case LengthTag(Fields::kOutputsFieldNumber):
+      return request.outputs.size() < kMostTensors ? nullptr : "outputs";
+    case LengthTag(Fields::kRawInputContentsFieldNumber):
+      return request.raw.size() < kMostTensors ? nullptr : "raw_input_contents";
+    default:
+      return nullptr;
+  }
+}
+
+// The slices of the message, kept alive, and their bytes.
+absl::Status TakeSlices(const grpc::ByteBuffer& bytes, WireInferRequest* request) {
+  if (!bytes.Dump(&request->slices).ok()) {
+    return Malformed("it could not be decompressed");
+  }
+  size_t total = 0;
+  request->pieces.reserve(request->slices.size());
+  for (const grpc::Slice& slice : request->slices) {
+    request->pieces.push_back(std::as_bytes(std::span(slice.begin(), slice.size())));
+    total += slice.size();
+  }
+  constexpr auto kMost = static_cast<size_t>(std::numeric_limits<int>::max());
+  return total <= kMost
+             ? absl::OkStatus()
+             : InvalidArgument("a message of {} bytes is too long: at most {}", total, kMost);
 }
 
 // Where one input's bytes come from.
-absl::Status AttachData(const WireInferRequest& request, int index, const std::string& model,
-                        PreparedCall& prepared, InferInput& input) {
-  const inference::ModelInferRequest::InferInputTensor& tensor = request.message.inputs(index);
+absl::Status AttachData(const WireInferRequest& request, size_t index, const std::string& model,
+                        InferInput& input) {
+  const TypedContents& contents = request.inputs[index].contents;
   if (!request.raw.empty()) {
-    if (tensor.has_contents()) {
+    if (contents.given()) {
       return InvalidArgument(
           "contents field must not be specified when using raw_input_contents for '{}' for model "
           "'{}'",
-          tensor.name(), model);
+          input.name, model);
     }
-    if (static_cast<size_t>(index) >= request.raw.size()) {
+    if (index >= request.raw.size()) {
       return InvalidArgument("unable to find data for input tensor '{}' for model '{}' in request.",
-                             tensor.name(), model);
+                             input.name, model);
     }
-    input.pieces = request.raw[static_cast<size_t>(index)];
+    input.pieces = request.raw[index];
     return absl::OkStatus();
   }
-  if (!tensor.has_contents()) {
+  if (!contents.given()) {
     return InvalidArgument("unable to find data for input tensor '{}' for model '{}' in request.",
-                           tensor.name(), model);
+                           input.name, model);
   }
-  // `encoded` was reserved for all inputs: its strings stay where they are.
-  std::string& encoded = prepared.encoded.emplace_back();
-  ASSIGN_OR_RETURN(encoded, EncodeContents(tensor, model));
-  input.pieces.push_back(std::as_bytes(std::span(encoded)));
+  ASSIGN_OR_RETURN(input.encoded_bytes, contents.EncodedBytes({input.name, input.datatype, model}));
+  input.encode = [&request, &contents, &model](const InferInput& of, std::span<std::byte> out) {
+    return contents.Encode(request.pieces, {of.name, of.datatype, model}, out);
+  };
   return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<WireInferRequest> ParseInferRequest(const grpc::ByteBuffer& bytes) {
-  WireInferRequest request;
-  const grpc::Status dumped = bytes.Dump(&request.slices);
-  if (!dumped.ok()) {
-    return Malformed("it could not be decompressed");
-  }
-  size_t total = 0;
-  for (const grpc::Slice& slice : request.slices) {
-    total += slice.size();
-  }
-  if (total > static_cast<size_t>(std::numeric_limits<int>::max())) {
-    return InvalidArgument("a message of {} bytes is too long: at most {}", total,
-                           std::numeric_limits<int>::max());
-  }
-  SliceStream stream(request.slices);
-  std::string rest;
-  {
-    CodedInputStream input(&stream);
-    input.PushLimit(static_cast<int>(total));
-    RETURN_IF_ERROR(WalkFields(input, request.raw, rest));
-  }
-  if (!request.message.ParseFromString(rest)) {
-    return Malformed("a field does not fit its type, or a string is not UTF-8");
+  absl::StatusOr<WireInferRequest> request(absl::in_place);
+  RETURN_IF_ERROR(TakeSlices(bytes, &*request));
+  WireReader reader(request->pieces);
+  while (!reader.at_end()) {
+    uint32_t tag = 0;
+    if (!reader.ReadTag(&tag)) {
+      return Malformed("its bytes are no fields of a message");
+    }
+    if (const char* full = FullList(tag, *request)) {
+      return InvalidArgument("{} has more than {} entries", full, kMostTensors);
+    }
+    if (!ReadField(reader, tag, kDepth, &*request)) {
+      return Malformed(fmt::format(
+          "field {} is cut off, does not fit its type, or is a string and not UTF-8", tag >> 3));
+    }
   }
   return request;
 }
 
-absl::StatusOr<PreparedCall> PrepareCall(const WireInferRequest& request, ModelHandle model) {
-  const inference::ModelInferRequest& message = request.message;
-  PreparedCall prepared;
-  prepared.call.model = std::move(model);
-  const std::string& name = prepared.call.model->name;
-  RETURN_IF_ERROR(ReadRequestParameters(message, prepared.call));
-  prepared.encoded.reserve(static_cast<size_t>(message.inputs_size()));
-  for (int i = 0; i < message.inputs_size(); ++i) {
-    const inference::ModelInferRequest::InferInputTensor& tensor = message.inputs(i);
-    RETURN_IF_ERROR(CheckTensorParameters("input", tensor.name(), tensor.parameters()));
-    InferInput input{.name = tensor.name(),
-                     .datatype = tensor.datatype(),
-                     .shape = {tensor.shape().begin(), tensor.shape().end()}};
-    RETURN_IF_ERROR(AttachData(request, i, name, prepared, input));
-    prepared.call.inputs.push_back(std::move(input));
+absl::StatusOr<InferCall> PrepareCall(WireInferRequest& request, ModelHandle model) {
+  InferCall call{.model = std::move(model)};
+  const std::string& name = call.model->name;
+  RETURN_IF_ERROR(ReadRequestParameters(request.parameters, request.model_name, call));
+  call.inputs.reserve(request.inputs.size());
+  for (size_t i = 0; i < request.inputs.size(); ++i) {
+    WireInput& tensor = request.inputs[i];
+    RETURN_IF_ERROR(CheckTensorParameters("input", tensor.name, tensor.parameters));
+    InferInput& input = call.inputs.emplace_back();
+    input.name = std::move(tensor.name);
+    input.datatype = std::move(tensor.datatype);
+    input.shape = std::move(tensor.shape);
+    RETURN_IF_ERROR(AttachData(request, i, name, input));
   }
-  if (request.raw.size() > static_cast<size_t>(message.inputs_size())) {
+  if (request.raw.size() > request.inputs.size()) {
     return InvalidArgument(
         "raw_input_contents has {} entries but the request for model '{}' has {} inputs; expected "
         "one entry for each",
-        request.raw.size(), name, message.inputs_size());
+        request.raw.size(), name, request.inputs.size());
   }
-  for (const auto& output : message.outputs()) {
-    RETURN_IF_ERROR(CheckTensorParameters("output", output.name(), output.parameters()));
-    prepared.call.outputs.push_back(output.name());
+  for (WireOutput& output : request.outputs) {
+    RETURN_IF_ERROR(CheckTensorParameters("output", output.name, output.parameters));
+    call.outputs.push_back(std::move(output.name));
   }
-  return prepared;
+  return call;
 }
 
 }  // namespace omserve::server

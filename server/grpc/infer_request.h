@@ -8,43 +8,58 @@
 #include <grpcpp/support/slice.h>
 
 #include <cstddef>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "proto/inference/grpc_service.pb.h"
 #include "server/core/inference.h"
+#include "server/grpc/infer_parameters.h"
+#include "server/grpc/tensor_contents.h"
+#include "server/grpc/wire_reader.h"
 
 namespace omserve::server {
 
-// The bytes of one tensor, in the pieces in which the network delivered them.
-using RawTensor = std::vector<std::span<const std::byte>>;
-
-// The generated parser would copy every tensor into a string of its own. Here the message's fields
-// are walked: raw_input_contents stay where they are, the small rest goes through the generated
-// parser. Thread-compatible.
-struct WireInferRequest {
-  inference::ModelInferRequest message;  // Without raw_input_contents.
-  std::vector<RawTensor> raw;            // Pieces of `slices`.
-  std::vector<grpc::Slice> slices;
+struct WireInput {
+  std::string name;
+  std::string datatype;
+  Dims shape;
+  InferParameterMap parameters;
+  TypedContents contents;
 };
 
-// Most entries of raw_input_contents; each costs memory before anything about it can be checked.
-inline constexpr size_t kMostRawTensors = 4096;
+struct WireOutput {
+  std::string name;
+  InferParameterMap parameters;
+};
 
-// Errors: kInvalidArgument when the bytes are no ModelInferRequest.
+// What the generated parser would find in the message, but tensors stay where the network put them:
+// that parser would copy each into a string of its own. Thread-compatible.
+struct WireInferRequest {
+  std::string model_name;
+  std::string model_version;
+  std::string id;
+  InferParameterMap parameters;
+  std::vector<WireInput> inputs;
+  std::vector<WireOutput> outputs;
+  std::vector<WirePieces> raw;  // raw_input_contents, each in the pieces in which it came.
+
+  // The message, which all of the above points into.
+  std::vector<grpc::Slice> slices;
+  WirePieces pieces;  // Of `slices`.
+};
+
+// Most entries each of inputs, outputs and raw_input_contents; each costs memory before anything
+// about it can be checked.
+inline constexpr size_t kMostTensors = 4096;
+
+// Accepts what the generated parser accepts, except for too many tensors. Errors: kInvalidArgument
+// when the bytes are no ModelInferRequest.
 absl::StatusOr<WireInferRequest> ParseInferRequest(const grpc::ByteBuffer& bytes);
 
-// A call and whatever its inputs point into, besides the WireInferRequest.
-struct PreparedCall {
-  InferCall call;
-  std::vector<std::string> encoded;  // Inputs that came as typed contents.
-};
-
-// The call that `request` asks of `model`, without its deadline; `request` must outlive the result.
-// Errors: kInvalidArgument for tensors that come in both ways or not at all, and for parameters of
-// the wrong type; kUnimplemented for sequences, shared memory and classification.
-absl::StatusOr<PreparedCall> PrepareCall(const WireInferRequest& request, ModelHandle model);
+// The call that `request` asks of `model`, without its deadline; takes names and shapes out of
+// `request`, which must outlive the result. Errors: kInvalidArgument for tensors that come in both
+// ways or not at all, and for parameters of the wrong type; kUnimplemented for sequences, shared
+// memory and classification.
+absl::StatusOr<InferCall> PrepareCall(WireInferRequest& request, ModelHandle model);
 
 }  // namespace omserve::server

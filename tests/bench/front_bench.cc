@@ -3,7 +3,8 @@
 // one lean client on core 1. Machines are noisy, so the two are interleaved for some rounds, and
 // what counts are the medians and the ratio to the echo of the same round.
 //
-//   front_bench [--only SUBSTRING] [--rounds N] [--seconds S] [--benchmark_format=json]
+//   front_bench [--only SUBSTRING] [--rounds N] [--seconds S] [--omserved PROGRAM]
+//               [--benchmark_format=json]
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -32,6 +33,7 @@ constexpr char kMethod[] = "/inference.GRPCInferenceService/ModelInfer";
 
 struct Options {
   std::string only;
+  std::string omserved = OMSERVE_BINARY_DIR "/bin/omserved";
   int rounds = 5;
   double seconds = 1.0;
   bool json = false;
@@ -184,7 +186,7 @@ absl::StatusOr<std::vector<Row>> RunAll(const Options& options, const std::strin
   std::filesystem::create_directories(models, ignored);
   RETURN_IF_ERROR(MakeFrontModels(models, build + "/lib/libonnxruntime.so.1"));
   ASSIGN_OR_RETURN(const auto omserved_process,
-                   PinnedServer::Start(build + "/bin/omserved",
+                   PinnedServer::Start(options.omserved,
                                        {"--model-repository", models, "--grpc-address", "127.0.0.1",
                                         "--http-address", "127.0.0.1", "--grpc-port", "0",
                                         "--http-port", "0", "--log-level", "warning",
@@ -219,6 +221,8 @@ bool ParseArguments(int argc, char** argv, Options* options) {
       options->json = true;
     } else if (argument == "--only" && has_value) {
       options->only = argv[++i];
+    } else if (argument == "--omserved" && has_value) {
+      options->omserved = argv[++i];
     } else if (argument == "--rounds" && has_value) {
       options->rounds = std::atoi(argv[++i]);
     } else if (argument == "--seconds" && has_value) {
@@ -235,7 +239,7 @@ int Main(int argc, char** argv) {
   if (!ParseArguments(argc, argv, &options)) {
     fmt::print(stderr,
                "usage: front_bench [--only SUBSTRING] [--rounds N] [--seconds S] "
-               "[--benchmark_format=json]\n");
+               "[--omserved PROGRAM] [--benchmark_format=json]\n");
     return 2;
   }
   std::string folder = (std::filesystem::temp_directory_path() / "front-bench-XXXXXX").string();

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include "proto/inference/grpc_service.pb.h"
 #include "tests/status_test_util.h"
 
 namespace omserve::server {
@@ -27,6 +28,24 @@ std::string Encoded(std::vector<T> values) {
           values.size() * sizeof(T)};
 }
 
+// The contents of `tensor` as they are found on the wire, in the raw encoding.
+absl::StatusOr<std::string> EncodeContents(const Tensor& tensor, const std::string& model) {
+  const std::string bytes = tensor.contents().SerializeAsString();
+  const WirePieces pieces = {std::as_bytes(std::span(bytes))};
+  WireReader reader(pieces);
+  TypedContents contents;
+  REQUIRE(contents.AddPart(reader, bytes.size(), 1));
+  const ContentsOwner owner{tensor.name(), tensor.datatype(), model};
+  const absl::StatusOr<size_t> size = contents.EncodedBytes(owner);
+  if (!size.ok()) {
+    return size.status();
+  }
+  std::string encoded(*size, '\0');
+  const absl::Status written =
+      contents.Encode(pieces, owner, std::as_writable_bytes(std::span(encoded)));
+  return written.ok() ? absl::StatusOr<std::string>(encoded) : written;
+}
+
 void CheckRefused(const Tensor& tensor, const std::string& message) {
   const absl::Status status = EncodeContents(tensor, "m").status();
   CHECK(status.code() == absl::StatusCode::kInvalidArgument);
@@ -34,7 +53,7 @@ void CheckRefused(const Tensor& tensor, const std::string& message) {
 }
 
 // Every type that has typed contents: its elements, as wide as the type.
-TEST_CASE("EncodeContents: every type", "[tensor_contents]") {
+TEST_CASE("TypedContents: every type", "[tensor_contents]") {
   using C = InferTensorContents;
   const auto ints = [](C& c) {
     c.add_int_contents(-3);
@@ -64,7 +83,7 @@ TEST_CASE("EncodeContents: every type", "[tensor_contents]") {
 }
 
 // BYTES elements have no prefix in the message and get one here.
-TEST_CASE("EncodeContents: BYTES get their lengths", "[tensor_contents]") {
+TEST_CASE("TypedContents: BYTES get their lengths", "[tensor_contents]") {
   const Tensor tensor = Typed("BYTES", [](InferTensorContents& c) {
     c.add_bytes_contents("ab");
     c.add_bytes_contents("");
@@ -75,7 +94,7 @@ TEST_CASE("EncodeContents: BYTES get their lengths", "[tensor_contents]") {
 }
 
 // The wrong field, also beside the right one.
-TEST_CASE("EncodeContents: contents of another type", "[tensor_contents]") {
+TEST_CASE("TypedContents: contents of another type", "[tensor_contents]") {
   CheckRefused(Typed("FP32", [](InferTensorContents& c) { c.add_fp64_contents(1); }),
                "unexpected explicit tensor data for input tensor 'x' for model 'm' of type 'FP32': "
                "got fp64_contents, expected fp32_contents");
@@ -89,7 +108,7 @@ TEST_CASE("EncodeContents: contents of another type", "[tensor_contents]") {
 }
 
 // A number that the type cannot hold is refused and not cut.
-TEST_CASE("EncodeContents: values out of range", "[tensor_contents]") {
+TEST_CASE("TypedContents: values out of range", "[tensor_contents]") {
   CheckRefused(Typed("INT8",
                      [](InferTensorContents& c) {
                        c.add_int_contents(127);
@@ -101,7 +120,7 @@ TEST_CASE("EncodeContents: values out of range", "[tensor_contents]") {
 }
 
 // Types without typed contents, and no type at all.
-TEST_CASE("EncodeContents: types that cannot come this way", "[tensor_contents]") {
+TEST_CASE("TypedContents: types that cannot come this way", "[tensor_contents]") {
   const auto floats = [](InferTensorContents& c) { c.add_fp32_contents(1); };
   for (const char* type : {"FP16", "BF16"}) {
     CheckRefused(Typed(type, floats), "input 'x' for model 'm': data of type " + std::string(type) +

@@ -244,7 +244,8 @@ TEST_CASE("ModelInfer: garbage instead of a message", "[protocol]") {
       kInferMethod, std::string("\x3a\xff\xff\xff\x7fgarbage", 12), &answer);
   CHECK(garbage.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
   CHECK(garbage.error_message() ==
-        "the message is not an inference.ModelInferRequest: raw_input_contents is cut off");
+        "the message is not an inference.ModelInferRequest: field 7 is cut off, does not fit its "
+        "type, or is a string and not UTF-8");
   for (size_t length = 0; length < 64; ++length) {
     CHECK_FALSE(
         daemon.client()
