@@ -78,6 +78,14 @@ bool IsPipeline(const inference::ModelConfig& config) {
   return config.has_pipeline() || config.has_ensemble_scheduling();
 }
 
+const inference::ModelQueuePolicy& QueuePolicyOf(const inference::ModelConfig& config,
+                                                 uint64_t priority) {
+  const inference::ModelDynamicBatching& batching = config.dynamic_batching();
+  const auto own = batching.priority_queue_policy().find(priority);
+  return own == batching.priority_queue_policy().end() ? batching.default_queue_policy()
+                                                       : own->second;
+}
+
 void EnsembleToPipeline(inference::ModelConfig& config) {
   if (!config.has_ensemble_scheduling()) {
     return;

@@ -76,6 +76,10 @@ void CompletePipelineConfig(LoadedModelConfig& loaded, const std::string& model_
 // clients wrote. Does nothing without one.
 void EnsembleToPipeline(inference::ModelConfig& config);
 
+// The queue policy of requests of one priority: its own, else the default one.
+const inference::ModelQueuePolicy& QueuePolicyOf(const inference::ModelConfig& config,
+                                                 uint64_t priority);
+
 // kInvalid and TYPE_INVALID stand for each other and for every number that is no type.
 DataType FromConfigType(inference::DataType type);
 inference::DataType ToConfigType(DataType type);

@@ -163,7 +163,20 @@ void CheckPriorities(const inference::ModelDynamicBatching& batching, Findings& 
     findings.Error("dynamic_batching.default_priority_level",
                    fmt::format("got {}, but there are no priorities; set priority_levels", level));
   }
+  if (batching.default_queue_policy().timeout_action() == inference::ModelQueuePolicy::DELAY &&
+      batching.default_queue_policy().default_timeout_microseconds() == 0) {
+    findings.Error("dynamic_batching.default_queue_policy.timeout_action",
+                   "DELAY needs default_timeout_microseconds: without one nothing is ever delayed");
+  }
   for (const auto& entry : batching.priority_queue_policy()) {
+    if (entry.second.timeout_action() == inference::ModelQueuePolicy::DELAY &&
+        entry.second.default_timeout_microseconds() == 0) {
+      findings.Error(
+          FieldPath(
+              KeyedPath("dynamic_batching.priority_queue_policy", fmt::format("{}", entry.first)),
+              "timeout_action"),
+          "DELAY needs default_timeout_microseconds: without one nothing is ever delayed");
+    }
     if (entry.first < 1 || entry.first > levels) {
       findings.Error(
           KeyedPath("dynamic_batching.priority_queue_policy", fmt::format("{}", entry.first)),

@@ -68,14 +68,6 @@ void CheckInstanceSupport(const ModelConfig& config, Findings& findings) {
   }
 }
 
-void CheckBatchingSupport(const inference::ModelDynamicBatching& batching, Findings& findings) {
-  RefuseIf(batching.preserve_ordering(), "dynamic_batching.preserve_ordering", findings);
-  RefuseIf(!batching.priority_queue_policy().empty(), "dynamic_batching.priority_queue_policy",
-           findings);
-  RefuseIf(batching.default_queue_policy().timeout_action() == inference::ModelQueuePolicy::DELAY,
-           "dynamic_batching.default_queue_policy.timeout_action", findings);
-}
-
 void CheckEnsembleSupport(const ModelConfig& config, Findings& findings) {
   const inference::ModelEnsembling& ensemble = config.ensemble_scheduling();
   RefuseIf(ensemble.max_inflight_requests() > 0, "ensemble_scheduling.max_inflight_requests",
@@ -120,7 +112,6 @@ void CheckSupport(const ModelConfig& config, Findings& findings) {
   RefuseIf(!config.model_repository_agents().agents().empty(), "model_repository_agents", findings);
   CheckTensorSupport(config, findings);
   CheckInstanceSupport(config, findings);
-  CheckBatchingSupport(config.dynamic_batching(), findings);
   CheckEnsembleSupport(config, findings);
   CheckOptimizationSupport(config.optimization(), findings);
   WarnIf(!config.runtime().empty(), "runtime", "there is one runtime", findings);

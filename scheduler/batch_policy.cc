@@ -8,16 +8,15 @@
 namespace omserve::scheduler {
 namespace {
 
-// The largest size that `rows` fill and at which a batch leaves at once; 0 when there is none.
-int FilledSize(const BatchPolicyOptions& options, int rows, int max_rows) {
-  if (rows >= max_rows) {
-    return max_rows;
+// The most rows of a batch that leaves at once; 0 when none does.
+int FilledSize(const BatchPolicyOptions& options, const QueueSnapshot& queue, int rows) {
+  if (rows >= queue.max_rows) {
+    return queue.max_rows;
   }
-  int filled = 0;
-  for (const int size : options.preferred_rows) {
-    filled = size <= rows ? size : filled;
+  if (queue.preferred_fill > 0 || options.preferred_rows.empty()) {
+    return queue.preferred_fill;
   }
-  return filled;
+  return rows > options.preferred_rows.back() ? options.preferred_rows.back() : 0;
 }
 
 }  // namespace
@@ -32,10 +31,20 @@ std::string_view ReleaseReasonName(ReleaseReason reason) {
       return "delay";
     case ReleaseReason::kDeadline:
       return "deadline";
+    case ReleaseReason::kBucket:
+      return "bucket";
     case ReleaseReason::kDrain:
       return "drain";
   }
   return "unknown";
+}
+
+int BatchPolicyOptions::LargestPreferred(int rows) const {
+  int largest = 0;
+  for (const int size : preferred_rows) {
+    largest = size <= rows ? size : largest;
+  }
+  return largest;
 }
 
 absl::Status BatchPolicyOptions::Validate(int max_rows) const {
@@ -63,7 +72,7 @@ BatchDecision DecideBatch(const BatchPolicyOptions& options, const QueueSnapshot
   if (rows == 0) {
     return {};
   }
-  if (const int filled = FilledSize(options, rows, queue.max_rows); filled > 0) {
+  if (const int filled = FilledSize(options, queue, rows); filled > 0) {
     return {.rows = filled, .ahead = ahead, .reason = ReleaseReason::kFull};
   }
   if (!queue.lane_idle && !queue.overtaken) {
@@ -74,7 +83,9 @@ BatchDecision DecideBatch(const BatchPolicyOptions& options, const QueueSnapshot
     return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDrain};
   }
   if (options.max_delay == Clock::duration::zero()) {
-    return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kIdle};
+    return {.rows = rows,
+            .ahead = ahead,
+            .reason = queue.lane_idle ? ReleaseReason::kIdle : ReleaseReason::kBucket};
   }
   if (queue.latest_start <= now) {
     return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDeadline};

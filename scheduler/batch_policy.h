@@ -14,21 +14,26 @@ namespace omserve::scheduler {
 // Why a batch left its queue; a label of the batch metrics.
 enum class ReleaseReason {
   kFull,      // The largest gear, or a preferred size, is filled.
-  kIdle,      // Waiting is not configured, and a lane is idle or about to go to another bucket.
+  kIdle,      // A lane is idle and there is nothing to wait for.
   kDelay,     // The oldest row has waited the configured delay.
   kDeadline,  // The tightest deadline would be missed by waiting longer.
+  kBucket,    // Less urgent rows of another bucket would have taken the place in the lane.
   kDrain,     // The server is shutting down: nothing more will join.
 };
-inline constexpr int kReleaseReasonCount = 5;
+inline constexpr int kReleaseReasonCount = 6;
 std::string_view ReleaseReasonName(ReleaseReason reason);
 
 struct BatchPolicyOptions {
-  // Sizes at which a batch leaves at once, ascending, each within 1..largest gear. Empty: only the
-  // largest gear counts as full.
+  // Sizes at which a batch leaves at once, ascending, each within 1..largest gear; of several that
+  // can be formed, the largest. The largest gear counts as one. Requests are never cut, so not
+  // every size can be formed; when more rows wait than the largest of these, the whole requests
+  // that fit below it leave at once: waiting could form no preferred size any more.
   std::vector<int> preferred_rows;
   // How long the oldest row may wait for a preferred or full batch. 0: no waiting.
   Clock::duration max_delay{0};
 
+  // The largest preferred size of at most `rows`; 0 for none.
+  int LargestPreferred(int rows) const;
   // kInvalidArgument naming the preferred size that is out of order or range.
   absl::Status Validate(int max_rows) const;
 };
@@ -42,6 +47,9 @@ struct QueueSnapshot {
   // the device makes them wait.
   int ahead_rows = 0;
   Clock::time_point oldest_ahead = Clock::time_point::max();
+  // The largest preferred size that whole row groups from the front of the queue add up to, of
+  // ready rows if there are any, else of those launched ahead; 0 for none.
+  int preferred_fill = 0;
   // The latest instant at which a batch can start and still meet the tightest deadline in it.
   Clock::time_point latest_start = Clock::time_point::max();
   // The best lane has nothing in flight. Otherwise it has something, and room for one more batch.

@@ -51,10 +51,15 @@ void Core::Handle(const Event& event, Instant now, std::vector<Command>* command
   // Expiry comes first, so that nothing below can launch a row whose deadline has passed.
   ExpireDeadlines();
   ExpireSequences();
+  DelayRequests();
   std::visit([this](const auto& e) { On(e); }, event);
   TouchDue();
   ScheduleTouched();
   wake_ = next_wake_;
+  AnswerInOrder();
+  if (!delays_.empty()) {
+    wake_ = std::min(wake_, delays_.begin()->first);
+  }
   if (!deadlines_.empty()) {
     wake_ = std::min(wake_, deadlines_.begin()->first);
   }
@@ -81,14 +86,16 @@ void Core::On(const Arrive& event) {
   request.rows = event.rows;
   request.priority = event.priority;
   request.deadline = event.deadline;
+  request.due = std::min(event.deadline, now_ + options_.patience);
+  request.delayed = event.delay_at <= now_;
+  request.delay_at = request.delayed ? Instant::max() : event.delay_at;
   request.nodes_left = static_cast<int>(plan.nodes.size());
 
   bool full = requests_.size() > options_.max_requests;
   for (size_t n = 0; n < plan.nodes.size() && !full; ++n) {
     if (plan.nodes[n].on_device()) {
       const int subgraph = plan.nodes[n].subgraph->index;
-      const int bound = subgraphs_[static_cast<size_t>(subgraph)].options.max_queue_rows;
-      full = bound > 0 && queued_rows(subgraph) + event.rows > bound;
+      full = !HasRoom(subgraphs_[static_cast<size_t>(subgraph)], event.priority, event.rows);
     }
   }
   if (event.deadline <= now_) {
@@ -104,6 +111,12 @@ void Core::On(const Arrive& event) {
   } else {
     if (event.deadline != Instant::max()) {
       deadlines_.emplace(event.deadline, event.request);
+    }
+    if (request.delay_at != Instant::max()) {
+      delays_.emplace(request.delay_at, event.request);
+    }
+    if (plan.preserve_ordering) {
+      orders_[&plan].push_back(event.request);
     }
     AddToBacklogs(request);
     for (size_t n = 0; n < plan.nodes.size(); ++n) {
@@ -241,7 +254,11 @@ void Core::FinishNode(RequestId id, Request& request, int node) {
     return;
   }
   if (request.nodes_left == 0) {
-    End(id, request, Outcome::kOk);
+    if (request.plan->preserve_ordering) {
+      moved_.push_back(request.plan.get());
+    } else {
+      End(id, request, Outcome::kOk);
+    }
     return;
   }
   AdvanceConsumers(id, request, node);
@@ -250,7 +267,15 @@ void Core::FinishNode(RequestId id, Request& request, int node) {
 void Core::End(RequestId id, Request& request, Outcome outcome) {
   OMSERVE_CHECK(!request.responded, "a request is answered once");
   request.responded = true;
-  deadlines_.erase({request.deadline, id});
+  if (request.deadline != Instant::max()) {
+    deadlines_.erase({request.deadline, id});
+  }
+  if (request.delay_at != Instant::max()) {
+    delays_.erase({request.delay_at, id});
+  }
+  if (request.plan->preserve_ordering) {
+    moved_.push_back(request.plan.get());
+  }
   for (size_t n = 0; n < request.nodes.size(); ++n) {
     const NodeState state = request.nodes[n].state;
     if (state == NodeState::kQueued) {

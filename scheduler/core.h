@@ -16,7 +16,12 @@
 //  6. While a subgraph has rows that wait, a lane of it is at work, or the timer is armed, or all
 //  its
 //     lanes are out of service: nothing waits for ever.
-//  7. Nothing is launched on a lane between AbandonLane and LaneUp, nor between DeviceLost and
+//  7. Within a priority a row goes behind later ones only while these arrive within
+//     Options::patience of it; so, whatever arrives, its turn comes, in its bucket and among the
+//     buckets of its subgraph. Rows that a queue's timeout has delayed go behind all others of
+//     their priority, and priorities are strict: for both only the deadline is a bound.
+//  8. Answers of a plan that preserves order, where they are OK, come in the order of arrival.
+//  9. Nothing is launched on a lane between AbandonLane and LaneUp, nor between DeviceLost and
 //     DeviceBack; every request with a batch on such a lane is answered with the event that took
 //     the lane out.
 //
@@ -27,6 +32,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -79,6 +85,8 @@ struct Arrive {
   int rows = 1;
   uint64_t priority = 1;  // 1 is the highest.
   Instant deadline = Instant::max();
+  // From then on its rows go behind all others of their priority.
+  Instant delay_at = Instant::max();
   SequenceTurn sequence;  // Given when a step's subgraph keeps sequences.
 };
 struct Cancel {
@@ -167,14 +175,28 @@ class Core final {
     // Requests accepted and not yet retired; one more is refused with kQueueFull.
     size_t max_requests = 8192;
     RunBudgetOptions run_budget;
+    // Rows of one priority go by deadline, but a row with a later deadline, or none, as if its
+    // deadline were this long after its arrival: so no stream of urgent rows keeps it out for ever.
+    Clock::duration patience = std::chrono::seconds(1);
   };
   explicit Core(const Options& options) : options_(options) {}
 
+  // Rows of one priority that may wait for a subgraph; 0 = no bound.
+  struct LevelBounds {
+    int each = 0;                 // Of each priority that is not in `own`.
+    std::map<uint64_t, int> own;  // By priority.
+
+    int Of(uint64_t priority) const {
+      const auto found = own.find(priority);
+      return found == own.end() ? each : found->second;
+    }
+  };
   struct SubgraphOptions {
     int lanes = 1;
     BatchPolicyOptions policy;
     // Rows that may wait for this subgraph when a request arrives; 0 = no bound of its own.
     int max_queue_rows = 0;
+    LevelBounds level_rows;
   };
   // `subgraph.index` must be the number of subgraphs added before. `subgraph` outlives the core.
   void AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options);
@@ -206,10 +228,11 @@ class Core final {
  private:
   enum class NodeState : uint8_t { kWaiting, kQueued, kLaunched, kDone };
 
-  // A row group in a queue. Order: priority, deadline, arrival.
+  // A row group in a queue. Order: priority, delayed or not, due, arrival.
   struct QueueKey {
     uint64_t priority;
-    Instant deadline;
+    bool delayed;
+    Instant due;  // The deadline, or the end of Options::patience when that is earlier.
     RequestId request;
     int node;
     auto operator<=>(const QueueKey&) const = default;
@@ -217,6 +240,7 @@ class Core final {
   struct Queued {
     int rows = 1;
     Instant since;
+    Instant deadline;
   };
   // One bucket's queue. `ready`: inputs exist. `ahead`: every producer is at least launched.
   struct Queue {
@@ -236,7 +260,8 @@ class Core final {
   struct SubgraphState {
     const Subgraph* subgraph = nullptr;
     SubgraphOptions options;
-    std::vector<Queue> queues;  // Per bucket.
+    std::vector<Queue> queues;                // Per bucket.
+    std::map<uint64_t, int> queued_by_level;  // Queued rows per priority that has a bound.
     std::vector<LaneState> lanes;
     CostTable costs;                 // Per model gear.
     std::vector<RunBudget> budgets;  // Per model gear.
@@ -261,6 +286,9 @@ class Core final {
     int rows = 1;
     uint64_t priority = 1;
     Instant deadline;
+    Instant due;       // As in QueueKey.
+    Instant delay_at;  // max() once it is delayed.
+    bool delayed = false;
     int nodes_left = 0;
     int in_flight = 0;  // Batches and host steps running for it.
     bool responded = false;
@@ -298,15 +326,26 @@ class Core final {
   bool TryLaunch(SubgraphState& state);
   // The buckets with rows, the most urgent first, into state.order.
   static void OrderBuckets(SubgraphState& state);
+  static int PreferredFill(const SubgraphState& state, const Queue& queue);
   Instant LatestStart(const SubgraphState& state, const Queue& queue, const Bucket& shape) const;
   void LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDecision& decision);
   QueueSnapshot Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
                          int lane) const;
   int BestLane(const SubgraphState& state) const;
+  SubgraphState& StateOf(const Request& request, int node);
   Queue& QueueOf(const Request& request, int node);
   QueueKey KeyOf(RequestId id, const Request& request, int node) const;
   void Enqueue(RequestId id, Request& request, int node, bool ready);
   void Dequeue(RequestId id, Request& request, int node);
+  // Whether the subgraph's queues take so many rows more of that priority.
+  bool HasRoom(const SubgraphState& state, uint64_t priority, int rows) const;
+  static void CountLevel(SubgraphState& state, uint64_t priority, int rows);
+
+  // core_order.cc.
+  // Puts the rows of requests whose delay_at has come behind all others of their priority.
+  void DelayRequests();
+  // Answers the finished requests of plans that preserve order whose turn has come.
+  void AnswerInOrder();
 
   // Gears, marks and enqueues a batch whose rows are chosen.
   void Send(SubgraphState& state, Launch launch);
@@ -383,6 +422,11 @@ class Core final {
   std::vector<int> changed_;                   // Each once; for VisitChanged.
   std::vector<int> round_;                     // Scratch of ScheduleTouched.
   mutable std::vector<Clock::duration> busy_;  // Scratch of FreeAt.
+  std::set<std::pair<Instant, RequestId>> delays_;     // The same by delay_at.
+  // By plan that preserves order: its requests in the order of arrival, from the oldest that is not
+  // answered on.
+  std::unordered_map<const Plan*, std::deque<RequestId>> orders_;
+  std::vector<const Plan*> moved_;  // Those of which a request was finished or answered.
   BatchId next_batch_ = 1;
   bool draining_ = false;
   bool device_lost_ = false;

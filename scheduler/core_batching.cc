@@ -100,6 +100,9 @@ QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int
   snapshot.draining = draining_;
   const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
   snapshot.max_rows = shape.max_rows();
+  if (!state.options.policy.preferred_rows.empty()) {
+    snapshot.preferred_fill = PreferredFill(state, queue);
+  }
   if (state.options.policy.max_delay == Clock::duration::zero()) {
     return snapshot;  // Ages matter only where waiting is configured.
   }
@@ -110,6 +113,22 @@ QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int
   }
   snapshot.latest_start = LatestStart(state, queue, shape);
   return snapshot;
+}
+
+int Core::PreferredFill(const SubgraphState& state, const Queue& queue) {
+  const std::vector<int>& sizes = state.options.policy.preferred_rows;
+  int fill = 0;
+  int rows = 0;
+  for (const auto& [key, queued] : queue.ready_rows > 0 ? queue.ready : queue.ahead) {
+    rows += queued.rows;
+    if (rows > sizes.back()) {
+      break;
+    }
+    if (std::binary_search(sizes.begin(), sizes.end(), rows)) {
+      fill = rows;
+    }
+  }
+  return fill;
 }
 
 Instant Core::LatestStart(const SubgraphState& state, const Queue& queue,
@@ -123,7 +142,7 @@ Instant Core::LatestStart(const SubgraphState& state, const Queue& queue,
     if (rows >= shape.max_rows()) {
       break;
     }
-    tightest = std::min(tightest, key.deadline);
+    tightest = std::min(tightest, queued.deadline);
     rows += queued.rows;
   }
   return LatestStartFor(state, shape, rows, tightest,
@@ -224,6 +243,7 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
     launch.oldest_queued = std::min(launch.oldest_queued, queued.since);
     launch.total_queued += now_ - queued.since;
     from_rows -= queued.rows;
+    CountLevel(state, key.priority, -queued.rows);
     from_ages.erase({queued.since, key});
     from.erase(from.begin());
   }
@@ -262,34 +282,41 @@ void Core::Send(SubgraphState& state, Launch launch) {
   }
 }
 
-Core::Queue& Core::QueueOf(const Request& request, int node) {
+Core::SubgraphState& Core::StateOf(const Request& request, int node) {
   const Subgraph& subgraph = *request.plan->nodes[static_cast<size_t>(node)].subgraph;
-  return subgraphs_[static_cast<size_t>(subgraph.index)]
+  return subgraphs_[static_cast<size_t>(subgraph.index)];
+}
+
+Core::Queue& Core::QueueOf(const Request& request, int node) {
+  return StateOf(request, node)
       .queues[static_cast<size_t>(request.buckets[static_cast<size_t>(node)])];
 }
 
 Core::QueueKey Core::KeyOf(RequestId id, const Request& request, int node) const {
-  return {request.priority, request.deadline, id, node};
+  return {request.priority, request.delayed, request.due, id, node};
 }
 
 void Core::Enqueue(RequestId id, Request& request, int node, bool ready) {
   TouchNode(request, node);
   if (SequencesOf(request, node) != nullptr) {  // Which has had it since it arrived.
     request.nodes[static_cast<size_t>(node)].state = NodeState::kQueued;
+    CountLevel(StateOf(request, node), request.priority, request.rows);
     return;
   }
   Queue& queue = QueueOf(request, node);
   const QueueKey key = KeyOf(id, request, node);
-  (ready ? queue.ready : queue.ahead)[key] = {request.rows, now_};
+  (ready ? queue.ready : queue.ahead)[key] = {request.rows, now_, request.deadline};
   (ready ? queue.ready_ages : queue.ahead_ages).emplace(now_, key);
   (ready ? queue.ready_rows : queue.ahead_rows) += request.rows;
   request.nodes[static_cast<size_t>(node)].state = NodeState::kQueued;
+  CountLevel(StateOf(request, node), request.priority, request.rows);
 }
 
 void Core::Dequeue(RequestId id, Request& request, int node) {
   TouchNode(request, node);
   if (SequencesOf(request, node) != nullptr) {  // End takes it out, and its sequence with it.
     request.nodes[static_cast<size_t>(node)].state = NodeState::kWaiting;
+    CountLevel(StateOf(request, node), request.priority, -request.rows);
     return;
   }
   Queue& queue = QueueOf(request, node);
@@ -304,6 +331,30 @@ void Core::Dequeue(RequestId id, Request& request, int node) {
     queue.ahead_rows -= request.rows;
   }
   request.nodes[static_cast<size_t>(node)].state = NodeState::kWaiting;
+  CountLevel(StateOf(request, node), request.priority, -request.rows);
+}
+
+void Core::CountLevel(SubgraphState& state, uint64_t priority, int rows) {
+  if (state.options.level_rows.Of(priority) > 0) {
+    const auto level = state.queued_by_level.try_emplace(priority, 0).first;
+    level->second += rows;
+    if (level->second == 0) {
+      state.queued_by_level.erase(level);  // Clients choose priorities: none is kept for nothing.
+    }
+  }
+}
+
+bool Core::HasRoom(const SubgraphState& state, uint64_t priority, int rows) const {
+  const int bound = state.options.max_queue_rows;
+  if (bound > 0 && queued_rows(state.subgraph->index) + rows > bound) {
+    return false;
+  }
+  const int level_bound = state.options.level_rows.Of(priority);
+  if (level_bound == 0) {
+    return true;
+  }
+  const auto level = state.queued_by_level.find(priority);
+  return (level == state.queued_by_level.end() ? 0 : level->second) + rows <= level_bound;
 }
 
 }  // namespace omserve::scheduler

@@ -97,7 +97,8 @@ void Core::On(const DeviceLost&) {
   }
   std::vector<RequestId> unanswered;
   for (const auto& [id, request] : requests_) {
-    if (!request.responded) {
+    // What is finished and waits for its turn is whole; the turn comes with this.
+    if (!request.responded && request.nodes_left > 0) {
       unanswered.push_back(id);
     }
   }

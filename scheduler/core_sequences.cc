@@ -109,6 +109,7 @@ bool Core::LaunchSequences(SubgraphState& state, int lane) {
       DecideBatch(state.options.policy,
                   {.ready_rows = rows,
                    .oldest_ready = oldest,
+                   .preferred_fill = state.options.policy.LargestPreferred(rows),
                    .latest_start = LatestStartFor(state, shape, rows, tightest, oldest),
                    .lane_idle = state.lanes[static_cast<size_t>(lane)].batches.empty(),
                    .draining = draining_,
@@ -143,6 +144,8 @@ void Core::SendSequences(SubgraphState& state, Launch launch) {
     launch.row_count = row + 1;
     launch.total_queued += now_ - next.since;
     state.sequences->Launch(next.request);
+    const Request& request = requests_.at(next.request);
+    CountLevel(state, request.priority, -request.rows);
   }
   Send(state, std::move(launch));
 }

@@ -86,7 +86,8 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
     subgraph->index = static_cast<int>(subgraphs_.size());
     core_.AddSubgraph(*subgraph, {.lanes = static_cast<int>(lanes.size()),
                                   .policy = spec.policy,
-                                  .max_queue_rows = spec.max_queue_rows});
+                                  .max_queue_rows = spec.max_queue_rows,
+                                  .level_rows = std::move(spec.level_rows)});
     subgraphs_.push_back(std::move(subgraph));
     lanes_.push_back(std::move(lanes));
     instances_.push_back(
@@ -260,6 +261,7 @@ void Engine::Take(std::unique_ptr<InferRequest> request) {
               .rows = in.rows,
               .priority = in.priority,
               .deadline = in.deadline,
+              .delay_at = in.delay_at,
               .sequence = in.sequence});
 }
 

@@ -72,6 +72,7 @@ class Engine final : private CompletionSink {
     ReloadInstance reload;
     BatchPolicyOptions policy;
     int max_queue_rows = 0;
+    Core::LevelBounds level_rows;
   };
   // Makes the lanes (streams, buffers, events) and adds the subgraph. Blocks until the device
   // thread has done it. The result lives as long as the engine.

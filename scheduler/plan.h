@@ -58,6 +58,8 @@ struct Plan {
   int64_t version = 1;
   // True: dim 0 of every input and output of a request is its number of rows.
   bool batched = false;
+  // Answers leave in the order in which their requests arrived.
+  bool preserve_ordering = false;
   // The least of its steps' largest gears; 1 when not batched. A bucket may take fewer rows than
   // its step's largest gear: ResolveBuckets knows.
   int max_rows = 1;

@@ -63,6 +63,7 @@ struct InferRequest {
   std::vector<int> buckets;          // From Plan::ResolveBuckets.
   uint64_t priority = 1;             // 1 is the highest.
   Instant deadline = Instant::max();
+  Instant delay_at = Instant::max();  // From then on it waits behind all others of its priority.
   Instant received;       // When the front end had the whole message. Instant(): at Submit.
   SequenceTurn sequence;  // Given when the plan's subgraph keeps sequences.
   bool trace = false;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "config/model_config.h"
 #include "runtime/base/bytes_tensor.h"
 #include "runtime/base/errors.h"
 
@@ -59,18 +60,19 @@ uint64_t EffectivePriority(const inference::ModelConfig& config, uint64_t asked)
   return asked;
 }
 
-Clock::duration EffectiveTimeout(const inference::ModelConfig& config, Clock::duration asked) {
-  const uint64_t configured =
-      config.dynamic_batching().default_queue_policy().default_timeout_microseconds();
-  Clock::duration timeout = asked;
-  if (configured != 0) {
-    constexpr auto kMostUs = static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(kLongestTimeout).count());
-    const Clock::duration own =
-        std::chrono::microseconds(static_cast<int64_t>(std::min(configured, kMostUs)));
-    timeout = timeout == Clock::duration::zero() ? own : std::min(timeout, own);
-  }
-  return std::min<Clock::duration>(timeout, kLongestTimeout);
+RequestTimeout EffectiveTimeout(const inference::ModelConfig& config, uint64_t priority,
+                                Clock::duration asked) {
+  const inference::ModelQueuePolicy& policy = config::QueuePolicyOf(config, priority);
+  constexpr auto kMostUs = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(kLongestTimeout).count());
+  const Clock::duration own = std::chrono::microseconds(
+      static_cast<int64_t>(std::min(policy.default_timeout_microseconds(), kMostUs)));
+  asked = std::min<Clock::duration>(asked, kLongestTimeout);
+  const bool delays = policy.timeout_action() == inference::ModelQueuePolicy::DELAY;
+  const bool counts =
+      asked > Clock::duration::zero() && (!delays || policy.allow_timeout_override());
+  const bool is_shorter = own == Clock::duration::zero() || asked < own;
+  return {.after = counts && is_shorter ? asked : own, .delays = delays};
 }
 
 absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
@@ -112,9 +114,10 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(cons
   request->trace = call.trace;
   request->received = call.received;
   request->deadline = call.deadline;
-  const Clock::duration timeout = EffectiveTimeout(model.config, call.timeout);
-  if (timeout > Clock::duration::zero()) {
-    request->deadline = std::min(request->deadline, clock_.Now() + timeout);
+  const RequestTimeout timeout = EffectiveTimeout(model.config, request->priority, call.timeout);
+  if (timeout.after > Clock::duration::zero()) {
+    scheduler::Instant& at = timeout.delays ? request->delay_at : request->deadline;
+    at = std::min(at, clock_.Now() + timeout.after);
   }
   return request;
 }

@@ -71,8 +71,17 @@ class Inference final {
 // dynamic_batching.priority_levels.
 uint64_t EffectivePriority(const inference::ModelConfig& config, uint64_t asked);
 
-// How long a request may take: the shorter of its own timeout and its model's default, 0 being
-// none.
-Clock::duration EffectiveTimeout(const inference::ModelConfig& config, Clock::duration asked);
+// How long a request may wait or take, and what becomes of it then.
+struct RequestTimeout {
+  Clock::duration after{0};  // 0: none.
+  // False: it is refused then, wherever it is. True: its rows that still wait go behind the others.
+  bool delays = false;
+};
+
+// By the queue policy of the request's priority (from EffectivePriority). With timeout_action
+// REJECT the shorter of the request's own timeout and the policy's default; with DELAY the
+// policy's, which the request's own shortens only where allow_timeout_override is set.
+RequestTimeout EffectiveTimeout(const inference::ModelConfig& config, uint64_t priority,
+                                Clock::duration asked);
 
 }  // namespace omserve::server

@@ -84,10 +84,28 @@ scheduler::BatchPolicyOptions PolicyOf(const ModelConfig& config) {
   return policy;
 }
 
-int QueueRowsOf(const ModelConfig& config, int fallback) {
-  const uint32_t own = config.dynamic_batching().default_queue_policy().max_queue_size();
+int QueueRows(const inference::ModelQueuePolicy& policy) {
   constexpr uint32_t kMost = 1U << 30;
-  return own == 0 ? fallback : static_cast<int>(std::min(own, kMost));
+  return static_cast<int>(std::min(policy.max_queue_size(), kMost));
+}
+
+// With priorities each level has a bound of its own, and the server's holds for all together.
+int QueueRowsOf(const ModelConfig& config, int fallback) {
+  const inference::ModelDynamicBatching& batching = config.dynamic_batching();
+  const int own = QueueRows(batching.default_queue_policy());
+  return own == 0 || batching.priority_levels() > 0 ? fallback : own;
+}
+
+scheduler::Core::LevelBounds LevelRowsOf(const ModelConfig& config) {
+  const inference::ModelDynamicBatching& batching = config.dynamic_batching();
+  scheduler::Core::LevelBounds bounds;
+  if (batching.priority_levels() > 0) {
+    bounds.each = QueueRows(batching.default_queue_policy());
+    for (const auto& [level, policy] : batching.priority_queue_policy()) {
+      bounds.own[level] = QueueRows(policy);
+    }
+  }
+  return bounds;
 }
 
 std::vector<TensorSpec> WireSpecs(const scheduler::Plan& plan, const std::vector<int>& tensors) {
@@ -113,6 +131,11 @@ std::shared_ptr<Model> MakeModel(ModelConfig config, std::shared_ptr<const sched
   model->max_rows = plan->max_rows;
   if (plan->batched && config.max_batch_size() > 0) {
     model->max_rows = std::min(model->max_rows, config.max_batch_size());
+  }
+  if (config.dynamic_batching().preserve_ordering()) {
+    scheduler::Plan ordered = *plan;
+    ordered.preserve_ordering = true;
+    plan = std::make_shared<const scheduler::Plan>(std::move(ordered));
   }
   model->config = std::move(config);
   model->plan = std::move(plan);
@@ -204,7 +227,8 @@ absl::StatusOr<LoadedModel> LoadSubgraphModel(const LoadContext& context,
       .version = version,
       .shape = *std::move(shape),
       .policy = PolicyOf(config.config),
-      .max_queue_rows = QueueRowsOf(config.config, context.max_queue_rows)};
+      .max_queue_rows = QueueRowsOf(config.config, context.max_queue_rows),
+      .level_rows = LevelRowsOf(config.config)};
   size_t work_bytes = 0;
   for (const std::unique_ptr<acl::Model>& instance : loaded.subgraph->instances()) {
     spec.instances.push_back(instance.get());

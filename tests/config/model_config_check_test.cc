@@ -127,8 +127,15 @@ TEST_CASE("contradicting priorities are refused") {
   CHECK(CheckError("dynamic_batching:\n  priority_levels: 1\n  default_priority_level: 1\n"
                    "  priority_queue_policy:\n    2: {}\n") ==
         "f:5:5: key 'dynamic_batching.priority_queue_policy[2]': expected a level from 1 to 1 "
-        "(priority_levels)\nf:4:3: key 'dynamic_batching.priority_queue_policy': not supported yet "
-        "by this release; remove the key");
+        "(priority_levels)");
+  CHECK(CheckError("dynamic_batching: {default_queue_policy: {timeout_action: DELAY}}\n") ==
+        "f:1:59: key 'dynamic_batching.default_queue_policy.timeout_action': DELAY needs "
+        "default_timeout_microseconds: without one nothing is ever delayed");
+  CHECK(
+      Warnings("dynamic_batching:\n  priority_levels: 2\n  default_priority_level: 1\n"
+               "  default_queue_policy: {timeout_action: DELAY, default_timeout_microseconds: 5}\n"
+               "  priority_queue_policy:\n    2: {max_queue_size: 4, timeout_action: REJECT}\n")
+          .empty());
 }
 
 // Instances are counted and placed on devices that can exist.
@@ -158,8 +165,6 @@ TEST_CASE("what is not built yet is refused") {
       "output: [{name: x, reshape: {shape: [1]}}]",
       "output: [{name: x, is_shape_tensor: true}]",
       "instance_group: [{passive: true}]",
-      "dynamic_batching: {preserve_ordering: true}",
-      "dynamic_batching: {default_queue_policy: {timeout_action: DELAY}}",
   };
   for (const char* text : texts) {
     CAPTURE(text);

@@ -27,7 +27,7 @@ TEST_CASE("Release reasons have distinct names") {
   for (int reason = 0; reason < kReleaseReasonCount; ++reason) {
     names.insert(std::string(ReleaseReasonName(static_cast<ReleaseReason>(reason))));
   }
-  CHECK(names == std::set<std::string>{"full", "idle", "delay", "deadline", "drain"});
+  CHECK(names == std::set<std::string>{"full", "idle", "delay", "deadline", "bucket", "drain"});
 }
 
 // No row waits: nothing leaves and no timer is needed.
@@ -62,7 +62,9 @@ TEST_CASE("Rows about to be overtaken leave for a busy lane") {
   QueueSnapshot queue = Ready(2);
   queue.lane_idle = false;
   queue.overtaken = true;
-  CHECK(DecideBatch({}, queue, kNow).rows == 2);
+  const BatchDecision decision = DecideBatch({}, queue, kNow);
+  CHECK(decision.rows == 2);
+  CHECK(decision.reason == ReleaseReason::kBucket);
   // Where waiting is configured it still applies: others may go first meanwhile.
   CHECK(DecideBatch(Waiting(), queue, kNow).rows == 0);
 }
@@ -74,17 +76,32 @@ TEST_CASE("A batch is never larger than the largest gear") {
   CHECK(decision.reason == ReleaseReason::kFull);
 }
 
-// The largest preferred size that is filled leaves at once; the rest waits.
+// A preferred size that whole requests add up to leaves at once; the rest waits.
 TEST_CASE("A preferred size counts as full") {
   BatchPolicyOptions options = Waiting();
   options.preferred_rows = {2, 4};
   CHECK(DecideBatch(options, Ready(1), kNow).rows == 0);
-  for (const auto& [rows, leaves] : std::vector<std::pair<int, int>>{{2, 2}, {3, 2}, {5, 4}}) {
-    CAPTURE(rows);
-    const BatchDecision decision = DecideBatch(options, Ready(rows), kNow);
-    CHECK(decision.rows == leaves);
-    CHECK(decision.reason == ReleaseReason::kFull);
-  }
+  QueueSnapshot queue = Ready(5);
+  queue.preferred_fill = 4;
+  const BatchDecision decision = DecideBatch(options, queue, kNow);
+  CHECK(decision.rows == 4);
+  CHECK(decision.reason == ReleaseReason::kFull);
+}
+
+// Rows below the largest preferred size that form none wait: one more may form it.
+TEST_CASE("No batch leaves below a preferred size") {
+  BatchPolicyOptions options = Waiting();
+  options.preferred_rows = {2, 4};
+  CHECK(DecideBatch(options, Ready(3), kNow).rows == 0);
+}
+
+// More rows than the largest preferred size, and none formed: what fits below it leaves.
+TEST_CASE("Rows past every preferred size do not wait") {
+  BatchPolicyOptions options = Waiting();
+  options.preferred_rows = {2, 4};
+  const BatchDecision decision = DecideBatch(options, Ready(5), kNow);
+  CHECK(decision.rows == 4);
+  CHECK(decision.reason == ReleaseReason::kFull);
 }
 
 // The oldest row has waited its delay, to the instant: all rows leave.

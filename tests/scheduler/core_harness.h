@@ -48,10 +48,12 @@ struct TestNode {
 };
 
 // Only what the core reads of a plan: nodes and what they wait for.
-inline std::shared_ptr<const Plan> MakePlan(const std::vector<TestNode>& nodes) {
+inline std::shared_ptr<const Plan> MakePlan(const std::vector<TestNode>& nodes,
+                                            bool preserve_ordering = false) {
   auto plan = std::make_shared<Plan>();
   plan->name = "plan";
   plan->batched = true;
+  plan->preserve_ordering = preserve_ordering;
   plan->max_rows = std::numeric_limits<int>::max();
   for (size_t n = 0; n < nodes.size(); ++n) {
     plan->nodes.push_back({.name = "n" + std::to_string(n),
@@ -155,8 +157,9 @@ class CoreHarness final {
     int rows = 1;
     uint64_t priority = 1;
     Instant deadline = Instant::max();
-    std::vector<int> buckets;  // Empty: 0 for every node.
-    SequenceTurn sequence;
+    Instant delay_at = Instant::max();
+    std::vector<int> buckets = {};  // Empty: 0 for every node.
+    SequenceTurn sequence = {};
   };
   Lines Arrive(RequestId id, const std::shared_ptr<const Plan>& plan) {
     return Arrive(id, plan, ArriveOptions());
@@ -169,6 +172,7 @@ class CoreHarness final {
                             .rows = options.rows,
                             .priority = options.priority,
                             .deadline = options.deadline,
+                            .delay_at = options.delay_at,
                             .sequence = options.sequence};
     event.buckets.resize(plan->nodes.size(), 0);
     return Handle(event);

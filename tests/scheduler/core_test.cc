@@ -84,6 +84,44 @@ TEST_CASE("A preferred size leaves at once") {
         Lines{"b1 = s0.0 lane 0: r1.0x3 r2.0x1, gear 4, full", "timer off"});
 }
 
+// Single rows at preferred sizes 2 and 4: never a batch of 3 or 5, and none of one row.
+TEST_CASE("Batches have preferred sizes and no others") {
+  CoreHarness core;
+  const BatchPolicyOptions policy = {.preferred_rows = {4}, .max_delay = milliseconds(5)};
+  const auto plan = MakePlan({{core.Add({{1, 4, 8}}, {.lanes = 4, .policy = policy})}});
+  std::vector<int> sizes;
+  for (RequestId id = 1; id <= 12; ++id) {
+    for (const std::string& line : core.Arrive(id, plan)) {
+      if (line.front() == 'b') {
+        sizes.push_back(FirstLaunch(core).row_count);
+      }
+    }
+  }
+  CHECK(sizes == std::vector<int>{4, 4, 4});
+}
+
+// 1 and 2 rows make no preferred size of 2 and 4; with one more row they make 4, and leave.
+TEST_CASE("Requests wait for the preferred size that they can make") {
+  CoreHarness core;
+  const BatchPolicyOptions policy = {.preferred_rows = {2, 4}, .max_delay = milliseconds(5)};
+  const auto plan = MakePlan({{core.Add({{1, 4, 8}}, {.policy = policy})}});
+  core.Arrive(1, plan);
+  CHECK(core.Arrive(2, plan, {.rows = 2}).empty());
+  CHECK(core.Arrive(3, plan) ==
+        Lines{"b1 = s0.0 lane 0: r1.0x1 r2.0x2 r3.0x1, gear 4, full", "timer off"});
+}
+
+// 3 and 2 rows can make no 4: the 3 leave at once, and the 2 wait for company.
+TEST_CASE("Requests that can make no preferred size leave below it") {
+  CoreHarness core;
+  const BatchPolicyOptions policy = {.preferred_rows = {4}, .max_delay = milliseconds(5)};
+  const auto plan = MakePlan({{core.Add({{1, 4, 8}}, {.lanes = 2, .policy = policy})}});
+  core.Arrive(1, plan, {.rows = 3});
+  CHECK(core.Arrive(2, plan, {.rows = 2}).front() == "b1 = s0.0 lane 0: r1.0x3, gear 4, full");
+  CHECK(core.Arrive(3, plan, {.rows = 2}).front() ==
+        "b2 = s0.0 lane 1: r2.0x2 r3.0x2, gear 4, full");
+}
+
 // Groups of rows are never split and never overtaken: the group that does not fit ends the batch.
 TEST_CASE("A group that does not fit goes with the next batch") {
   CoreHarness core;
@@ -226,7 +264,7 @@ TEST_CASE("A full bucket does not keep another out") {
   core.Arrive(3, plan, {.buckets = {1}});
   core.Arrive(4, plan);
   core.Arrive(5, plan);
-  CHECK(core.Done(1).back() == "b3 = s0.1 lane 0: r3.0x1, gear 1, idle");
+  CHECK(core.Done(1).back() == "b3 = s0.1 lane 0: r3.0x1, gear 1, bucket");
   CHECK(core.Done(2).back() == "b4 = s0.0 lane 0: r4.0x1, gear 1, full");
 }
 

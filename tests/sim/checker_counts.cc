@@ -20,6 +20,9 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   shared += other.shared;
   two_steps += other.two_steps;
   host_steps += other.host_steps;
+  delayed += other.delayed;
+  launches_delayed += other.launches_delayed;
+  kept_in_order += other.kept_in_order;
   abandoned += other.abandoned;
   lanes_up += other.lanes_up;
   devices_lost += other.devices_lost;
@@ -39,6 +42,9 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"batches of several requests", shared, 1000},
                             {"batches of several steps", two_steps, 1000},
                             {"host steps", host_steps, 1000},
+                            {"requests delayed", delayed, 1000},
+                            {"launches of delayed rows", launches_delayed, 100},
+                            {"answers kept in order", kept_in_order, 1000},
                             {"lanes abandoned", abandoned, 1000},
                             {"lanes mended", lanes_up, 1000},
                             {"devices lost", devices_lost, 500},

@@ -19,8 +19,8 @@ const PlanNode& NodeOf(const Arrive& arrival, int node) {
 }  // namespace
 
 bool CoreChecker::Waiting::operator<(const Waiting& other) const {
-  return std::tie(priority, deadline, request, node) <
-         std::tie(other.priority, other.deadline, other.request, other.node);
+  return std::tie(priority, delayed, due, request, node) <
+         std::tie(other.priority, other.delayed, other.due, other.request, other.node);
 }
 
 void CoreChecker::Expect(bool holds, const std::string& what) {
@@ -46,6 +46,12 @@ void CoreChecker::Before(const Event& event, Instant now) {
   lanes_abandoned_.clear();
   released_.clear();
   IdleOut();
+  for (auto& [id, request] : requests_) {
+    if (!request.delayed && request.arrival.delay_at <= now_) {
+      request.delayed = true;
+      counts_.delayed += request.answered ? 0 : 1;
+    }
+  }
   std::visit([this](const auto& e) { Apply(e); }, event);
 }
 
@@ -56,6 +62,8 @@ void CoreChecker::Apply(const Arrive& event) {
   Request& request = requests_[event.request];
   request.arrival = event;
   request.arrived = now_;
+  request.order = seen_.size();
+  request.delayed = event.delay_at <= now_;
   request.steps.resize(event.plan->nodes.size());
 }
 
@@ -73,8 +81,14 @@ bool CoreChecker::IsFull(const Arrive& event) {
       return false;
     }
     const int index = node.subgraph->index;
-    const int bound = subgraphs_[static_cast<size_t>(index)].options.max_queue_rows;
-    return bound > 0 && QueuedRows(index, /*without_expired=*/true) + event.rows > bound;
+    const Core::SubgraphOptions& options = subgraphs_[static_cast<size_t>(index)].options;
+    const int bound = options.max_queue_rows;
+    if (bound > 0 && QueuedRows(index, /*without_expired=*/true) + event.rows > bound) {
+      return true;
+    }
+    const int level = options.level_rows.Of(event.priority);
+    return level > 0 &&
+           QueuedRows(index, /*without_expired=*/true, event.priority) + event.rows > level;
   });
 }
 
@@ -169,21 +183,25 @@ std::vector<CoreChecker::Waiting> CoreChecker::QueueOf(int subgraph, int bucket,
         step.kind = kind;
         step.since = now_;
       }
-      queue.push_back({request.arrival.priority, request.arrival.deadline, id, static_cast<int>(n),
-                       request.arrival.rows, step.since});
+      queue.push_back({request.arrival.priority, request.delayed,
+                       std::min(request.arrival.deadline, request.arrived + options_.patience), id,
+                       static_cast<int>(n), request.arrival.rows, step.since,
+                       request.arrival.deadline});
     }
   }
   std::sort(queue.begin(), queue.end());
   return queue;
 }
 
-int CoreChecker::QueuedRows(int subgraph, bool without_expired) {
+int CoreChecker::QueuedRows(int subgraph, bool without_expired, uint64_t priority) {
   int rows = 0;
   const size_t buckets = subgraphs_[static_cast<size_t>(subgraph)].subgraph->shape.buckets.size();
   for (size_t bucket = 0; bucket < buckets; ++bucket) {
     for (const Kind kind : {Kind::kAhead, Kind::kReady}) {
       for (const Waiting& waiting : QueueOf(subgraph, static_cast<int>(bucket), kind)) {
-        rows += without_expired && IsOver(requests_.at(waiting.request)) ? 0 : waiting.rows;
+        const bool counts = !(without_expired && IsOver(requests_.at(waiting.request))) &&
+                            (priority == 0 || priority == waiting.priority);
+        rows += counts ? waiting.rows : 0;
       }
     }
   }
@@ -198,10 +216,18 @@ int CoreChecker::SumOf(const std::vector<Waiting>& queue) {
   return rows;
 }
 
-int CoreChecker::FullRows(const SubgraphRef& ref, int bucket) {
-  const int most = ref.subgraph->shape.buckets[static_cast<size_t>(bucket)].max_rows();
+bool CoreChecker::IsFilled(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue) {
+  const int rows = SumOf(queue);
   const std::vector<int>& preferred = ref.options.policy.preferred_rows;
-  return preferred.empty() ? most : std::min(most, preferred.front());
+  if (rows >= ref.subgraph->shape.buckets[static_cast<size_t>(bucket)].max_rows() ||
+      (!preferred.empty() && rows > preferred.back())) {
+    return true;
+  }
+  int front = 0;
+  return std::any_of(queue.begin(), queue.end(), [&](const Waiting& waiting) {
+    front += waiting.rows;
+    return std::find(preferred.begin(), preferred.end(), front) != preferred.end();
+  });
 }
 
 bool CoreChecker::HasUses(const Batch& batch) const {
@@ -250,6 +276,7 @@ void CoreChecker::CheckCommand(const Launch& launch) {
     }
     Expect(group.row == rows || ref.subgraph->sequence.has_value(), "rows leave no gap");
     rows = group.row + group.rows;
+    counts_.launches_delayed += requests_.at(group.request).delayed ? 1 : 0;
     ahead = KindOf(requests_.at(group.request), static_cast<size_t>(group.node)) == Kind::kAhead;
     requests.insert(group.request);
     nodes.insert(group.node);
@@ -340,7 +367,7 @@ void CoreChecker::CheckBuckets(const Launch& launch, Kind kind, const std::vecto
     const int bucket = static_cast<int>(b);
     const std::vector<Waiting> other = QueueOf(launch.subgraph, bucket, Kind::kReady);
     const bool before = !other.empty() && (kind == Kind::kAhead || other.front() < queue.front()) &&
-                        (!waits || SumOf(other) >= FullRows(ref, bucket));
+                        (!waits || IsFilled(ref, bucket, other));
     Expect(bucket == launch.bucket || !before, "a more urgent bucket is not passed over");
   }
 }
@@ -348,13 +375,18 @@ void CoreChecker::CheckBuckets(const Launch& launch, Kind kind, const std::vecto
 void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector<Waiting>& queue) {
   const SubgraphRef& ref = subgraphs_[static_cast<size_t>(launch.subgraph)];
   const bool waits = ref.options.policy.max_delay > Clock::duration::zero();
-  const bool full = SumOf(queue) >= FullRows(ref, launch.bucket);
+  const bool full = IsFilled(ref, launch.bucket, queue);
+  const bool lane_idle = ref.in_flight[static_cast<size_t>(launch.lane)] == 0;
   switch (launch.reason) {
     case ReleaseReason::kFull:
       Expect(full, "a full batch was filled");
+      CheckFullSize(launch, queue);
       break;
     case ReleaseReason::kIdle:
-      Expect(!waits && !draining_, "a batch that need not wait leaves as idle");
+      Expect(!waits && !draining_ && lane_idle, "a batch that need not wait leaves as idle");
+      break;
+    case ReleaseReason::kBucket:
+      Expect(!waits && !draining_ && !lane_idle, "a batch that is about to be overtaken leaves");
       break;
     case ReleaseReason::kDelay:
       Expect(waits && launch.oldest_queued + ref.options.policy.max_delay <= now_,
@@ -371,19 +403,35 @@ void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector
   }
   if (launch.reason != ReleaseReason::kFull) {
     Expect(!full, "a filled batch leaves as full");
-    if (ref.in_flight[static_cast<size_t>(launch.lane)] > 0) {
+    if (!lane_idle) {
       // Behind a running batch only when another bucket would have gone.
       bool other_full = false;
       for (size_t b = 0; b < ref.subgraph->shape.buckets.size(); ++b) {
         const int bucket = static_cast<int>(b);
-        other_full = other_full || (bucket != launch.bucket &&
-                                    SumOf(QueueOf(launch.subgraph, bucket, Kind::kReady)) >=
-                                        FullRows(ref, bucket));
+        other_full =
+            other_full || (bucket != launch.bucket &&
+                           IsFilled(ref, bucket, QueueOf(launch.subgraph, bucket, Kind::kReady)));
       }
       Expect(other_full && kind == Kind::kReady, "behind a running batch only a full one leaves");
       ++counts_.launches_overtaken;
     }
   }
+}
+
+// A batch that left because it was full has a preferred size, or no request more fits into it;
+// below the gear only where the rows can make no preferred size.
+void CoreChecker::CheckFullSize(const Launch& launch, const std::vector<Waiting>& queue) {
+  const SubgraphRef& ref = subgraphs_[static_cast<size_t>(launch.subgraph)];
+  const std::vector<int>& preferred = ref.options.policy.preferred_rows;
+  if (std::find(preferred.begin(), preferred.end(), launch.row_count) != preferred.end()) {
+    return;
+  }
+  const int most = ref.subgraph->shape.buckets[static_cast<size_t>(launch.bucket)].max_rows();
+  const int wanted = SumOf(queue) >= most || preferred.empty() ? most : preferred.back();
+  const int limit = std::max(wanted, queue.front().rows);
+  Expect(launch.row_count == limit || (launch.rows.size() < queue.size() &&
+                                       launch.row_count + queue[launch.rows.size()].rows > limit),
+         "a full batch takes every row group that fits");
 }
 
 void CoreChecker::CheckCommand(const StartHostStep& start) {
@@ -427,6 +475,7 @@ void CoreChecker::CheckCommand(const Respond& respond) {
                  std::all_of(request.steps.begin(), request.steps.end(),
                              [](const Step& step) { return step.state == State::kDone; }),
              name + " is well only when every step is done");
+      Expect(!WaitsForTurn(request), name + " is answered before one that came earlier");
       break;
     case Outcome::kFailed:
       Expect(request.failed && !late, name + " fails only when a step failed");
@@ -477,6 +526,15 @@ void CoreChecker::CheckCommand(const Respond& respond) {
       LeaveSequence(respond.request, /*ran=*/false);
     }
   }
+}
+
+bool CoreChecker::WaitsForTurn(const Request& request) const {
+  return request.arrival.plan->preserve_ordering &&
+         std::any_of(requests_.begin(), requests_.end(), [&request](const auto& entry) {
+           const Request& other = entry.second;
+           return other.arrival.plan == request.arrival.plan && !other.answered &&
+                  other.order < request.order;
+         });
 }
 
 void CoreChecker::CheckCommand(const Retire& retire) {

@@ -24,6 +24,9 @@ struct CheckerCounts {
   size_t shared = 0;              // Batches with rows of several requests.
   size_t two_steps = 0;           // Batches with rows of several steps.
   size_t host_steps = 0;
+  size_t delayed = 0;           // Requests that their queue's timeout put behind.
+  size_t launches_delayed = 0;  // Row groups of such.
+  size_t kept_in_order = 0;     // Finished requests that waited for earlier ones.
   size_t abandoned = 0;
   size_t lanes_up = 0;
   size_t devices_lost = 0;
@@ -83,6 +86,8 @@ class CoreChecker final {
   };
   struct Request {
     Arrive arrival;
+    size_t order = 0;  // Of arrival.
+    bool delayed = false;
     std::vector<Step> steps;
     int running = 0;
     bool failed = false;
@@ -115,11 +120,13 @@ class CoreChecker final {
   // A row group that waits.
   struct Waiting {
     uint64_t priority;
-    Instant deadline;
+    bool delayed;
+    Instant due;  // Its deadline, within the core's patience.
     RequestId request;
     int node;
     int rows;
     Instant since;
+    Instant deadline;
     bool operator<(const Waiting& other) const;
   };
 
@@ -148,6 +155,7 @@ class CoreChecker final {
   void CheckGroup(const Launch& launch, const RowGroup& group);
   void CheckOrder(const Launch& launch, Kind kind);
   void CheckBuckets(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
+  void CheckFullSize(const Launch& launch, const std::vector<Waiting>& queue);
   void CheckReason(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
   // core_checker_sequences.cc.
   static const Subgraph* SequenceSubgraph(const Arrive& arrival);
@@ -176,10 +184,13 @@ class CoreChecker final {
   Kind KindOf(const Request& request, size_t node) const;
   // Queued row groups of one kind in their order.
   std::vector<Waiting> QueueOf(int subgraph, int bucket, Kind kind);
-  int QueuedRows(int subgraph, bool without_expired);
+  // Of one priority, 0 for all.
+  int QueuedRows(int subgraph, bool without_expired, uint64_t priority = 0);
+  // Whether a request of its plan that came before is not answered yet, and that matters.
+  bool WaitsForTurn(const Request& request) const;
   bool HasUses(const Batch& batch) const;
-  // Rows at which a batch leaves at once.
-  static int FullRows(const SubgraphRef& ref, int bucket);
+  // Whether a batch of it leaves at once.
+  static bool IsFilled(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue);
   static int SumOf(const std::vector<Waiting>& queue);
   bool IsFull(const Arrive& event);
 

@@ -89,14 +89,17 @@ void CoreChecker::CheckRequestsAfter() {
     }
     Expect(request.arrival.deadline > now_, name + " is answered at its deadline");
     Expect(armed_ <= request.arrival.deadline, name + " has a timer for its deadline");
+    Expect(request.delayed || armed_ <= request.arrival.delay_at,
+           name + " has a timer for its queue's timeout");
     Expect(!request.failed, name + " is answered when a step failed");
+    const bool finished = std::all_of(request.steps.begin(), request.steps.end(),
+                                      [](const Step& step) { return step.state == State::kDone; });
+    counts_.kept_in_order += finished ? 1 : 0;
     Expect(!device_lost_, name + " is answered when the device is lost");
     Expect(!OnStoppedLane(id), name + " is answered when its lane is abandoned");
     Expect(cancelling_ != id, name + " is answered when it is cancelled");
     Expect(arriving_ != id || (!draining_ && !arrival_full_), name + " is refused");
-    Expect(!std::all_of(request.steps.begin(), request.steps.end(),
-                        [](const Step& step) { return step.state == State::kDone; }),
-           name + " is answered when every step is done");
+    Expect(!finished || WaitsForTurn(request), name + " is answered when every step is done");
     for (size_t n = 0; n < request.steps.size(); ++n) {
       const PlanNode& node = request.arrival.plan->nodes[n];
       const bool could_start =
@@ -149,7 +152,7 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
   if (least < 0) {
     return;  // They wait for a lane to come back.
   }
-  if (!ready.empty() && SumOf(ready) >= FullRows(ref, bucket)) {
+  if (!ready.empty() && IsFilled(ref, bucket, ready)) {
     Expect(least >= options_.batches_per_lane, name + " is full and a lane has room");
   }
   if (least > 0) {
@@ -160,7 +163,7 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
   for (const Waiting& waiting : queue) {
     oldest = std::min(oldest, waiting.since);
   }
-  Expect(delay > Clock::duration::zero() && !draining_ && SumOf(queue) < FullRows(ref, bucket),
+  Expect(delay > Clock::duration::zero() && !draining_ && !IsFilled(ref, bucket, queue),
          name + " waits before an idle lane without a reason");
   Expect(armed_ <= oldest + delay, name + " waits without a timer");
 }

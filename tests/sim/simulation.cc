@@ -58,6 +58,11 @@ Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
     }
   }
   options.max_queue_rows = random_.Percent(20) ? random_.Between(4, 40) : 0;
+  if (random_.Percent(20)) {
+    options.level_rows = {
+        .each = random_.Percent(50) ? random_.Between(2, 20) : 0,
+        .own = {{static_cast<uint64_t>(random_.Between(1, 3)), random_.Between(2, 20)}}};
+  }
   return options;
 }
 
@@ -90,7 +95,7 @@ void Simulation::MakePlans() {
         }
       }
     }
-    plans_.push_back(MakePlan(nodes));
+    plans_.push_back(MakePlan(nodes, /*preserve_ordering=*/random_.Percent(25)));
   }
 }
 
@@ -119,6 +124,9 @@ Arrive Simulation::RandomArrival(RequestId id, Instant at) {
   arrive.priority = static_cast<uint64_t>(random_.Between(1, 3));
   if (random_.Percent(30)) {
     arrive.deadline = at + microseconds(random_.Between(-10, 8000));
+  }
+  if (random_.Percent(10)) {
+    arrive.delay_at = at + microseconds(random_.Between(0, 4000));
   }
   return arrive;
 }
@@ -152,7 +160,8 @@ std::string Simulation::Run() {
               .max_requests =
                   random_.Percent(20) ? static_cast<size_t>(random_.Between(1, 12)) : size_t{1000},
               .run_budget = {.floor = microseconds(floor_us),
-                             .ceiling = microseconds(watches ? ceiling_us : 0)}};
+                             .ceiling = microseconds(watches ? ceiling_us : 0)},
+              .patience = microseconds(random_.Between(0, 6000))};
   core_ = std::make_unique<Core>(options_);
   checker_ = std::make_unique<CoreChecker>(*core_, options_);
   device_fault_percent_ = random_.Percent(60) ? 0 : random_.Between(1, 30);

@@ -180,15 +180,33 @@ TEST_CASE("EffectivePriority: levels and the default", "[inference]") {
 // Timeouts: the shorter of the request's and the model's, and never one that overflows.
 TEST_CASE("EffectiveTimeout: the shorter one counts", "[inference]") {
   inference::ModelConfig config;
-  CHECK(EffectiveTimeout(config, 0s) == 0s);
-  CHECK(EffectiveTimeout(config, 5ms) == 5ms);
+  CHECK(EffectiveTimeout(config, 1, 0s).after == 0s);
+  CHECK(EffectiveTimeout(config, 1, 5ms).after == 5ms);
+  CHECK_FALSE(EffectiveTimeout(config, 1, 5ms).delays);
   auto& policy = *config.mutable_dynamic_batching()->mutable_default_queue_policy();
   policy.set_default_timeout_microseconds(2000);
-  CHECK(EffectiveTimeout(config, 0s) == 2ms);
-  CHECK(EffectiveTimeout(config, 1ms) == 1ms);
-  CHECK(EffectiveTimeout(config, 5ms) == 2ms);
+  CHECK(EffectiveTimeout(config, 1, 0s).after == 2ms);
+  CHECK(EffectiveTimeout(config, 1, 1ms).after == 1ms);
+  CHECK(EffectiveTimeout(config, 1, 5ms).after == 2ms);
   policy.set_default_timeout_microseconds(~uint64_t{0});
-  CHECK(EffectiveTimeout(config, 0s) == std::chrono::hours(24 * 365));
+  CHECK(EffectiveTimeout(config, 1, 0s).after == std::chrono::hours(24 * 365));
+}
+
+// DELAY: the policy's own timeout, which a request shortens only where it may; by priority.
+TEST_CASE("EffectiveTimeout: delaying policies", "[inference]") {
+  inference::ModelConfig config;
+  auto& batching = *config.mutable_dynamic_batching();
+  batching.set_priority_levels(2);
+  auto& policy = (*batching.mutable_priority_queue_policy())[2];
+  policy.set_timeout_action(inference::ModelQueuePolicy::DELAY);
+  policy.set_default_timeout_microseconds(2000);
+  CHECK_FALSE(EffectiveTimeout(config, 1, 1ms).delays);
+  CHECK(EffectiveTimeout(config, 2, 1ms).delays);
+  CHECK(EffectiveTimeout(config, 2, 1ms).after == 2ms);
+  policy.set_allow_timeout_override(true);
+  CHECK(EffectiveTimeout(config, 2, 1ms).after == 1ms);
+  CHECK(EffectiveTimeout(config, 2, 5ms).after == 2ms);
+  CHECK(EffectiveTimeout(config, 2, 0s).after == 2ms);
 }
 
 }  // namespace

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that meet: shared batches, cancellation, deadlines, a drain with requests under way.
 #include <catch2/catch.hpp>
+#include <memory>
+#include <string>
 #include <thread>
+#include <tuple>
+#include <vector>
 
 #include "tests/server/protocol/daemon_fixture.h"
 #include "tests/status_test_util.h"
@@ -61,6 +65,25 @@ TEST_CASE("Requests share a batch", "[protocol]") {
   CHECK(Metric(daemon.http_port(),
                "omserve_batches_released_total{model=\"patient\",version=\"1\",reason=\"full\"}") ==
         1);
+}
+
+// A trace tells why the batch of each step left.
+TEST_CASE("A trace tells the release reason", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient", kPatientConfig);
+  repository.AddText("prompt");
+  TestDaemon daemon(repository);
+  for (const auto& [model, rows, reason] : std::vector<std::tuple<std::string, int, std::string>>{
+           {"patient", 2, "full"}, {"prompt", 1, "idle"}}) {
+    ModelInferRequest request = TextRequest(model, rows);
+    (*request.mutable_parameters())["omserve_trace"].set_bool_param(true);
+    ModelInferResponse response;
+    REQUIRE(daemon.client().Infer(request, &response).ok());
+    CHECK(response.parameters()
+              .at("omserve_trace")
+              .string_param()
+              .find("\"reason\":\"" + reason + "\"") != std::string::npos);
+  }
 }
 
 // A client that gives up on a request which waits for company: the row leaves its queue, nothing is
@@ -125,6 +148,62 @@ TEST_CASE("A full queue refuses", "[protocol]") {
                "\"REJECTED\"}") == 1);
   REQUIRE_OK(daemon.daemon().Stop());
   CHECK(waiting.Wait().ok());
+}
+
+// Each priority has a queue of its own size: the low one is full, the high one is not.
+TEST_CASE("A full priority refuses its own requests only", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient",
+                     "dynamic_batching:\n  max_queue_delay_microseconds: 60000000\n"
+                     "  priority_levels: 2\n  default_priority_level: 2\n"
+                     "  priority_queue_policy:\n    2: {max_queue_size: 1}\n");
+  TestDaemon daemon(repository);
+  Pending waiting(daemon.client(), TextRequest("patient", 1));
+  AwaitMetric(daemon.http_port(), kQueueRows, 1);
+  ModelInferResponse response;
+  CHECK(daemon.client().Infer(TextRequest("patient", 1), &response).error_code() ==
+        grpc::StatusCode::UNAVAILABLE);
+  ModelInferRequest urgent = TextRequest("patient", 1);
+  (*urgent.mutable_parameters())["priority"].set_uint64_param(1);
+  Pending high(daemon.client(), urgent);
+  AwaitMetric(daemon.http_port(), kQueueRows, 2);
+  REQUIRE_OK(daemon.daemon().Stop());
+  CHECK(waiting.Wait().ok());
+  CHECK(high.Wait().ok());
+}
+
+// timeout_action DELAY: a request that waited longer than its queue's timeout is answered all the
+// same.
+TEST_CASE("A delayed request is not refused", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient",
+                     "dynamic_batching:\n  max_queue_delay_microseconds: 100000\n"
+                     "  default_queue_policy: {timeout_action: DELAY, "
+                     "default_timeout_microseconds: 1000}\n");
+  TestDaemon daemon(repository);
+  ModelInferResponse response;
+  CHECK(daemon.client().Infer(TextRequest("patient", 1), &response).ok());
+  CHECK(Metric(daemon.http_port(),
+               "omserve_batches_released_total{model=\"patient\",version=\"1\",reason="
+               "\"delay\"}") == 1);
+}
+
+// preserve_ordering with two instances: many requests at once are all answered, whoever is first.
+TEST_CASE("Ordered answers all leave", "[protocol]") {
+  Repository repository;
+  repository.AddText("ordered",
+                     "dynamic_batching: {preserve_ordering: true}\n"
+                     "instance_group: [{count: 2}]\n");
+  TestDaemon daemon(repository);
+  std::vector<std::unique_ptr<Pending>> pending;
+  for (int i = 0; i < 12; ++i) {
+    pending.push_back(
+        std::make_unique<Pending>(daemon.client(), TextRequest("ordered", 1 + i % 3)));
+  }
+  pending[5]->Cancel();
+  for (size_t i = 0; i < pending.size(); ++i) {
+    CHECK((i == 5 || pending[i]->Wait().ok()));
+  }
 }
 
 // A daemon that stops while requests wait for company: they are answered, later ones are refused.
