@@ -70,7 +70,8 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   auto subgraph = std::make_unique<Subgraph>(Subgraph{.name = spec.name,
                                                       .version = spec.version,
                                                       .shape = std::move(spec.shape),
-                                                      .sequence = std::move(spec.sequence)});
+                                                      .sequence = std::move(spec.sequence),
+                                                      .load = std::make_shared<SubgraphLoad>()});
   const Subgraph* added = subgraph.get();
   std::shared_ptr<SequenceStore> sequences;
   if (added->sequence.has_value()) {
@@ -84,6 +85,8 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
       return;
     }
     subgraph->index = static_cast<int>(subgraphs_.size());
+    subgraph->load->lane_count = static_cast<int64_t>(lanes.size());
+    taken_rows_.push_back(0);
     core_.AddSubgraph(*subgraph, {.lanes = static_cast<int>(lanes.size()),
                                   .policy = spec.policy,
                                   .max_queue_rows = spec.max_queue_rows,
@@ -100,6 +103,15 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
 }
 
 absl::Status Engine::Submit(std::unique_ptr<InferRequest> request) {
+  return Enqueue(std::move(request));
+}
+
+std::unique_ptr<InferRequest> Engine::Offer(std::unique_ptr<InferRequest> request) {
+  Enqueue(std::move(request)).IgnoreError();
+  return request;
+}
+
+absl::Status Engine::Enqueue(std::unique_ptr<InferRequest>&& request) {
   {
     const MutexLock lock(mu_);
     if (gate_closed_) {
@@ -111,6 +123,11 @@ absl::Status Engine::Submit(std::unique_ptr<InferRequest> request) {
     }
     ++submitted_;
     idle_ = false;
+    for (const PlanNode& node : request->plan->nodes) {
+      if (node.on_device()) {
+        node.subgraph->load->sent_rows.fetch_add(request->rows, std::memory_order_relaxed);
+      }
+    }
     messages_.emplace_back(std::move(request));
   }
   wake_.NotifyOne();
@@ -119,12 +136,16 @@ absl::Status Engine::Submit(std::unique_ptr<InferRequest> request) {
 
 void Engine::CancelRequest(RequestId id) { Post(Cancel{id}); }
 
-absl::Status Engine::Drain(Instant deadline) {
+void Engine::CloseGate() {
   {
     const MutexLock lock(mu_);
     gate_closed_ = true;
   }
   Post(Task{[this] { Feed(scheduler::Drain{}); }});
+}
+
+absl::Status Engine::Drain(Instant deadline) {
+  CloseGate();
   {
     const MutexLock lock(mu_);
     while (!idle_ && clock_.WaitUntil(progressed_, mu_, deadline)) {
@@ -222,6 +243,7 @@ std::vector<Engine::Message> Engine::NextMessages() {
 
 void Engine::PublishLoad() {
   const size_t requests = core_.request_count();
+  request_count_.store(static_cast<int64_t>(requests), std::memory_order_relaxed);
   {
     const MutexLock lock(mu_);
     load_.requests = requests;
@@ -236,10 +258,44 @@ void Engine::PublishLoad() {
       load_.queued_rows[static_cast<size_t>(subgraph)] = core_.queued_rows(subgraph);
       load_.free_at[static_cast<size_t>(subgraph)] = core_.FreeAt(subgraph);
       load_.sequences[static_cast<size_t>(subgraph)] = core_.sequence_counts(subgraph);
+      PublishSubgraphLoad(subgraph);
     });
+    // Also where the core did nothing with them: a step further on, a request that was refused.
+    for (const int subgraph : taken_) {
+      if (taken_rows_[static_cast<size_t>(subgraph)] != 0) {
+        PublishSubgraphLoad(subgraph);
+      }
+    }
+    taken_.clear();
     idle_ = core_.idle() && messages_.empty();
   }
   progressed_.NotifyAll();
+}
+
+void Engine::PublishSubgraphLoad(int subgraph) {
+  const auto s = static_cast<size_t>(subgraph);
+  SubgraphLoad& load = *subgraphs_[s]->load;
+  const CostTable& costs = core_.costs(subgraph);
+  int64_t batch_ns = 0;
+  int64_t row_ns = 0;
+  const auto take_least = [](int64_t& least, int64_t ns) {
+    least = least == 0 ? ns : std::min(least, ns);
+  };
+  for (const Bucket& bucket : subgraphs_[s]->shape.buckets) {
+    for (const BatchGear& gear : bucket.gears) {
+      const int64_t ns = std::chrono::nanoseconds(costs.Expected(gear.model_gear)).count();
+      if (ns > 0) {
+        take_least(batch_ns, ns);
+        take_least(row_ns, std::max<int64_t>(1, ns / gear.rows));
+      }
+    }
+  }
+  load.batch_ns.store(batch_ns, std::memory_order_relaxed);
+  load.row_ns.store(row_ns, std::memory_order_relaxed);
+  load.free_at_ns.store(std::chrono::nanoseconds(core_.FreeAt(subgraph).time_since_epoch()).count(),
+                        std::memory_order_relaxed);
+  // The rows that were taken up are in that now.
+  load.sent_rows.fetch_sub(std::exchange(taken_rows_[s], 0), std::memory_order_relaxed);
 }
 
 void Engine::Take(std::unique_ptr<InferRequest> request) {
@@ -255,6 +311,15 @@ void Engine::Take(std::unique_ptr<InferRequest> request) {
     place.host = in.inputs[i].bytes;
     place.host_dims = in.inputs[i].dims;
   }
+  for (const PlanNode& node : in.plan->nodes) {
+    if (node.on_device()) {
+      int64_t& taken = taken_rows_[static_cast<size_t>(node.subgraph->index)];
+      if (taken == 0) {
+        taken_.push_back(node.subgraph->index);
+      }
+      taken += in.rows;
+    }
+  }
   Feed(Arrive{.request = id,
               .plan = in.plan,
               .buckets = in.buckets,
@@ -265,7 +330,13 @@ void Engine::Take(std::unique_ptr<InferRequest> request) {
               .sequence = in.sequence});
 }
 
-void Engine::Take(const Cancel& cancel) { Feed(cancel); }
+void Engine::Take(const Cancel& cancel) {
+  if (options_.diversion != nullptr && !active_.contains(cancel.request)) {
+    options_.diversion->CancelDiverted(cancel.request);
+    return;
+  }
+  Feed(cancel);
+}
 
 void Engine::Take(const SlotDone& done) {
   const auto found = batches_.find(done.slot->batch);
@@ -347,7 +418,8 @@ void Engine::Feed(Event event) {
 }
 
 void Engine::Obey(const StartHostStep& command) {
-  const Active& active = active_.at(command.request);
+  Active& active = active_.at(command.request);
+  active.ran = true;
   const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(command.node)];
   HostTask task{.request = command.request,
                 .node = command.node,
@@ -400,6 +472,12 @@ absl::Status Engine::StatusOf(const Active& active, Outcome outcome) const {
 
 void Engine::Obey(const Respond& command) {
   Active& active = active_.at(command.request);
+  if (command.outcome == Outcome::kDeviceLost && options_.diversion != nullptr && !active.ran) {
+    active.in = options_.diversion->Divert(std::move(active.in));
+    if (active.in == nullptr) {
+      return;  // Retired next: nothing of it runs here.
+    }
+  }
   InferResponse response{.status = StatusOf(active, command.outcome)};
   if (response.status.ok()) {
     for (const int output : active.in->wanted) {

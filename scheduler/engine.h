@@ -24,6 +24,7 @@
 #include "runtime/memory/device_pool.h"
 #include "runtime/memory/host_pool.h"
 #include "scheduler/core.h"
+#include "scheduler/diversion.h"
 #include "scheduler/host_workers.h"
 #include "scheduler/lane.h"
 #include "scheduler/observer.h"
@@ -51,6 +52,8 @@ class Engine final : private CompletionSink {
     // Requests submitted and not yet taken up by the device thread; one more is refused.
     size_t max_messages = 65536;
     RecoveryOptions recovery;
+    // Offered what cannot be served while the device is lost; outlives the engine. Null: nobody.
+    Diversion* diversion = nullptr;
   };
   // Starts the device, completion and worker threads. The references outlive the engine.
   static absl::StatusOr<std::unique_ptr<Engine>> Start(acl::Device& device,
@@ -82,10 +85,14 @@ class Engine final : private CompletionSink {
   // failures through it. Not OK (kUnavailable: draining, or too many messages): `done` never runs.
   // `request` must fit its plan: inputs in order, right sizes, buckets resolved, rows in range.
   absl::Status Submit(std::unique_ptr<InferRequest> request) ABSL_LOCKS_EXCLUDED(mu_);
-  RequestId NewRequestId() { return next_request_.fetch_add(1, std::memory_order_relaxed); }
+  // As Submit, but a request that is refused comes back; null: it was taken.
+  std::unique_ptr<InferRequest> Offer(std::unique_ptr<InferRequest> request)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // The client no longer wants the answer. Harmless when it was answered already.
   void CancelRequest(RequestId id) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Refuses new requests; what was accepted goes on, without waiting for company. Idempotent.
+  void CloseGate() ABSL_LOCKS_EXCLUDED(mu_);
   // Refuses new requests and waits until the accepted ones are answered. kDeadlineExceeded with the
   // number left at `deadline`: these are then cancelled, and waited for. Idempotent.
   absl::Status Drain(Instant deadline) ABSL_LOCKS_EXCLUDED(mu_);
@@ -102,7 +109,12 @@ class Engine final : private CompletionSink {
   };
   // As of the device thread's last turn.
   Load load() const ABSL_LOCKS_EXCLUDED(mu_);
+  // False while the device is lost. Without a lock.
+  bool serves() const { return serves_.load(std::memory_order_relaxed); }
+  // Load::requests, without a lock.
+  int64_t request_count() const { return request_count_.load(std::memory_order_relaxed); }
   size_t device_pool_bytes() const { return options_.device_pool_bytes; }
+  int device_id() const { return device_.id(); }
 
  private:
   // Messages to the device thread.
@@ -131,6 +143,7 @@ class Engine final : private CompletionSink {
     std::vector<StepTrace> trace;
     absl::InlinedVector<StepStamps, 1> stamps;  // By plan node.
     Instant arrived;
+    bool ran = false;  // Anything of it was launched or started.
   };
   struct BatchOutput {
     acl::DevicePtr device;
@@ -185,6 +198,8 @@ class Engine final : private CompletionSink {
         core_(options.core) {}
 
   void OnSlotDone(Slot* slot) override;
+  // OK: `request` was moved into the queue; else it was not touched.
+  absl::Status Enqueue(std::unique_ptr<InferRequest>&& request) ABSL_LOCKS_EXCLUDED(mu_);
   void Post(Message message) ABSL_LOCKS_EXCLUDED(mu_);
   // Runs `task` on the device thread and waits for it.
   void RunOnDeviceThread(std::function<void()> task);
@@ -193,6 +208,7 @@ class Engine final : private CompletionSink {
   void Run();
   std::vector<Message> NextMessages() ABSL_LOCKS_EXCLUDED(mu_);
   void PublishLoad() ABSL_LOCKS_EXCLUDED(mu_);
+  void PublishSubgraphLoad(int subgraph);
   void Take(std::unique_ptr<InferRequest> request);
   void Take(const Cancel& cancel);
   void Take(const SlotDone& done);
@@ -267,13 +283,17 @@ class Engine final : private CompletionSink {
   std::unique_ptr<acl::CompletionThread> completions_ ABSL_GUARDED_BY(device_work_mu_);
 
   // Synchronises itself.
-  std::atomic<RequestId> next_request_{1};
+  // Both relaxed: hints for who routes, who is put right by the engine's answer.
+  std::atomic<bool> serves_{true};
+  std::atomic<int64_t> request_count_{0};
 
   // Owned by the device thread.
   Core core_;
   std::unique_ptr<memory::DevicePool> pool_;
   std::vector<std::unique_ptr<Subgraph>> subgraphs_;
-  std::vector<Instances> instances_;                       // By subgraph.
+  std::vector<Instances> instances_;  // By subgraph.
+  std::vector<int> taken_;            // Those of the next that are not 0.
+  std::vector<int64_t> taken_rows_;   // By subgraph: taken up since its load was published.
   std::vector<std::vector<std::unique_ptr<Lane>>> lanes_;  // By subgraph; null while being mended.
   std::vector<std::unique_ptr<Lane>> retired_lanes_;       // Stopped; see MendLane.
   std::unordered_map<RequestId, Active> active_;

@@ -129,6 +129,7 @@ void Engine::Obey(const AbandonLane& command) {
 }
 
 void Engine::AbandonDevice() {
+  serves_.store(false, std::memory_order_relaxed);
   device_.Abandon();
   const absl::Status cause = loss_;
   OMSERVE_LOG(kError, "scheduler", "device lost device={} requests={} error=\"{}\"", device_.id(),
@@ -332,6 +333,7 @@ void Engine::TakeDevice(DeviceJob& job, int attempts) {
               attempts, Ms(took));
   loss_ = absl::OkStatus();
   Feed(DeviceBack{});
+  serves_.store(true, std::memory_order_relaxed);
   Tell({.kind = DeviceIncident::Kind::kDeviceRecovered, .attempts = attempts, .took = took});
 }
 

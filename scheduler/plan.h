@@ -16,6 +16,7 @@
 #include "runtime/hostops/host_op.h"
 #include "scheduler/sequence.h"
 #include "scheduler/subgraph.h"
+#include "scheduler/subgraph_load.h"
 
 namespace omserve::scheduler {
 
@@ -25,7 +26,8 @@ struct Subgraph {
   std::string name;
   int64_t version = 1;
   SubgraphShape shape;
-  std::optional<SequenceSpec> sequence;  // When it keeps state between requests.
+  std::optional<SequenceSpec> sequence;          // When it keeps state between requests.
+  std::shared_ptr<SubgraphLoad> load = nullptr;  // Kept by the engine; null without one.
 };
 
 struct PlanNode {

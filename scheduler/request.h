@@ -15,6 +15,7 @@
 #include "runtime/base/tensor.h"
 #include "runtime/memory/host_pool.h"
 #include "scheduler/core.h"
+#include "scheduler/placement.h"
 #include "scheduler/plan.h"
 #include "scheduler/stage_times.h"
 
@@ -55,7 +56,8 @@ struct InferResponse {
 };
 
 struct InferRequest {
-  RequestId id = 0;  // From Engine::NewRequestId.
+  RequestId id = 0;                            // From who submits to the engine.
+  std::shared_ptr<const Placement> placement;  // What a dispatcher chooses `plan` from.
   std::shared_ptr<const Plan> plan;
   int rows = 1;
   std::vector<RequestInput> inputs;  // In the order of Plan::inputs.
@@ -67,6 +69,7 @@ struct InferRequest {
   Instant received;       // When the front end had the whole message. Instant(): at Submit.
   SequenceTurn sequence;  // Given when the plan's subgraph keeps sequences.
   bool trace = false;
+  bool diverted = false;  // From a device that was lost before anything of it ran.
   // Runs exactly once, on the device thread: it must not block.
   std::function<void(InferResponse)> done;
 };

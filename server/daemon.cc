@@ -38,7 +38,10 @@ int HostWorkers(const SchedulerConfig& config) {
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, Clock& clock) {
   std::unique_ptr<Daemon> daemon(new Daemon(options, clock));  // NOLINT: private constructor.
-  absl::Status status = daemon->OpenDevice();
+  absl::Status status = daemon->OpenDevices();
+  if (status.ok()) {
+    status = daemon->StartScheduler();
+  }
   if (status.ok()) {
     status = daemon->Listen();
   }
@@ -47,60 +50,99 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, Cl
   }
   if (!status.ok()) {
     // Nothing was accepted yet, so there is nothing that could not be stopped.
-    if (daemon->engine_ != nullptr && daemon->Stop().code() == absl::StatusCode::kInternal) {
+    if (daemon->dispatcher_ != nullptr && daemon->Stop().code() == absl::StatusCode::kInternal) {
       // A driver hangs in a call. Waiting for it would hide why the start failed.
       static_cast<void>(daemon.release());
     }
     return status;
   }
   daemon->lifecycle_.Transition(LifecycleState::kReady);
+  daemon->readiness_->Update();
   return daemon;
 }
 
-absl::Status Daemon::OpenDevice() {
-  const ServerConfig& config = options_.config;
-  ASSIGN_OR_RETURN(runtime_, OpenRuntime(config.device()));
-  const int id = config.device().ids().empty() ? 0 : config.device().ids(0);
-  if (config.device().ids().empty() && runtime_->device_count() > 1) {
-    OMSERVE_LOG(kWarning, "device", "serving on device 0 of {}; name another with device.ids",
-                runtime_->device_count());
+absl::Status Daemon::OpenDevices() {
+  const DeviceConfig& config = options_.config.device();
+  ASSIGN_OR_RETURN(runtime_, OpenRuntime(config));
+  std::vector<int> ids(config.ids().begin(), config.ids().end());
+  for (uint32_t id = 0; config.ids().empty() && id < runtime_->device_count(); ++id) {
+    ids.push_back(static_cast<int>(id));
   }
-  ASSIGN_OR_RETURN(device_, runtime_->OpenDevice(id));
+  if (ids.size() > scheduler::Dispatcher::kMostDevices) {
+    return InvalidArgument("{} devices, where {} can be served on; name fewer with device.ids",
+                           ids.size(), scheduler::Dispatcher::kMostDevices);
+  }
+  for (const int id : ids) {
+    ASSIGN_OR_RETURN(std::unique_ptr<acl::Device> device, runtime_->OpenDevice(id));
+    device_views_.push_back(device.get());
+    devices_.push_back(std::move(device));
+  }
+  // One pool for all: pinned memory is the process's, any device copies from and to it, and inputs
+  // are there before their device is chosen. AscendCL ties it to the context it was made in only
+  // for the call that makes it.
+  RETURN_IF_ERROR(devices_.front()->Bind());
   ASSIGN_OR_RETURN(pool_, memory::HostPool::Create(
-                              *device_, static_cast<size_t>(config.device().pinned_pool_bytes())));
+                              *devices_.front(),
+                              static_cast<size_t>(config.pinned_pool_bytes()) * devices_.size()));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartScheduler() {
+  const ServerConfig& config = options_.config;
   statistics_ = std::make_unique<Statistics>(&WallClock);
-  recovery_ =
-      std::make_unique<DeviceRecovery>(id, *statistics_, lifecycle_, options_.on_device_given_up);
   catalog_ = std::make_unique<Catalog>();
+  std::vector<scheduler::Dispatcher::DeviceParts> parts;
+  for (const std::unique_ptr<acl::Device>& device : devices_) {
+    recovery_.push_back(std::make_unique<DeviceRecovery>(
+        device->id(), *statistics_, [this] { NoteDeviceChange(); },
+        [this] { NoteDeviceGivenUp(); }));
+    parts.push_back({.device = device.get(), .observer = recovery_.back().get()});
+  }
   const SchedulerConfig& scheduler = config.scheduler();
+  const int devices = static_cast<int>(devices_.size());
   ASSIGN_OR_RETURN(
-      engine_, scheduler::Engine::Start(
-                   *device_, *pool_, clock_, *recovery_,
-                   {.device_pool_bytes = static_cast<size_t>(config.device().memory_pool_bytes()),
-                    .host_workers = HostWorkers(scheduler),
-                    .core = {.batches_per_lane = scheduler.in_flight_per_instance(),
-                             .max_requests = static_cast<size_t>(scheduler.max_queue_rows()),
-                             .run_budget = {.floor = Milliseconds(scheduler.hang_floor_ms()),
-                                            .ceiling = Milliseconds(scheduler.hang_timeout_ms())}},
-                    .recovery = {.attempts = config.device().recovery_attempts()}}));
-  inference_ = std::make_unique<Inference>(*engine_, *pool_, clock_, *statistics_);
+      dispatcher_,
+      scheduler::Dispatcher::Start(
+          parts, *pool_, clock_,
+          {.device_pool_bytes = static_cast<size_t>(config.device().memory_pool_bytes()),
+           .host_workers = (HostWorkers(scheduler) + devices - 1) / devices,
+           .core = {.batches_per_lane = scheduler.in_flight_per_instance(),
+                    .max_requests = static_cast<size_t>(scheduler.max_queue_rows()),
+                    .run_budget = {.floor = Milliseconds(scheduler.hang_floor_ms()),
+                                   .ceiling = Milliseconds(scheduler.hang_timeout_ms())}},
+           .recovery = {.attempts = config.device().recovery_attempts()}}));
+  readiness_ = std::make_unique<Readiness>(*catalog_, *dispatcher_, lifecycle_);
+  inference_ = std::make_unique<Inference>(*dispatcher_, *pool_, clock_, *statistics_);
   if (config.device().health_interval_ms() != 0) {
     health_ = health::HealthMonitor::Start(
-        MakeHealthSource(config.device(), *runtime_, {device_.get()}, clock_),
+        MakeHealthSource(config.device(), *runtime_, device_views_, clock_),
         std::chrono::milliseconds(config.device().health_interval_ms()), clock_);
   }
   metrics_ = std::make_unique<Metrics>(Metrics::Sources{.catalog = *catalog_,
                                                         .statistics = *statistics_,
-                                                        .engine = *engine_,
+                                                        .dispatcher = *dispatcher_,
                                                         .pinned_pool = *pool_,
                                                         .lifecycle = lifecycle_,
                                                         .clock = clock_,
                                                         .health = health_.get(),
-                                                        .recovery = *recovery_},
+                                                        .recovery = recovery_},
                                        Metrics::Build{.version = options_.version,
                                                       .device = runtime_->soc_name(),
                                                       .library = runtime_->library()});
   return absl::OkStatus();
+}
+
+void Daemon::NoteDeviceChange() {
+  // Before that the daemon is not ready anyway, and Start looks once more.
+  if (lifecycle_.state() != LifecycleState::kStarting) {
+    readiness_->Update();
+  }
+}
+
+void Daemon::NoteDeviceGivenUp() {
+  if (options_.on_device_given_up && !lifecycle_.ready()) {
+    options_.on_device_given_up();
+  }
 }
 
 absl::Status Daemon::Listen() {
@@ -109,6 +151,7 @@ absl::Status Daemon::Listen() {
                                              .port = static_cast<int>(config.http().port())},
                                             HttpRoutes({.catalog = *catalog_,
                                                         .lifecycle = lifecycle_,
+                                                        .readiness = *readiness_,
                                                         .metrics = *metrics_,
                                                         .name = config.server_id(),
                                                         .version = options_.version})));
@@ -120,10 +163,10 @@ absl::Status Daemon::Listen() {
                                 .inference = *inference_,
                                 .statistics = *statistics_,
                                 .lifecycle = lifecycle_,
+                                .readiness = *readiness_,
                                 .clock = clock_,
                                 .name = config.server_id(),
-                                .version = options_.version,
-                                .device_id = device_->id()}));
+                                .version = options_.version}));
   OMSERVE_LOG(kInfo, "server", "listening grpc={}:{} http={}:{}", config.grpc().address(),
               grpc_->port(), config.http().address(), http_->port());
   return absl::OkStatus();
@@ -133,8 +176,8 @@ absl::Status Daemon::LoadModels() {
   const ServerConfig& config = options_.config;
   RETURN_IF_ERROR(
       catalog_->Load({config.model_repository().begin(), config.model_repository().end()},
-                     {.device = *device_,
-                      .engine = *engine_,
+                     {.devices = device_views_,
+                      .dispatcher = *dispatcher_,
                       .clock = clock_,
                       .max_queue_rows = config.scheduler().max_queue_rows()},
                      *statistics_));
@@ -154,7 +197,7 @@ absl::Status Daemon::LoadModels() {
 }
 
 Daemon::~Daemon() {
-  OMSERVE_CHECK(engine_ == nullptr || lifecycle_.state() == LifecycleState::kStopped,
+  OMSERVE_CHECK(dispatcher_ == nullptr || lifecycle_.state() == LifecycleState::kStopped,
                 "a daemon is stopped before it is destroyed");
 }
 
@@ -185,15 +228,15 @@ absl::Status Daemon::Stop() {
     Wait(std::chrono::milliseconds(shutdown.drain_delay_ms()));
   }
   absl::Status drained =
-      engine_->Drain(clock_.Now() + std::chrono::milliseconds(shutdown.drain_timeout_ms()));
-  const bool stuck = !drained.ok() && engine_->load().requests > 0;
+      dispatcher_->Drain(clock_.Now() + std::chrono::milliseconds(shutdown.drain_timeout_ms()));
+  const bool stuck = !drained.ok() && dispatcher_->request_count() > 0;
   lifecycle_.Transition(LifecycleState::kStopped);
   if (grpc_ != nullptr) {
     grpc_->Stop(stuck ? std::chrono::milliseconds(0) : kFlushGrace);
   }
   if (stuck) {
     return Internal("{} requests are still on the device, which does not finish them",
-                    engine_->load().requests);
+                    dispatcher_->request_count());
   }
   grpc_.reset();
   http_.reset();

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "proto/omserve/server_config.pb.h"
@@ -13,12 +14,13 @@
 #include "runtime/base/clock.h"
 #include "runtime/health/health_monitor.h"
 #include "runtime/memory/host_pool.h"
-#include "scheduler/engine.h"
+#include "scheduler/dispatcher.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
+#include "server/core/readiness.h"
 #include "server/core/statistics.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
@@ -33,10 +35,11 @@ class Daemon final {
     std::string version;
     // True: a model that cannot be loaded is a failed start.
     bool exit_on_error = true;
-    // Runs when the device could not be recovered in device.recovery_attempts; must not block.
+    // Runs when a device could not be recovered in device.recovery_attempts and a model is served
+    // by no other; must not block.
     std::function<void()> on_device_given_up = nullptr;
   };
-  // Opens the device, listens, and loads the models; returns when they are served. Health and
+  // Opens the devices, listens, and loads the models; returns when they are served. Health and
   // metrics answer, as "not ready", while models load. Errors name the part that failed.
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Options& options, Clock& clock);
   Daemon(const Daemon&) = delete;
@@ -56,7 +59,10 @@ class Daemon final {
 
  private:
   explicit Daemon(const Options& options, Clock& clock) : options_(options), clock_(clock) {}
-  absl::Status OpenDevice();
+  absl::Status OpenDevices();
+  absl::Status StartScheduler();
+  void NoteDeviceChange();
+  void NoteDeviceGivenUp();
   absl::Status Listen();
   absl::Status LoadModels();
   void Wait(std::chrono::milliseconds time);
@@ -67,12 +73,15 @@ class Daemon final {
   // In the order of construction; destroyed in the reverse one.
   Lifecycle lifecycle_;
   std::unique_ptr<acl::Runtime> runtime_;
-  std::unique_ptr<acl::Device> device_;
+  // By place: in the order of device.ids, or of the ids where that is empty.
+  std::vector<std::unique_ptr<acl::Device>> devices_;
+  std::vector<const acl::Device*> device_views_;
   std::unique_ptr<memory::HostPool> pool_;
   std::unique_ptr<Statistics> statistics_;
-  std::unique_ptr<DeviceRecovery> recovery_;
-  std::unique_ptr<Catalog> catalog_;  // Before the engine: it owns the models that the engine runs.
-  std::unique_ptr<scheduler::Engine> engine_;
+  std::vector<std::unique_ptr<DeviceRecovery>> recovery_;  // By place.
+  std::unique_ptr<Catalog> catalog_;  // Before the dispatcher, whose engines run its models.
+  std::unique_ptr<scheduler::Dispatcher> dispatcher_;
+  std::unique_ptr<Readiness> readiness_;
   std::unique_ptr<Inference> inference_;
   std::unique_ptr<health::HealthMonitor> health_;  // Null when it is configured off.
   std::unique_ptr<Metrics> metrics_;

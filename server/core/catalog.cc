@@ -24,10 +24,16 @@ void LogLoaded(const Model& model) {
     return;
   }
   OMSERVE_LOG(kInfo, "catalog",
-              "model ready name={} version={} instances={} max_batch={} gears=\"{}\" "
-              "weight_bytes={} work_bytes={} load_ms={}",
-              model.name, model.version, model.instances, model.config.max_batch_size(),
-              model.subgraph->shape.BucketsToString(), model.weight_bytes, model.work_bytes, ms);
+              "model ready name={} version={} max_batch={} gears=\"{}\" load_ms={}", model.name,
+              model.version, model.config.max_batch_size(), model.subgraph->shape.BucketsToString(),
+              ms);
+  for (const DeviceShare& share : model.shares) {
+    OMSERVE_LOG(kInfo, "catalog",
+                "model placed name={} version={} device={} instances={} weight_bytes={} "
+                "work_bytes={}",
+                model.name, model.version, share.device, share.instances, share.weight_bytes,
+                share.work_bytes);
+  }
 }
 
 // The entry of `version`, or of the highest version served when it is 0 or below (the highest of
@@ -101,28 +107,34 @@ void Catalog::LoadFolder(const Found& found, const LoadContext& context, Statist
     return;
   }
   for (const int64_t version : *versions) {
-    absl::StatusOr<LoadedModel> loaded = LoadVersion(found, version, context);
-    if (!loaded.ok()) {
-      AddFailure(found.folder.name, version, loaded.status());
+    absl::StatusOr<ModelHandle> model = LoadVersion(found, version, context);
+    if (!model.ok()) {
+      AddFailure(found.folder.name, version, model.status());
       continue;
     }
     statistics.AddModel(found.folder.name, version);
-    Add(*std::move(loaded));
+    Add(*std::move(model));
   }
 }
 
-absl::StatusOr<LoadedModel> Catalog::LoadVersion(const Found& found, int64_t version,
+absl::StatusOr<ModelHandle> Catalog::LoadVersion(const Found& found, int64_t version,
                                                  const LoadContext& context) {
   if (!config::IsPipeline(found.config.config)) {
-    return LoadSubgraphModel(context, found.folder, version, found.config);
+    LoadedSubgraphs loaded;
+    absl::StatusOr<ModelHandle> model =
+        LoadSubgraphModel(context, found.folder, version, found.config, &loaded);
+    const MutexLock lock(mu_);
+    for (std::unique_ptr<registry::LoadedSubgraph>& subgraph : loaded) {
+      subgraphs_.push_back(std::move(subgraph));
+    }
+    return model;
   }
   return LoadPipelineModel(
-      context.clock, found.folder, version, found.config,
-      [this](const std::string& model, int64_t wanted) { return FindSubgraph(model, wanted); });
+      context, found.folder, version, found.config,
+      [this](const std::string& model, int64_t wanted) { return FindCompiled(model, wanted); });
 }
 
-absl::StatusOr<const scheduler::Subgraph*> Catalog::FindSubgraph(const std::string& name,
-                                                                 int64_t version) const {
+absl::StatusOr<ModelHandle> Catalog::FindCompiled(const std::string& name, int64_t version) const {
   const MutexLock lock(mu_);
   if (pipelines_.count(name) != 0) {
     return Unimplemented(
@@ -145,18 +157,15 @@ absl::StatusOr<const scheduler::Subgraph*> Catalog::FindSubgraph(const std::stri
   if (entry->model == nullptr) {
     return WithContext(entry->status, fmt::format("model '{}' could not be loaded", name));
   }
-  return entry->model->subgraph;
+  return entry->model;
 }
 
-void Catalog::Add(LoadedModel loaded) {
-  LogLoaded(*loaded.model);
-  const std::string name = loaded.model->name;
-  const int64_t version = loaded.model->version;
+void Catalog::Add(ModelHandle model) {
+  LogLoaded(*model);
+  const std::string name = model->name;
+  const int64_t version = model->version;
   const MutexLock lock(mu_);
-  entries_[name][version] = {.name = name, .version = version, .model = std::move(loaded.model)};
-  if (loaded.subgraph != nullptr) {
-    subgraphs_.push_back(std::move(loaded.subgraph));
-  }
+  entries_[name][version] = {.name = name, .version = version, .model = std::move(model)};
 }
 
 void Catalog::AddFailure(const std::string& name, int64_t version, const absl::Status& status) {

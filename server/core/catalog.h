@@ -27,7 +27,7 @@ struct CatalogEntry {
   absl::Status status;  // and then this says why.
 };
 
-// Thread-safe. Owns the loaded subgraphs, so it must outlive the engine that runs them.
+// Thread-safe. Owns the loaded subgraphs, so it must outlive the dispatcher that runs them.
 class Catalog final {
  public:
   Catalog() = default;
@@ -58,19 +58,19 @@ class Catalog final {
     config::LoadedModelConfig config;
   };
   void LoadFolder(const Found& found, const LoadContext& context, Statistics& statistics);
-  absl::StatusOr<LoadedModel> LoadVersion(const Found& found, int64_t version,
-                                          const LoadContext& context);
-  absl::StatusOr<const scheduler::Subgraph*> FindSubgraph(const std::string& name,
-                                                          int64_t version) const
+  absl::StatusOr<ModelHandle> LoadVersion(const Found& found, int64_t version,
+                                          const LoadContext& context) ABSL_LOCKS_EXCLUDED(mu_);
+  // A compiled model, for a step of a pipeline.
+  absl::StatusOr<ModelHandle> FindCompiled(const std::string& name, int64_t version) const
       ABSL_LOCKS_EXCLUDED(mu_);
-  void Add(LoadedModel loaded) ABSL_LOCKS_EXCLUDED(mu_);
+  void Add(ModelHandle model) ABSL_LOCKS_EXCLUDED(mu_);
   void AddFailure(const std::string& name, int64_t version, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   mutable Mutex mu_;
   std::map<std::string, std::map<int64_t, CatalogEntry>> entries_ ABSL_GUARDED_BY(mu_);
   std::set<std::string> pipelines_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::unique_ptr<registry::LoadedSubgraph>> subgraphs_ ABSL_GUARDED_BY(mu_);
+  LoadedSubgraphs subgraphs_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace omserve::server

@@ -7,9 +7,9 @@ namespace omserve::server {
 
 using Kind = scheduler::DeviceIncident::Kind;
 
-DeviceRecovery::DeviceRecovery(int device, scheduler::Observer& next, Lifecycle& lifecycle,
-                               std::function<void()> on_given_up)
-    : next_(next), lifecycle_(lifecycle), on_given_up_(std::move(on_given_up)) {
+DeviceRecovery::DeviceRecovery(int device, scheduler::Observer& next,
+                               std::function<void()> on_change, std::function<void()> on_given_up)
+    : next_(next), on_change_(std::move(on_change)), on_given_up_(std::move(on_given_up)) {
   const MutexLock lock(mu_);
   counts_.device = device;
 }
@@ -39,10 +39,8 @@ void DeviceRecovery::OnIncident(const scheduler::DeviceIncident& incident) {
     const MutexLock lock(mu_);
     CountLocked(incident);
   }
-  if (incident.kind == Kind::kDeviceLost) {
-    lifecycle_.SetDeviceServing(false);
-  } else if (incident.kind == Kind::kDeviceRecovered) {
-    lifecycle_.SetDeviceServing(true);
+  if (incident.kind == Kind::kDeviceLost || incident.kind == Kind::kDeviceRecovered) {
+    on_change_();
   } else if (incident.kind == Kind::kRecoveryGivenUp && on_given_up_) {
     on_given_up_();
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the daemon does and tells when streams hang and devices are lost: the engine mends them, and
-// here readiness follows and counters are kept.
+// here counters are kept, and readiness follows.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,6 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/mutex.h"
 #include "scheduler/observer.h"
-#include "server/core/lifecycle.h"
 
 namespace omserve::server {
 
@@ -33,9 +32,10 @@ class DeviceRecovery final : public scheduler::Observer {
     uint64_t requests_device_lost = 0;  // or because the device was lost, refusals included.
   };
 
-  // `next` is told everything too. `on_given_up` runs on the engine's thread when the device could
-  // not be recovered in the attempts allowed; it must not block. The references outlive this.
-  DeviceRecovery(int device, scheduler::Observer& next, Lifecycle& lifecycle,
+  // `next` is told everything too. `on_change` runs when the device was lost or is back,
+  // `on_given_up` when it could not be recovered in the attempts allowed: both on the engine's
+  // thread, and must not block. The reference outlives this.
+  DeviceRecovery(int device, scheduler::Observer& next, std::function<void()> on_change,
                  std::function<void()> on_given_up);
 
   void OnBatch(const scheduler::BatchRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -48,7 +48,7 @@ class DeviceRecovery final : public scheduler::Observer {
   void CountLocked(const scheduler::DeviceIncident& incident) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   scheduler::Observer& next_;
-  Lifecycle& lifecycle_;
+  const std::function<void()> on_change_;
   const std::function<void()> on_given_up_;
 
   mutable Mutex mu_;

@@ -79,10 +79,10 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
                                                       std::function<void(InferResult)> done) {
   const Model& model = *call.model;
   absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call);
-  absl::Status status = request.status();
-  scheduler::RequestId id = 0;
-  if (status.ok()) {
-    id = (*request)->id;
+  absl::StatusOr<scheduler::RequestId> id = scheduler::RequestId{0};
+  if (!request.ok()) {
+    id = request.status();
+  } else {
     (*request)->done = [done = std::move(done),
                         model_handle = call.model](scheduler::InferResponse response) {
       done({.status = std::move(response.status),
@@ -91,11 +91,10 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
             .trace = std::move(response.trace),
             .stages = response.stages});
     };
-    status = engine_.Submit(*std::move(request));
+    id = dispatcher_.Submit(*std::move(request));
   }
-  if (!status.ok()) {
-    statistics_.CountRefused(model.name, model.version, ReasonOf(status));
-    return status;
+  if (!id.ok()) {
+    statistics_.CountRefused(model.name, model.version, ReasonOf(id.status()));
   }
   return id;
 }
@@ -105,8 +104,7 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(cons
   ASSIGN_OR_RETURN(CheckedRequest checked, CheckRequest(model, call.inputs, call.outputs));
   auto request = std::make_unique<scheduler::InferRequest>();
   RETURN_IF_ERROR(CopyInputs(call, checked, *request));
-  request->id = engine_.NewRequestId();
-  request->plan = model.plan;
+  request->placement = model.placement;
   request->rows = checked.rows;
   request->wanted = std::move(checked.wanted);
   request->buckets = std::move(checked.buckets);

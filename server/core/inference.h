@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/base/clock.h"
 #include "runtime/memory/host_pool.h"
-#include "scheduler/engine.h"
+#include "scheduler/dispatcher.h"
 #include "scheduler/request.h"
 #include "server/core/model.h"
 #include "server/core/request_check.h"
@@ -39,28 +39,30 @@ struct InferResult {
 // Thread-safe. The references outlive it.
 class Inference final {
  public:
-  Inference(scheduler::Engine& engine, memory::HostPool& pool, const Clock& clock,
+  Inference(scheduler::Dispatcher& dispatcher, memory::HostPool& pool, const Clock& clock,
             Statistics& statistics)
-      : engine_(engine), pool_(pool), clock_(clock), statistics_(statistics) {}
+      : dispatcher_(dispatcher), pool_(pool), clock_(clock), statistics_(statistics) {}
 
   // Checks the call, copies its tensors once into pinned memory, and submits it. Nothing of `call`
   // is used after the return. Does not block.
   //
-  // OK: `done` runs exactly once, on the device thread, where it must not block; it may have run
+  // OK: `done` runs exactly once, on a device thread, where it must not block; it may have run
   // before this returns. Not OK: `done` never runs. Errors: those of CheckRequest; kInvalidArgument
   // for damaged BYTES elements and for tensors larger than the pinned memory; kUnavailable when
   // that memory is used up at the moment, the queue is full, or the server shuts down.
   absl::StatusOr<scheduler::RequestId> Start(const InferCall& call,
                                              std::function<void(InferResult)> done);
   // The client no longer wants the answer. Harmless when it was answered already.
-  void Cancel(scheduler::RequestId id) { engine_.CancelRequest(id); }
+  void Cancel(scheduler::RequestId id) { dispatcher_.CancelRequest(id); }
+  // Whether a device serves the model now; it may be lost, and others too.
+  bool Serves(const Model& model) const { return dispatcher_.Serves(*model.placement); }
 
  private:
   absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Prepare(const InferCall& call);
   absl::Status CopyInputs(const InferCall& call, const CheckedRequest& checked,
                           scheduler::InferRequest& request);
 
-  scheduler::Engine& engine_;
+  scheduler::Dispatcher& dispatcher_;
   memory::HostPool& pool_;
   const Clock& clock_;
   Statistics& statistics_;

@@ -58,15 +58,15 @@ std::vector<std::shared_ptr<LifecycleListener>> Lifecycle::AliveLocked() const {
 
 bool Lifecycle::ready() const {
   const MutexLock lock(mu_);
-  return state_ == LifecycleState::kReady && device_serves_;
+  return state_ == LifecycleState::kReady && models_served_;
 }
 
-void Lifecycle::SetDeviceServing(bool serving) {
+void Lifecycle::SetModelsServed(bool served) {
   std::vector<std::shared_ptr<LifecycleListener>> told;
   LifecycleState state = LifecycleState::kStarting;
   {
     const MutexLock lock(mu_);
-    device_serves_ = serving;
+    models_served_ = served;
     state = state_;
     told = AliveLocked();
   }

@@ -38,12 +38,12 @@ class Lifecycle final {
   LifecycleState state() const ABSL_LOCKS_EXCLUDED(mu_);
   // The process serves its protocols at all.
   bool live() const { return state() != LifecycleState::kStopped; }
-  // New requests are welcome: the state is kReady and the device serves.
+  // New requests for any model are welcome: the state is kReady and every model is served.
   bool ready() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Whether the device serves, as it does at first; false while it is being recovered. Listeners
-  // are told of the present state again, and ask ready() what it means. Any thread.
-  void SetDeviceServing(bool serving) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether a device serves each model, as it is at first; see Readiness. Listeners are told of the
+  // present state again, and ask what it means. Any thread.
+  void SetModelsServed(bool served) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Enters `to` and tells the listeners; returns when they have been told. Entering the present
   // state again does nothing. Requires a move along the line above.
@@ -59,7 +59,7 @@ class Lifecycle final {
 
   mutable Mutex mu_;
   LifecycleState state_ ABSL_GUARDED_BY(mu_) = LifecycleState::kStarting;
-  bool device_serves_ ABSL_GUARDED_BY(mu_) = true;
+  bool models_served_ ABSL_GUARDED_BY(mu_) = true;
   std::vector<std::weak_ptr<LifecycleListener>> listeners_ ABSL_GUARDED_BY(mu_);
 };
 

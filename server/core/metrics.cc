@@ -136,7 +136,26 @@ void AddBatchFamilies(const std::vector<ModelStatistics>& models,
                               [](const ModelStatistics& m) { return m.padded_rows; }));
 }
 
-void AddModelGauges(const std::vector<CatalogEntry>& entries, const scheduler::Engine::Load& load,
+using Loads = std::vector<scheduler::Engine::Load>;  // By the device's place.
+
+std::string DeviceName(const Metrics::Sources& sources, size_t place) {
+  return std::to_string(sources.dispatcher.engine(place).device_id());
+}
+
+// Rows that wait in the queues of a compiled model, on all devices.
+double QueuedRows(const Model& model, const Loads& loads) {
+  double rows = 0;
+  for (size_t place = 0; place < loads.size(); ++place) {
+    if (const auto& plan = model.placement->plans[place]; plan != nullptr) {
+      const auto index = static_cast<size_t>(plan->nodes.front().subgraph->index);
+      const std::vector<int>& queued = loads[place].queued_rows;
+      rows += index < queued.size() ? queued[index] : 0;
+    }
+  }
+  return rows;
+}
+
+void AddModelGauges(const std::vector<CatalogEntry>& entries, const Loads& loads,
                     std::vector<MetricFamily>& families) {
   Family pending(MetricType::Gauge, "nv_inference_pending_request_count",
                  "Instantaneous number of rows that wait for execution");
@@ -148,11 +167,9 @@ void AddModelGauges(const std::vector<CatalogEntry>& entries, const scheduler::E
     }
     const Labels labels = LabelsOf(entry.name, entry.version);
     loading.Add(labels, std::chrono::duration<double>(entry.model->load_time).count());
-    size_t index = 0;
     double rows = 0;  // A pipeline's rows wait in the queues of its steps.
-    if (entry.model->subgraph != nullptr) {
-      index = static_cast<size_t>(entry.model->subgraph->index);
-      rows = index < load.queued_rows.size() ? load.queued_rows[index] : 0;
+    if (!entry.model->is_pipeline) {
+      rows = QueuedRows(*entry.model, loads);
       queue.Add(labels, rows);
     }
     pending.Add(labels, rows);
@@ -162,8 +179,40 @@ void AddModelGauges(const std::vector<CatalogEntry>& entries, const scheduler::E
   families.push_back(loading.Take());
 }
 
-void AddPoolFamilies(const Metrics::Sources& sources, const scheduler::Engine::Load& load,
+void AddLoadFamilies(const Metrics::Sources& sources, const Loads& loads,
                      std::vector<MetricFamily>& families) {
+  Family instances(MetricType::Gauge, "omserve_model_instances",
+                   "Instances of a model on each device");
+  for (const CatalogEntry& entry : sources.catalog.List()) {
+    for (size_t i = 0; entry.model != nullptr && i < entry.model->shares.size(); ++i) {
+      Labels labels = LabelsOf(entry.name, entry.version);
+      labels.push_back({"device", std::to_string(entry.model->shares[i].device)});
+      instances.Add(std::move(labels), entry.model->shares[i].instances);
+    }
+  }
+  families.push_back(instances.Take());
+  const auto per_device = [&](const char* name, const char* help, auto value) {
+    Family family(MetricType::Gauge, name, help);
+    for (size_t place = 0; place < loads.size(); ++place) {
+      family.Add({{"device", DeviceName(sources, place)}}, static_cast<double>(value(place)));
+    }
+    families.push_back(family.Take());
+  };
+  per_device("omserve_requests_in_flight", "Requests accepted and not yet finished",
+             [&](size_t place) { return loads[place].requests; });
+  per_device("omserve_device_pool_size_bytes", "Device memory for tensors between steps",
+             [&](size_t place) { return sources.dispatcher.engine(place).device_pool_bytes(); });
+  per_device("omserve_device_pool_used_bytes", "Device memory of the pool in use",
+             [&](size_t place) { return loads[place].device_pool_used; });
+  per_device("omserve_device_pool_peak_bytes",
+             "The most device memory of the pool that was in use at once",
+             [&](size_t place) { return loads[place].device_pool_peak; });
+  families.push_back(One(MetricType::Counter, "omserve_requests_diverted_total",
+                         "Requests that a lost device had not begun and that another took",
+                         static_cast<double>(sources.dispatcher.diverted_count())));
+}
+
+void AddPoolFamilies(const Metrics::Sources& sources, std::vector<MetricFamily>& families) {
   const auto gauge = [&families](const char* name, const char* help, size_t value) {
     families.push_back(One(MetricType::Gauge, name, help, static_cast<double>(value)));
   };
@@ -177,54 +226,67 @@ void AddPoolFamilies(const Metrics::Sources& sources, const scheduler::Engine::L
         sources.pinned_pool.used_bytes());
   gauge("omserve_pinned_pool_peak_bytes", "The most pinned host memory that was in use at once",
         sources.pinned_pool.peak_bytes());
-  gauge("omserve_device_pool_size_bytes", "Device memory for tensors between steps",
-        sources.engine.device_pool_bytes());
-  gauge("omserve_device_pool_used_bytes", "Device memory of the pool in use",
-        load.device_pool_used);
-  gauge("omserve_device_pool_peak_bytes",
-        "The most device memory of the pool that was in use at once", load.device_pool_peak);
-  gauge("omserve_requests_in_flight", "Requests accepted and not yet finished", load.requests);
   gauge("omserve_ready", "1 while new requests are welcome", sources.lifecycle.ready() ? 1 : 0);
   gauge("process_resident_memory_bytes", "Resident memory size in bytes", ResidentMemoryBytes());
 }
 
-void AddRecoveryFamilies(const DeviceRecovery::Snapshot& counts,
+void AddRecoveryFamilies(const std::vector<std::unique_ptr<DeviceRecovery>>& recovery,
                          std::vector<MetricFamily>& families) {
-  const Labels device = {{"device", std::to_string(counts.device)}};
-  const auto with = [&device](const char* label, const std::string& value) {
-    Labels labels = device;
-    labels.push_back({label, value});
-    return labels;
+  std::vector<DeviceRecovery::Snapshot> all;
+  for (const std::unique_ptr<DeviceRecovery>& device : recovery) {
+    all.push_back(device->snapshot());
+  }
+  const auto label = [](const DeviceRecovery::Snapshot& counts) {
+    return Labels{{"device", std::to_string(counts.device)}};
   };
-  const auto counter = [&](const char* name, const char* help, uint64_t value) {
-    families.push_back(One(MetricType::Counter, name, help, static_cast<double>(value), device));
+  const auto per_device = [&](MetricType type, const char* name, const char* help, auto value) {
+    Family family(type, name, help);
+    for (const DeviceRecovery::Snapshot& counts : all) {
+      family.Add(label(counts), static_cast<double>(value(counts)));
+    }
+    families.push_back(family.Take());
   };
+  using Counts = DeviceRecovery::Snapshot;
   Family errors(MetricType::Counter, "omserve_device_errors_total",
                 "Batches that the device failed, by AscendCL's code");
-  for (const auto& [code, count] : counts.errors) {
-    errors.Add(with("code", std::to_string(code)), static_cast<double>(count));
-  }
-  families.push_back(errors.Take());
   Family requests(MetricType::Counter, "omserve_device_requests_abandoned_total",
                   "Requests answered unfinished, by why: their stream hung, their device was lost");
-  requests.Add(with("reason", "hung"), static_cast<double>(counts.requests_lane_hung));
-  requests.Add(with("reason", "lost"), static_cast<double>(counts.requests_device_lost));
+  for (const Counts& counts : all) {
+    for (const auto& [code, count] : counts.errors) {
+      Labels labels = label(counts);
+      labels.push_back({"code", std::to_string(code)});
+      errors.Add(std::move(labels), static_cast<double>(count));
+    }
+    for (const auto& [reason, count] : {std::pair("hung", counts.requests_lane_hung),
+                                        std::pair("lost", counts.requests_device_lost)}) {
+      Labels labels = label(counts);
+      labels.push_back({"reason", reason});
+      requests.Add(std::move(labels), static_cast<double>(count));
+    }
+  }
+  families.push_back(errors.Take());
   families.push_back(requests.Take());
-  counter("omserve_device_lanes_abandoned_total", "Streams that hung and were given up",
-          counts.lanes_abandoned);
-  counter("omserve_device_lanes_rebuilt_total", "Streams that were made anew and serve again",
-          counts.lanes_mended);
-  counter("omserve_device_losses_total", "Times that the device was lost", counts.losses);
-  counter("omserve_device_recoveries_total", "Times that a lost device was recovered",
-          counts.recoveries);
-  counter("omserve_device_recovery_failures_total", "Attempts to recover the device that failed",
-          counts.failed_attempts);
-  families.push_back(One(MetricType::Gauge, "omserve_device_lost",
-                         "1 while the device is lost and being recovered", counts.lost ? 1 : 0,
-                         device));
-  families.push_back(One(MetricType::Gauge, "omserve_device_last_recovery_seconds",
-                         "How long the last recovery took, from the loss to serving again",
-                         std::chrono::duration<double>(counts.last_recovery).count(), device));
+  constexpr auto kCounter = MetricType::Counter;
+  constexpr auto kGauge = MetricType::Gauge;
+  per_device(kCounter, "omserve_device_lanes_abandoned_total",
+             "Streams that hung and were given up",
+             [](const Counts& c) { return c.lanes_abandoned; });
+  per_device(kCounter, "omserve_device_lanes_rebuilt_total",
+             "Streams that were made anew and serve again",
+             [](const Counts& c) { return c.lanes_mended; });
+  per_device(kCounter, "omserve_device_losses_total", "Times that the device was lost",
+             [](const Counts& c) { return c.losses; });
+  per_device(kCounter, "omserve_device_recoveries_total", "Times that a lost device was recovered",
+             [](const Counts& c) { return c.recoveries; });
+  per_device(kCounter, "omserve_device_recovery_failures_total",
+             "Attempts to recover the device that failed",
+             [](const Counts& c) { return c.failed_attempts; });
+  per_device(kGauge, "omserve_device_lost", "1 while the device is lost and being recovered",
+             [](const Counts& c) { return c.lost ? 1 : 0; });
+  per_device(
+      kGauge, "omserve_device_last_recovery_seconds",
+      "How long the last recovery took, from the loss to serving again",
+      [](const Counts& c) { return std::chrono::duration<double>(c.last_recovery).count(); });
 }
 
 }  // namespace
@@ -243,18 +305,22 @@ size_t ResidentMemoryBytes() {
 
 std::vector<MetricFamily> Metrics::Collect() const {
   const std::vector<ModelStatistics> models = sources_.statistics.Snapshot();
-  const scheduler::Engine::Load load = sources_.engine.load();
+  Loads loads;
+  for (size_t place = 0; place < sources_.dispatcher.device_count(); ++place) {
+    loads.push_back(sources_.dispatcher.engine(place).load());
+  }
   std::vector<MetricFamily> families;
   AddRequestFamilies(models, families);
   AddDurationFamilies(models, families);
   AddStageFamily(models, families);
   AddBatchFamilies(models, families);
-  AddModelGauges(sources_.catalog.List(), load, families);
-  AddPoolFamilies(sources_, load, families);
+  AddModelGauges(sources_.catalog.List(), loads, families);
+  AddLoadFamilies(sources_, loads, families);
+  AddPoolFamilies(sources_, families);
   if (sources_.health != nullptr) {
     AddDeviceFamilies(sources_.health->latest(), sources_.clock.Now(), families);
   }
-  AddRecoveryFamilies(sources_.recovery.snapshot(), families);
+  AddRecoveryFamilies(sources_.recovery, families);
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

@@ -7,13 +7,14 @@
 
 #include <prometheus/collectable.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "runtime/base/clock.h"
 #include "runtime/health/health_monitor.h"
 #include "runtime/memory/host_pool.h"
-#include "scheduler/engine.h"
+#include "scheduler/dispatcher.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
 #include "server/core/lifecycle.h"
@@ -27,12 +28,12 @@ class Metrics final : public prometheus::Collectable {
   struct Sources {
     const Catalog& catalog;
     const Statistics& statistics;
-    const scheduler::Engine& engine;
+    const scheduler::Dispatcher& dispatcher;
     const memory::HostPool& pinned_pool;
     const Lifecycle& lifecycle;
     const Clock& clock;
-    const health::HealthMonitor* health;  // Null when nobody reads it.
-    const DeviceRecovery& recovery;
+    const health::HealthMonitor* health;                           // Null when nobody reads it.
+    const std::vector<std::unique_ptr<DeviceRecovery>>& recovery;  // By the device's place.
   };
   // Labels of omserve_build_info.
   struct Build {

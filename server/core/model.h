@@ -11,15 +11,26 @@
 #include "proto/inference/model_config.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/tensor.h"
-#include "scheduler/plan.h"
+#include "scheduler/placement.h"
 
 namespace omserve::server {
+
+// What a compiled model has on one device.
+struct DeviceShare {
+  int device = 0;                                 // Its id.
+  const scheduler::Subgraph* subgraph = nullptr;  // As that device's engine knows it.
+  int instances = 0;
+  size_t weight_bytes = 0;  // Once, whatever the number of instances.
+  size_t work_bytes = 0;    // Over all instances.
+};
 
 // Immutable. Thread-safe.
 struct Model {
   std::string name;
   int64_t version = 1;
   inference::ModelConfig config;  // Complete: every default filled in.
+  std::shared_ptr<const scheduler::Placement> placement;
+  // The plan of one of the devices, for what is true on all of them: names, shapes, buckets.
   std::shared_ptr<const scheduler::Plan> plan;
 
   // Full dims as on the wire, -1 where a request decides: the batch comes first when plan->batched.
@@ -29,10 +40,8 @@ struct Model {
   int max_rows = 1;  // Rows that one request may bring.
 
   bool is_pipeline = false;
-  const scheduler::Subgraph* subgraph = nullptr;  // Null for a pipeline.
-  int instances = 0;                              // 0 for a pipeline.
-  size_t weight_bytes = 0;                        // On the device, once.
-  size_t work_bytes = 0;                          // On the device, over all instances.
+  const scheduler::Subgraph* subgraph = nullptr;  // That of `plan`; null for a pipeline.
+  std::vector<DeviceShare> shares;                // One for each device that has it; no pipeline.
   Clock::duration load_time{0};
 };
 

@@ -7,6 +7,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/hostops/host_op.h"
+#include "server/core/instance_placement.h"
 
 namespace omserve::server {
 namespace {
@@ -15,14 +16,6 @@ using inference::ModelConfig;
 
 bool StatesBatch(const config::LoadedModelConfig& config) {
   return config.config.max_batch_size() != 0 || config.source.Has("max_batch_size");
-}
-
-int InstanceCount(const ModelConfig& config) {
-  int count = 0;
-  for (const inference::ModelInstanceGroup& group : config.instance_group()) {
-    count += std::max(1, group.count());
-  }
-  return std::max(1, count);
 }
 
 // Full dims of each tensor over all gears, -1 where they differ.
@@ -122,42 +115,66 @@ std::vector<TensorSpec> WireSpecs(const scheduler::Plan& plan, const std::vector
 }
 
 // The parts that both kinds of model have in common.
-std::shared_ptr<Model> MakeModel(ModelConfig config, std::shared_ptr<const scheduler::Plan> plan) {
+std::shared_ptr<Model> MakeModel(ModelConfig config,
+                                 std::shared_ptr<scheduler::Placement> placement) {
   auto model = std::make_shared<Model>();
-  model->name = plan->name;
-  model->version = plan->version;
-  model->inputs = WireSpecs(*plan, plan->inputs);
-  model->outputs = WireSpecs(*plan, plan->outputs);
-  model->max_rows = plan->max_rows;
-  if (plan->batched && config.max_batch_size() > 0) {
+  for (std::shared_ptr<const scheduler::Plan>& plan : placement->plans) {
+    if (plan != nullptr && config.dynamic_batching().preserve_ordering()) {
+      scheduler::Plan ordered = *plan;
+      ordered.preserve_ordering = true;
+      plan = std::make_shared<const scheduler::Plan>(std::move(ordered));
+    }
+  }
+  model->placement = std::move(placement);
+  model->plan = model->placement->any_plan();
+  const scheduler::Plan& plan = *model->plan;
+  model->name = plan.name;
+  model->version = plan.version;
+  model->inputs = WireSpecs(plan, plan.inputs);
+  model->outputs = WireSpecs(plan, plan.outputs);
+  model->max_rows = plan.max_rows;
+  if (plan.batched && config.max_batch_size() > 0) {
     model->max_rows = std::min(model->max_rows, config.max_batch_size());
   }
-  if (config.dynamic_batching().preserve_ordering()) {
-    scheduler::Plan ordered = *plan;
-    ordered.preserve_ordering = true;
-    plan = std::make_shared<const scheduler::Plan>(std::move(ordered));
-  }
   model->config = std::move(config);
-  model->plan = std::move(plan);
   return model;
+}
+
+std::vector<int> DeviceIds(const LoadContext& context) {
+  std::vector<int> ids;
+  for (const acl::Device* device : context.devices) {
+    ids.push_back(device->id());
+  }
+  return ids;
 }
 
 std::string VersionName(const std::string& model, int64_t version) {
   return fmt::format("model '{}' version {}", model, version);
 }
 
-absl::StatusOr<scheduler::StepSpec> MakeStep(const inference::Pipeline::Step& from,
-                                             const std::string& folder,
-                                             const SubgraphFinder& find) {
-  scheduler::StepSpec step{.name = from.name()};
-  step.input_map.insert(from.input_map().begin(), from.input_map().end());
-  step.output_map.insert(from.output_map().begin(), from.output_map().end());
+// A step as it is on all devices, and the model it names; null for a host step.
+struct Step {
+  scheduler::StepSpec spec;
+  ModelHandle model;
+
+  // The model's subgraph on the device in `place`; null where it is not loaded.
+  const scheduler::Subgraph* SubgraphOn(size_t place) const {
+    const auto& plan = model->placement->plans[place];
+    return plan == nullptr ? nullptr : plan->nodes.front().subgraph;
+  }
+};
+
+absl::StatusOr<Step> MakeStep(const inference::Pipeline::Step& from, const std::string& folder,
+                              const ModelFinder& find) {
+  Step step{.spec = {.name = from.name()}, .model = nullptr};
+  step.spec.input_map.insert(from.input_map().begin(), from.input_map().end());
+  step.spec.output_map.insert(from.output_map().begin(), from.output_map().end());
   if (from.has_host()) {
     hostops::HostOpConfig op{.op = from.host().op(), .folder = folder};
     op.parameters.insert(from.host().parameters().begin(), from.host().parameters().end());
-    ASSIGN_OR_RETURN(step.op, hostops::MakeHostOp(op));
+    ASSIGN_OR_RETURN(step.spec.op, hostops::MakeHostOp(op));
   } else {
-    ASSIGN_OR_RETURN(step.subgraph, find(from.model_name(), from.model_version()));
+    ASSIGN_OR_RETURN(step.model, find(from.model_name(), from.model_version()));
   }
   return step;
 }
@@ -190,24 +207,84 @@ absl::Status CompletePipelineBatch(const config::LoadedModelConfig& stated,
   return absl::OkStatus();
 }
 
+// What is the same on every device that a subgraph is added to.
+scheduler::Engine::SubgraphSpec BaseSpec(const LoadContext& context, const std::string& name,
+                                         int64_t version, const ModelConfig& config,
+                                         scheduler::SubgraphShape shape) {
+  return {.name = name,
+          .version = version,
+          .shape = std::move(shape),
+          .policy = PolicyOf(config),
+          .max_queue_rows = QueueRowsOf(config, context.max_queue_rows),
+          .level_rows = LevelRowsOf(config)};
+}
+
+// Adds a loaded subgraph to the engine of its device.
+absl::StatusOr<DeviceShare> AddToDevice(const LoadContext& context, size_t place,
+                                        scheduler::Engine::SubgraphSpec spec,
+                                        registry::LoadedSubgraph& loaded) {
+  const acl::Device& device = *context.devices[place];
+  DeviceShare share{.device = device.id(), .weight_bytes = loaded.weight_bytes()};
+  for (const std::unique_ptr<acl::Model>& instance : loaded.instances()) {
+    spec.instances.push_back(instance.get());
+    share.work_bytes += instance->work_bytes();
+  }
+  share.instances = static_cast<int>(spec.instances.size());
+  spec.reload = [&device, &loaded](size_t instance) -> absl::StatusOr<acl::Model*> {
+    RETURN_IF_ERROR(loaded.Reload(device, instance));
+    return loaded.instances()[instance].get();
+  };
+  ASSIGN_OR_RETURN(share.subgraph, context.dispatcher.engine(place).AddSubgraph(std::move(spec)));
+  return share;
+}
+
+// One load for each device that gets instances; null for the others.
+absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
+                                              const registry::LoadedSubgraph::Options& options,
+                                              const std::vector<std::vector<int>>& groups) {
+  LoadedSubgraphs loads(groups.size());
+  for (size_t place = 0; place < groups.size(); ++place) {
+    if (groups[place].empty()) {
+      continue;
+    }
+    const acl::Device& device = *context.devices[place];
+    RETURN_IF_ERROR(device.Bind());
+    registry::LoadedSubgraph::Options own = options;
+    own.instance_count = static_cast<int>(groups[place].size());
+    absl::StatusOr<std::unique_ptr<registry::LoadedSubgraph>> load =
+        registry::LoadedSubgraph::Load(device, own);
+    if (!load.ok()) {
+      return WithContext(load.status(), fmt::format("device {}", device.id()));
+    }
+    loads[place] = *std::move(load);
+  }
+  return loads;
+}
+
 }  // namespace
 
-absl::StatusOr<LoadedModel> LoadSubgraphModel(const LoadContext& context,
+absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
                                               const registry::ModelFolder& folder, int64_t version,
-                                              config::LoadedModelConfig config) {
+                                              config::LoadedModelConfig config,
+                                              LoadedSubgraphs* loaded) {
   const Clock::time_point start = context.clock.Now();
+  const std::string what = VersionName(folder.name, version);
   const std::string file = config.config.default_model_filename().empty()
                                ? config::kDefaultModelFilename
                                : config.config.default_model_filename();
-  LoadedModel loaded;
-  ASSIGN_OR_RETURN(loaded.subgraph,
-                   registry::LoadedSubgraph::Load(
-                       context.device, {.name = folder.name,
-                                        .version = version,
-                                        .path = fmt::format("{}/{}/{}", folder.path, version, file),
-                                        .instance_count = InstanceCount(config.config)}));
-  const std::string what = VersionName(folder.name, version);
-  const acl::ModelInfo& info = loaded.subgraph->info();
+  const absl::StatusOr<std::vector<std::vector<int>>> groups =
+      PlaceInstances(config.config, DeviceIds(context));
+  if (!groups.ok()) {
+    return WithContext(groups.status(), what);
+  }
+  ASSIGN_OR_RETURN(LoadedSubgraphs loads,
+                   LoadOnDevices(context,
+                                 {.name = folder.name,
+                                  .version = version,
+                                  .path = fmt::format("{}/{}/{}", folder.path, version, file)},
+                                 *groups));
+  const auto first = std::find_if(loads.begin(), loads.end(), [](const auto& l) { return !!l; });
+  const acl::ModelInfo& info = (*first)->info();
   const bool has_batch = config.config.max_batch_size() > 0 ? true : scheduler::HasBatchGears(info);
   const bool batched = StatesBatch(config) ? config.config.max_batch_size() > 0 : has_batch;
   absl::StatusOr<scheduler::SubgraphShape> shape = scheduler::MakeSubgraphShape(info, batched);
@@ -222,67 +299,93 @@ absl::StatusOr<LoadedModel> LoadSubgraphModel(const LoadContext& context,
   if (batched) {
     DropLargerGears(config.config.max_batch_size(), *shape);
   }
-  scheduler::Engine::SubgraphSpec spec{
-      .name = folder.name,
-      .version = version,
-      .shape = *std::move(shape),
-      .policy = PolicyOf(config.config),
-      .max_queue_rows = QueueRowsOf(config.config, context.max_queue_rows),
-      .level_rows = LevelRowsOf(config.config)};
-  size_t work_bytes = 0;
-  for (const std::unique_ptr<acl::Model>& instance : loaded.subgraph->instances()) {
-    spec.instances.push_back(instance.get());
-    work_bytes += instance->work_bytes();
+  const scheduler::Engine::SubgraphSpec base =
+      BaseSpec(context, folder.name, version, config.config, *std::move(shape));
+  auto placement = std::make_shared<scheduler::Placement>();
+  placement->plans.resize(loads.size());
+  std::vector<DeviceShare> shares;
+  for (size_t place = 0; place < loads.size(); ++place) {
+    if (loads[place] == nullptr) {
+      continue;
+    }
+    loaded->push_back(std::move(loads[place]));
+    const absl::StatusOr<DeviceShare> share = AddToDevice(context, place, base, *loaded->back());
+    if (!share.ok()) {
+      return WithContext(share.status(), what);
+    }
+    placement->plans[place] = scheduler::BuildSingle(*share->subgraph);
+    shares.push_back(*share);
   }
-  spec.reload = [&device = context.device,
-                 subgraph = loaded.subgraph.get()](size_t instance) -> absl::StatusOr<acl::Model*> {
-    RETURN_IF_ERROR(subgraph->Reload(device, instance));
-    return subgraph->instances()[instance].get();
-  };
-  const int instances = static_cast<int>(spec.instances.size());
-  absl::StatusOr<const scheduler::Subgraph*> subgraph = context.engine.AddSubgraph(std::move(spec));
-  if (!subgraph.ok()) {
-    return WithContext(subgraph.status(), what);
-  }
-  std::shared_ptr<Model> model =
-      MakeModel(std::move(config.config), scheduler::BuildSingle(**subgraph));
-  model->subgraph = *subgraph;
-  model->instances = instances;
-  model->weight_bytes = loaded.subgraph->weight_bytes();
-  model->work_bytes = work_bytes;
+  std::shared_ptr<Model> model = MakeModel(std::move(config.config), std::move(placement));
+  model->subgraph = model->plan->nodes.front().subgraph;
+  model->shares = std::move(shares);
   model->load_time = context.clock.Now() - start;
-  loaded.model = std::move(model);
-  return loaded;
+  return model;
 }
 
-absl::StatusOr<LoadedModel> LoadPipelineModel(const Clock& clock,
+namespace {
+
+// Where all of the steps are, by place.
+absl::StatusOr<std::vector<size_t>> CommonPlaces(const LoadContext& context,
+                                                 const std::vector<Step>& steps) {
+  std::vector<StepPlaces> places;
+  for (const Step& step : steps) {
+    if (step.model == nullptr) {
+      continue;  // The host is everywhere.
+    }
+    StepPlaces& where = places.emplace_back();
+    where.step = step.spec.name;
+    where.model = step.model->name;
+    for (size_t place = 0; place < context.devices.size(); ++place) {
+      where.held.push_back(step.SubgraphOn(place) != nullptr);
+    }
+  }
+  return PlacePipeline(places, DeviceIds(context));
+}
+
+}  // namespace
+
+absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
                                               const registry::ModelFolder& folder, int64_t version,
                                               config::LoadedModelConfig config,
-                                              const SubgraphFinder& find) {
-  const Clock::time_point start = clock.Now();
+                                              const ModelFinder& find) {
+  const Clock::time_point start = context.clock.Now();
   config::CompletePipelineConfig(config, folder.name);
-  scheduler::PipelineSpec spec{.name = folder.name,
-                               .version = version,
-                               .inputs = DeclaredSpecs(config.config.input()),
-                               .outputs = DeclaredSpecs(config.config.output())};
+  const std::string what = fmt::format("pipeline '{}'", folder.name);
+  std::vector<Step> steps;
   for (const inference::Pipeline::Step& from : config.config.pipeline().step()) {
-    absl::StatusOr<scheduler::StepSpec> step = MakeStep(from, folder.path, find);
+    absl::StatusOr<Step> step = MakeStep(from, folder.path, find);
     if (!step.ok()) {
-      return WithContext(step.status(),
-                         fmt::format("pipeline '{}': step '{}'", folder.name, from.name()));
+      return WithContext(step.status(), fmt::format("{}: step '{}'", what, from.name()));
     }
-    spec.steps.push_back(*std::move(step));
+    steps.push_back(*std::move(step));
   }
-  ASSIGN_OR_RETURN(std::shared_ptr<const scheduler::Plan> plan, scheduler::BuildPipeline(spec));
+  const absl::StatusOr<std::vector<size_t>> places = CommonPlaces(context, steps);
+  if (!places.ok()) {
+    return WithContext(places.status(), what);
+  }
+  auto placement = std::make_shared<scheduler::Placement>();
+  placement->plans.resize(context.devices.size());
+  for (const size_t place : *places) {
+    scheduler::PipelineSpec spec{.name = folder.name,
+                                 .version = version,
+                                 .inputs = DeclaredSpecs(config.config.input()),
+                                 .outputs = DeclaredSpecs(config.config.output())};
+    for (const Step& step : steps) {
+      spec.steps.push_back(step.spec);
+      spec.steps.back().subgraph = step.model == nullptr ? nullptr : step.SubgraphOn(place);
+    }
+    ASSIGN_OR_RETURN(placement->plans[place], scheduler::BuildPipeline(spec));
+  }
   ModelConfig complete = config.config;
-  const absl::Status batch = CompletePipelineBatch(config, *plan, complete);
+  const absl::Status batch = CompletePipelineBatch(config, *placement->any_plan(), complete);
   if (!batch.ok()) {
-    return WithContext(batch, fmt::format("pipeline '{}'", folder.name));
+    return WithContext(batch, what);
   }
-  std::shared_ptr<Model> model = MakeModel(std::move(complete), std::move(plan));
+  std::shared_ptr<Model> model = MakeModel(std::move(complete), std::move(placement));
   model->is_pipeline = true;
-  model->load_time = clock.Now() - start;
-  return LoadedModel{.model = std::move(model)};
+  model->load_time = context.clock.Now() - start;
+  return model;
 }
 
 }  // namespace omserve::server

@@ -6,47 +6,50 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "config/model_config.h"
 #include "runtime/acl/device.h"
 #include "runtime/base/clock.h"
 #include "runtime/registry/registry.h"
-#include "scheduler/engine.h"
+#include "scheduler/dispatcher.h"
 #include "server/core/model.h"
 
 namespace omserve::server {
 
 // What a load needs besides the folder. The references outlive the loads.
 struct LoadContext {
-  const acl::Device& device;
-  scheduler::Engine& engine;
+  const std::vector<const acl::Device*>& devices;  // By place in the dispatcher.
+  scheduler::Dispatcher& dispatcher;
   const Clock& clock;
   int max_queue_rows = 0;  // For models that set none themselves.
 };
 
-struct LoadedModel {
-  ModelHandle model;
-  // Null for a pipeline. Must outlive the engine that runs it.
-  std::unique_ptr<registry::LoadedSubgraph> subgraph;
-};
+using LoadedSubgraphs = std::vector<std::unique_ptr<registry::LoadedSubgraph>>;
 
-// One version of a compiled model, on the device and known to the engine. Blocks while it loads.
-// Errors: the registry's, the configuration's and the engine's, each naming the model.
-absl::StatusOr<LoadedModel> LoadSubgraphModel(const LoadContext& context,
-                                              const registry::ModelFolder& folder, int64_t version,
-                                              config::LoadedModelConfig config);
-
-// The subgraph that a step names; `version` 0 or below means the highest one served.
-using SubgraphFinder = std::function<absl::StatusOr<const scheduler::Subgraph*>(
-    const std::string& model, int64_t version)>;
-
-// A pipeline over subgraphs that are loaded already. Reads the files of its host steps.
-// Errors: kInvalidArgument and kNotFound naming the step; what `find` returns, with the step in
-// front.
-absl::StatusOr<LoadedModel> LoadPipelineModel(const Clock& clock,
+// One version of a compiled model, on the devices that its instance groups name and known to their
+// engines. Blocks while it loads. Errors: the registry's, the configuration's and the engines',
+// each naming the model; kInvalidArgument for a group on a device that is not served on.
+//
+// What engines run is added to `loaded`, one for each device, and must outlive the dispatcher: also
+// when a later device refused the model, for the engines before have it.
+absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
                                               const registry::ModelFolder& folder, int64_t version,
                                               config::LoadedModelConfig config,
-                                              const SubgraphFinder& find);
+                                              LoadedSubgraphs* loaded);
+
+// The compiled model that a step names; `version` 0 or below means the highest one served.
+using ModelFinder =
+    std::function<absl::StatusOr<ModelHandle>(const std::string& model, int64_t version)>;
+
+// A pipeline over models that are loaded already, on the devices that have all of them. Reads the
+// files of its host steps. Errors: kInvalidArgument and kNotFound naming the step; what `find`
+// returns, with the step in front; kFailedPrecondition naming the steps and where they are when no
+// device has all of them.
+absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
+                                              const registry::ModelFolder& folder, int64_t version,
+                                              config::LoadedModelConfig config,
+                                              const ModelFinder& find);
 
 }  // namespace omserve::server

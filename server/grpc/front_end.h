@@ -8,6 +8,7 @@
 #include "server/core/catalog.h"
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
+#include "server/core/readiness.h"
 #include "server/core/statistics.h"
 
 namespace omserve::server {
@@ -18,10 +19,10 @@ struct FrontEnd {
   Inference& inference;
   const Statistics& statistics;
   Lifecycle& lifecycle;
+  const Readiness& readiness;
   const Clock& clock;
   std::string name;     // Of the server, in its metadata.
   std::string version;  // Likewise.
-  int device_id = 0;
 };
 
 }  // namespace omserve::server

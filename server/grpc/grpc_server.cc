@@ -36,7 +36,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::EnableDefaultHealthCheckService(false);  // Ours knows the models too.
   auto parts = std::make_unique<Parts>();
-  parts->health = MakeHealthService(front_end.catalog, front_end.lifecycle);
+  parts->health = MakeHealthService(front_end.readiness, front_end.lifecycle);
   parts->inference = MakeInferenceService(std::move(front_end));
   const std::string listen = HostPort(options.address, options.port);
   grpc::ServerBuilder builder;

@@ -21,14 +21,14 @@ using ServingStatus = HealthCheckResponse::ServingStatus;
 constexpr char kInferenceService[] = "inference.GRPCInferenceService";
 
 // SERVICE_UNKNOWN for a name that is neither the daemon nor a model.
-ServingStatus StatusOf(const Catalog& catalog, const std::string& service, bool ready) {
+ServingStatus StatusOf(const Readiness& readiness, const std::string& service, bool ready) {
   bool serving = ready;
   if (!service.empty() && service != kInferenceService) {
-    const absl::Status found = catalog.Find(service, "").status();
-    if (found.code() == absl::StatusCode::kNotFound) {
+    const absl::StatusOr<bool> model_ready = readiness.IsModelReady(service, "");
+    if (model_ready.status().code() == absl::StatusCode::kNotFound) {
       return HealthCheckResponse::SERVICE_UNKNOWN;
     }
-    serving = serving && found.ok();
+    serving = model_ready.value_or(false);
   }
   return serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
@@ -41,13 +41,13 @@ ServingStatus StatusOf(const Catalog& catalog, const std::string& service, bool 
 class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
                            public LifecycleListener {
  public:
-  WatchReactor(const Catalog& catalog, const Lifecycle& lifecycle, std::string service)
-      : catalog_(catalog), lifecycle_(lifecycle), service_(std::move(service)) {}
+  WatchReactor(const Readiness& readiness, const Lifecycle& lifecycle, std::string service)
+      : readiness_(readiness), lifecycle_(lifecycle), service_(std::move(service)) {}
 
-  static grpc::ServerWriteReactor<HealthCheckResponse>* Start(const Catalog& catalog,
+  static grpc::ServerWriteReactor<HealthCheckResponse>* Start(const Readiness& readiness,
                                                               Lifecycle& lifecycle,
                                                               const std::string& service) {
-    auto reactor = std::make_shared<WatchReactor>(catalog, lifecycle, service);
+    auto reactor = std::make_shared<WatchReactor>(readiness, lifecycle, service);
     reactor->self_ = reactor;
     reactor->OnLifecycle(lifecycle.AddListener(reactor));
     return reactor.get();
@@ -59,7 +59,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
       // States only move forward; the first may be told after a later one.
       state_ = std::max(state_, state);
       // Asked for anew: two threads may tell of changes, and the later one need not come later.
-      wanted_ = StatusOf(catalog_, service_, lifecycle_.ready());
+      wanted_ = StatusOf(readiness_, service_, lifecycle_.ready());
       stopped_ = state_ == LifecycleState::kStopped;
     }
     Proceed();
@@ -123,7 +123,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
     return Step::kWrite;
   }
 
-  const Catalog& catalog_;
+  const Readiness& readiness_;
   const Lifecycle& lifecycle_;
   const std::string service_;
   std::shared_ptr<WatchReactor> self_;  // Set before gRPC knows the reactor; reset in OnDone.
@@ -141,14 +141,14 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
 
 class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
-  HealthService(const Catalog& catalog, Lifecycle& lifecycle)
-      : catalog_(catalog), lifecycle_(lifecycle) {}
+  HealthService(const Readiness& readiness, Lifecycle& lifecycle)
+      : readiness_(readiness), lifecycle_(lifecycle) {}
 
   grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
                                   const HealthCheckRequest* request,
                                   HealthCheckResponse* response) override {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    const ServingStatus status = StatusOf(catalog_, request->service(), lifecycle_.ready());
+    const ServingStatus status = StatusOf(readiness_, request->service(), lifecycle_.ready());
     if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
       reactor->Finish(ToGrpcStatus(
           NotFound("service '{}' is unknown; \"\" is the daemon, any other name is a model's",
@@ -162,18 +162,18 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
 
   grpc::ServerWriteReactor<HealthCheckResponse>* Watch(grpc::CallbackServerContext* /*context*/,
                                                        const HealthCheckRequest* request) override {
-    return WatchReactor::Start(catalog_, lifecycle_, request->service());
+    return WatchReactor::Start(readiness_, lifecycle_, request->service());
   }
 
  private:
-  const Catalog& catalog_;
+  const Readiness& readiness_;
   Lifecycle& lifecycle_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeHealthService(const Catalog& catalog, Lifecycle& lifecycle) {
-  return std::make_unique<HealthService>(catalog, lifecycle);
+std::unique_ptr<grpc::Service> MakeHealthService(const Readiness& readiness, Lifecycle& lifecycle) {
+  return std::make_unique<HealthService>(readiness, lifecycle);
 }
 
 }  // namespace omserve::server

@@ -8,13 +8,13 @@
 
 #include <memory>
 
-#include "server/core/catalog.h"
 #include "server/core/lifecycle.h"
+#include "server/core/readiness.h"
 
 namespace omserve::server {
 
 // Services by name: "" and "inference.GRPCInferenceService" are the daemon, any other name is a
 // model. Watch ends when the daemon stops. Thread-safe; the references outlive the service.
-std::unique_ptr<grpc::Service> MakeHealthService(const Catalog& catalog, Lifecycle& lifecycle);
+std::unique_ptr<grpc::Service> MakeHealthService(const Readiness& readiness, Lifecycle& lifecycle);
 
 }  // namespace omserve::server

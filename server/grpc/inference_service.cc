@@ -100,13 +100,13 @@ class InferenceService final : public Methods {
   ServerUnaryReactor* ModelReady(CallbackServerContext* context,
                                  const inference::ModelReadyRequest* request,
                                  inference::ModelReadyResponse* response) override {
-    const absl::Status found =
-        front_end_.catalog.Find(request->name(), request->version()).status();
-    if (found.code() == absl::StatusCode::kInvalidArgument) {
-      return Reply(context, found);
+    const absl::StatusOr<bool> ready =
+        front_end_.readiness.IsModelReady(request->name(), request->version());
+    if (ready.status().code() == absl::StatusCode::kInvalidArgument) {
+      return Reply(context, ready.status());
     }
     // A model that is not there is not ready, which is an answer and no error.
-    response->set_ready(found.ok() && front_end_.lifecycle.ready());
+    response->set_ready(ready.value_or(false));
     return Reply(context, absl::OkStatus());
   }
 
@@ -135,9 +135,8 @@ class InferenceService final : public Methods {
   ServerUnaryReactor* ModelStatistics(CallbackServerContext* context,
                                       const inference::ModelStatisticsRequest* request,
                                       inference::ModelStatisticsResponse* response) override {
-    return Reply(context,
-                 FillAllStatistics(front_end_.catalog, front_end_.statistics, request->name(),
-                                   request->version(), front_end_.device_id, response));
+    return Reply(context, FillAllStatistics(front_end_.catalog, front_end_.statistics,
+                                            request->name(), request->version(), response));
   }
 
   ServerUnaryReactor* ModelInfer(CallbackServerContext* context, const grpc::ByteBuffer* request,

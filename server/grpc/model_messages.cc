@@ -45,7 +45,7 @@ void FillMetadata(const Model& model, const std::vector<ModelHandle>& versions,
   }
 }
 
-void FillStatistics(const ModelStatistics& from, const Model& model, int device_id,
+void FillStatistics(const ModelStatistics& from, const Model& model,
                     inference::ModelStatistics* to) {
   to->set_name(from.name);
   to->set_version(std::to_string(from.version));
@@ -78,12 +78,14 @@ void FillStatistics(const ModelStatistics& from, const Model& model, int device_
     Set({size.executions, size.compute_infer_ns}, batch.mutable_compute_infer());
     Set({size.executions, size.compute_output_ns}, batch.mutable_compute_output());
   }
-  AddMemory("NPU_WEIGHTS", device_id, model.weight_bytes, to);
-  AddMemory("NPU_WORK", device_id, model.work_bytes, to);
+  for (const DeviceShare& share : model.shares) {
+    AddMemory("NPU_WEIGHTS", share.device, share.weight_bytes, to);
+    AddMemory("NPU_WORK", share.device, share.work_bytes, to);
+  }
 }
 
 absl::Status FillAllStatistics(const Catalog& catalog, const Statistics& statistics,
-                               const std::string& name, const std::string& version, int device_id,
+                               const std::string& name, const std::string& version,
                                inference::ModelStatisticsResponse* response) {
   int64_t only_version = 0;
   if (!name.empty()) {
@@ -98,7 +100,7 @@ absl::Status FillAllStatistics(const Catalog& catalog, const Statistics& statist
     const absl::StatusOr<ModelHandle> model =
         catalog.Find(entry.name, std::to_string(entry.version));
     if (model.ok()) {
-      FillStatistics(entry, **model, device_id, response->add_model_stats());
+      FillStatistics(entry, **model, response->add_model_stats());
     }
   }
   return absl::OkStatus();

@@ -16,13 +16,13 @@ namespace omserve::server {
 void FillMetadata(const Model& model, const std::vector<ModelHandle>& versions,
                   inference::ModelMetadataResponse* response);
 
-void FillStatistics(const ModelStatistics& from, const Model& model, int device_id,
+void FillStatistics(const ModelStatistics& from, const Model& model,
                     inference::ModelStatistics* to);
 
 // Statistics of one model or, with an empty `name`, of all; of one version or, with an empty
 // `version`, of all. Errors: those of Catalog::Find.
 absl::Status FillAllStatistics(const Catalog& catalog, const Statistics& statistics,
-                               const std::string& name, const std::string& version, int device_id,
+                               const std::string& name, const std::string& version,
                                inference::ModelStatisticsResponse* response);
 
 // The index; only what is served when `ready_only`.

@@ -111,11 +111,11 @@ HttpReply HttpRoutes::ModelReady(std::string_view path) const {
   if (!name.has_value() || !version.has_value()) {
     return HttpError(400, "a '%' in the path is not followed by two hexadecimal digits");
   }
-  const absl::Status found = sources_.catalog.Find(*name, *version).status();
-  if (found.code() == absl::StatusCode::kNotFound) {
-    return HttpError(404, MessageOf(found));
+  const absl::StatusOr<bool> served = sources_.readiness.IsModelReady(*name, *version);
+  if (served.status().code() == absl::StatusCode::kNotFound) {
+    return HttpError(404, MessageOf(served.status()));
   }
-  const bool ready = found.ok() && sources_.lifecycle.ready();
+  const bool ready = served.value_or(false);
   return Json(ready ? 200 : 400, {{"name", View(*name)}, {"ready", ready}});
 }
 

@@ -10,6 +10,7 @@
 #include "server/core/catalog.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
+#include "server/core/readiness.h"
 
 namespace omserve::server {
 
@@ -26,6 +27,7 @@ class HttpRoutes final {
   struct Sources {
     const Catalog& catalog;
     const Lifecycle& lifecycle;
+    const Readiness& readiness;
     const Metrics& metrics;
     std::string name;     // Of the server, in its metadata.
     std::string version;  // Likewise.

@@ -29,6 +29,13 @@ const InferResponse& Answer::Get() const {
   return *response_;  // Never changes again.
 }
 
+void Answer::Take(InferResponse response) {
+  const MutexLock lock(mu_);
+  ++times_;
+  response_ = std::move(response);
+  arrived_.NotifyAll();
+}
+
 TestInput Floats(const Dims& dims, const std::vector<float>& values) {
   return {dims, BytesOf(values)};
 }
@@ -127,7 +134,7 @@ const Subgraph* EngineHarness::AddModel(const std::string& name, const std::stri
 std::shared_ptr<Answer> EngineHarness::Submit(const Send& send) {
   auto answer = std::make_shared<Answer>();
   auto request = std::make_unique<InferRequest>();
-  answer->id = engine_->NewRequestId();
+  answer->id = ++last_request_;
   request->id = answer->id;
   request->plan = send.plan;
   request->rows = send.rows;
@@ -152,10 +159,7 @@ std::shared_ptr<Answer> EngineHarness::Submit(const Send& send) {
     if (before) {
       before();
     }
-    const MutexLock lock(answer->mu_);
-    ++answer->times_;
-    answer->response_ = std::move(response);
-    answer->arrived_.NotifyAll();
+    answer->Take(std::move(response));
   };
   answer->submitted = engine_->Submit(std::move(request));
   return answer;

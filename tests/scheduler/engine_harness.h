@@ -2,6 +2,7 @@
 // An engine on the CPU device, models for it, and requests that can be waited for.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,11 +64,11 @@ class Answer final {
     const MutexLock lock(mu_);
     return response_.has_value();
   }
+  void Take(InferResponse response);
   RequestId id = 0;
   absl::Status submitted;
 
  private:
-  friend class EngineHarness;
   mutable Mutex mu_;
   mutable CondVar arrived_;
   std::optional<InferResponse> response_ ABSL_GUARDED_BY(mu_);
@@ -154,6 +155,7 @@ class EngineHarness final {
   std::vector<std::unique_ptr<Loaded>> models_;
   Recorder recorder_;
   std::unique_ptr<Engine> engine_;
+  std::atomic<RequestId> last_request_{0};
 };
 
 }  // namespace omserve::scheduler
