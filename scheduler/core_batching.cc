@@ -81,11 +81,20 @@ void Core::SetWake(int subgraph, Instant wake) {
 
 int Core::BestLane(const SubgraphState& state) const {
   int best = -1;
-  size_t least = static_cast<size_t>(options_.batches_per_lane);
+  // The lane that is free first, as predicted; among equals (costs that are not known, a batch that
+  // is late) the one with the fewest batches, so that an idle lane is always taken.
+  std::pair<Instant, size_t> earliest;
   for (size_t lane = 0; lane < state.lanes.size(); ++lane) {
-    if (state.lanes[lane].serves && state.lanes[lane].batches.size() < least) {
+    const LaneState& candidate = state.lanes[lane];
+    if (!candidate.serves ||
+        candidate.batches.size() >= static_cast<size_t>(options_.batches_per_lane)) {
+      continue;
+    }
+    const std::pair<Instant, size_t> free{std::max(now_, candidate.busy_until),
+                                          candidate.batches.size()};
+    if (best < 0 || free < earliest) {
       best = static_cast<int>(lane);
-      least = state.lanes[lane].batches.size();
+      earliest = free;
     }
   }
   return best;

@@ -63,6 +63,21 @@ TEST_CASE("Lanes share the backlog, in full batches") {
   CHECK(core.core().FreeAt(0) == At(microseconds(3500)));
 }
 
+// Two lanes with one batch each, of unlike gears: the next batch goes behind the short one.
+TEST_CASE("A batch goes to the lane that is free first") {
+  CoreHarness core;
+  const auto plan = MakePlan({{core.Add({{1, 4}}, {.lanes = 2})}});
+  core.SetTime(microseconds(1000));
+  Learn(core, plan, 1, 1, microseconds(1000));
+  core.Arrive(2, plan, {.rows = 4});
+  core.Done(2, true, microseconds(8000));
+  core.Arrive(3, plan, {.rows = 4});
+  core.Arrive(4, plan);
+  CHECK(core.Arrive(5, plan, {.rows = 4}).front() == "b5 = s0.0 lane 1: r5.0x4, gear 4, full");
+  // By now lane 1 is the later one.
+  CHECK(core.Arrive(6, plan, {.rows = 4}).front() == "b6 = s0.0 lane 0: r6.0x4, gear 4, full");
+}
+
 // A request of two steps is work for both lanes from the moment it is accepted, and a step that was
 // launched ahead ends after the one before it.
 TEST_CASE("A pipeline's later steps count at once") {
