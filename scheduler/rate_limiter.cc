@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scheduler/rate_limiter.h"
+
+#include <algorithm>
+
+#include "runtime/base/check.h"
+#include "runtime/base/errors.h"
+
+namespace omserve::scheduler {
+
+std::optional<uint32_t> RateLimiter::SettingOf(const ResourceNeed& need, int device) const {
+  std::optional<uint32_t> count;
+  for (const ResourceSetting& setting : settings_) {
+    if (setting.name != need.name) {
+      continue;
+    }
+    if (!need.global && setting.device == device) {
+      return setting.count;
+    }
+    count = setting.device.has_value() ? count : setting.count;
+  }
+  return count;
+}
+
+absl::Status RateLimiter::CheckNeeds(int device, const std::vector<ResourceNeed>& needs) const {
+  std::set<std::string> names;
+  for (const ResourceNeed& need : needs) {
+    if (!names.insert(need.name).second) {
+      return InvalidArgument("rate limiter resource '{}' is needed twice", need.name);
+    }
+    const auto known = is_global_.find(need.name);
+    if (known != is_global_.end() && known->second != need.global) {
+      return InvalidArgument(
+          "rate limiter resource '{}' is {} here, and {} for another model; say 'global' for both "
+          "or for none",
+          need.name, need.global ? "global" : "of each device",
+          known->second ? "global" : "of each device");
+    }
+    const std::optional<uint32_t> given = SettingOf(need, device);
+    if (given.has_value() && *given < need.count) {
+      return InvalidArgument(
+          "an instance on device {} needs {} of rate limiter resource '{}', of which there are {}: "
+          "it could never execute; see rate_limit.resources of the daemon",
+          device, need.count, need.name, *given);
+    }
+  }
+  return absl::OkStatus();
+}
+
+size_t RateLimiter::ResourceFor(const ResourceNeed& need, int device) {
+  const std::optional<int> of = need.global ? std::nullopt : std::optional(device);
+  const auto [at, added] = by_name_.try_emplace({need.name, of}, resources_.size());
+  if (added) {
+    const uint32_t total = SettingOf(need, device).value_or(0);
+    resources_.push_back({.name = need.name, .device = of, .total = total, .free = total});
+    reserved_.push_back(false);
+    is_global_[need.name] = need.global;
+  }
+  Resource& resource = resources_[at->second];
+  if (resource.total < need.count) {  // No setting: as many as who needs most.
+    resource.free += need.count - resource.total;
+    resource.total = need.count;
+  }
+  return at->second;
+}
+
+absl::StatusOr<RateLimiter::Client> RateLimiter::AddClient(int device,
+                                                           const std::vector<ResourceNeed>& needs,
+                                                           uint32_t priority) {
+  RETURN_IF_ERROR(CheckNeeds(device, needs));
+  ClientState state;
+  state.priority = std::max<uint32_t>(1, priority);
+  for (const ResourceNeed& need : needs) {
+    state.needs.push_back({ResourceFor(need, device), need.count});
+  }
+  clients_.push_back(std::move(state));
+  return clients_.size() - 1;
+}
+
+void RateLimiter::Wait(Client client) {
+  ClientState& state = clients_[client];
+  state.state = State::kWaits;
+  state.turns = std::max(state.turns, now_turns_);
+  state.asked = next_asked_++;
+  waiting_.emplace(state.turns, state.asked, client);
+}
+
+void RateLimiter::Free(const ClientState& state) {
+  for (const Need& need : state.needs) {
+    Resource& resource = resources_[need.resource];
+    resource.free += need.count;
+    OMSERVE_CHECK(resource.free <= resource.total, "what comes back was given out");
+  }
+}
+
+void RateLimiter::Ask(Client client, std::vector<Client>* granted) {
+  OMSERVE_CHECK(clients_[client].state == State::kIdle,
+                "a client asks when it has nothing and waits for nothing");
+  Wait(client);
+  GrantWaiting(granted);
+}
+
+void RateLimiter::Renew(Client client, std::vector<Client>* granted) {
+  OMSERVE_CHECK(holds(client), "who renews has executed");
+  Free(clients_[client]);
+  Wait(client);
+  GrantWaiting(granted);
+}
+
+void RateLimiter::Return(Client client, bool used, std::vector<Client>* granted) {
+  ClientState& state = clients_[client];
+  if (state.state == State::kIdle) {
+    return;
+  }
+  if (state.state == State::kWaits) {
+    waiting_.erase({state.turns, state.asked, client});
+  } else {
+    Free(state);
+    state.turns -= used ? 0 : state.priority;
+  }
+  state.state = State::kIdle;
+  GrantWaiting(granted);
+}
+
+void RateLimiter::GrantWaiting(std::vector<Client>* granted) {
+  std::fill(reserved_.begin(), reserved_.end(), false);
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    const Client client = std::get<2>(*at);
+    ClientState& state = clients_[client];
+    const bool fits = std::all_of(state.needs.begin(), state.needs.end(), [this](const Need& need) {
+      return !reserved_[need.resource] && resources_[need.resource].free >= need.count;
+    });
+    if (!fits) {
+      // Who comes after may not take what this one waits for: else a large need would wait for ever
+      // behind small ones.
+      for (const Need& need : state.needs) {
+        reserved_[need.resource] = true;
+      }
+      ++at;
+      continue;
+    }
+    for (const Need& need : state.needs) {
+      resources_[need.resource].free -= need.count;
+    }
+    now_turns_ = std::max(now_turns_, state.turns);
+    state.turns += state.priority;
+    state.state = State::kHolds;
+    at = waiting_.erase(at);
+    granted->push_back(client);
+  }
+}
+
+std::vector<RateLimiter::Usage> RateLimiter::usage() const {
+  std::vector<Usage> all;
+  for (const Resource& resource : resources_) {
+    all.push_back({.name = resource.name,
+                   .device = resource.device,
+                   .total = resource.total,
+                   .held = resource.total - resource.free});
+  }
+  return all;
+}
+
+}  // namespace omserve::scheduler
