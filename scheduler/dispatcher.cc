@@ -20,6 +20,11 @@ constexpr uint64_t kPlaces = Dispatcher::kMostDevices;
 RequestId MakeId(uint64_t count, size_t place) { return count * kPlaces + place; }
 size_t PlaceOf(RequestId id) { return static_cast<size_t>(id % kPlaces); }
 
+// Whether it matters which device a request goes to, whatever they have to do.
+bool HasHome(const InferRequest& request) {
+  return !request.sequence.id.empty() || request.placement->any_plan()->preserve_ordering;
+}
+
 // Where no lane serves: longer than any queue.
 constexpr int64_t kLongestWaitNs = int64_t{3600} * 1'000'000'000;
 
@@ -94,22 +99,35 @@ int Dispatcher::Choose(const Placement& placement, bool any) {
   return devices[chosen].place;
 }
 
-int Dispatcher::HomeOf(const SequenceId& sequence, const Placement& placement) const {
-  std::vector<int> holders;
+int Dispatcher::HomeOf(const InferRequest& request) const {
+  const SequenceId& sequence = request.sequence.id;
+  const Placement& placement = *request.placement;
+  size_t hash = 0;
+  if (sequence.empty()) {
+    hash = std::hash<std::string>{}(placement.any_plan()->name);
+  } else {
+    hash = sequence.is_text() ? std::hash<std::string>{}(sequence.text)
+                              : std::hash<uint64_t>{}(sequence.number);
+  }
+  std::vector<size_t> holders;
   for (size_t place = 0; place < engines_.size(); ++place) {
     if (placement.plans[place] != nullptr) {
-      holders.push_back(static_cast<int>(place));
+      holders.push_back(place);
     }
   }
-  const size_t hash = sequence.is_text() ? std::hash<std::string>{}(sequence.text)
-                                         : std::hash<uint64_t>{}(sequence.number);
-  return holders[hash % holders.size()];
+  size_t home = hash % holders.size();
+  for (size_t i = 0; i < holders.size() && sequence.empty(); ++i) {
+    if (const size_t next = (hash + i) % holders.size(); engines_[holders[next]]->serves()) {
+      home = next;
+      break;
+    }
+  }
+  return static_cast<int>(holders[home]);
 }
 
 absl::StatusOr<RequestId> Dispatcher::Submit(std::unique_ptr<InferRequest> request) {
   const Placement& placement = *request->placement;
-  int place = request->sequence.id.empty() ? Choose(placement, /*any=*/false)
-                                           : HomeOf(request->sequence.id, placement);
+  int place = HasHome(*request) ? HomeOf(*request) : Choose(placement, /*any=*/false);
   if (place < 0) {
     place = Choose(placement, /*any=*/true);
   }
@@ -129,9 +147,9 @@ void Dispatcher::CancelRequest(RequestId id) {
 }
 
 std::unique_ptr<InferRequest> Dispatcher::Divert(std::unique_ptr<InferRequest> request) {
-  if (request->diverted || !request->sequence.id.empty()) {
-    // One device lost after the other: the client may decide. The state of a sequence is lost with
-    // its device.
+  if (request->diverted || HasHome(*request)) {
+    // One device lost after the other: the client may decide. The state of a sequence, and the
+    // order of answers, are lost with their device.
     return request;
   }
   const int place = Choose(*request->placement, /*any=*/false);

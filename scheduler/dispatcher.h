@@ -76,9 +76,10 @@ class Dispatcher final : private Diversion {
   // The place that the request should go to; -1 when there is none. Only devices that serve, unless
   // `any`: a lost one answers with why.
   int Choose(const Placement& placement, bool any);
-  // The device of a sequence, which all of its requests go to, lost or not: its state is there. By
-  // its name alone, so that nothing has to be kept for it.
-  int HomeOf(const SequenceId& sequence, const Placement& placement) const;
+  // The place of all requests of a sequence, lost or not, for its state is there; and of all
+  // requests of a model that keeps their order, while that device serves. By name alone, so that
+  // nothing has to be kept for it.
+  int HomeOf(const InferRequest& request) const;
   void Forget(RequestId id) ABSL_LOCKS_EXCLUDED(mu_);
 
   Clock& clock_;

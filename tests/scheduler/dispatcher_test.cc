@@ -93,6 +93,30 @@ TEST_CASE("Ids are unique over the devices and cancel there") {
   }
 }
 
+// Order is kept by one engine among its own requests, so all of them go to one.
+TEST_CASE("A model that keeps the order of its requests is on one device at a time") {
+  DispatcherHarness harness({.devices = 3});
+  Placement ordered = *DispatcherHarness::Single(harness.AddModel("m", ScaleAdd({1, 2})));
+  for (std::shared_ptr<const Plan>& plan : ordered.plans) {
+    Plan own = *plan;
+    own.preserve_ordering = true;
+    plan = std::make_shared<const Plan>(std::move(own));
+  }
+  const auto placement = std::make_shared<const Placement>(std::move(ordered));
+  std::vector<std::shared_ptr<Answer>> answers;
+  for (int i = 0; i < 30; ++i) {
+    answers.push_back(SendOne(harness, placement, static_cast<float>(i)));
+  }
+  size_t used = 0;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    CheckRight(*answers[i], static_cast<float>(i));
+  }
+  for (size_t place = 0; place < 3; ++place) {
+    used += Rows(harness.recorder(place)) > 0 ? 1 : 0;
+  }
+  CHECK(used == 1);
+}
+
 // The rules of device faults, changed while devices run.
 void SetFaults(const std::string& rules) { REQUIRE_OK(WriteFileAtomically("faults.json", rules)); }
 
