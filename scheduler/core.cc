@@ -45,14 +45,16 @@ int Core::queued_rows(int subgraph) const {
   return rows;
 }
 
-void Core::Handle(const Event& event, Instant now, std::vector<Command>* commands) {
+void Core::Handle(std::span<const Event> events, Instant now, std::vector<Command>* commands) {
   now_ = now;
   out_ = commands;
   // Expiry comes first, so that nothing below can launch a row whose deadline has passed.
   ExpireDeadlines();
   ExpireSequences();
   DelayRequests();
-  std::visit([this](const auto& e) { On(e); }, event);
+  for (const Event& event : events) {
+    std::visit([this](const auto& e) { On(e); }, event);
+  }
   TouchDue();
   ScheduleTouched();
   wake_ = next_wake_;

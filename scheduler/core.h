@@ -37,6 +37,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -202,7 +203,11 @@ class Core final {
   void AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options);
 
   // Appends what is to be done to `commands`. `now` never decreases.
-  void Handle(const Event& event, Instant now, std::vector<Command>* commands);
+  void Handle(const Event& event, Instant now, std::vector<Command>* commands) {
+    Handle(std::span(&event, 1), now, commands);
+  }
+  // Events of one instant, in order: what leaves is decided once, after all of them.
+  void Handle(std::span<const Event> events, Instant now, std::vector<Command>* commands);
 
   size_t request_count() const { return requests_.size(); }
   size_t batch_count() const { return batches_.size(); }

@@ -125,7 +125,7 @@ int Dispatcher::HomeOf(const InferRequest& request) const {
   return static_cast<int>(holders[home]);
 }
 
-absl::StatusOr<RequestId> Dispatcher::Submit(std::unique_ptr<InferRequest> request) {
+absl::StatusOr<RequestId> Dispatcher::Submit(std::unique_ptr<InferRequest> request, bool wakes) {
   const Placement& placement = *request->placement;
   int place = HasHome(*request) ? HomeOf(*request) : Choose(placement, /*any=*/false);
   if (place < 0) {
@@ -136,8 +136,14 @@ absl::StatusOr<RequestId> Dispatcher::Submit(std::unique_ptr<InferRequest> reque
   const RequestId id = MakeId(next_request_.fetch_add(1, std::memory_order_relaxed), at);
   request->id = id;
   request->plan = placement.plans[at];
-  RETURN_IF_ERROR(engines_[at]->Submit(std::move(request)));
+  RETURN_IF_ERROR(engines_[at]->Submit(std::move(request), wakes));
   return id;
+}
+
+void Dispatcher::Wake() {
+  for (const std::unique_ptr<Engine>& engine : engines_) {
+    engine->Wake();
+  }
 }
 
 void Dispatcher::CancelRequest(RequestId id) {

@@ -51,7 +51,10 @@ class Dispatcher final : private Diversion {
   // blocking. OK: the id, and `done` runs exactly once, on the thread of some device, perhaps
   // before this returns. Not OK: `done` never runs. Errors: kUnavailable when no device that has
   // the model takes it.
-  absl::StatusOr<RequestId> Submit(std::unique_ptr<InferRequest> request);
+  // With `wakes` false it may lie until Wake: for who has more to submit.
+  absl::StatusOr<RequestId> Submit(std::unique_ptr<InferRequest> request, bool wakes = true);
+  // Wakes the devices that requests were left lying at. May be told in vain.
+  void Wake();
   // The client no longer wants the answer. Harmless when it was answered already.
   void CancelRequest(RequestId id);
 

@@ -102,16 +102,16 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   return added;
 }
 
-absl::Status Engine::Submit(std::unique_ptr<InferRequest> request) {
-  return Enqueue(std::move(request));
+absl::Status Engine::Submit(std::unique_ptr<InferRequest> request, bool wakes) {
+  return Enqueue(std::move(request), wakes);
 }
 
 std::unique_ptr<InferRequest> Engine::Offer(std::unique_ptr<InferRequest> request) {
-  Enqueue(std::move(request)).IgnoreError();
+  Enqueue(std::move(request), /*wakes=*/true).IgnoreError();
   return request;
 }
 
-absl::Status Engine::Enqueue(std::unique_ptr<InferRequest>&& request) {
+absl::Status Engine::Enqueue(std::unique_ptr<InferRequest>&& request, bool wakes) {
   {
     const MutexLock lock(mu_);
     if (gate_closed_) {
@@ -130,7 +130,9 @@ absl::Status Engine::Enqueue(std::unique_ptr<InferRequest>&& request) {
     }
     messages_.emplace_back(std::move(request));
   }
-  wake_.NotifyOne();
+  if (wakes) {
+    Wake();
+  }
   return absl::OkStatus();
 }
 
@@ -220,9 +222,8 @@ void Engine::Run() {
       timer_ = Instant::max();
       Feed(TimerFired{});
     }
-    for (Message& message : messages) {
-      std::visit([this](auto& m) { Take(std::move(m)); }, message);
-    }
+    TakeAll(messages);
+    DeliverAnswers();
     PublishLoad();
   }
   lanes_.clear();
@@ -239,6 +240,33 @@ std::vector<Engine::Message> Engine::NextMessages() {
   messages.swap(messages_);
   submitted_ = 0;
   return messages;
+}
+
+void Engine::TakeAll(std::vector<Message>& messages) {
+  for (Message& message : messages) {
+    if (!std::holds_alternative<std::unique_ptr<InferRequest>>(message)) {
+      FeedArrivals();
+    }
+    std::visit([this](auto& m) { Take(std::move(m)); }, message);
+  }
+  FeedArrivals();
+}
+
+void Engine::DeliverAnswers() {
+  std::vector<const void*> groups;  // Of the answers behind the one at hand: few.
+  for (auto answer = answers_.rbegin(); answer != answers_.rend(); ++answer) {
+    if (answer->group != nullptr) {
+      answer->response.more_follow =
+          std::find(groups.begin(), groups.end(), answer->group) != groups.end();
+      if (!answer->response.more_follow) {
+        groups.push_back(answer->group);
+      }
+    }
+  }
+  for (ReadyAnswer& answer : answers_) {
+    answer.done(std::move(answer.response));
+  }
+  answers_.clear();
 }
 
 void Engine::PublishLoad() {
@@ -320,14 +348,14 @@ void Engine::Take(std::unique_ptr<InferRequest> request) {
       taken += in.rows;
     }
   }
-  Feed(Arrive{.request = id,
-              .plan = in.plan,
-              .buckets = in.buckets,
-              .rows = in.rows,
-              .priority = in.priority,
-              .deadline = in.deadline,
-              .delay_at = in.delay_at,
-              .sequence = in.sequence});
+  arrivals_.push_back(Arrive{.request = id,
+                             .plan = in.plan,
+                             .buckets = in.buckets,
+                             .rows = in.rows,
+                             .priority = in.priority,
+                             .deadline = in.deadline,
+                             .delay_at = in.delay_at,
+                             .sequence = in.sequence});
 }
 
 void Engine::Take(const Cancel& cancel) {
@@ -401,16 +429,32 @@ void Engine::Take(const Task& task) { task.run(); }
 
 void Engine::Feed(Event event) {
   own_events_.push_back(std::move(event));
-  std::vector<Command> commands;
+  ObeyAll();
+}
+
+void Engine::FeedArrivals() {
+  if (arrivals_.empty()) {
+    return;
+  }
+  commands_.clear();
+  core_.Handle(arrivals_, clock_.Now(), &commands_);
+  arrivals_.clear();
+  for (Command& command : commands_) {
+    std::visit([this](auto& c) { Obey(c); }, command);
+  }
+  ObeyAll();
+}
+
+void Engine::ObeyAll() {
   // Obeying may add events (a launch that fails): they are fed after the commands at hand.
   for (size_t next = 0; next < own_events_.size(); ++next) {
     const Event current = std::move(own_events_[next]);
-    commands.clear();
+    commands_.clear();
     if (std::holds_alternative<DeviceLost>(current)) {
       AbandonDevice();  // Before the core answers the requests: their failure is noted here.
     }
-    core_.Handle(current, clock_.Now(), &commands);
-    for (Command& command : commands) {
+    core_.Handle(current, clock_.Now(), &commands_);
+    for (Command& command : commands_) {
       std::visit([this](auto& c) { Obey(c); }, command);
     }
   }
@@ -494,7 +538,7 @@ void Engine::Obey(const Respond& command) {
                        .outcome = command.outcome,
                        .code = response.status.code(),
                        .stages = response.stages});
-  active.in->done(std::move(response));
+  answers_.push_back({std::move(active.in->done), active.in->group, std::move(response)});
 }
 
 void Engine::Obey(const Retire& command) { active_.erase(command.request); }

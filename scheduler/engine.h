@@ -84,7 +84,10 @@ class Engine final : private CompletionSink {
   // Always takes the request; returns without blocking. OK: `done` runs exactly once, with later
   // failures through it. Not OK (kUnavailable: draining, or too many messages): `done` never runs.
   // `request` must fit its plan: inputs in order, right sizes, buckets resolved, rows in range.
-  absl::Status Submit(std::unique_ptr<InferRequest> request) ABSL_LOCKS_EXCLUDED(mu_);
+  // With `wakes` false it may lie until the next message or Wake: for who has more to submit.
+  absl::Status Submit(std::unique_ptr<InferRequest> request, bool wakes = true)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void Wake() { wake_.NotifyOne(); }
   // As Submit, but a request that is refused comes back; null: it was taken.
   std::unique_ptr<InferRequest> Offer(std::unique_ptr<InferRequest> request)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -145,6 +148,11 @@ class Engine final : private CompletionSink {
     Instant arrived;
     bool ran = false;  // Anything of it was launched or started.
   };
+  struct ReadyAnswer {
+    std::function<void(InferResponse)> done;
+    const void* group = nullptr;
+    InferResponse response;
+  };
   struct BatchOutput {
     acl::DevicePtr device;
     std::shared_ptr<memory::HostBlock> host;  // Null when nobody on the host wants it.
@@ -199,7 +207,8 @@ class Engine final : private CompletionSink {
 
   void OnSlotDone(Slot* slot) override;
   // OK: `request` was moved into the queue; else it was not touched.
-  absl::Status Enqueue(std::unique_ptr<InferRequest>&& request) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Enqueue(std::unique_ptr<InferRequest>&& request, bool wakes)
+      ABSL_LOCKS_EXCLUDED(mu_);
   void Post(Message message) ABSL_LOCKS_EXCLUDED(mu_);
   // Runs `task` on the device thread and waits for it.
   void RunOnDeviceThread(std::function<void()> task);
@@ -207,6 +216,8 @@ class Engine final : private CompletionSink {
   // The device thread.
   void Run();
   std::vector<Message> NextMessages() ABSL_LOCKS_EXCLUDED(mu_);
+  void TakeAll(std::vector<Message>& messages);
+  void DeliverAnswers();
   void PublishLoad() ABSL_LOCKS_EXCLUDED(mu_);
   void PublishSubgraphLoad(int subgraph);
   void Take(std::unique_ptr<InferRequest> request);
@@ -215,6 +226,9 @@ class Engine final : private CompletionSink {
   void Take(HostResult result);
   void Take(const Task& task);
   void Feed(Event event);
+  // What arrived in a row is decided on together: its first does not leave alone.
+  void FeedArrivals();
+  void ObeyAll();
   void Obey(Launch& command);
   void Obey(const StartHostStep& command);
   void Obey(const Respond& command);
@@ -298,6 +312,9 @@ class Engine final : private CompletionSink {
   std::vector<std::unique_ptr<Lane>> retired_lanes_;       // Stopped; see MendLane.
   std::unordered_map<RequestId, Active> active_;
   std::unordered_map<BatchId, ActiveBatch> batches_;
+  std::vector<Event> arrivals_;       // Noted, and not yet fed.
+  std::vector<ReadyAnswer> answers_;  // Of this turn; delivered at its end.
+  std::vector<Command> commands_;     // Scratch of Feed.
   std::vector<Event> own_events_;  // Failures found while obeying, fed after the present commands.
   Instant timer_ = Instant::max();
   absl::Status loss_;  // Why the device is lost; OK while it is not.

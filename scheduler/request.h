@@ -53,6 +53,7 @@ struct InferResponse {
   std::vector<ResponseOutput> outputs;  // In the order asked for. Empty unless status is OK.
   std::vector<StepTrace> trace;
   StageTimes stages;  // Only the total unless status is OK.
+  bool more_follow = false;  // Another answer of the same group comes at once, after this one.
 };
 
 struct InferRequest {
@@ -70,6 +71,8 @@ struct InferRequest {
   SequenceTurn sequence;  // Given when the plan's subgraph keeps sequences.
   bool trace = false;
   bool diverted = false;  // From a device that was lost before anything of it ran.
+  // Who asked, if whoever did wants to know which answers come together; null: of no group.
+  const void* group = nullptr;
   // Runs exactly once, on the device thread: it must not block.
   std::function<void(InferResponse)> done;
 };

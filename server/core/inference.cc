@@ -76,7 +76,8 @@ RequestTimeout EffectiveTimeout(const inference::ModelConfig& config, uint64_t p
 }
 
 absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
-                                                      std::function<void(InferResult)> done) {
+                                                      std::function<void(InferResult)> done,
+                                                      bool wakes) {
   const Model& model = *call.model;
   absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call);
   absl::StatusOr<scheduler::RequestId> id = scheduler::RequestId{0};
@@ -89,9 +90,10 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
             .model = model_handle,
             .outputs = std::move(response.outputs),
             .trace = std::move(response.trace),
-            .stages = response.stages});
+            .stages = response.stages,
+            .more_follow = response.more_follow});
     };
-    id = dispatcher_.Submit(*std::move(request));
+    id = dispatcher_.Submit(*std::move(request), wakes);
   }
   if (!id.ok()) {
     statistics_.CountRefused(model.name, model.version, ReasonOf(id.status()));
@@ -111,6 +113,7 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(cons
   request->priority = EffectivePriority(model.config, call.priority);
   request->trace = call.trace;
   request->received = call.received;
+  request->group = call.group;
   request->deadline = call.deadline;
   const RequestTimeout timeout = EffectiveTimeout(model.config, request->priority, call.timeout);
   if (timeout.after > Clock::duration::zero()) {

@@ -26,6 +26,7 @@ struct InferCall {
   scheduler::Instant deadline = scheduler::Instant::max();  // The client's own.
   scheduler::Instant received;  // When the whole message was there. Instant(): when it starts.
   bool trace = false;
+  const void* group = nullptr;  // Of InferRequest.
 };
 
 struct InferResult {
@@ -34,6 +35,7 @@ struct InferResult {
   std::vector<scheduler::ResponseOutput> outputs;  // In the order wanted. Empty unless OK.
   std::vector<scheduler::StepTrace> trace;
   scheduler::StageTimes stages;
+  bool more_follow = false;  // Of InferResponse.
 };
 
 // Thread-safe. The references outlive it.
@@ -50,8 +52,12 @@ class Inference final {
   // before this returns. Not OK: `done` never runs. Errors: those of CheckRequest; kInvalidArgument
   // for damaged BYTES elements and for tensors larger than the pinned memory; kUnavailable when
   // that memory is used up at the moment, the queue is full, or the server shuts down.
+  //
+  // With `wakes` false the call may wait until Wake, for callers that have more of them.
   absl::StatusOr<scheduler::RequestId> Start(const InferCall& call,
-                                             std::function<void(InferResult)> done);
+                                             std::function<void(InferResult)> done,
+                                             bool wakes = true);
+  void Wake() { dispatcher_.Wake(); }
   // The client no longer wants the answer. Harmless when it was answered already.
   void Cancel(scheduler::RequestId id) { dispatcher_.CancelRequest(id); }
   // Whether a device serves the model now; it may be lost, and others too.

@@ -6,28 +6,50 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/codegen/service_type.h>
 
+#include <algorithm>
+#include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "runtime/base/errors.h"
+#include "server/grpc/call_queue.h"
 #include "server/grpc/channel_arguments.h"
 #include "server/grpc/health_service.h"
+#include "server/grpc/infer_method.h"
 #include "server/grpc/inference_service.h"
 
 namespace omserve::server {
 namespace {
+
+// One thread polls, parses and copies some hundred thousand small requests or some GB a second.
+constexpr int kCoresPerPoller = 4;
 
 std::string HostPort(const std::string& address, int port) {
   const bool is_ipv6 = address.find(':') != std::string::npos && address.front() != '[';
   return is_ipv6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);
 }
 
+int PollerCount(const GrpcServer::Options& options) {
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  return options.pollers > 0 ? options.pollers : std::max(1, cores / kCoresPerPoller);
+}
+
 }  // namespace
 
 struct GrpcServer::Parts {
-  std::unique_ptr<grpc::Service> inference;
-  std::unique_ptr<grpc::Service> health;
-  std::unique_ptr<grpc::Server> server;  // Last: it uses the services.
+  explicit Parts(FrontEnd front_end_in) : front_end(std::move(front_end_in)) {}
+
+  const FrontEnd front_end;
+  InferenceMethods inference;
+  HealthMethods health;
   int port = 0;
+  // Destroyed in the reverse order, after the server was shut down.
+  std::unique_ptr<grpc::Server> server;
+  std::vector<std::unique_ptr<CallQueue>> queues;
+  std::vector<std::unique_ptr<InferPoller>> pollers;
+
+  void StartPollers();
 };
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
@@ -35,15 +57,18 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   // For the whole process; a second call does nothing.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::EnableDefaultHealthCheckService(false);  // Ours knows the models too.
-  auto parts = std::make_unique<Parts>();
-  parts->health = MakeHealthService(front_end.readiness, front_end.lifecycle);
-  parts->inference = MakeInferenceService(std::move(front_end));
+  auto parts = std::make_unique<Parts>(std::move(front_end));
+  parts->health = MakeHealthService(parts->front_end.readiness, parts->front_end.lifecycle);
+  parts->inference = MakeInferenceService(parts->front_end);
   const std::string listen = HostPort(options.address, options.port);
   grpc::ServerBuilder builder;
   SetChannelArguments(builder, options.max_receive_bytes);
   builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &parts->port);
-  builder.RegisterService(parts->inference.get());
-  builder.RegisterService(parts->health.get());
+  builder.RegisterService(parts->inference.service.get());
+  builder.RegisterService(parts->health.service.get());
+  for (int i = 0; i < PollerCount(options); ++i) {
+    parts->queues.push_back(std::make_unique<CallQueue>(builder.AddCompletionQueue()));
+  }
   parts->server = builder.BuildAndStart();
   if (parts->server == nullptr || parts->port == 0) {
     return Unavailable(
@@ -51,7 +76,20 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
         "another with --grpc-port or --grpc-address (port 0 takes a free one)",
         listen);
   }
+  parts->StartPollers();
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(parts)));  // NOLINT: private.
+}
+
+void GrpcServer::Parts::StartPollers() {
+  health.await_watches(*queues.front());
+  for (size_t i = 0; i < queues.size(); ++i) {
+    InferPoller& poller = *pollers.emplace_back(
+        std::make_unique<InferPoller>(front_end, inference.request_infer, *queues[i]));
+    poller.Start();
+    queues[i]->Start(
+        "grpc-" + std::to_string(i), [&poller] { poller.OnIdle(); },
+        [&poller] { poller.OnWake(); });
+  }
 }
 
 GrpcServer::GrpcServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -62,6 +100,9 @@ int GrpcServer::port() const { return parts_->port; }
 
 void GrpcServer::Stop(std::chrono::milliseconds grace) {
   parts_->server->Shutdown(std::chrono::system_clock::now() + grace);
+  for (const std::unique_ptr<CallQueue>& queue : parts_->queues) {
+    queue->Stop();
+  }
 }
 
 }  // namespace omserve::server

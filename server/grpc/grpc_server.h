@@ -19,6 +19,7 @@ class GrpcServer final {
     std::string address = "0.0.0.0";  // A host name or number; an IPv6 address without brackets.
     int port = 8001;                  // 0: a free one.
     int64_t max_receive_bytes = (int64_t{1} << 31) - 1;
+    int pollers = 0;  // Threads that read, parse and send; 0: by the number of cores.
   };
   // Listens and serves. What `front_end` refers to outlives the server. Errors: kUnavailable when
   // the address cannot be listened on.

@@ -33,24 +33,56 @@ ServingStatus StatusOf(const Readiness& readiness, const std::string& service, b
   return serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 
-// One Watch call. It owns itself until OnDone; the lifecycle holds it weakly, and holds it for the
-// length of a call to OnLifecycle.
+// Watch ends when the client goes or the daemon stops, so it must not hold a thread meanwhile.
+class HealthService final
+    : public grpc::health::v1::Health::WithAsyncMethod_Watch<grpc::health::v1::Health::Service> {
+ public:
+  HealthService(const Readiness& readiness, const Lifecycle& lifecycle)
+      : readiness_(readiness), lifecycle_(lifecycle) {}
+
+  grpc::Status Check(grpc::ServerContext* /*context*/, const HealthCheckRequest* request,
+                     HealthCheckResponse* response) override {
+    const ServingStatus status = StatusOf(readiness_, request->service(), lifecycle_.ready());
+    if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
+      return ToGrpcStatus(
+          NotFound("service '{}' is unknown; \"\" is the daemon, any other name is a model's",
+                   request->service().substr(0, 256)));
+    }
+    response->set_status(status);
+    return grpc::Status::OK;
+  }
+
+ private:
+  const Readiness& readiness_;
+  const Lifecycle& lifecycle_;
+};
+
+// One Watch call. It owns itself until its last tag; the lifecycle holds it weakly, and holds it
+// for the length of a call to OnLifecycle.
 //
 // Writes and Finish are started outside the lock, one at a time: Next says what is to be done and
 // marks it as being done, and Finish waits for a write under way. After Finish nothing is started.
-class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
-                           public LifecycleListener {
+class WatchCall final : public LifecycleListener {
  public:
-  WatchReactor(const Readiness& readiness, const Lifecycle& lifecycle, std::string service)
-      : readiness_(readiness), lifecycle_(lifecycle), service_(std::move(service)) {}
+  WatchCall(HealthService& service, const Readiness& readiness, Lifecycle& lifecycle, CallQueue& queue)
+      : service_(service),
+        readiness_(readiness),
+        lifecycle_(lifecycle),
+        queue_(queue),
+        received_(this),
+        over_(this),
+        written_event_(this),
+        finished_event_(this),
+        writer_(&context_) {}
 
-  static grpc::ServerWriteReactor<HealthCheckResponse>* Start(const Readiness& readiness,
-                                                              Lifecycle& lifecycle,
-                                                              const std::string& service) {
-    auto reactor = std::make_shared<WatchReactor>(readiness, lifecycle, service);
-    reactor->self_ = reactor;
-    reactor->OnLifecycle(lifecycle.AddListener(reactor));
-    return reactor.get();
+  // Asks gRPC for the next call.
+  static void Await(HealthService& service, const Readiness& readiness, Lifecycle& lifecycle,
+                    CallQueue& queue) {
+    auto call = std::make_shared<WatchCall>(service, readiness, lifecycle, queue);
+    call->self_ = call;
+    call->context_.AsyncNotifyWhenDone(&call->over_);
+    service.RequestWatch(&call->context_, &call->request_, &call->writer_, queue.get(), queue.get(),
+                         &call->received_);
   }
 
   void OnLifecycle(LifecycleState state) override ABSL_LOCKS_EXCLUDED(mu_) {
@@ -59,13 +91,23 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
       // States only move forward; the first may be told after a later one.
       state_ = std::max(state_, state);
       // Asked for anew: two threads may tell of changes, and the later one need not come later.
-      wanted_ = StatusOf(readiness_, service_, lifecycle_.ready());
+      wanted_ = StatusOf(readiness_, request_.service(), lifecycle_.ready());
       stopped_ = state_ == LifecycleState::kStopped;
     }
     Proceed();
   }
 
-  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_) {
+ private:
+  void OnReceived(bool ok) {
+    if (!ok) {
+      self_.reset();  // The server is shut down; no other tag comes.
+      return;
+    }
+    Await(service_, readiness_, lifecycle_, queue_);
+    OnLifecycle(lifecycle_.AddListener(self_));
+  }
+
+  void OnWritten(bool ok) ABSL_LOCKS_EXCLUDED(mu_) {
     {
       const MutexLock lock(mu_);
       writing_ = false;
@@ -74,17 +116,25 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
     Proceed();
   }
 
-  void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_) {
+  // The client is gone, or the call was finished.
+  void OnOver(bool /*ok*/) ABSL_LOCKS_EXCLUDED(mu_) {
     {
       const MutexLock lock(mu_);
       broken_ = true;
     }
     Proceed();
+    End();
   }
 
-  void OnDone() override { self_.reset(); }
+  void OnFinished(bool /*ok*/) { End(); }
 
- private:
+  // Both come in any case, and nothing of gRPC's after the second.
+  void End() {
+    if (++ends_ == 2) {
+      self_.reset();
+    }
+  }
+
   enum class Step { kNothing, kWrite, kFinish };
 
   void Proceed() ABSL_LOCKS_EXCLUDED(mu_) {
@@ -97,10 +147,10 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
       case Step::kNothing:
         break;
       case Step::kWrite:
-        StartWrite(&response_);
+        writer_.Write(response_, &written_event_);
         break;
       case Step::kFinish:
-        Finish(ToGrpcStatus(Unavailable("the server is shutting down")));
+        writer_.Finish(ToGrpcStatus(Unavailable("the server is shutting down")), &finished_event_);
         break;
     }
   }
@@ -123,11 +173,20 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
     return Step::kWrite;
   }
 
+  HealthService& service_;
   const Readiness& readiness_;
-  const Lifecycle& lifecycle_;
-  const std::string service_;
-  std::shared_ptr<WatchReactor> self_;  // Set before gRPC knows the reactor; reset in OnDone.
-  HealthCheckResponse response_;        // gRPC's while writing_.
+  Lifecycle& lifecycle_;
+  CallQueue& queue_;
+  std::shared_ptr<WatchCall> self_;  // Of the queue's thread, as is ends_.
+  int ends_ = 0;
+  MemberEvent<WatchCall, &WatchCall::OnReceived> received_;
+  MemberEvent<WatchCall, &WatchCall::OnOver> over_;
+  MemberEvent<WatchCall, &WatchCall::OnWritten> written_event_;
+  MemberEvent<WatchCall, &WatchCall::OnFinished> finished_event_;
+  grpc::ServerContext context_;
+  HealthCheckRequest request_;
+  grpc::ServerAsyncWriter<HealthCheckResponse> writer_;
+  HealthCheckResponse response_;  // gRPC's while writing_.
 
   Mutex mu_;
   LifecycleState state_ ABSL_GUARDED_BY(mu_) = LifecycleState::kStarting;
@@ -139,41 +198,14 @@ class WatchReactor final : public grpc::ServerWriteReactor<HealthCheckResponse>,
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
 };
 
-class HealthService final : public grpc::health::v1::Health::CallbackService {
- public:
-  HealthService(const Readiness& readiness, Lifecycle& lifecycle)
-      : readiness_(readiness), lifecycle_(lifecycle) {}
-
-  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
-                                  const HealthCheckRequest* request,
-                                  HealthCheckResponse* response) override {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    const ServingStatus status = StatusOf(readiness_, request->service(), lifecycle_.ready());
-    if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
-      reactor->Finish(ToGrpcStatus(
-          NotFound("service '{}' is unknown; \"\" is the daemon, any other name is a model's",
-                   request->service().substr(0, 256))));
-      return reactor;
-    }
-    response->set_status(status);
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
-  }
-
-  grpc::ServerWriteReactor<HealthCheckResponse>* Watch(grpc::CallbackServerContext* /*context*/,
-                                                       const HealthCheckRequest* request) override {
-    return WatchReactor::Start(readiness_, lifecycle_, request->service());
-  }
-
- private:
-  const Readiness& readiness_;
-  Lifecycle& lifecycle_;
-};
-
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeHealthService(const Readiness& readiness, Lifecycle& lifecycle) {
-  return std::make_unique<HealthService>(readiness, lifecycle);
+HealthMethods MakeHealthService(const Readiness& readiness, Lifecycle& lifecycle) {
+  auto service = std::make_unique<HealthService>(readiness, lifecycle);
+  auto await_watches = [raw = service.get(), &readiness, &lifecycle](CallQueue& queue) {
+    WatchCall::Await(*raw, readiness, lifecycle, queue);
+  };
+  return {std::move(service), std::move(await_watches)};
 }
 
 }  // namespace omserve::server

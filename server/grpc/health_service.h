@@ -6,15 +6,23 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 
 #include "server/core/lifecycle.h"
 #include "server/core/readiness.h"
+#include "server/grpc/call_queue.h"
 
 namespace omserve::server {
 
+struct HealthMethods {
+  std::unique_ptr<grpc::Service> service;
+  // To be called once, before the queue is started: it takes the calls of Watch. Uses `service`.
+  std::function<void(CallQueue& queue)> await_watches;
+};
+
 // Services by name: "" and "inference.GRPCInferenceService" are the daemon, any other name is a
 // model. Watch ends when the daemon stops. Thread-safe; the references outlive the service.
-std::unique_ptr<grpc::Service> MakeHealthService(const Readiness& readiness, Lifecycle& lifecycle);
+HealthMethods MakeHealthService(const Readiness& readiness, Lifecycle& lifecycle);
 
 }  // namespace omserve::server

@@ -9,11 +9,18 @@
 #include <memory>
 
 #include "server/grpc/front_end.h"
+#include "server/grpc/infer_method.h"
 
 namespace omserve::server {
 
-// The service for a grpc::ServerBuilder. Thread-safe. Methods that are not built yet answer
-// UNIMPLEMENTED with their name.
-std::unique_ptr<grpc::Service> MakeInferenceService(FrontEnd front_end);
+struct InferenceMethods {
+  std::unique_ptr<grpc::Service> service;
+  RequestInfer request_infer;  // Uses `service`.
+};
+
+// The service for a grpc::ServerBuilder, and what an InferPoller asks for its calls; all other
+// methods are answered at once. Thread-safe. `front_end` outlives it. Methods that are not built
+// yet answer UNIMPLEMENTED with their name.
+InferenceMethods MakeInferenceService(const FrontEnd& front_end);
 
 }  // namespace omserve::server

@@ -9,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -166,16 +167,15 @@ class CoreHarness final {
   }
   Lines Arrive(RequestId id, const std::shared_ptr<const Plan>& plan,
                const ArriveOptions& options) {
-    scheduler::Arrive event{.request = id,
-                            .plan = plan,
-                            .buckets = options.buckets,
-                            .rows = options.rows,
-                            .priority = options.priority,
-                            .deadline = options.deadline,
-                            .delay_at = options.delay_at,
-                            .sequence = options.sequence};
-    event.buckets.resize(plan->nodes.size(), 0);
-    return Handle(event);
+    return Handle(Arrival(id, plan, options));
+  }
+  // Requests of one plan in one turn.
+  Lines ArriveTogether(const std::vector<RequestId>& ids, const std::shared_ptr<const Plan>& plan) {
+    std::vector<Event> events;
+    for (const RequestId id : ids) {
+      events.push_back(Arrival(id, plan, ArriveOptions()));
+    }
+    return HandleAll(events);
   }
   Lines Cancel(RequestId id) { return Handle(scheduler::Cancel{id}); }
   Lines Done(BatchId batch, bool ok = true, Clock::duration device_time = {}) {
@@ -199,9 +199,23 @@ class CoreHarness final {
   const std::vector<Command>& commands() const { return commands_; }
 
  private:
-  Lines Handle(const Event& event) {
+  static scheduler::Arrive Arrival(RequestId id, const std::shared_ptr<const Plan>& plan,
+                                   const ArriveOptions& options) {
+    scheduler::Arrive event{.request = id,
+                            .plan = plan,
+                            .buckets = options.buckets,
+                            .rows = options.rows,
+                            .priority = options.priority,
+                            .deadline = options.deadline,
+                            .delay_at = options.delay_at,
+                            .sequence = options.sequence};
+    event.buckets.resize(plan->nodes.size(), 0);
+    return event;
+  }
+  Lines Handle(const Event& event) { return HandleAll({&event, 1}); }
+  Lines HandleAll(std::span<const Event> events) {
     commands_.clear();
-    core_.Handle(event, now_, &commands_);
+    core_.Handle(events, now_, &commands_);
     Lines lines;
     for (const Command& command : commands_) {
       lines.push_back(ToText(command));

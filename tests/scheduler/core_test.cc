@@ -29,6 +29,14 @@ TEST_CASE("A single request runs at once on an idle lane") {
   CHECK(core.core().idle());
 }
 
+// What arrives in one turn is looked at as a whole: the first does not leave without the others.
+TEST_CASE("Rows that arrive together leave together") {
+  CoreHarness core;
+  const auto plan = MakePlan({{core.Add({{1, 4}})}});
+  CHECK(core.ArriveTogether({1, 2, 3}, plan) ==
+        Lines{"b1 = s0.0 lane 0: r1.0x1 r2.0x1 r3.0x1, gear 4, idle"});
+}
+
 // While a batch runs the next rows gather, and leave together when it is done.
 TEST_CASE("Rows gather behind a running batch") {
   CoreHarness core;

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/grpc/call_queue.h"
+
+#include <utility>
+
+#include "runtime/base/thread.h"
+
+namespace omserve::server {
+namespace {
+
+// A queue that never runs dry must not keep what was gathered from going on.
+constexpr int kMostEvents = 128;
+
+void Take(void* tag, bool ok) { static_cast<QueueEvent*>(tag)->OnEvent(ok); }
+
+}  // namespace
+
+void CallQueue::Start(const std::string& thread_name, std::function<void()> on_idle,
+                      std::function<void()> on_wake) {
+  on_idle_ = std::move(on_idle);
+  on_wake_ = std::move(on_wake);
+  thread_ = StartThread(thread_name, [this] { Run(); });
+}
+
+void CallQueue::Stop() {
+  if (std::exchange(is_stopped_, true)) {
+    return;
+  }
+  queue_->Shutdown();
+  if (thread_.joinable()) {
+    thread_.join();
+    return;
+  }
+  void* tag = nullptr;  // Of a server that could not be built: nothing comes but the end.
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) {
+  }
+}
+
+void CallQueue::Run() {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) {
+    Take(tag, ok);
+    const gpr_timespec at_once = gpr_time_0(GPR_CLOCK_MONOTONIC);
+    for (int taken = 1; taken < kMostEvents &&
+                        queue_->AsyncNext(&tag, &ok, at_once) == grpc::CompletionQueue::GOT_EVENT;
+         ++taken) {
+      Take(tag, ok);
+    }
+    on_idle_();
+  }
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// A completion queue of the gRPC server and the thread that polls it.
+#pragma once
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace omserve::server {
+
+// What a tag of a queue points to.
+class QueueEvent {
+ public:
+  // On the queue's thread. `ok` as gRPC gives it.
+  virtual void OnEvent(bool ok) = 0;
+
+ protected:
+  ~QueueEvent() = default;
+};
+
+// One of an object's tags: calls `handler` of the owner.
+template <typename Owner, void (Owner::*handler)(bool ok)>
+class MemberEvent final : public QueueEvent {
+ public:
+  explicit MemberEvent(Owner* owner) : owner_(owner) {}
+  void OnEvent(bool ok) override { (owner_->*handler)(ok); }
+
+ private:
+  Owner* const owner_;
+};
+
+// Thread-safe but for Start and Stop.
+class CallQueue final {
+ public:
+  explicit CallQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue)
+      : queue_(std::move(queue)), woken_(this) {}
+  CallQueue(const CallQueue&) = delete;
+  CallQueue& operator=(const CallQueue&) = delete;
+  ~CallQueue() { Stop(); }
+
+  // Both run on the queue's thread: `on_idle` when it has taken all events at hand, or many of
+  // them; `on_wake` after Wake.
+  void Start(const std::string& thread_name, std::function<void()> on_idle,
+             std::function<void()> on_wake);
+  // Requires that the server was shut down. Runs until every event has come. Blocks. Idempotent.
+  void Stop();
+
+  grpc::ServerCompletionQueue* get() { return queue_.get(); }
+  // Has on_wake run soon. Not again before it has begun.
+  void Wake() { alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &woken_); }
+
+ private:
+  void Run();
+  void OnWoken(bool /*ok*/) { on_wake_(); }
+
+  const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::function<void()> on_idle_;
+  std::function<void()> on_wake_;
+  MemberEvent<CallQueue, &CallQueue::OnWoken> woken_;
+  grpc::Alarm alarm_;
+  bool is_stopped_ = false;
+  std::jthread thread_;
+};
+
+}  // namespace omserve::server

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/grpc/infer_method.h"
+
+#include <grpcpp/support/async_unary_call.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/mutex.h"
+#include "server/grpc/grpc_status.h"
+#include "server/grpc/infer_request.h"
+#include "server/grpc/infer_response.h"
+
+namespace omserve::server {
+namespace {
+
+// Calls that gRPC may fill before the queue's thread has seen one of them. More that arrive in one
+// read wait in gRPC, which costs them a detour.
+constexpr int kAwaitedCalls = 64;
+
+// The client's deadline on our clock.
+scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& clock) {
+  const std::chrono::system_clock::time_point deadline = context.deadline();
+  // Farther than this is none at all; a client without one sends the largest instant.
+  constexpr std::chrono::hours kFar{24 * 365};
+  const std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
+  if (deadline >= now + kFar) {
+    return scheduler::Instant::max();
+  }
+  return clock.Now() + std::chrono::duration_cast<Clock::duration>(deadline - now);
+}
+
+}  // namespace
+
+struct InferPoller::State {
+  State(const FrontEnd& front_end_in, RequestInfer request_in, CallQueue& queue_in)
+      : front_end(front_end_in), request(std::move(request_in)), queue(queue_in) {}
+
+  const FrontEnd& front_end;
+  const RequestInfer request;
+  CallQueue& queue;
+
+  bool started = false;  // A request that its engine was not woken for. Of the queue's thread.
+
+  Mutex mu;
+  std::vector<Call*> answered ABSL_GUARDED_BY(mu);
+  bool woken ABSL_GUARDED_BY(mu) = false;    // The queue will send what is in `answered`.
+  bool sending ABSL_GUARDED_BY(mu) = false;  // It sends what was in there.
+};
+
+// Its tags come on the queue's thread: first OnReceived; then OnDone, when the call is over or
+// cancelled, and OnFinished, after Finish, in either order. With the last it destroys itself.
+// Finish is called exactly once: when the call is refused, else for the engine's answer, which
+// comes exactly once, also for cancelled calls.
+class InferPoller::Call final {
+ public:
+  explicit Call(State& poller)
+      : poller_(poller), received_(this), done_(this), finished_(this), writer_(&context_) {
+    context_.AsyncNotifyWhenDone(&done_);
+    poller_.request(&context_, &request_, &writer_, poller_.queue.get(), &received_);
+  }
+
+  // For an answer that is there.
+  void Send() {
+    if (!result_.status.ok()) {
+      writer_.FinishWithError(ToGrpcStatus(result_.status), &finished_);
+      return;
+    }
+    const grpc::ByteBuffer response = BuildInferResponse(client_id_, result_);
+    result_ = {};
+    writer_.Finish(response, grpc::Status::OK, &finished_);
+  }
+
+ private:
+  void OnReceived(bool ok) {
+    if (!ok) {
+      Destroy();  // The server is shut down, and OnDone does not come for what never was a call.
+      return;
+    }
+    std::make_unique<Call>(poller_).release();  // gRPC's until its tags come.
+    absl::StatusOr<scheduler::RequestId> id = Submit();
+    request_.Clear();
+    if (!id.ok()) {
+      writer_.FinishWithError(ToGrpcStatus(id.status()), &finished_);
+      return;
+    }
+    id_ = *id;
+    poller_.started = true;
+  }
+
+  void OnDone(bool /*ok*/) {
+    if (id_ != 0 && context_.IsCancelled()) {
+      poller_.front_end.inference.Cancel(id_);
+    }
+    is_done_ = true;
+    DestroyIfOver();
+  }
+
+  void OnFinished(bool /*ok*/) {
+    is_finished_ = true;
+    DestroyIfOver();
+  }
+
+  void DestroyIfOver() {
+    if (is_done_ && is_finished_) {
+      Destroy();
+    }
+  }
+  void Destroy() { const std::unique_ptr<Call> destroyed_here(this); }
+
+  absl::StatusOr<scheduler::RequestId> Submit() {
+    const FrontEnd& front_end = poller_.front_end;
+    const scheduler::Instant received = front_end.clock.Now();
+    if (front_end.lifecycle.state() == LifecycleState::kStarting) {
+      return Unavailable("the server is still loading its models; retry when it is ready");
+    }
+    ASSIGN_OR_RETURN(WireInferRequest request, ParseInferRequest(request_));
+    ASSIGN_OR_RETURN(ModelHandle model,
+                     front_end.catalog.Find(request.model_name, request.model_version));
+    ASSIGN_OR_RETURN(InferCall call, PrepareCall(request, std::move(model)));
+    call.received = received;
+    call.deadline = DeadlineOf(context_, front_end.clock);
+    call.group = &poller_;
+    client_id_ = std::move(request.id);
+    return front_end.inference.Start(
+        call, [this](InferResult result) { Answer(std::move(result)); }, /*wakes=*/false);
+  }
+
+  // On the engine's thread.
+  void Answer(InferResult result) {
+    const bool more_follow = result.more_follow;
+    result_ = std::move(result);
+    bool is_alone = false;
+    bool wakes = false;
+    {
+      const MutexLock lock(poller_.mu);
+      // Not past answers that came before it: models may keep their order.
+      is_alone = !more_follow && poller_.answered.empty() && !poller_.sending;
+      if (!is_alone) {
+        poller_.answered.push_back(this);
+        wakes = !more_follow && !poller_.woken;
+        poller_.woken = poller_.woken || wakes;
+      }
+    }
+    if (is_alone) {
+      Send();  // Here, and not after a thread was woken for it.
+    } else if (wakes) {
+      poller_.queue.Wake();
+    }
+  }
+
+  State& poller_;
+  MemberEvent<Call, &Call::OnReceived> received_;
+  MemberEvent<Call, &Call::OnDone> done_;
+  MemberEvent<Call, &Call::OnFinished> finished_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_;
+  grpc::ByteBuffer request_;
+  std::string client_id_;
+  InferResult result_;           // From Answer to Send.
+  scheduler::RequestId id_ = 0;  // 0: not with the engine. The rest is the queue's thread's.
+  bool is_done_ = false;
+  bool is_finished_ = false;
+};
+
+InferPoller::InferPoller(const FrontEnd& front_end, RequestInfer request, CallQueue& queue)
+    : state_(std::make_unique<State>(front_end, std::move(request), queue)) {}
+
+InferPoller::~InferPoller() = default;
+
+void InferPoller::Start() {
+  for (int i = 0; i < kAwaitedCalls; ++i) {
+    std::make_unique<Call>(*state_).release();  // gRPC's until its tags come.
+  }
+}
+
+void InferPoller::OnIdle() {
+  if (std::exchange(state_->started, false)) {
+    state_->front_end.inference.Wake();
+  }
+}
+
+void InferPoller::OnWake() {
+  std::vector<Call*> answered;
+  {
+    const MutexLock lock(state_->mu);
+    answered.swap(state_->answered);
+    state_->woken = false;
+    state_->sending = true;
+  }
+  for (Call* call : answered) {
+    call->Send();
+  }
+  const MutexLock lock(state_->mu);
+  state_->sending = false;
+}
+
+}  // namespace omserve::server
