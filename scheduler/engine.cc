@@ -62,9 +62,8 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   // Streams and buffers are made here, on the caller's thread, so that traffic does not wait.
   std::vector<std::unique_ptr<Lane>> lanes;
   for (acl::Model* model : spec.instances) {
-    ASSIGN_OR_RETURN(
-        std::unique_ptr<Lane> lane,
-        Lane::Create(device_, *completions_, *model, options_.core.batches_per_lane, *this));
+    ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane,
+                     Lane::Create(device_, *completions_, *model, LaneOptions(), *this));
     lanes.push_back(std::move(lane));
   }
   auto subgraph = std::make_unique<Subgraph>(Subgraph{.name = spec.name,

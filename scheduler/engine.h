@@ -54,6 +54,9 @@ class Engine final : private CompletionSink {
     RecoveryOptions recovery;
     // Offered what cannot be served while the device is lost; outlives the engine. Null: nobody.
     Diversion* diversion = nullptr;
+    // See Lane::Options. A link moves 64 KiB in some 5 us, which is what an event that another
+    // stream waits for costs.
+    size_t small_copy_bytes = 64 << 10;
   };
   // Starts the device, completion and worker threads. The references outlive the engine.
   static absl::StatusOr<std::unique_ptr<Engine>> Start(acl::Device& device,
@@ -209,6 +212,9 @@ class Engine final : private CompletionSink {
   // OK: `request` was moved into the queue; else it was not touched.
   absl::Status Enqueue(std::unique_ptr<InferRequest>&& request, bool wakes)
       ABSL_LOCKS_EXCLUDED(mu_);
+  Lane::Options LaneOptions() const {
+    return {.slots = options_.core.batches_per_lane, .small_copy_bytes = options_.small_copy_bytes};
+  }
   void Post(Message message) ABSL_LOCKS_EXCLUDED(mu_);
   // Runs `task` on the device thread and waits for it.
   void RunOnDeviceThread(std::function<void()> task);

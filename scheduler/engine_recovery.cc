@@ -215,7 +215,7 @@ absl::Status Engine::MakeLane(LaneJob& job) {
       job.model = *model;
     }
     absl::StatusOr<std::unique_ptr<Lane>> lane =
-        Lane::Create(device_, *completions_, *job.model, options_.core.batches_per_lane, *this);
+        Lane::Create(device_, *completions_, *job.model, LaneOptions(), *this);
     status = lane.status();
     if (lane.ok()) {
       job.new_lane = *std::move(lane);
@@ -302,9 +302,9 @@ absl::Status Engine::TryToRecover(DeviceJob& job) {
         return FailedPrecondition("models of this engine cannot be loaded again");
       }
       ASSIGN_OR_RETURN(instances.models[i], instances.reload(i));
-      ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane,
-                       Lane::Create(device_, *completions_, *instances.models[i],
-                                    options_.core.batches_per_lane, *this));
+      ASSIGN_OR_RETURN(
+          std::unique_ptr<Lane> lane,
+          Lane::Create(device_, *completions_, *instances.models[i], LaneOptions(), *this));
       lanes.push_back(std::move(lane));
     }
     if (instances.sequences != nullptr) {

@@ -20,15 +20,18 @@ constexpr std::chrono::milliseconds kLaunchFailedWait{200};
 
 absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(const acl::Device& device,
                                                    acl::CompletionThread& completions,
-                                                   acl::Model& model, int slots,
+                                                   acl::Model& model, const Options& options,
                                                    CompletionSink& sink) {
-  std::unique_ptr<Lane> lane(new Lane(device, completions, model));  // NOLINT: private constructor.
+  std::unique_ptr<Lane> lane(  // NOLINT: private constructor.
+      new Lane(device, completions, model, options.small_copy_bytes));
   for (acl::Stream* stream : {&lane->copy_in_, &lane->compute_, &lane->copy_out_}) {
     ASSIGN_OR_RETURN(*stream, device.CreateStream());
   }
-  RETURN_IF_ERROR(completions.Subscribe(lane->copy_out_));
-  lane->subscribed_ = true;
-  for (int i = 0; i < slots; ++i) {
+  for (acl::Stream* stream : {&lane->compute_, &lane->copy_out_}) {
+    RETURN_IF_ERROR(completions.Subscribe(*stream));
+    lane->subscribed_.push_back(stream);
+  }
+  for (int i = 0; i < options.slots; ++i) {
     auto slot = std::make_unique<Slot>();
     slot->sink_ = &sink;
     ASSIGN_OR_RETURN(acl::Binding binding, acl::Binding::Create(model));
@@ -49,13 +52,17 @@ absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(const acl::Device& device,
   return lane;
 }
 
-Lane::~Lane() {
-  if (!subscribed_ || generation_ != device_.generation()) {
-    return;
+Lane::~Lane() { Unsubscribe(); }
+
+void Lane::Unsubscribe() {
+  if (generation_ != device_.generation()) {
+    subscribed_.clear();
   }
-  const absl::Status status = completions_.Unsubscribe(copy_out_);
-  if (!status.ok()) {
-    OMSERVE_LOG(kWarning, "scheduler", "unsubscribe failed error=\"{}\"", MessageOf(status));
+  for (acl::Stream* stream : std::exchange(subscribed_, {})) {
+    const absl::Status status = completions_.Unsubscribe(*stream);
+    if (!status.ok()) {
+      OMSERVE_LOG(kWarning, "scheduler", "unsubscribe failed error=\"{}\"", MessageOf(status));
+    }
   }
 }
 
@@ -85,13 +92,7 @@ absl::StatusOr<Slot*> Lane::Launch(size_t gear, std::span<const InputSource> inp
 }
 
 absl::Status Lane::Stop() {
-  if (std::exchange(subscribed_, false) && generation_ == device_.generation()) {
-    const absl::Status unsubscribed = completions_.Unsubscribe(copy_out_);
-    if (!unsubscribed.ok()) {
-      OMSERVE_LOG(kWarning, "scheduler", "unsubscribe failed error=\"{}\"",
-                  MessageOf(unsubscribed));
-    }
-  }
+  Unsubscribe();
   for (acl::Stream* stream : {&compute_, &copy_in_, &copy_out_}) {
     RETURN_IF_ERROR(stream->DestroyByForce());
   }
@@ -122,44 +123,74 @@ absl::Status Lane::Enqueue(Slot& slot, size_t gear, std::span<const InputSource>
 
 absl::Status Lane::CopyIn(Slot& slot, size_t gear, std::span<const InputSource> inputs) {
   const acl::ModelInfo& info = model_.info();
-  RETURN_IF_ERROR(copy_in_.Record(slot.input_start_));
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const size_t size_bytes = *TensorBytes(info.inputs[i].type, info.gears[gear].input_dims[i]);
-    const InputSource& source = inputs[i];
-    acl::Stream& reader = source.in_place ? compute_ : copy_in_;
-    const acl::Event* waited = nullptr;
-    acl::DevicePtr to = slot.inputs_[i].get();
+  size_t copied_bytes = 0;
+  for (const InputSource& source : inputs) {
     for (const InputPiece& piece : source.pieces) {
-      if (piece.computed != nullptr && piece.computed != waited) {
-        RETURN_IF_ERROR(reader.Wait(*piece.computed));
-        waited = piece.computed;
-      }
-      if (source.in_place) {
-        continue;
-      }
-      RETURN_IF_ERROR(piece.device ? copy_in_.CopyOnDevice(to, piece.device, piece.size_bytes)
-                                   : copy_in_.CopyToDevice(to, piece.host));
-      to = to + piece.size_bytes;
+      copied_bytes += source.in_place ? 0 : piece.size_bytes;
     }
+  }
+  slot.copies_in_apart_ = copied_bytes > small_copy_bytes_;
+  acl::Stream& copies = slot.copies_in_apart_ ? copy_in_ : compute_;
+  RETURN_IF_ERROR(copies.Record(slot.input_start_));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const InputSource& source = inputs[i];
+    RETURN_IF_ERROR(CopyInput(slot, i, source, copies));
     RETURN_IF_ERROR(slot.binding_->BindInput(
-        i, source.in_place ? source.in_place : slot.inputs_[i].get(), size_bytes));
+        i, source.in_place ? source.in_place : slot.inputs_[i].get(),
+        *TensorBytes(info.inputs[i].type, info.gears[gear].input_dims[i])));
+  }
+  if (!slot.copies_in_apart_) {
+    return absl::OkStatus();
   }
   RETURN_IF_ERROR(copy_in_.Record(slot.input_done_));
   return compute_.Wait(slot.input_done_);
 }
 
+absl::Status Lane::CopyInput(Slot& slot, size_t input, const InputSource& source,
+                             acl::Stream& copies) {
+  acl::Stream& reader = source.in_place ? compute_ : copies;
+  const acl::Event* waited = nullptr;
+  acl::DevicePtr to = slot.inputs_[input].get();
+  for (const InputPiece& piece : source.pieces) {
+    if (piece.computed != nullptr && piece.computed != waited) {
+      RETURN_IF_ERROR(reader.Wait(*piece.computed));
+      waited = piece.computed;
+    }
+    if (source.in_place) {
+      continue;
+    }
+    RETURN_IF_ERROR(piece.device ? copies.CopyOnDevice(to, piece.device, piece.size_bytes)
+                                 : copies.CopyToDevice(to, piece.host));
+    to = to + piece.size_bytes;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Lane::CopyOut(Slot& slot, std::span<const OutputTarget> outputs) {
-  RETURN_IF_ERROR(copy_out_.Wait(slot.compute_done_));
+  size_t copied_bytes = 0;
+  for (const OutputTarget& output : outputs) {
+    copied_bytes += output.host.size();
+  }
+  // Not past the copies of a batch before it: batches of a lane end in its order.
+  slot.copies_out_apart_ =
+      copied_bytes > small_copy_bytes_ ||
+      std::any_of(slots_.begin(), slots_.end(), [&slot](const std::unique_ptr<Slot>& other) {
+        return other.get() != &slot && other->busy_ && other->copies_out_apart_;
+      });
+  acl::Stream& copies = slot.copies_out_apart_ ? copy_out_ : compute_;
+  if (slot.copies_out_apart_) {
+    RETURN_IF_ERROR(copies.Wait(slot.compute_done_));
+  }
   for (const OutputTarget& output : outputs) {
     if (!output.host.empty()) {
-      RETURN_IF_ERROR(copy_out_.CopyToHost(output.host, output.device));
+      RETURN_IF_ERROR(copies.CopyToHost(output.host, output.device));
     }
     for (const KeptRow& row : output.kept) {
       RETURN_IF_ERROR(copy_out_.CopyOnDevice(row.to, row.from, row.size_bytes));
     }
   }
-  RETURN_IF_ERROR(copy_out_.Record(slot.output_done_));
-  return copy_out_.Notify(
+  RETURN_IF_ERROR(copies.Record(slot.output_done_));
+  return copies.Notify(
       [](void* argument) {
         Slot* done = static_cast<Slot*>(argument);
         done->sink_->OnSlotDone(done);
@@ -169,7 +200,8 @@ absl::Status Lane::CopyOut(Slot& slot, std::span<const OutputTarget> outputs) {
 
 absl::Status Lane::Finish(Slot* slot, LaunchTimes* times) {
   times->input_start = slot->input_start_.TimestampUs();
-  times->input_end = slot->input_done_.TimestampUs();
+  times->input_end =
+      (slot->copies_in_apart_ ? slot->input_done_ : slot->compute_start_).TimestampUs();
   times->compute_start = slot->compute_start_.TimestampUs();
   times->compute_end = slot->compute_done_.TimestampUs();
   times->output_end = slot->output_done_.TimestampUs();

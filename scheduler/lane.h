@@ -5,6 +5,8 @@
 // Order of one batch:   copy-in:  [wait producers] copies, in_done
 //                       compute:  wait in_done [wait producers], execute, compute_done
 //                       copy-out: wait compute_done, copies, out_done, notify
+// A batch with little to copy stays on the compute stream: copies, execute, copies, notify. Events
+// between streams would cost more than such copies gain by overlapping.
 // Batches alternate between slots, so that the copies of one overlap the computation of the other.
 #pragma once
 
@@ -77,15 +79,22 @@ class Slot final {
   std::vector<acl::DeviceBuffer> inputs_;  // At the largest gear.
   std::optional<acl::Binding> binding_;
   acl::Event input_start_, input_done_, compute_start_, compute_done_, output_done_;
+  bool copies_in_apart_ = false;  // On a stream of their own, with input_done_ at their end.
+  bool copies_out_apart_ = false;
 };
 
 // Thread-compatible (confined to the device thread).
 class Lane final {
  public:
+  struct Options {
+    int slots = 2;
+    // Copies of a direction of up to this many bytes in all stay on the compute stream.
+    size_t small_copy_bytes = 0;
+  };
   // `model`, `device`, `completions` and `sink` outlive the lane.
   static absl::StatusOr<std::unique_ptr<Lane>> Create(const acl::Device& device,
                                                       acl::CompletionThread& completions,
-                                                      acl::Model& model, int slots,
+                                                      acl::Model& model, const Options& options,
                                                       CompletionSink& sink);
   // Requires that nothing is in flight.
   ~Lane();
@@ -115,15 +124,19 @@ class Lane final {
   int32_t compute_stream_id() const { return compute_.id(); }
 
  private:
-  Lane(const acl::Device& device, acl::CompletionThread& completions, acl::Model& model)
+  Lane(const acl::Device& device, acl::CompletionThread& completions, acl::Model& model,
+       size_t small_copy_bytes)
       : device_(device),
         generation_(device.generation()),
         completions_(completions),
-        model_(model) {}
+        model_(model),
+        small_copy_bytes_(small_copy_bytes) {}
   absl::Status Enqueue(Slot& slot, size_t gear, std::span<const InputSource> inputs,
                        std::span<const OutputTarget> outputs);
   absl::Status CopyIn(Slot& slot, size_t gear, std::span<const InputSource> inputs);
+  absl::Status CopyInput(Slot& slot, size_t input, const InputSource& source, acl::Stream& copies);
   absl::Status CopyOut(Slot& slot, std::span<const OutputTarget> outputs);
+  void Unsubscribe();
   // `status` is a stream's failure: it counts for every batch in flight here.
   void NoteFailure(const absl::Status& status);
 
@@ -131,8 +144,9 @@ class Lane final {
   const uint64_t generation_;
   acl::CompletionThread& completions_;
   acl::Model& model_;
+  const size_t small_copy_bytes_;
   bool stuck_ = false;
-  bool subscribed_ = false;
+  std::vector<acl::Stream*> subscribed_;  // Those that notify.
   acl::Stream copy_in_, compute_, copy_out_;
   std::vector<std::unique_ptr<Slot>> slots_;
 };

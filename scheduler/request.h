@@ -52,7 +52,7 @@ struct InferResponse {
   absl::Status status;
   std::vector<ResponseOutput> outputs;  // In the order asked for. Empty unless status is OK.
   std::vector<StepTrace> trace;
-  StageTimes stages;  // Only the total unless status is OK.
+  StageTimes stages;         // Only the total unless status is OK.
   bool more_follow = false;  // Another answer of the same group comes at once, after this one.
 };
 

@@ -94,7 +94,8 @@ class EngineHarness final {
     std::string device_settings;  // Members of the CPU device's "hostacl" object.
     std::string library = testing::kHostLibrary;
     size_t pinned_bytes = size_t{64} << 20;
-    Engine::Options engine = {.device_pool_bytes = size_t{32} << 20};
+    // Small models on all three streams, as large ones.
+    Engine::Options engine = {.device_pool_bytes = size_t{32} << 20, .small_copy_bytes = 0};
     Clock* clock = nullptr;  // Null: the steady clock.
     int device = 0;
     acl::Runtime* runtime = nullptr;  // Null: one of its own, with device_settings.
