@@ -91,6 +91,12 @@ absl::Status Stream::Enqueue(TaskLabel label, TaskBody body) {
 }
 
 void Stream::Work() {
+  if (options_.device->timed() == nullptr) {
+    // What launches tasks goes on launching: a processor has no streams beside its threads, and
+    // changing to this one at each task would cost more than the task. A timed stream is to be
+    // punctual.
+    WaitForTurns();
+  }
   {
     const MutexLock lock(mu_);
     worker_id_ = std::this_thread::get_id();
