@@ -1,37 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/grpc/infer_response.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/support/slice.h>
 
-#include <array>
 #include <boost/json.hpp>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "proto/inference/grpc_service.pb.h"
 #include "server/grpc/infer_parameters.h"
+#include "server/grpc/wire_reader.h"
 
 namespace omserve::server {
 namespace {
 
-using google::protobuf::internal::WireFormatLite;
-using google::protobuf::io::CodedOutputStream;
+using inference::ModelInferResponse;
+using OutputTensor = ModelInferResponse::InferOutputTensor;
 
 // Below this a copy costs less than a slice with its release hook, and frees the block sooner.
 constexpr size_t kCopiedBytes = 512;
 
-// Tag and length of one raw_output_contents.
-void AppendHeader(size_t size_bytes, std::string* head) {
-  std::array<uint8_t, 16> bytes{};
-  uint8_t* end = CodedOutputStream::WriteTagToArray(
-      WireFormatLite::MakeTag(inference::ModelInferResponse::kRawOutputContentsFieldNumber,
-                              WireFormatLite::WIRETYPE_LENGTH_DELIMITED),
-      bytes.data());
-  end = CodedOutputStream::WriteVarint64ToArray(size_bytes, end);
-  head->append(bytes.begin(), bytes.begin() + (end - bytes.data()));
+void AppendVarint(uint64_t value, std::string* out) {
+  for (; value >= 0x80; value >>= 7) {
+    out->push_back(static_cast<char>(value | 0x80));
+  }
+  out->push_back(static_cast<char>(value));
+}
+
+// Tag and length of what follows.
+void AppendHeader(uint32_t field, size_t size_bytes, std::string* out) {
+  AppendVarint(WireTag(field, WireType::kLength), out);
+  AppendVarint(size_bytes, out);
+}
+
+// As proto3 has it: an empty string is not written.
+void AppendText(uint32_t field, std::string_view text, std::string* out) {
+  if (!text.empty()) {
+    AppendHeader(field, text.size(), out);
+    out->append(text);
+  }
 }
 
 grpc::Slice Alias(const scheduler::ResponseOutput& output) {
@@ -44,23 +53,47 @@ grpc::Slice Alias(const scheduler::ResponseOutput& output) {
           owner.release()};
 }
 
-inference::ModelInferResponse Describe(const std::string& id, const InferResult& result) {
-  inference::ModelInferResponse message;
-  message.set_model_name(result.model->name);
-  message.set_model_version(std::to_string(result.model->version));
-  message.set_id(id);
+// An entry of the map `parameters` that holds a string.
+void AppendParameter(std::string_view name, std::string_view text, std::string* out) {
+  std::string value;
+  AppendText(inference::InferParameter::kStringParamFieldNumber, text, &value);
+  std::string entry;
+  AppendText(1, name, &entry);
+  AppendText(2, value, &entry);
+  AppendText(ModelInferResponse::kParametersFieldNumber, entry, out);
+}
+
+void AppendOutput(const TensorSpec& spec, const Dims& dims, std::string* out) {
+  std::string shape;
+  for (const int64_t dim : dims) {
+    AppendVarint(static_cast<uint64_t>(dim), &shape);
+  }
+  std::string tensor;
+  AppendText(OutputTensor::kNameFieldNumber, spec.name, &tensor);
+  AppendText(OutputTensor::kDatatypeFieldNumber, DataTypeName(spec.type), &tensor);
+  AppendText(OutputTensor::kShapeFieldNumber, shape, &tensor);
+  AppendHeader(ModelInferResponse::kOutputsFieldNumber, tensor.size(), out);
+  out->append(tensor);
+}
+
+// Everything but the tensors' bytes. Written by hand: a message object would be made, filled and
+// walked twice for it, and freed.
+std::string Describe(const std::string& id, const InferResult& result) {
+  std::string head;
+  constexpr size_t kUsualBytes = 512;
+  head.reserve(kUsualBytes);
+  AppendText(ModelInferResponse::kModelNameFieldNumber, result.model->name, &head);
+  AppendText(ModelInferResponse::kModelVersionFieldNumber, std::to_string(result.model->version),
+             &head);
+  AppendText(ModelInferResponse::kIdFieldNumber, id, &head);
   if (!result.trace.empty()) {
-    (*message.mutable_parameters())[kTraceParameter].set_string_param(TraceToJson(result.trace));
-    (*message.mutable_parameters())[kStagesParameter].set_string_param(StagesToJson(result.stages));
+    AppendParameter(kTraceParameter, TraceToJson(result.trace), &head);
+    AppendParameter(kStagesParameter, StagesToJson(result.stages), &head);
   }
   for (const scheduler::ResponseOutput& output : result.outputs) {
-    const TensorSpec& spec = result.model->outputs[static_cast<size_t>(output.output)];
-    auto& tensor = *message.add_outputs();
-    tensor.set_name(spec.name);
-    tensor.set_datatype(std::string(DataTypeName(spec.type)));
-    tensor.mutable_shape()->Assign(output.dims.begin(), output.dims.end());
+    AppendOutput(result.model->outputs[static_cast<size_t>(output.output)], output.dims, &head);
   }
-  return message;
+  return head;
 }
 
 }  // namespace
@@ -97,9 +130,9 @@ std::string StagesToJson(const scheduler::StageTimes& times) {
 grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& result) {
   std::vector<grpc::Slice> slices;
   // Protobuf takes fields in any order and joins repeated ones, so the tensors simply follow.
-  std::string head = Describe(id, result).SerializeAsString();
+  std::string head = Describe(id, result);
   for (const scheduler::ResponseOutput& output : result.outputs) {
-    AppendHeader(output.bytes.size(), &head);
+    AppendHeader(ModelInferResponse::kRawOutputContentsFieldNumber, output.bytes.size(), &head);
     const auto* data = static_cast<const char*>(static_cast<const void*>(output.bytes.data()));
     if (output.bytes.size() < kCopiedBytes) {
       head.append(data, output.bytes.size());
