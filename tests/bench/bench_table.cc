@@ -110,6 +110,16 @@ void PrintTable(const object& rows, const object& before) {
   }
 }
 
+// {"p50_us": 71.2, ...}.
+std::string RowText(const object& row) {
+  std::string text = "{";
+  for (const auto& [figure, measured] : row) {
+    text += fmt::format("{}{}: {:.4g}", text.size() == 1 ? "" : ", ",
+                        boost::json::serialize(value(figure)), measured.to_number<double>());
+  }
+  return text + "}";
+}
+
 // One row a line, so that a change of the file shows what changed.
 std::string Pretty(const object& baseline) {
   std::string text = "{";
@@ -119,7 +129,7 @@ std::string Pretty(const object& baseline) {
     const char* row_comma = "";
     for (const auto& [name, row] : rows.as_object()) {
       text += fmt::format("{}\n    {}: {}", row_comma, boost::json::serialize(value(name)),
-                          boost::json::serialize(row));
+                          RowText(row.as_object()));
       row_comma = ",";
     }
     text += "\n  }";
