@@ -92,6 +92,7 @@ class ServerChecker final {
     }
     Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
           kMaxMessageBytes);
+    Range("http.max_body_bytes", config_.http().max_body_bytes(), 1, kMaxMessageBytes);
   }
 
   void CheckDevice() {
@@ -152,6 +153,7 @@ ServerConfig DefaultServerConfig() {
   config.mutable_grpc()->set_max_receive_message_bytes(kMaxMessageBytes);
   config.mutable_http()->set_address("0.0.0.0");
   config.mutable_http()->set_port(8002);
+  config.mutable_http()->set_max_body_bytes(int64_t{64} << 20);
   config.mutable_device()->set_memory_pool_bytes(int64_t{1} << 30);
   config.mutable_device()->set_pinned_pool_bytes(int64_t{256} << 20);
   config.mutable_device()->set_health_interval_ms(5000);

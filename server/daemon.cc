@@ -147,14 +147,19 @@ void Daemon::NoteDeviceGivenUp() {
 
 absl::Status Daemon::Listen() {
   const ServerConfig& config = options_.config;
-  ASSIGN_OR_RETURN(http_, HttpServer::Start({.address = config.http().address(),
-                                             .port = static_cast<int>(config.http().port())},
-                                            HttpRoutes({.catalog = *catalog_,
-                                                        .lifecycle = lifecycle_,
-                                                        .readiness = *readiness_,
-                                                        .metrics = *metrics_,
-                                                        .name = config.server_id(),
-                                                        .version = options_.version})));
+  ASSIGN_OR_RETURN(
+      http_,
+      HttpServer::Start({.address = config.http().address(),
+                         .port = static_cast<int>(config.http().port()),
+                         .max_body_bytes = static_cast<size_t>(config.http().max_body_bytes())},
+                        HttpRoutes({.catalog = *catalog_,
+                                    .lifecycle = lifecycle_,
+                                    .readiness = *readiness_,
+                                    .metrics = *metrics_,
+                                    .name = config.server_id(),
+                                    .version = options_.version}),
+                        {.catalog = *catalog_, .inference = *inference_, .lifecycle = lifecycle_},
+                        clock_));
   ASSIGN_OR_RETURN(
       grpc_, GrpcServer::Start({.address = config.grpc().address(),
                                 .port = static_cast<int>(config.grpc().port()),

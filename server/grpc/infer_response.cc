@@ -3,13 +3,13 @@
 
 #include <grpcpp/support/slice.h>
 
-#include <boost/json.hpp>
 #include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "proto/inference/grpc_service.pb.h"
+#include "server/core/trace_json.h"
 #include "server/grpc/infer_parameters.h"
 #include "server/grpc/wire_reader.h"
 
@@ -97,35 +97,6 @@ std::string Describe(const std::string& id, const InferResult& result) {
 }
 
 }  // namespace
-
-std::string TraceToJson(const std::vector<scheduler::StepTrace>& trace) {
-  boost::json::array steps;
-  for (const scheduler::StepTrace& step : trace) {
-    steps.push_back(boost::json::object{
-        {"step", step.step},
-        {"model", step.model},
-        {"lane", step.lane},
-        {"stream", step.stream},
-        {"batch_rows", step.batch_rows},
-        {"gear_rows", step.gear_rows},
-        {"reason", boost::json::string_view(step.reason.data(), step.reason.size())},
-        {"start_us", step.start_us},
-        {"end_us", step.end_us}});
-  }
-  return boost::json::serialize(steps);
-}
-
-std::string StagesToJson(const scheduler::StageTimes& times) {
-  const auto us = [](Clock::duration duration) {
-    return std::chrono::duration<double, std::micro>(duration).count();
-  };
-  boost::json::object stages{{"total_us", us(times.total)}};
-  for (size_t s = 0; s < scheduler::kStageCount; ++s) {
-    stages[std::string(scheduler::StageName(static_cast<scheduler::Stage>(s))) + "_us"] =
-        us(times.stages[s]);
-  }
-  return boost::json::serialize(stages);
-}
 
 grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& result) {
   std::vector<grpc::Slice> slices;

@@ -15,9 +15,4 @@ namespace omserve::server {
 // sent them, so the pool must outlive the server's connections. Requires result.status.ok().
 grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& result);
 
-// A JSON array with an object for each step.
-std::string TraceToJson(const std::vector<scheduler::StepTrace>& trace);
-// A JSON object: the stages and the total in microseconds.
-std::string StagesToJson(const scheduler::StageTimes& times);
-
 }  // namespace omserve::server

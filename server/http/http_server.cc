@@ -4,126 +4,25 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/beast/core/error.hpp>
 #include <chrono>
-#include <optional>
 #include <thread>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
+#include "server/http/http_session.h"
 
 namespace omserve::server {
 namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-namespace http = boost::beast::http;
 using asio::ip::tcp;
 
-constexpr uint32_t kHeaderLimitBytes = 8 * 1024;
-constexpr uint64_t kBodyLimitBytes = 64 * 1024;
-// For a whole request, for a whole response, and for a connection that says nothing.
-constexpr std::chrono::seconds kTimeout{30};
 constexpr std::chrono::milliseconds kAcceptPause{200};
-
-// One connection: a request, its answer, the next request. Each pending operation holds the
-// session, so that it dies with its last one. Confined to the server's thread.
-class Session final : public std::enable_shared_from_this<Session> {
- public:
-  Session(tcp::socket socket, const HttpRoutes& routes, size_t& connection_count)
-      : stream_(std::move(socket)), routes_(routes), connection_count_(connection_count) {
-    ++connection_count_;
-  }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-  ~Session() { --connection_count_; }
-
-  void Read() {
-    parser_.emplace();
-    parser_->header_limit(kHeaderLimitBytes);
-    parser_->body_limit(kBodyLimitBytes);
-    stream_.expires_after(kTimeout);
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = shared_from_this()](const beast::error_code& error, size_t /*bytes*/) {
-                       self->OnRead(error);
-                     });
-  }
-
- private:
-  void OnRead(const beast::error_code& error) {
-    if (!error) {
-      const http::request<http::string_body> request = parser_->release();
-      const beast::string_view verb = request.method_string();
-      const beast::string_view target = request.target();
-      Write(routes_.Answer({verb.data(), verb.size()}, {target.data(), target.size()}),
-            request.version(), request.keep_alive(), request.method() == http::verb::head);
-      return;
-    }
-    if (error == http::error::body_limit) {
-      Refuse(413, "the body is longer than 65536 bytes");
-    } else if (error == http::error::header_limit) {
-      Refuse(431, "the header is longer than 8192 bytes");
-    } else if (error.category() == http::make_error_code(http::error::bad_method).category() &&
-               error != http::error::end_of_stream && error != http::error::partial_message) {
-      Refuse(400, "not a request of HTTP/1.1");
-    } else {
-      Close();  // The client is gone, or said nothing for too long.
-    }
-  }
-
-  // Answers what could not be read; the rest of the stream has no meaning, so it is closed after.
-  void Refuse(int status, std::string_view text) {
-    Write(HttpError(status, text), 11, /*keep_alive=*/false, /*head=*/false);
-  }
-
-  void Write(HttpReply reply, unsigned version, bool keep_alive, bool head) {
-    http::response_header<> fields;
-    fields.result(static_cast<unsigned>(reply.status));
-    fields.version(version);
-    fields.set(http::field::server, "omserve");
-    fields.set(http::field::content_type, reply.content_type);
-    if (!reply.allow.empty()) {
-      fields.set(http::field::allow, reply.allow);
-    }
-    stream_.expires_after(kTimeout);
-    const auto send = [this, keep_alive](http::message_generator message) {
-      beast::async_write(
-          stream_, std::move(message),
-          [self = shared_from_this(), keep_alive](const beast::error_code& error, size_t) {
-            if (error || !keep_alive) {
-              self->Close();
-            } else {
-              self->Read();
-            }
-          });
-    };
-    if (head) {
-      http::response<http::empty_body> response{std::move(fields)};
-      response.content_length(reply.body.size());
-      response.keep_alive(keep_alive);
-      send(std::move(response));
-      return;
-    }
-    http::response<http::string_body> response{std::move(fields), std::move(reply.body)};
-    response.keep_alive(keep_alive);
-    response.prepare_payload();
-    send(std::move(response));
-  }
-
-  void Close() {
-    beast::error_code ignored;  // A connection that is closed already is fine.
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  }
-
-  beast::tcp_stream stream_;
-  beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::string_body>> parser_;
-  const HttpRoutes& routes_;
-  size_t& connection_count_;
-};
 
 absl::StatusOr<tcp::endpoint> EndpointOf(const HttpServer::Options& options) {
   beast::error_code error;
@@ -139,8 +38,17 @@ absl::StatusOr<tcp::endpoint> EndpointOf(const HttpServer::Options& options) {
 }  // namespace
 
 struct HttpServer::Parts {
-  Parts(HttpRoutes the_routes, size_t the_limit)
-      : routes(std::move(the_routes)), max_connections(the_limit) {}
+  Parts(const Options& options, HttpRoutes the_routes, const InferRoute::Sources& sources,
+        const Clock& clock)
+      : routes(std::move(the_routes)),
+        infer(sources),
+        max_connections(options.max_connections),
+        workers(options.body_workers),
+        shared{.routes = routes,
+               .infer = infer,
+               .clock = clock,
+               .max_body_bytes = options.max_body_bytes,
+               .workers = workers} {}
 
   absl::Status Listen(const tcp::endpoint& endpoint) {
     beast::error_code error;
@@ -179,8 +87,8 @@ struct HttpServer::Parts {
         retry.async_wait([this](const beast::error_code&) { Accept(); });
         return;
       }
-      if (connection_count < max_connections) {
-        std::make_shared<Session>(std::move(socket), routes, connection_count)->Read();
+      if (shared.session_count.load(std::memory_order_relaxed) < max_connections) {
+        std::make_shared<HttpSession>(std::move(socket), shared)->Start();
       }
       Accept();
     });
@@ -188,11 +96,16 @@ struct HttpServer::Parts {
 
   // Constant after Start.
   const HttpRoutes routes;
+  const InferRoute infer;
   const size_t max_connections;
   int port = 0;
 
-  // Confined to the thread. The count outlives the context, whose pending sessions refer to it.
-  size_t connection_count = 0;
+  // Synchronises itself. Ends what it was given before the context goes, to which it posts.
+  asio::thread_pool workers;
+  // Outlives the context, whose pending sessions refer to it.
+  HttpShared shared;
+
+  // Confined to the thread.
   asio::io_context context{1};
   tcp::acceptor acceptor{context};
   asio::steady_timer retry{context};
@@ -201,9 +114,11 @@ struct HttpServer::Parts {
 };
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Options& options,
-                                                              HttpRoutes routes) {
+                                                              HttpRoutes routes,
+                                                              const InferRoute::Sources& infer,
+                                                              const Clock& clock) {
   ASSIGN_OR_RETURN(const tcp::endpoint endpoint, EndpointOf(options));
-  auto parts = std::make_unique<Parts>(std::move(routes), options.max_connections);
+  auto parts = std::make_unique<Parts>(options, std::move(routes), infer, clock);
   RETURN_IF_ERROR(parts->Listen(endpoint));
   parts->Accept();
   parts->thread = StartThread("http", [p = parts.get()] { p->context.run(); });
@@ -212,7 +127,11 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Options& opt
 
 HttpServer::HttpServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-HttpServer::~HttpServer() { parts_->context.stop(); }
+HttpServer::~HttpServer() {
+  parts_->context.stop();
+  parts_->thread = {};  // Joins: nothing more is given to the workers.
+  parts_->workers.join();
+}
 
 int HttpServer::port() const { return parts_->port; }
 

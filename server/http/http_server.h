@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTTP port: metrics and health, for scrapers and probes.
+// The HTTP port: metrics and health, for scrapers and probes, and inference.
 #pragma once
 
 #include <cstddef>
@@ -7,22 +7,29 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/http/infer_route.h"
 #include "server/http/routes.h"
 
 namespace omserve::server {
 
-// Thread-safe. One thread of its own serves all connections.
+// Thread-safe. One thread of its own serves all connections; long bodies are read and written by
+// workers beside it.
 class HttpServer final {
  public:
   struct Options {
-    std::string address = "0.0.0.0";  // An IP address, or "localhost".
-    int port = 8002;                  // 0: a free one.
-    size_t max_connections = 256;     // Further ones are closed at once.
+    std::string address = "0.0.0.0";           // An IP address, or "localhost".
+    int port = 8002;                           // 0: a free one.
+    size_t max_connections = 256;              // Further ones are closed at once.
+    size_t max_body_bytes = size_t{64} << 20;  // Of an inference.
+    size_t body_workers = 2;
   };
-  // Listens and serves. What `routes` refers to outlives the server. Errors: kInvalidArgument for
+  // Listens and serves. What `routes` and `infer` refer to outlives the server, whose destruction
+  // requires that the engine has answered every request. Errors: kInvalidArgument for
   // an address that is none, kUnavailable when it cannot be listened on.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const Options& options,
-                                                           HttpRoutes routes);
+                                                           HttpRoutes routes,
+                                                           const InferRoute::Sources& infer,
+                                                           const Clock& clock);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   // Closes every connection and joins the thread.

@@ -11,6 +11,7 @@
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
 #include "server/core/readiness.h"
+#include "server/http/path.h"
 
 namespace omserve::server {
 
@@ -41,7 +42,7 @@ class HttpRoutes final {
  private:
   // `path` without its query. A status of 404 where there is no such path.
   HttpReply Get(std::string_view path) const;
-  HttpReply ModelReady(std::string_view path) const;
+  HttpReply ModelReady(const ModelTarget& target) const;
   HttpReply ServerMetadata() const;
 
   const Sources sources_;

@@ -25,6 +25,7 @@ TEST_CASE("the defaults") {
   CHECK(config.grpc().port() == 8001);
   CHECK(config.grpc().max_receive_message_bytes() == 2147483647);
   CHECK(config.http().port() == 8002);
+  CHECK(config.http().max_body_bytes() == 67108864);
   CHECK(config.device().library().empty());
   CHECK(config.device().ids().empty());
   CHECK(config.device().memory_pool_bytes() == 1073741824);

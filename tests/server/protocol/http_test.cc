@@ -27,7 +27,8 @@ TEST_CASE("HTTP: routes", "[protocol]") {
   const int port = daemon.http_port();
   CHECK(BodyOf(HttpGet(port, "/v2/health/live")) == R"({"live":true})");
   CHECK(BodyOf(HttpGet(port, "/v2/health/ready?x=1")) == R"({"ready":true})");
-  CHECK(BodyOf(HttpGet(port, "/v2")) == R"({"name":"omserve","version":"1.2.3","extensions":[]})");
+  CHECK(BodyOf(HttpGet(port, "/v2")) == R"({"name":"omserve","version":"1.2.3",)"
+                                        R"("extensions":["binary_tensor_data","parameters"]})");
   CHECK(BodyOf(HttpGet(port, "/v2/models/my%20model/ready")) ==
         R"({"name":"my model","ready":true})");
   CHECK(StartsWith(HttpGet(port, "/v2/models/my%20model/versions/1/ready"), "HTTP/1.1 200 "));

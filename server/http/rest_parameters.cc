@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http/rest_parameters.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+
+#include "runtime/base/errors.h"
+#include "server/http/infer_json.h"
+
+namespace omserve::server {
+namespace {
+
+namespace json = boost::json;
+
+absl::Status WrongType(std::string_view name, std::string_view expected) {
+  return InvalidArgument("invalid value type for '{}' parameter, expected {}.", name, expected);
+}
+
+// nullptr where there are none.
+absl::StatusOr<const json::object*> ParametersOf(const json::object& object,
+                                                 const std::string& where) {
+  const json::value* parameters = object.if_contains("parameters");
+  if (parameters == nullptr) {
+    return nullptr;
+  }
+  if (!parameters->is_object()) {
+    return InvalidArgument("{}: 'parameters' must be an object", where);
+  }
+  for (const auto& [name, value] : parameters->get_object()) {
+    if (value.is_structured() || value.is_null()) {
+      return InvalidArgument("{}: parameter '{}' must be a string, a number or a boolean", where,
+                             std::string_view(name).substr(0, 64));
+    }
+  }
+  return &parameters->get_object();
+}
+
+absl::StatusOr<std::optional<uint64_t>> Number(const json::object& parameters, const char* name) {
+  const json::value* value = parameters.if_contains(name);
+  if (value == nullptr) {
+    return std::nullopt;
+  }
+  json::error_code error;
+  const auto number = value->is_number() ? value->to_number<uint64_t>(error) : 0;
+  if (error || !value->is_number()) {
+    return WrongType(name, "a whole number that is not negative");
+  }
+  return number;
+}
+
+absl::StatusOr<std::optional<bool>> Bool(const json::object& parameters, const char* name) {
+  const json::value* value = parameters.if_contains(name);
+  if (value == nullptr) {
+    return std::nullopt;
+  }
+  if (!value->is_bool()) {
+    return WrongType(name, "true or false");
+  }
+  return value->get_bool();
+}
+
+absl::Status RefuseSequence(const json::object& parameters, const std::string& model) {
+  const json::value* id = parameters.if_contains("sequence_id");
+  if (id == nullptr || (id->is_string() && id->get_string().empty()) ||
+      (id->is_number() && json::serialize(*id) == "0")) {
+    return absl::OkStatus();  // By the protocol: not in a sequence.
+  }
+  return Unimplemented(
+      "sequence_id is {}, but sequences are not supported by omserve over HTTP yet; send requests "
+      "to model '{}' without one",
+      json::serialize(*id).substr(0, 64), model);
+}
+
+absl::Status RefuseReserved(const json::object& parameters) {
+  for (const auto& [name, value] : parameters) {
+    const std::string_view key(name);
+    if (key.starts_with("triton_") && key != "triton_enable_empty_final_response") {
+      return InvalidArgument(
+          "parameter '{}': keys starting with 'triton_' are reserved. Only the following keys "
+          "starting with 'triton_' are allowed: ['triton_enable_empty_final_response']",
+          key.substr(0, 64));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReadRestParameters(const json::object& request, RestCall& rest) {
+  ASSIGN_OR_RETURN(const json::object* parameters, ParametersOf(request, "the request"));
+  if (parameters == nullptr) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(RefuseSequence(*parameters, rest.call.model->name));
+  RETURN_IF_ERROR(RefuseReserved(*parameters));
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> priority, Number(*parameters, "priority"));
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> timeout_us, Number(*parameters, "timeout"));
+  ASSIGN_OR_RETURN(const std::optional<bool> trace, Bool(*parameters, "omserve_trace"));
+  ASSIGN_OR_RETURN(const std::optional<bool> binary, Bool(*parameters, "binary_data_output"));
+  rest.call.priority = priority.value_or(0);
+  // A year is as good as none, and fits the clock.
+  constexpr uint64_t kMostUs = 365ULL * 24 * 3600 * 1'000'000;
+  rest.call.timeout =
+      std::chrono::microseconds(static_cast<int64_t>(std::min(timeout_us.value_or(0), kMostUs)));
+  rest.call.trace = trace.value_or(false);
+  rest.binary_default = binary.value_or(false);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TensorParameters> ReadTensorParameters(const json::object& tensor,
+                                                      const std::string& where) {
+  TensorParameters read;
+  ASSIGN_OR_RETURN(const json::object* parameters, ParametersOf(tensor, where));
+  if (parameters == nullptr) {
+    return read;
+  }
+  if (parameters->contains("shared_memory_region")) {
+    return Unimplemented(
+        "{} names a shared_memory_region, but shared memory is not supported by omserve yet; send "
+        "its bytes in the message",
+        where);
+  }
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> classes, Number(*parameters, "classification"));
+  if (classes.value_or(0) != 0) {
+    return Unimplemented(
+        "{} asks for classification, which is not supported by omserve yet; ask for the tensor "
+        "itself",
+        where);
+  }
+  ASSIGN_OR_RETURN(read.binary_size, Number(*parameters, "binary_data_size"));
+  ASSIGN_OR_RETURN(read.binary, Bool(*parameters, "binary_data"));
+  return read;
+}
+
+}  // namespace omserve::server

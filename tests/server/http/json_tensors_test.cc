@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http/json_tensors.h"
+
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/status_test_util.h"
+
+namespace omserve::server {
+namespace {
+
+using Catch::Matchers::Contains;
+
+boost::json::value Parsed(const std::string& text) {
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(text, error);
+  REQUIRE_FALSE(error);
+  return value;
+}
+
+std::string Refusal(const std::string& data, DataType type, int64_t count) {
+  const auto raw = EncodeJsonTensor(Parsed(data), type, count);
+  REQUIRE(raw.status().code() == absl::StatusCode::kInvalidArgument);
+  return std::string(MessageOf(raw.status()));
+}
+
+template <typename T>
+std::string Raw(const std::vector<T>& values) {
+  return {static_cast<const char*>(static_cast<const void*>(values.data())),
+          values.size() * sizeof(T)};
+}
+
+// Every type there and back; nesting does not matter.
+TEST_CASE("JSON tensors: there and back") {
+  struct Case {
+    DataType type;
+    std::string nested;
+    std::string raw;
+    std::string flat;
+  };
+  const std::vector<Case> cases = {
+      {DataType::kBool, "[[true],[false]]", std::string("\1\0", 2), "[true,false]"},
+      {DataType::kUint8, "[[0,255]]", std::string("\0\xff", 2), "[0,255]"},
+      {DataType::kInt8, "[[-128,127]]", std::string("\x80\x7f", 2), "[-128,127]"},
+      {DataType::kUint16, "[1,65535]", Raw<uint16_t>({1, 65535}), "[1,65535]"},
+      {DataType::kInt16, "[[[-1]],[[2]]]", Raw<int16_t>({-1, 2}), "[-1,2]"},
+      {DataType::kUint32, "[4294967295]", Raw<uint32_t>({4294967295U}), "[4294967295]"},
+      {DataType::kInt32, "[-7]", Raw<int32_t>({-7}), "[-7]"},
+      {DataType::kUint64, "[18446744073709551615]", Raw<uint64_t>({~uint64_t{0}}),
+       "[18446744073709551615]"},
+      {DataType::kInt64, "[-9223372036854775808]",
+       Raw<int64_t>({std::numeric_limits<int64_t>::min()}), "[-9223372036854775808]"},
+      {DataType::kFp32, "[[0.5,-3]]", Raw<float>({0.5F, -3}), "[0.5,-3]"},
+      {DataType::kFp64, "[1e-300,2]", Raw<double>({1e-300, 2}), "[1e-300,2]"},
+      {DataType::kBytes, R"(["a\"\u00e9",""])", std::string("\4\0\0\0a\"\xc3\xa9\0\0\0\0", 12),
+       "[\"a\\\"\xc3\xa9\",\"\"]"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(std::string(DataTypeName(c.type)));
+    const auto count = static_cast<int64_t>(Parsed(c.flat).as_array().size());
+    CHECK(VALUE(EncodeJsonTensor(Parsed(c.nested), c.type, count)) == c.raw);
+    std::string text;
+    REQUIRE_OK(AppendJsonTensor(c.type, std::as_bytes(std::span(c.raw)), &text));
+    CHECK(text == c.flat);
+  }
+  CHECK(VALUE(EncodeJsonTensor(Parsed("[]"), DataType::kFp32, 0)).empty());
+}
+
+// Floats keep every bit.
+TEST_CASE("JSON tensors: floats survive, seeded") {
+  std::mt19937 random(20261125);
+  std::vector<float> values;
+  while (values.size() < 5000) {
+    const auto bits = static_cast<uint32_t>(random());
+    float value = 0;
+    std::memcpy(&value, &bits, sizeof(value));
+    if (std::isfinite(value)) {
+      values.push_back(value);
+    }
+  }
+  std::string text;
+  const std::string raw = Raw(values);
+  REQUIRE_OK(AppendJsonTensor(DataType::kFp32, std::as_bytes(std::span(raw)), &text));
+  CHECK(VALUE(EncodeJsonTensor(Parsed(text), DataType::kFp32, 5000)) == raw);
+}
+
+// What is refused, with the element and what was expected.
+TEST_CASE("JSON tensors: refusals") {
+  CHECK_THAT(Refusal("[1]", DataType::kBool, 1),
+             Contains("element 0") && Contains("true or false"));
+  CHECK_THAT(Refusal("[1,256]", DataType::kUint8, 2), Contains("element 1") && Contains("256"));
+  CHECK_THAT(Refusal("[1.5]", DataType::kInt32, 1), Contains("a whole number in range for INT32"));
+  CHECK_THAT(Refusal("[-1]", DataType::kUint64, 1), Contains("-1"));
+  CHECK_THAT(Refusal("[null]", DataType::kFp32, 1), Contains("null"));
+  CHECK_THAT(Refusal("[1e39]", DataType::kFp32, 1), Contains("in range"));
+  CHECK_THAT(Refusal("[{}]", DataType::kFp32, 1), Contains("a number"));
+  CHECK_THAT(Refusal("[1]", DataType::kBytes, 1), Contains("a string"));
+  CHECK_THAT(Refusal("[1]", DataType::kFp16, 1), Contains("FP16") && Contains("binary"));
+  CHECK_THAT(Refusal("[1]", DataType::kInvalid, 1), Contains("no JSON form"));
+  CHECK_THAT(Refusal("[1,2,3]", DataType::kInt8, 2), Contains("more than the 2 elements"));
+  CHECK_THAT(Refusal("[1]", DataType::kInt8, 2), Contains("has 1 elements, but its shape needs 2"));
+  CHECK_THAT(Refusal("[1]", DataType::kInt8, std::numeric_limits<int64_t>::max()),
+             Contains("has 1 elements"));
+}
+
+// What JSON cannot say is an error of its own, not a wrong document.
+TEST_CASE("JSON tensors: values without a JSON form") {
+  std::string text;
+  for (const float value :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    const std::string raw = Raw<float>({value});
+    CHECK(AppendJsonTensor(DataType::kFp32, std::as_bytes(std::span(raw)), &text).code() ==
+          absl::StatusCode::kInvalidArgument);
+  }
+  const std::string not_utf8("\1\0\0\0\xff", 5);
+  CHECK_FALSE(AppendJsonTensor(DataType::kBytes, std::as_bytes(std::span(not_utf8)), &text).ok());
+  CHECK_FALSE(AppendJsonTensor(DataType::kBf16, {}, &text).ok());
+}
+
+}  // namespace
+}  // namespace omserve::server
