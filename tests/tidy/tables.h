@@ -79,6 +79,8 @@ inline constexpr Exception kExceptions[] = {
     {"server/daemon.cc", "system_clock::now",
      "the wall clock that is handed in to what dates things"},
     {"tools/client/", "system_clock::now", "gRPC's deadlines are on the wall clock"},
+    {"tools/omctl/bench/grpc_transport.cc", "system_clock::now",
+     "gRPC's deadlines are on the wall clock"},
     {"tools/client/", "steady_clock::now", "measures for a person; no test moves its time"},
     {"tools/demo/", "steady_clock::now", "measures for a person; no test moves its time"},
     {"tests/", "std::thread", "tests join in the same block, and need no names in a profiler"},

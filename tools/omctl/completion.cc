@@ -11,18 +11,24 @@ constexpr char kBash[] = R"bash(# omctl completion for bash: source <(omctl comp
 _omctl() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
   case $previous in
-    --image | --library | --config) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --protocol) COMPREPLY=($(compgen -W "grpc rest rest-json" -- "$word")); return ;;
+    --arrivals) COMPREPLY=($(compgen -W "poisson constant" -- "$word")); return ;;
+    --data) COMPREPLY=($(compgen -W "random zero" -f -- "$word")); return ;;
+    --image | --library | --config | --plot | --csv) COMPREPLY=($(compgen -f -- "$word")); return ;;
     device) [[ $word == -* ]] || { COMPREPLY=($(compgen -W "errors" -- "$word")); return; } ;;
     completion) COMPREPLY=($(compgen -W "bash zsh" -- "$word")); return ;;
-    infer)
+    infer | bench)
       COMPREPLY=($(compgen -W "$(omctl models 2>/dev/null | awk 'NR > 1 {print $1}')" -- "$word"))
       return ;;
   esac
   if [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "--url --json --help --version --image --text --input --output
-      --model-version --timeout-ms --trace --library --config --symbols --markdown" -- "$word"))
+      --model-version --timeout-ms --trace --library --config --symbols --markdown
+      --concurrency --rate --arrivals --max-in-flight --protocol --rest-url --threads --data --shape
+      --batch --deadline --timeout --priority --seed --warmup --window --max-windows --duration
+      --plot --csv --quiet" -- "$word"))
   else
-    COMPREPLY=($(compgen -W "infer models status device completion" -- "$word"))
+    COMPREPLY=($(compgen -W "infer bench models status device completion" -- "$word"))
   fi
 }
 complete -F _omctl omctl

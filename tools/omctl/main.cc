@@ -8,6 +8,7 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
+#include "tools/omctl/bench/bench.h"
 #include "tools/omctl/commands.h"
 
 namespace omserve::omctl {
@@ -20,6 +21,8 @@ constexpr char kExamples[] =
     "  omctl infer scenes --image 00.png --text \"what color is the leftmost object\"\n"
     "  omctl infer text --input input_ids=[[1,50,62,2]] --input attention_mask=@mask.bin\n"
     "  omctl infer scenes --image a.png --text \"how many objects\" --trace\n"
+    "  omctl bench scenes --input image=@00.png --input text=\"what color is it\" --concurrency "
+    "1:8:x2\n"
     "  omctl device --library /usr/local/Ascend/ascend-toolkit/latest/lib64/libascendcl.so\n"
     "  omctl device errors 507015\n"
     "  source <(omctl completion bash)\n";
@@ -96,6 +99,8 @@ int Run(int argc, char** argv) {
   const CLI::App* models_command = app.add_subcommand("models", "List models with their tensors");
   const CLI::App* status_command =
       app.add_subcommand("status", "Health of the daemon and counters of its models");
+  bench::BenchCommand bench;
+  const CLI::App* bench_command = bench::AddBench(app, bench);
   DeviceCommand device;
   CLI::App* device_command = AddDevice(app, device);
   DeviceErrorsCommand errors;
@@ -119,6 +124,9 @@ int Run(int argc, char** argv) {
   }
   if (status_command->parsed()) {
     return Report(Status(common));
+  }
+  if (bench_command->parsed()) {
+    return Report(bench::Bench(common, bench));
   }
   if (errors_command->parsed()) {
     return Report(DeviceErrors(common, errors));
