@@ -15,6 +15,7 @@
 #include "runtime/om/costs.h"
 #include "runtime/om/data_type.h"
 #include "tools/omc/onnx_check.h"
+#include "tools/omc/onnx_constants.h"
 #include "tools/omc/onnx_weights.h"
 #include "tools/omc/range_trial.h"
 
@@ -45,6 +46,7 @@ std::string CommandLine(const CompileOptions& options) {
     }
   };
   add("--name", options.name);
+  add("--constant", options.constants);
   add("--input-shape", options.gears.input_shape);
   add("--batch-gears", options.gears.batch_gears);
   add("--dims-gears", options.gears.dims_gears);
@@ -214,6 +216,11 @@ absl::StatusOr<om::ModelDescription> Describe(OnnxChecker& checker, const SplitO
 absl::StatusOr<CompiledModel> CompileBytes(std::span<const std::byte> model,
                                            const CompileOptions& options) {
   const std::string folder = std::filesystem::path(options.model_path).parent_path().string();
+  std::string fixed;
+  if (!options.constants.empty()) {
+    ASSIGN_OR_RETURN(fixed, FixInputs(model, options.constants));
+    model = om::AsBytes(fixed);
+  }
   ASSIGN_OR_RETURN(const SplitOnnx split, SplitWeights(model, folder));
   // The check opens what the file will hold, not the ONNX file: it also proves the split.
   ASSIGN_OR_RETURN(const std::unique_ptr<OnnxChecker> checker,

@@ -16,6 +16,8 @@ struct CompileOptions {
   std::string output_path;  // The file to write; only CompileToFile uses it.
   std::string name;         // At most 31 bytes; empty: the ONNX file's name without its suffix.
   GearFlags gears;
+  // Inputs that become part of the model, as FixInputs reads them; empty: none.
+  std::string constants;
   std::string cost_us;  // What an execution takes, as om::ParseCosts reads it; empty: not recorded.
   std::string soc_version = om::kHostSocVersion;  // No other chip is possible.
   std::string ort_library;                        // See OnnxCheckerOptions.

@@ -118,6 +118,9 @@ void AddCompile(CLI::App& app, CompileOptions& options) {
   compile->add_option("--input-shape", options.gears.input_shape,
                       "Dims of inputs, such as \"a:-1,32;b:-1,32\"; -1 stays open for the gears. "
                       "Without gears every dim must be fixed, by the model or here.");
+  compile->add_option("--constant", options.constants,
+                      "Inputs of one number that become part of the model, such as \"sr:16000\"; "
+                      "several are separated by ';'. The compiled model has them no longer.");
   compile->add_option("--dynamic-shape", options.gears.dynamic_shape,
                       "What the dims of inputs may be, such as \"a:1~8,3;b:1~8,-1\": a size, a "
                       "range of sizes, or -1 for any; every execution says which it is. For "
