@@ -238,6 +238,7 @@ absl::StatusOr<std::vector<std::string>> ValidateModelConfig(const ModelConfig& 
   CheckTensors(config, "output", config.output(), findings);
   CheckFormats(config, findings);
   CheckPriorities(config.dynamic_batching(), findings);
+  CheckSequenceBatching(config, findings);
   // Without max_batch_size the compiled file decides it, and CompleteModelConfig checks again.
   if (config.max_batch_size() > 0) {
     CheckBatchSizes(config, findings);

@@ -54,6 +54,7 @@ class Completer final {
     RETURN_IF_ERROR(CheckShape());
     CompleteIdentity();
     CompleteBatch();
+    CompleteSequenceBatching(config_, shape_, findings_);
     CompleteTensors("input", shape_.inputs, *config_.mutable_input());
     CompleteTensors("output", shape_.outputs, *config_.mutable_output());
     CheckBatchSizes(config_, findings_);
@@ -136,9 +137,13 @@ class Completer final {
 
   template <typename Tensors>
   void CompleteTensors(const char* list, const std::vector<TensorSpec>& specs, Tensors& tensors) {
+    const bool is_input = &specs == &shape_.inputs;
     const bool all_left_out = tensors.empty();
     std::vector<std::string> known;
     for (const TensorSpec& spec : specs) {
+      if (is_input ? IsServerMade(config_, spec.name) : IsStateOutput(config_, spec.name)) {
+        continue;  // No input of a client's; an output only where the configuration lists it.
+      }
       known.push_back(spec.name);
       if (all_left_out) {
         tensors.Add()->set_name(spec.name);

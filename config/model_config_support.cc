@@ -102,7 +102,6 @@ void CheckOptimizationSupport(const inference::ModelOptimizationPolicy& policy,
 }  // namespace
 
 void CheckSupport(const ModelConfig& config, Findings& findings) {
-  RefuseIf(config.has_sequence_batching(), "sequence_batching", findings);
   RefuseIf(!config.batch_input().empty(), "batch_input", findings);
   RefuseIf(!config.batch_output().empty(), "batch_output", findings);
   RefuseIf(config.model_transaction_policy().decoupled(), "model_transaction_policy.decoupled",

@@ -9,6 +9,7 @@
 #include "config/model_config.h"
 #include "runtime/base/bytes_tensor.h"
 #include "runtime/base/errors.h"
+#include "server/core/sequences.h"
 
 namespace omserve::server {
 namespace {
@@ -104,6 +105,7 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
 absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(const InferCall& call) {
   const Model& model = *call.model;
   ASSIGN_OR_RETURN(CheckedRequest checked, CheckRequest(model, call.inputs, call.outputs));
+  RETURN_IF_ERROR(CheckSequence(model, call.sequence, checked.rows));
   auto request = std::make_unique<scheduler::InferRequest>();
   RETURN_IF_ERROR(CopyInputs(call, checked, *request));
   request->placement = model.placement;
@@ -111,6 +113,9 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(cons
   request->wanted = std::move(checked.wanted);
   request->buckets = std::move(checked.buckets);
   request->priority = EffectivePriority(model.config, call.priority);
+  if (model.subgraph != nullptr && model.subgraph->sequence.has_value()) {
+    request->sequence = call.sequence;
+  }
   request->trace = call.trace;
   request->received = call.received;
   request->group = call.group;

@@ -25,6 +25,7 @@ struct InferCall {
   Clock::duration timeout{0};        // From now; 0: none.
   scheduler::Instant deadline = scheduler::Instant::max();  // The client's own.
   scheduler::Instant received;  // When the whole message was there. Instant(): when it starts.
+  scheduler::SequenceTurn sequence;
   bool trace = false;
   const void* group = nullptr;  // Of InferRequest.
 };

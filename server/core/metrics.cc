@@ -14,6 +14,7 @@
 #include "scheduler/batch_policy.h"
 #include "server/core/device_metrics.h"
 #include "server/core/metric_family.h"
+#include "server/core/sequence_metrics.h"
 
 namespace omserve::server {
 namespace {
@@ -314,7 +315,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddDurationFamilies(models, families);
   AddStageFamily(models, families);
   AddBatchFamilies(models, families);
-  AddModelGauges(sources_.catalog.List(), loads, families);
+  const std::vector<CatalogEntry> entries = sources_.catalog.List();
+  AddModelGauges(entries, loads, families);
+  AddSequenceFamilies(entries, loads, families);
   AddLoadFamilies(sources_, loads, families);
   AddPoolFamilies(sources_, families);
   if (sources_.health != nullptr) {

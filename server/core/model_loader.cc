@@ -8,6 +8,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/hostops/host_op.h"
 #include "server/core/instance_placement.h"
+#include "server/core/sequences.h"
 
 namespace omserve::server {
 namespace {
@@ -299,8 +300,17 @@ absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
   if (batched) {
     DropLargerGears(config.config.max_batch_size(), *shape);
   }
-  const scheduler::Engine::SubgraphSpec base =
+  absl::StatusOr<std::optional<scheduler::SequenceSpec>> sequence =
+      MakeSequenceSpec(config.config, *shape, folder.path);
+  if (!sequence.ok()) {
+    return WithContext(sequence.status(), what);
+  }
+  scheduler::Engine::SubgraphSpec base =
       BaseSpec(context, folder.name, version, config.config, *std::move(shape));
+  if (sequence->has_value()) {
+    base.policy = SequencePolicyOf(config.config, **sequence);
+    base.sequence = *std::move(sequence);
+  }
   auto placement = std::make_shared<scheduler::Placement>();
   placement->plans.resize(loads.size());
   std::vector<DeviceShare> shares;

@@ -13,6 +13,9 @@ namespace {
 
 using inference::InferParameter;
 
+// As Triton, whose longest is 128.
+constexpr size_t kLongestSequenceId = 128;
+
 const InferParameter* Find(const InferParameterMap& parameters, const char* name) {
   const auto found = parameters.find(name);
   return found == parameters.end() ? nullptr : &found->second;
@@ -55,35 +58,32 @@ absl::Status ReadBool(const InferParameterMap& parameters, const char* name, boo
   return absl::OkStatus();
 }
 
-absl::Status RefuseSequence(const InferParameterMap& parameters, const std::string& model) {
-  bool ignored = false;
-  RETURN_IF_ERROR(ReadBool(parameters, "sequence_start", &ignored));
-  RETURN_IF_ERROR(ReadBool(parameters, "sequence_end", &ignored));
+absl::Status ReadSequence(const InferParameterMap& parameters, scheduler::SequenceTurn* turn) {
+  RETURN_IF_ERROR(ReadBool(parameters, "sequence_start", &turn->start));
+  RETURN_IF_ERROR(ReadBool(parameters, "sequence_end", &turn->end));
   const InferParameter* id = Find(parameters, "sequence_id");
   if (id == nullptr) {
     return absl::OkStatus();
   }
-  std::string shown;
   switch (id->parameter_choice_case()) {
     case InferParameter::kInt64Param:
-      shown = id->int64_param() == 0 ? "" : std::to_string(id->int64_param());
-      break;
+      // Triton has it unsigned: a negative number is a large one.
+      turn->id.number = static_cast<uint64_t>(id->int64_param());
+      return absl::OkStatus();
     case InferParameter::kUint64Param:
-      shown = id->uint64_param() == 0 ? "" : std::to_string(id->uint64_param());
-      break;
+      turn->id.number = id->uint64_param();
+      return absl::OkStatus();
     case InferParameter::kStringParam:
-      shown = id->string_param().substr(0, 64);
+      turn->id.text = id->string_param();
       break;
     default:
       return WrongType("sequence_id", "int64_param or string_param");
   }
-  if (shown.empty()) {
-    return absl::OkStatus();  // By the protocol: not in a sequence.
+  if (turn->id.text.size() > kLongestSequenceId) {
+    return InvalidArgument("sequence_id has {} bytes, expected {} at most", turn->id.text.size(),
+                           kLongestSequenceId);
   }
-  return Unimplemented(
-      "sequence_id is '{}', but sequences are not supported by omserve yet; send requests to model "
-      "'{}' without one",
-      shown, model);
+  return absl::OkStatus();
 }
 
 absl::Status RefuseReserved(const InferParameterMap& parameters) {
@@ -104,12 +104,11 @@ absl::Status RefuseReserved(const InferParameterMap& parameters) {
 
 }  // namespace
 
-absl::Status ReadRequestParameters(const InferParameterMap& parameters, const std::string& model,
-                                   InferCall& call) {
+absl::Status ReadRequestParameters(const InferParameterMap& parameters, InferCall& call) {
   if (parameters.empty()) {
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(RefuseSequence(parameters, model));
+  RETURN_IF_ERROR(ReadSequence(parameters, &call.sequence));
   RETURN_IF_ERROR(RefuseReserved(parameters));
   RETURN_IF_ERROR(ReadNumber(parameters, "priority", &call.priority));
   uint64_t timeout_us = 0;

@@ -20,11 +20,10 @@ inline constexpr char kTraceParameter[] = "omserve_trace";
 // Comes back beside it: where the request's time went.
 inline constexpr char kStagesParameter[] = "omserve_stages";
 
-// priority, timeout (microseconds) and omserve_trace of a request to `model` into `call`. Others
-// are passed over, except that a sequence is kUnimplemented, and kInvalidArgument a known name of
-// another type and every unknown name in triton_*, which is reserved.
-absl::Status ReadRequestParameters(const InferParameterMap& parameters, const std::string& model,
-                                   InferCall& call);
+// priority, timeout (microseconds), sequence_id, _start and _end, and omserve_trace into `call`.
+// Others are passed over, except that kInvalidArgument is a known name of another type and every
+// unknown name in triton_*, which is reserved.
+absl::Status ReadRequestParameters(const InferParameterMap& parameters, InferCall& call);
 
 // Parameters of one tensor. kUnimplemented for shared memory and classification. `side` is "input"
 // or "output".

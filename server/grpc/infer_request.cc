@@ -281,7 +281,7 @@ absl::StatusOr<WireInferRequest> ParseInferRequest(const grpc::ByteBuffer& bytes
 absl::StatusOr<InferCall> PrepareCall(WireInferRequest& request, ModelHandle model) {
   InferCall call{.model = std::move(model)};
   const std::string& name = call.model->name;
-  RETURN_IF_ERROR(ReadRequestParameters(request.parameters, request.model_name, call));
+  RETURN_IF_ERROR(ReadRequestParameters(request.parameters, call));
   call.inputs.reserve(request.inputs.size());
   for (size_t i = 0; i < request.inputs.size(); ++i) {
     WireInput& tensor = request.inputs[i];

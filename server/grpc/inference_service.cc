@@ -46,8 +46,8 @@ class InferenceService final : public Methods {
                         inference::ServerMetadataResponse* response) override {
     response->set_name(front_end_.name);
     response->set_version(front_end_.version);
-    for (const char* extension :
-         {"model_configuration", "parameters", "schedule_policy", "statistics"}) {
+    for (const char* extension : {"model_configuration", "parameters", "schedule_policy",
+                                  "sequence", "sequence(string_id)", "statistics"}) {
       response->add_extensions(extension);
     }
     return Status::OK;

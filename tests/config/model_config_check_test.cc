@@ -151,7 +151,6 @@ TEST_CASE("malformed instance groups are refused") {
 // Whatever would change answers and is not built is refused as such, with the place.
 TEST_CASE("what is not built yet is refused") {
   const char* texts[] = {
-      "sequence_batching: {}",
       "batch_input: [{kind: BATCH_ITEM_SHAPE}]",
       "batch_output: [{}]",
       "model_transaction_policy: {decoupled: true}",

@@ -244,7 +244,9 @@ TEST_CASE("PrepareCall: parameters that count", "[infer_request]") {
   parameters["priority"].set_int64_param(2);
   parameters["timeout"].set_int64_param(1500);
   parameters["omserve_trace"].set_bool_param(true);
-  parameters["sequence_id"].set_int64_param(0);
+  parameters["sequence_id"].set_int64_param(42);
+  parameters["sequence_start"].set_bool_param(true);
+  parameters["sequence_end"].set_bool_param(false);
   parameters["binary_data_output"].set_bool_param(true);
   parameters["mine"].set_string_param("x");
   parameters["triton_enable_empty_final_response"].set_bool_param(true);
@@ -253,6 +255,18 @@ TEST_CASE("PrepareCall: parameters that count", "[infer_request]") {
   CHECK(call.priority == 2);
   CHECK(call.timeout == std::chrono::microseconds(1500));
   CHECK(call.trace);
+  CHECK(call.sequence.id == scheduler::SequenceId{.number = 42});
+  CHECK(call.sequence.start);
+  CHECK_FALSE(call.sequence.end);
+}
+
+// A sequence's id is a number or a text, and another one when it is the other kind.
+TEST_CASE("PrepareCall: a sequence with a text for its id", "[infer_request]") {
+  ModelInferRequest request = SomeRequest(true);
+  (*request.mutable_parameters())["sequence_id"].set_string_param("42");
+  WireInferRequest wire = VALUE(ParseInferRequest(Buffer(request.SerializeAsString(), 1 << 20)));
+  const InferCall call = VALUE(PrepareCall(wire, SomeModel()));
+  CHECK(call.sequence.id == scheduler::SequenceId{.text = "42"});
 }
 
 // Parameters that are refused, each with what to do instead.
@@ -274,9 +288,8 @@ TEST_CASE("PrepareCall: parameters that are refused", "[infer_request]") {
       "timeout", [](P& p) { p.set_double_param(1); }, absl::StatusCode::kInvalidArgument,
       "invalid value type for 'timeout' parameter, expected int64_param or uint64_param.");
   refused(
-      "sequence_id", [](P& p) { p.set_string_param("s1"); }, absl::StatusCode::kUnimplemented,
-      "sequence_id is 's1', but sequences are not supported by omserve yet; send requests to "
-      "model 'm' without one");
+      "sequence_id", [](P& p) { p.set_string_param(std::string(129, 's')); },
+      absl::StatusCode::kInvalidArgument, "sequence_id has 129 bytes, expected 128 at most");
   refused(
       "sequence_id", [](P& p) { p.set_bool_param(true); }, absl::StatusCode::kInvalidArgument,
       "invalid value type for 'sequence_id' parameter, expected int64_param or string_param.");

@@ -29,9 +29,9 @@ TEST_CASE("Server methods", "[protocol]") {
   REQUIRE(client.Call(&Stub::ServerMetadata, inference::ServerMetadataRequest(), &metadata).ok());
   CHECK(metadata.name() == "omserve");
   CHECK(metadata.version() == "1.2.3");
-  CHECK(
-      std::set<std::string>(metadata.extensions().begin(), metadata.extensions().end()) ==
-      std::set<std::string>{"model_configuration", "parameters", "schedule_policy", "statistics"});
+  CHECK(std::set<std::string>(metadata.extensions().begin(), metadata.extensions().end()) ==
+        std::set<std::string>{"model_configuration", "parameters", "schedule_policy", "sequence",
+                              "sequence(string_id)", "statistics"});
 }
 
 // Models that are there, that are not, and versions of both kinds.
