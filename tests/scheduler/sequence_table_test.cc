@@ -355,14 +355,15 @@ class History final {
       }
     }
     for (const auto& [lane, ready] : AllReady()) {
-      const Request& request = requests_.at(ready.request);
+      const RequestId id = ready.request;  // A binding cannot be captured.
+      const Request& request = requests_.at(id);
       REQUIRE_FALSE(request.running);
       REQUIRE(serves_[static_cast<size_t>(lane)]);
       REQUIRE(slots.emplace(lane, ready.slot).second);
       REQUIRE_FALSE(running.contains(request.order));
       // Nothing of the sequence waits that came before.
       REQUIRE(std::none_of(requests_.begin(), requests_.end(), [&](const auto& entry) {
-        return entry.second.order == request.order && entry.first < ready.request;
+        return entry.second.order == request.order && entry.first < id;
       }));
     }
     const SequenceTable::Counts counts = table_.counts();

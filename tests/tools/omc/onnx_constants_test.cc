@@ -58,8 +58,7 @@ TEST_CASE("wrong constants are refused", "[constants]") {
   CHECK(ErrorOf("k") == "--constant: 'k', expected NAME:NUMBER as in 'sr:16000'");
   CHECK(ErrorOf("z:1") ==
         "--constant: the model has no input 'z'; it has 'x', 'rows', 'k', 'open'");
-  CHECK(ErrorOf("rows:1.5") ==
-        "--constant: '1.5' is no number of the type of input 'rows'");
+  CHECK(ErrorOf("rows:1.5") == "--constant: '1.5' is no number of the type of input 'rows'");
   CHECK(ErrorOf("open:1") == "--constant: input 'open' has more than one element, or open dims");
   CHECK(ErrorOf("x:1") == "--constant: input 'x' has more than one element, or open dims");
   const auto garbage = FixInputs(om::AsBytes(std::string("no model")), "k:1");
