@@ -64,7 +64,8 @@ class HealthService final
 // marks it as being done, and Finish waits for a write under way. After Finish nothing is started.
 class WatchCall final : public LifecycleListener {
  public:
-  WatchCall(HealthService& service, const Readiness& readiness, Lifecycle& lifecycle, CallQueue& queue)
+  WatchCall(HealthService& service, const Readiness& readiness, Lifecycle& lifecycle,
+            CallQueue& queue)
       : service_(service),
         readiness_(readiness),
         lifecycle_(lifecycle),
