@@ -60,7 +60,8 @@ struct ModelShape {
 };
 
 // Fills in whatever the configuration leaves out, and checks what it says against the file: name,
-// backend, platform, file name, max_batch_size (the largest compiled batch; 0 without one), inputs
+// backend, platform, file name, max_batch_size (the largest compiled batch; 0 without one; more
+// than it is a warning), inputs
 // and outputs (dims without the batch dimension when max_batch_size > 0; a -1 where the file has a
 // size takes the file's), version_policy, instance_group, and dynamic_batching {} when
 // max_batch_size > 1. For a model without a configuration start from LoadedModelConfig{}.

@@ -50,6 +50,8 @@ class Completer final {
   Completer(LoadedModelConfig& loaded, const ModelShape& shape)
       : config_(loaded.config), source_(loaded.source), shape_(shape), findings_(loaded.source) {}
 
+  const std::vector<std::string>& warnings() const { return findings_.warnings(); }
+
   absl::Status Complete() {
     RETURN_IF_ERROR(CheckShape());
     CompleteIdentity();
@@ -120,14 +122,16 @@ class Completer final {
     const bool given = config_.max_batch_size() != 0 || source_.Has("max_batch_size");
     if (!given) {
       config_.set_max_batch_size(largest);
+    } else if (largest == 0 && config_.max_batch_size() > 0) {
+      findings_.Error("max_batch_size",
+                      fmt::format("got {}, but the compiled file has no batch dimension; write 0, "
+                                  "or compile the model with a batch of {}",
+                                  config_.max_batch_size(), config_.max_batch_size()));
     } else if (config_.max_batch_size() > largest) {
-      const std::string fact = largest == 0
-                                   ? "the compiled file has no batch dimension"
-                                   : fmt::format("the largest compiled batch is {}", largest);
-      findings_.Error(
-          "max_batch_size",
-          fmt::format("got {}, but {}; write {}, or compile the model with a batch of {}",
-                      config_.max_batch_size(), fact, largest, config_.max_batch_size()));
+      findings_.Warn("max_batch_size",
+                     fmt::format("{} rows are more than the largest compiled batch, {}: requests "
+                                 "with more than {} run in parts",
+                                 config_.max_batch_size(), largest, largest));
     }
     if (config_.max_batch_size() > 1 &&
         config_.scheduling_choice_case() == ModelConfig::SCHEDULING_CHOICE_NOT_SET) {
@@ -208,7 +212,11 @@ class Completer final {
 }  // namespace
 
 absl::Status CompleteModelConfig(LoadedModelConfig& loaded, const ModelShape& shape) {
-  return Completer(loaded, shape).Complete();
+  Completer completer(loaded, shape);
+  RETURN_IF_ERROR(completer.Complete());
+  loaded.warnings.insert(loaded.warnings.end(), completer.warnings().begin(),
+                         completer.warnings().end());
+  return absl::OkStatus();
 }
 
 void CompletePipelineConfig(LoadedModelConfig& loaded, const std::string& model_name) {

@@ -73,7 +73,31 @@ void Core::Handle(std::span<const Event> events, Instant now, std::vector<Comman
   out_ = nullptr;
 }
 
-void Core::On(const Arrive& event) {
+void Core::On(const Arrive& event) { Receive({&event, 1}); }
+
+void Core::On(const ArriveTogether& event) { Receive(event.parts); }
+
+void Core::Receive(std::span<const Arrive> arrivals) {
+  for (const Arrive& arrival : arrivals) {
+    Register(arrival);
+  }
+  std::optional<Outcome> refusal = RefusalOf(arrivals);
+  // Requests of sequences have one row: they never come in parts.
+  if (!refusal.has_value() && !JoinSequences(arrivals.front())) {
+    refusal = Outcome::kSequenceNotStarted;
+  }
+  for (const Arrive& arrival : arrivals) {
+    Request& request = requests_.at(arrival.request);
+    if (refusal.has_value()) {
+      End(arrival.request, request, *refusal);
+    } else {
+      Accept(arrival.request, request);
+    }
+    RetireIfIdle(arrival.request);
+  }
+}
+
+Core::Request& Core::Register(const Arrive& event) {
   const Plan& plan = *event.plan;
   OMSERVE_CHECK(event.rows >= 1 && event.rows <= plan.max_rows,
                 "a request's rows were checked against its plan before it was submitted");
@@ -92,40 +116,48 @@ void Core::On(const Arrive& event) {
   request.delayed = event.delay_at <= now_;
   request.delay_at = request.delayed ? Instant::max() : event.delay_at;
   request.nodes_left = static_cast<int>(plan.nodes.size());
+  return request;
+}
 
-  bool full = requests_.size() > options_.max_requests;
-  for (size_t n = 0; n < plan.nodes.size() && !full; ++n) {
-    if (plan.nodes[n].on_device()) {
-      const int subgraph = plan.nodes[n].subgraph->index;
-      full = !HasRoom(subgraphs_[static_cast<size_t>(subgraph)], event.priority, event.rows);
-    }
+std::optional<Outcome> Core::RefusalOf(std::span<const Arrive> arrivals) const {
+  const Arrive& first = arrivals.front();
+  if (first.deadline <= now_) {
+    return Outcome::kDeadlineExceeded;
   }
-  if (event.deadline <= now_) {
-    End(event.request, request, Outcome::kDeadlineExceeded);
-  } else if (draining_) {
-    End(event.request, request, Outcome::kDraining);
-  } else if (device_lost_) {
-    End(event.request, request, Outcome::kDeviceLost);
-  } else if (full) {
-    End(event.request, request, Outcome::kQueueFull);
-  } else if (!JoinSequences(event)) {
-    End(event.request, request, Outcome::kSequenceNotStarted);
-  } else {
-    if (event.deadline != Instant::max()) {
-      deadlines_.emplace(event.deadline, event.request);
-    }
-    if (request.delay_at != Instant::max()) {
-      delays_.emplace(request.delay_at, event.request);
-    }
-    if (plan.preserve_ordering) {
-      orders_[&plan].push_back(event.request);
-    }
-    AddToBacklogs(request);
-    for (size_t n = 0; n < plan.nodes.size(); ++n) {
-      AdvanceNode(event.request, request, static_cast<int>(n));
-    }
+  if (draining_) {
+    return Outcome::kDraining;
   }
-  RetireIfIdle(event.request);
+  if (device_lost_) {
+    return Outcome::kDeviceLost;
+  }
+  int rows = 0;
+  for (const Arrive& arrival : arrivals) {
+    rows += arrival.rows;
+  }
+  const std::vector<PlanNode>& nodes = first.plan->nodes;
+  const bool fits = requests_.size() <= options_.max_requests &&
+                    std::all_of(nodes.begin(), nodes.end(), [&](const PlanNode& node) {
+                      return !node.on_device() ||
+                             HasRoom(subgraphs_[static_cast<size_t>(node.subgraph->index)],
+                                     first.priority, rows);
+                    });
+  return fits ? std::nullopt : std::optional(Outcome::kQueueFull);
+}
+
+void Core::Accept(RequestId id, Request& request) {
+  if (request.deadline != Instant::max()) {
+    deadlines_.emplace(request.deadline, id);
+  }
+  if (request.delay_at != Instant::max()) {
+    delays_.emplace(request.delay_at, id);
+  }
+  if (request.plan->preserve_ordering) {
+    orders_[request.plan.get()].push_back(id);
+  }
+  AddToBacklogs(request);
+  for (size_t n = 0; n < request.nodes.size(); ++n) {
+    AdvanceNode(id, request, static_cast<int>(n));
+  }
 }
 
 void Core::On(const Cancel& event) {

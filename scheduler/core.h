@@ -6,7 +6,7 @@
 //
 // Invariants, checked by tests/sim/core_sim_test.cc:
 //  1. Every request that arrives gets exactly one Respond and, later or with it, exactly one
-//     Retire.
+//     Retire. Of requests that arrive together all are accepted or none.
 //  2. No Launch holds more rows than its gear, and no lane more batches than its limit.
 //  3. A row is launched for a step only when each producing device step was launched or done and
 //     each producing host step done.
@@ -90,6 +90,11 @@ struct Arrive {
   Instant delay_at = Instant::max();
   SequenceTurn sequence;  // Given when a step's subgraph keeps sequences.
 };
+// Parts of one request that is larger than its gears: requests of their own that are accepted or
+// refused as one. All have the same plan, buckets, priority, deadline and delay_at.
+struct ArriveTogether {
+  std::vector<Arrive> parts;
+};
 struct Cancel {
   RequestId request = 0;
 };
@@ -118,7 +123,7 @@ struct LaneUp {
 struct DeviceLost {};  // Every lane is out of service, and every request is answered.
 struct DeviceBack {};  // Every lane is in service. Requires BatchDone of all batches.
 using Event = std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain, LaneUp,
-                           DeviceLost, DeviceBack, LaneStuck>;
+                           DeviceLost, DeviceBack, LaneStuck, ArriveTogether>;
 
 // Commands, to be obeyed in order.
 struct Launch {
@@ -321,6 +326,12 @@ class Core final {
   void On(const DeviceLost& event);
   void On(const DeviceBack& event);
   void On(const LaneStuck& event);
+  void On(const ArriveTogether& event);
+  // Accepts all, or refuses all.
+  void Receive(std::span<const Arrive> arrivals);
+  Request& Register(const Arrive& event);
+  std::optional<Outcome> RefusalOf(std::span<const Arrive> arrivals) const;
+  void Accept(RequestId id, Request& request);
 
   LaneState& LaneAt(int subgraph, int lane);
 

@@ -326,8 +326,30 @@ void Engine::PublishSubgraphLoad(int subgraph) {
 }
 
 void Engine::Take(std::unique_ptr<InferRequest> request) {
-  const RequestId id = request->id;
-  Active& active = active_[id];
+  NoteTaken(*request);
+  const int most_rows = request->plan->RowsPerBatch(request->buckets);
+  if (request->rows > most_rows) {
+    FeedArrivals();  // It does not overtake them.
+    TakeSplit(std::move(request), most_rows);
+    return;
+  }
+  arrivals_.push_back(ArrivalOf(*request));
+  MakeActive(std::move(request));
+}
+
+Arrive Engine::ArrivalOf(const InferRequest& request) {
+  return {.request = request.id,
+          .plan = request.plan,
+          .buckets = request.buckets,
+          .rows = request.rows,
+          .priority = request.priority,
+          .deadline = request.deadline,
+          .delay_at = request.delay_at,
+          .sequence = request.sequence};
+}
+
+Engine::Active& Engine::MakeActive(std::unique_ptr<InferRequest> request) {
+  Active& active = active_[request->id];
   active.in = std::move(request);
   active.arrived = clock_.Now();
   const InferRequest& in = *active.in;
@@ -338,26 +360,27 @@ void Engine::Take(std::unique_ptr<InferRequest> request) {
     place.host = in.inputs[i].bytes;
     place.host_dims = in.inputs[i].dims;
   }
-  for (const PlanNode& node : in.plan->nodes) {
+  return active;
+}
+
+void Engine::NoteTaken(const InferRequest& request) {
+  for (const PlanNode& node : request.plan->nodes) {
     if (node.on_device()) {
       int64_t& taken = taken_rows_[static_cast<size_t>(node.subgraph->index)];
       if (taken == 0) {
         taken_.push_back(node.subgraph->index);
       }
-      taken += in.rows;
+      taken += request.rows;
     }
   }
-  arrivals_.push_back(Arrive{.request = id,
-                             .plan = in.plan,
-                             .buckets = in.buckets,
-                             .rows = in.rows,
-                             .priority = in.priority,
-                             .deadline = in.deadline,
-                             .delay_at = in.delay_at,
-                             .sequence = in.sequence});
 }
 
 void Engine::Take(const Cancel& cancel) {
+  const auto split = splits_.find(cancel.request);
+  if (split != splits_.end()) {
+    CancelSplit(split->second);
+    return;
+  }
   if (options_.diversion != nullptr && !active_.contains(cancel.request)) {
     options_.diversion->CancelDiverted(cancel.request);
     return;
@@ -515,7 +538,8 @@ absl::Status Engine::StatusOf(const Active& active, Outcome outcome) const {
 
 void Engine::Obey(const Respond& command) {
   Active& active = active_.at(command.request);
-  if (command.outcome == Outcome::kDeviceLost && options_.diversion != nullptr && !active.ran) {
+  if (command.outcome == Outcome::kDeviceLost && options_.diversion != nullptr && !active.ran &&
+      active.split == nullptr) {
     active.in = options_.diversion->Divert(std::move(active.in));
     if (active.in == nullptr) {
       return;  // Retired next: nothing of it runs here.
@@ -532,6 +556,10 @@ void Engine::Obey(const Respond& command) {
   }
   response.trace = std::move(active.trace);
   response.stages = StagesOf(active, command.outcome, clock_.Now());
+  if (active.split != nullptr) {
+    TakePart(*active.split, active.part, command.outcome, std::move(response));
+    return;
+  }
   observer_.OnRequest({.plan = active.in->plan.get(),
                        .rows = active.in->rows,
                        .outcome = command.outcome,
@@ -540,7 +568,14 @@ void Engine::Obey(const Respond& command) {
   answers_.push_back({std::move(active.in->done), active.in->group, std::move(response)});
 }
 
-void Engine::Obey(const Retire& command) { active_.erase(command.request); }
+void Engine::Obey(const Retire& command) {
+  const auto found = active_.find(command.request);
+  Split* split = found->second.split;
+  active_.erase(found);
+  if (split != nullptr && --split->unretired == 0) {
+    splits_.erase(split->in->id);
+  }
+}
 
 void Engine::Obey(const ArmTimer& command) { timer_ = command.at; }
 

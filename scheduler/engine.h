@@ -86,7 +86,8 @@ class Engine final : private CompletionSink {
 
   // Always takes the request; returns without blocking. OK: `done` runs exactly once, with later
   // failures through it. Not OK (kUnavailable: draining, or too many messages): `done` never runs.
-  // `request` must fit its plan: inputs in order, right sizes, buckets resolved, rows in range.
+  // `request` must fit its plan: inputs in order, right sizes, buckets resolved. With more rows than
+  // Plan::RowsPerBatch it runs in parts.
   // With `wakes` false it may lie until the next message or Wake: for who has more to submit.
   absl::Status Submit(std::unique_ptr<InferRequest> request, bool wakes = true)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -142,6 +143,18 @@ class Engine final : private CompletionSink {
     size_t offset_bytes = 0;
     size_t size_bytes = 0;
   };
+  // A request that runs in parts, from its arrival until nothing in flight touches its memory.
+  struct Split {
+    std::unique_ptr<InferRequest> in;
+    std::vector<RequestId> parts;
+    std::vector<InferResponse> answers;  // By part.
+    // By wanted output: where the parts' rows stand one after the other; null while no part was
+    // launched alone.
+    std::vector<std::shared_ptr<memory::HostBlock>> blocks;
+    size_t unanswered = 0;  // Parts.
+    size_t unretired = 0;
+    bool answered = false;
+  };
   struct Active {
     std::unique_ptr<InferRequest> in;
     std::vector<Place> places;  // By plan tensor.
@@ -150,6 +163,9 @@ class Engine final : private CompletionSink {
     absl::InlinedVector<StepStamps, 1> stamps;  // By plan node.
     Instant arrived;
     bool ran = false;  // Anything of it was launched or started.
+    Split* split = nullptr;  // Whose part it is, which one,
+    size_t part = 0;
+    int first_row = 0;  // and where its rows begin.
   };
   struct ReadyAnswer {
     std::function<void(InferResponse)> done;
@@ -159,6 +175,7 @@ class Engine final : private CompletionSink {
   struct BatchOutput {
     acl::DevicePtr device;
     std::shared_ptr<memory::HostBlock> host;  // Null when nobody on the host wants it.
+    std::span<std::byte> host_bytes;          // The batch's rows, within `host`.
     bool is_state = false;                    // `device` is the store's, not the pool's.
   };
   struct ActiveBatch {
@@ -235,6 +252,9 @@ class Engine final : private CompletionSink {
   // What arrived in a row is decided on together: its first does not leave alone.
   void FeedArrivals();
   void ObeyAll();
+  void NoteTaken(const InferRequest& request);
+  Active& MakeActive(std::unique_ptr<InferRequest> request);
+  static Arrive ArrivalOf(const InferRequest& request);
   void Obey(Launch& command);
   void Obey(const StartHostStep& command);
   void Obey(const Respond& command);
@@ -267,6 +287,17 @@ class Engine final : private CompletionSink {
   void StampBatch(const ActiveBatch& batch, const LaunchTimes& times);
   void StampHostStep(const HostResult& result);
   static StageTimes StagesOf(const Active& active, Outcome outcome, Instant answered);
+
+  // engine_split.cc.
+  void TakeSplit(std::unique_ptr<InferRequest> request, int most_rows);
+  void TakePart(Split& split, size_t part, Outcome outcome, InferResponse response);
+  InferResponse JoinAnswers(Split& split);
+  void AnswerSplit(Split& split, Outcome outcome, InferResponse response);
+  void CancelSplit(const Split& split);
+  // Where a part that is alone in its batch puts an output that the client wants: to its place in
+  // the whole answer. Leaves `target` as it is for other outputs.
+  absl::Status PlacePart(const Launch& launch, size_t output, size_t row_bytes,
+                         BatchOutput& target);
 
   // engine_recovery.cc. On the device thread:
   // A batch failed: perhaps the device is lost.
@@ -317,6 +348,8 @@ class Engine final : private CompletionSink {
   std::vector<std::vector<std::unique_ptr<Lane>>> lanes_;  // By subgraph; null while being mended.
   std::vector<std::unique_ptr<Lane>> retired_lanes_;       // Stopped; see MendLane.
   std::unordered_map<RequestId, Active> active_;
+  std::unordered_map<RequestId, Split> splits_;
+  RequestId next_part_ = RequestId{1} << 63;  // Above all ids that requests bring.
   std::unordered_map<BatchId, ActiveBatch> batches_;
   std::vector<Event> arrivals_;       // Noted, and not yet fed.
   std::vector<ReadyAnswer> answers_;  // Of this turn; delivered at its end.

@@ -47,7 +47,7 @@ absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
   for (size_t i = 0; i < batch.outputs.size(); ++i) {
     const BatchOutput& output = batch.outputs[i];
     targets.push_back({.device = output.device,
-                       .host = output.host ? output.host->bytes() : std::span<std::byte>(),
+                       .host = output.host_bytes,
                        .kept = StateRows(batch, static_cast<int>(i))});
   }
   Lane& lane = *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
@@ -71,10 +71,15 @@ absl::Status Engine::MakeOutputs(const Launch& launch, ActiveBatch& batch) {
                        pool_->Allocate(row_bytes * static_cast<size_t>(launch.gear.rows)));
     }
     batch.outputs.push_back(std::move(output));
-    if (WantedOnHost(launch, i)) {
+    BatchOutput& target = batch.outputs.back();
+    if (launch.rows.size() == 1 && active_.at(launch.rows.front().request).split != nullptr) {
+      RETURN_IF_ERROR(PlacePart(launch, i, row_bytes, target));
+    }
+    if (target.host == nullptr && WantedOnHost(launch, i)) {
       ASSIGN_OR_RETURN(memory::HostBlock block,
                        host_pool_.Allocate(row_bytes * static_cast<size_t>(launch.row_count)));
-      batch.outputs.back().host = std::make_shared<memory::HostBlock>(std::move(block));
+      target.host = std::make_shared<memory::HostBlock>(std::move(block));
+      target.host_bytes = target.host->bytes();
     }
   }
   return absl::OkStatus();
@@ -174,7 +179,7 @@ void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
         place.size_bytes = size_bytes;
         if (on_host && batch.outputs[i].host) {
           place.owner = batch.outputs[i].host;
-          place.host = batch.outputs[i].host->bytes().subspan(offset_bytes, size_bytes);
+          place.host = batch.outputs[i].host_bytes.subspan(offset_bytes, size_bytes);
           place.host_dims = bucket.output_dims[i];
           if (subgraph.shape.batched) {
             place.host_dims.insert(place.host_dims.begin(), group.rows);

@@ -387,8 +387,19 @@ std::shared_ptr<const Plan> BuildSingle(const Subgraph& subgraph) {
   return std::make_shared<const Plan>(std::move(named));
 }
 
-absl::StatusOr<std::vector<int>> Plan::ResolveBuckets(std::span<const Dims> input_row_dims,
-                                                      int rows) const {
+int Plan::RowsPerBatch(std::span<const int> buckets) const {
+  int most = max_rows;
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    if (nodes[n].on_device()) {
+      const std::vector<Bucket>& of = nodes[n].subgraph->shape.buckets;
+      most = std::min(most, of[static_cast<size_t>(buckets[n])].max_rows());
+    }
+  }
+  return most;
+}
+
+absl::StatusOr<std::vector<int>> Plan::ResolveBuckets(
+    std::span<const Dims> input_row_dims) const {
   OMSERVE_CHECK(input_row_dims.size() == inputs.size(), "every input of a request has dims");
   std::vector<Dims> dims(tensors.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -416,13 +427,6 @@ absl::StatusOr<std::vector<int>> Plan::ResolveBuckets(std::span<const Dims> inpu
                                node.subgraph->shape.BucketsToString());
       }
       const Bucket& found = node.subgraph->shape.buckets[static_cast<size_t>(*bucket)];
-      if (rows > found.max_rows()) {
-        return InvalidArgument(
-            "step '{}': {} rows of dims {}, but model '{}' was compiled for at most {} of them: "
-            "split the request; compiled are {}",
-            node.name, rows, shown, node.subgraph->name, found.max_rows(),
-            node.subgraph->shape.BucketsToString());
-      }
       buckets[n] = *bucket;
       output_dims = &found.output_dims;
     } else {

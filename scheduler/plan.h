@@ -63,7 +63,7 @@ struct Plan {
   // Answers leave in the order in which their requests arrived.
   bool preserve_ordering = false;
   // The least of its steps' largest gears; 1 when not batched. A bucket may take fewer rows than
-  // its step's largest gear: ResolveBuckets knows.
+  // its step's largest gear: RowsPerBatch knows.
   int max_rows = 1;
   std::vector<PlanTensor> tensors;
   std::vector<PlanNode> nodes;  // Producers before consumers.
@@ -73,11 +73,13 @@ struct Plan {
   const TensorSpec& input(size_t i) const { return tensors[static_cast<size_t>(inputs[i])].spec; }
   bool is_pipeline() const { return nodes.size() != 1; }
 
-  // The bucket of each node (0 for host nodes) for a request of `rows` rows whose inputs have these
-  // row dims, in the order of `inputs`; one entry per input. Errors: kInvalidArgument naming the
-  // step, the dims met and those that were compiled, or a bucket that takes fewer rows.
-  absl::StatusOr<std::vector<int>> ResolveBuckets(std::span<const Dims> input_row_dims,
-                                                  int rows) const;
+  // The bucket of each node (0 for host nodes) for a request whose inputs have these row dims, in
+  // the order of `inputs`; one entry per input. Errors: kInvalidArgument naming the step, the dims
+  // met and those that were compiled.
+  absl::StatusOr<std::vector<int>> ResolveBuckets(std::span<const Dims> input_row_dims) const;
+  // The most rows that every step takes in one batch of these buckets, one per node. A request with
+  // more runs in parts.
+  int RowsPerBatch(std::span<const int> buckets) const;
 };
 
 // One step as written in a configuration. Maps go from the step's own tensor name to the

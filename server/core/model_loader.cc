@@ -135,7 +135,7 @@ std::shared_ptr<Model> MakeModel(ModelConfig config,
   model->outputs = WireSpecs(plan, plan.outputs);
   model->max_rows = plan.max_rows;
   if (plan.batched && config.max_batch_size() > 0) {
-    model->max_rows = std::min(model->max_rows, config.max_batch_size());
+    model->max_rows = config.max_batch_size();  // More than a batch holds run in parts.
   }
   model->config = std::move(config);
   return model;
@@ -198,12 +198,10 @@ absl::Status CompletePipelineBatch(const config::LoadedModelConfig& stated,
     config.set_max_batch_size(plan.batched ? plan.max_rows : 0);
     return absl::OkStatus();
   }
-  const int most = plan.batched ? plan.max_rows : 0;
-  if (given > most || (given == 0) != (most == 0)) {
+  if ((given > 0) != plan.batched) {
     return InvalidArgument(
-        "max_batch_size is {}, but its steps together take {} rows at most (0: no batch "
-        "dimension); write {}, or leave the key out",
-        given, most, most);
+        "max_batch_size is {}, but its steps take {}; write {}, or leave the key out", given,
+        plan.batched ? "batches" : "no batch dimension", plan.batched ? plan.max_rows : 0);
   }
   return absl::OkStatus();
 }

@@ -216,7 +216,7 @@ class Checker final {
       const Dims& shape = Given(i).shape;
       row_dims.emplace_back(shape.begin() + (model_.plan->batched ? 1 : 0), shape.end());
     }
-    absl::StatusOr<std::vector<int>> buckets = model_.plan->ResolveBuckets(row_dims, checked_.rows);
+    absl::StatusOr<std::vector<int>> buckets = model_.plan->ResolveBuckets(row_dims);
     if (!buckets.ok()) {
       return WithContext(buckets.status(), fmt::format("model '{}'", model_.name));
     }

@@ -107,11 +107,19 @@ TEST_CASE("an explicit zero switches batching off") {
   CHECK(ToTensorSpec(config.input(0)).dims == Dims{-1, 238});
 }
 
-// More rows than were compiled cannot run.
-TEST_CASE("a batch beyond the compiled ones is refused") {
-  CHECK(CompleteError("max_batch_size: 64\n", TextShape()) ==
-        "f:1:17: key 'max_batch_size': got 64, but the largest compiled batch is 8; write 8, or "
-        "compile the model with a batch of 64");
+// More rows than were compiled run in parts, which is said.
+TEST_CASE("a batch beyond the compiled ones is warned of") {
+  LoadedModelConfig loaded = Parsed(TextFormat::kYaml, "max_batch_size: 64\n");
+  REQUIRE_OK(CompleteModelConfig(loaded, TextShape()));
+  CHECK(loaded.config.max_batch_size() == 64);
+  CHECK(loaded.warnings ==
+        std::vector<std::string>{
+            "f:1:17: key 'max_batch_size': 64 rows are more than the largest compiled batch, 8: "
+            "requests with more than 8 run in parts"});
+}
+
+// A file without a batch dimension has no batch.
+TEST_CASE("a batch of a file without one is refused") {
   CHECK(CompleteError("max_batch_size: 2\n", PlainShape()) ==
         "f:1:17: key 'max_batch_size': got 2, but the compiled file has no batch dimension; write "
         "0, or compile the model with a batch of 2");

@@ -177,6 +177,19 @@ class CoreHarness final {
     }
     return HandleAll(events);
   }
+  // Requests `first`, `first` + 1 and so on, with so many rows.
+  Lines ArriveTogether(RequestId first, const std::shared_ptr<const Plan>& plan,
+                       const std::vector<int>& rows, Instant deadline = Instant::max()) {
+    scheduler::ArriveTogether event;
+    for (const int part : rows) {
+      event.parts.push_back({.request = first++,
+                             .plan = plan,
+                             .buckets = std::vector<int>(plan->nodes.size(), 0),
+                             .rows = part,
+                             .deadline = deadline});
+    }
+    return Handle(event);
+  }
   Lines Cancel(RequestId id) { return Handle(scheduler::Cancel{id}); }
   Lines Done(BatchId batch, bool ok = true, Clock::duration device_time = {}) {
     return Handle(BatchDone{batch, ok, device_time});

@@ -98,6 +98,33 @@ TEST_CASE("A full priority refuses its own rows only") {
   CHECK(core.Arrive(7, plan, {.priority = 2}).empty());
 }
 
+// Requests that arrive together are one for the queue's bound: all come in, or none.
+TEST_CASE("Requests that arrive together are accepted or refused as one") {
+  CoreHarness core({.max_requests = 4});
+  const auto plan = MakePlan({{core.Add({{1, 4}}, {.max_queue_rows = 9})}});
+  CHECK(core.ArriveTogether(1, plan, {4, 4, 2}) == Lines{"respond r1 queue full", "retire r1",
+                                                         "respond r2 queue full", "retire r2",
+                                                         "respond r3 queue full", "retire r3"});
+  CHECK(core.ArriveTogether(4, plan, {4, 4, 1}) ==
+        Lines{"b1 = s0.0 lane 0: r4.0x4, gear 4, full", "b2 = s0.0 lane 0: r5.0x4, gear 4, full"});
+  // Two more would be five requests.
+  CHECK(core.ArriveTogether(7, plan, {1, 1}).size() == 4);
+  CHECK(core.core().request_count() == 3);
+  CHECK(core.ArriveTogether(9, plan, {1}).empty());
+}
+
+// Parts that come too late, or while the core drains, are refused one and all.
+TEST_CASE("Requests that arrive together share a refusal") {
+  CoreHarness core;
+  const auto plan = MakePlan({{core.Add({{1, 4}})}});
+  core.SetTime(milliseconds(5));
+  CHECK(core.ArriveTogether(1, plan, {4, 1}, At(milliseconds(5))) ==
+        Lines{"respond r1 deadline", "retire r1", "respond r2 deadline", "retire r2"});
+  core.Drain();
+  CHECK(core.ArriveTogether(3, plan, {4, 1}) ==
+        Lines{"respond r3 draining", "retire r3", "respond r4 draining", "retire r4"});
+}
+
 // Two lanes: the second request is done first, and answered second; its batch is released at once.
 TEST_CASE("Answers leave in the order of arrival") {
   CoreHarness core;

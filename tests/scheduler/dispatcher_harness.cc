@@ -97,7 +97,7 @@ std::shared_ptr<Answer> DispatcherHarness::Submit(const Send& send) {
     request->inputs.push_back({input.dims, bytes, std::move(block)});
     row_dims.emplace_back(input.dims.begin() + (plan.batched ? 1 : 0), input.dims.end());
   }
-  request->buckets = VALUE(plan.ResolveBuckets(row_dims, send.rows));
+  request->buckets = VALUE(plan.ResolveBuckets(row_dims));
   request->done = [answer](InferResponse response) { answer->Take(std::move(response)); };
   const absl::StatusOr<RequestId> id = dispatcher_->Submit(std::move(request));
   answer->submitted = id.status();

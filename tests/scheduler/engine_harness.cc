@@ -154,7 +154,7 @@ std::shared_ptr<Answer> EngineHarness::Submit(const Send& send) {
     request->inputs.push_back({input.dims, bytes, std::move(block)});
     row_dims.emplace_back(input.dims.begin() + (send.plan->batched ? 1 : 0), input.dims.end());
   }
-  request->buckets = VALUE(send.plan->ResolveBuckets(row_dims, send.rows));
+  request->buckets = VALUE(send.plan->ResolveBuckets(row_dims));
   request->done = [answer, before = send.before_answer](InferResponse response) {
     if (before) {
       before();

@@ -159,7 +159,7 @@ TEST_CASE("A subgraph without inputs is a plan") {
   const Subgraph model = Model("m", {}, {{"y", kF, {4}}}, {{{}, {{4}}, {1}}}, false);
   const std::shared_ptr<const Plan> plan = BuildSingle(model);
   CHECK(plan->inputs.empty());
-  CHECK(VALUE(plan->ResolveBuckets({}, 1)) == std::vector<int>{0});
+  CHECK(VALUE(plan->ResolveBuckets({})) == std::vector<int>{0});
 }
 
 // A model that does not batch serves one row at a time.
@@ -427,9 +427,9 @@ TEST_CASE("Buckets follow the request's dims") {
   const Models models;
   const std::shared_ptr<const Plan> plan = VALUE(BuildPipeline(models.Pipeline()));
   REQUIRE(Names(*plan, plan->inputs) == Texts{"picture", "words"});
-  CHECK(VALUE(plan->ResolveBuckets(std::vector<Dims>{{3, 8, 8}, {32}}, 4)) ==
+  CHECK(VALUE(plan->ResolveBuckets(std::vector<Dims>{{3, 8, 8}, {32}})) ==
         std::vector<int>{0, 0, 0});
-  CHECK(VALUE(plan->ResolveBuckets(std::vector<Dims>{{3, 8, 8}, {64}}, 2)) ==
+  CHECK(VALUE(plan->ResolveBuckets(std::vector<Dims>{{3, 8, 8}, {64}})) ==
         std::vector<int>{0, 1, 0});
 }
 
@@ -438,29 +438,27 @@ TEST_CASE("Buckets follow host steps") {
   const Models models;
   const std::shared_ptr<const Plan> plan =
       VALUE(BuildPipeline({.name = "p", .steps = {models.Decode(), models.Vision()}}));
-  CHECK(VALUE(plan->ResolveBuckets(std::vector<Dims>{{1}}, 8)) == std::vector<int>{0, 0});
+  CHECK(VALUE(plan->ResolveBuckets(std::vector<Dims>{{1}})) == std::vector<int>{0, 0});
 }
 
 // Dims that were not compiled: the step, the dims and those that were stand in the message.
 TEST_CASE("Dims that were not compiled are refused") {
   const Models models;
   const std::shared_ptr<const Plan> plan = VALUE(BuildPipeline(models.Pipeline()));
-  const auto buckets = plan->ResolveBuckets(std::vector<Dims>{{3, 8, 8}, {33}}, 1);
+  const auto buckets = plan->ResolveBuckets(std::vector<Dims>{{3, 8, 8}, {33}});
   CHECK(buckets.status().code() == absl::StatusCode::kInvalidArgument);
   CHECK(
       MessageOf(buckets.status()) ==
       "step 'read': rows of dims [33] were not compiled; model 'text' has [32] x 1,4; [64] x 1,2");
 }
 
-// A bucket takes fewer rows than the plan: refused here, before the scheduler could meet it.
-TEST_CASE("More rows than a bucket takes are refused") {
+// A batch holds what every step takes in the request's buckets, which may be less than the plan's.
+TEST_CASE("Rows per batch follow the buckets") {
   const Models models;
   const std::shared_ptr<const Plan> plan = VALUE(BuildPipeline(models.Pipeline()));
-  const auto buckets = plan->ResolveBuckets(std::vector<Dims>{{3, 8, 8}, {64}}, 4);
-  CHECK(buckets.status().code() == absl::StatusCode::kInvalidArgument);
-  CHECK(MessageOf(buckets.status()) ==
-        "step 'read': 4 rows of dims [64], but model 'text' was compiled for at most 2 of them: "
-        "split the request; compiled are [32] x 1,4; [64] x 1,2");
+  CHECK(plan->max_rows == 4);
+  CHECK(plan->RowsPerBatch(std::vector<int>{0, 0, 0}) == 4);
+  CHECK(plan->RowsPerBatch(std::vector<int>{0, 1, 0}) == 2);
 }
 
 }  // namespace

@@ -21,6 +21,8 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   two_steps += other.two_steps;
   host_steps += other.host_steps;
   delayed += other.delayed;
+  together_accepted += other.together_accepted;
+  together_refused += other.together_refused;
   launches_delayed += other.launches_delayed;
   kept_in_order += other.kept_in_order;
   abandoned += other.abandoned;
@@ -42,6 +44,8 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"batches of several requests", shared, 1000},
                             {"batches of several steps", two_steps, 1000},
                             {"host steps", host_steps, 1000},
+                            {"groups accepted together", together_accepted, 1000},
+                            {"groups refused together", together_refused, 100},
                             {"requests delayed", delayed, 1000},
                             {"launches of delayed rows", launches_delayed, 100},
                             {"answers kept in order", kept_in_order, 1000},

@@ -37,7 +37,7 @@ void CoreChecker::AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOpti
 
 void CoreChecker::Before(const Event& event, Instant now) {
   now_ = now;
-  arriving_ = 0;
+  arriving_.clear();
   cancelling_ = 0;
   arrival_full_ = false;
   losing_ = false;
@@ -55,25 +55,39 @@ void CoreChecker::Before(const Event& event, Instant now) {
   std::visit([this](const auto& e) { Apply(e); }, event);
 }
 
-void CoreChecker::Apply(const Arrive& event) {
-  arriving_ = event.request;
-  arrival_full_ = IsFull(event);
-  seen_.insert(event.request);
-  Request& request = requests_[event.request];
-  request.arrival = event;
-  request.arrived = now_;
-  request.order = seen_.size();
-  request.delayed = event.delay_at <= now_;
-  request.steps.resize(event.plan->nodes.size());
+void CoreChecker::Apply(const Arrive& event) { Arrived({&event, 1}); }
+
+void CoreChecker::Apply(const ArriveTogether& event) {
+  Arrived(event.parts);
+  ++(arrival_full_ ? counts_.together_refused : counts_.together_accepted);
 }
 
-bool CoreChecker::IsFull(const Arrive& event) {
+void CoreChecker::Arrived(std::span<const Arrive> arrivals) {
+  arrival_full_ = IsFull(arrivals);
+  for (const Arrive& arrival : arrivals) {
+    arriving_.insert(arrival.request);
+    seen_.insert(arrival.request);
+    Request& request = requests_[arrival.request];
+    request.arrival = arrival;
+    request.arrived = now_;
+    request.order = seen_.size();
+    request.delayed = arrival.delay_at <= now_;
+    request.steps.resize(arrival.plan->nodes.size());
+  }
+}
+
+bool CoreChecker::IsFull(std::span<const Arrive> arrivals) {
+  const Arrive& event = arrivals.front();
+  int rows = 0;
+  for (const Arrive& arrival : arrivals) {
+    rows += arrival.rows;
+  }
   // Requests whose deadline has come are answered before the new one is looked at.
   const auto held = std::count_if(requests_.begin(), requests_.end(), [this](const auto& entry) {
     const Request& request = entry.second;
     return request.running > 0 || !IsOver(request);
   });
-  if (static_cast<size_t>(held) + 1 > options_.max_requests) {
+  if (static_cast<size_t>(held) + arrivals.size() > options_.max_requests) {
     return true;
   }
   return std::any_of(event.plan->nodes.begin(), event.plan->nodes.end(), [&](const PlanNode& node) {
@@ -83,12 +97,11 @@ bool CoreChecker::IsFull(const Arrive& event) {
     const int index = node.subgraph->index;
     const Core::SubgraphOptions& options = subgraphs_[static_cast<size_t>(index)].options;
     const int bound = options.max_queue_rows;
-    if (bound > 0 && QueuedRows(index, /*without_expired=*/true) + event.rows > bound) {
+    if (bound > 0 && QueuedRows(index, /*without_expired=*/true) + rows > bound) {
       return true;
     }
     const int level = options.level_rows.Of(event.priority);
-    return level > 0 &&
-           QueuedRows(index, /*without_expired=*/true, event.priority) + event.rows > level;
+    return level > 0 && QueuedRows(index, /*without_expired=*/true, event.priority) + rows > level;
   });
 }
 
@@ -262,7 +275,7 @@ void CoreChecker::CheckCommand(const Launch& launch) {
          "nothing is launched on a lane that is out of service");
   Expect(!launch.rows.empty(), "a batch holds rows");
   if (std::any_of(launch.rows.begin(), launch.rows.end(),
-                  [this](const RowGroup& group) { return group.request == arriving_; })) {
+                  [this](const RowGroup& group) { return arriving_.contains(group.request); })) {
     JoinSequence();
   }
   int rows = 0;
@@ -468,7 +481,7 @@ void CoreChecker::CheckCommand(const Respond& respond) {
   Request& request = found->second;
   request.answered = true;
   const bool late = request.arrival.deadline <= now_;
-  const bool arriving = arriving_ == respond.request;
+  const bool arriving = arriving_.contains(respond.request);
   switch (respond.outcome) {
     case Outcome::kOk:
       Expect(!late && !request.failed &&
@@ -557,7 +570,7 @@ void CoreChecker::CheckCommand(const Release& release) {
 
 void CoreChecker::CheckCommand(const AbandonLane& abandon) {
   ++counts_.abandoned;
-  const auto arrived = requests_.find(arriving_);
+  const auto arrived = requests_.find(Newcomer());
   if (arrived != requests_.end() && !arrived->second.answered) {
     JoinSequence();  // Before its sequence ends with the lane.
   }

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,11 @@ struct CheckerCounts {
   size_t shared = 0;              // Batches with rows of several requests.
   size_t two_steps = 0;           // Batches with rows of several steps.
   size_t host_steps = 0;
-  size_t delayed = 0;           // Requests that their queue's timeout put behind.
-  size_t launches_delayed = 0;  // Row groups of such.
-  size_t kept_in_order = 0;     // Finished requests that waited for earlier ones.
+  size_t delayed = 0;            // Requests that their queue's timeout put behind.
+  size_t launches_delayed = 0;   // Row groups of such.
+  size_t together_accepted = 0;  // Groups of requests that arrived together,
+  size_t together_refused = 0;   // and of these refused for want of room.
+  size_t kept_in_order = 0;      // Finished requests that waited for earlier ones.
   size_t abandoned = 0;
   size_t lanes_up = 0;
   size_t devices_lost = 0;
@@ -143,6 +146,10 @@ class CoreChecker final {
   void Apply(const DeviceLost& event);
   void Apply(const DeviceBack& event);
   void Apply(const LaneStuck& event);
+  void Apply(const ArriveTogether& event);
+  void Arrived(std::span<const Arrive> arrivals);
+  // The request that arrives, the first of several; 0 for none.
+  RequestId Newcomer() const { return arriving_.empty() ? 0 : *arriving_.begin(); }
 
   void CheckCommand(const Launch& launch);
   void CheckCommand(const StartHostStep& start);
@@ -192,7 +199,7 @@ class CoreChecker final {
   // Whether a batch of it leaves at once.
   static bool IsFilled(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue);
   static int SumOf(const std::vector<Waiting>& queue);
-  bool IsFull(const Arrive& event);
+  bool IsFull(std::span<const Arrive> arrivals);
 
   const Core& core_;
   const Core::Options options_;
@@ -211,7 +218,7 @@ class CoreChecker final {
 
   // The event at hand.
   Instant now_;
-  RequestId arriving_ = 0;
+  std::set<RequestId> arriving_;
   RequestId cancelling_ = 0;
   bool arrival_full_ = false;
   bool losing_ = false;

@@ -98,7 +98,7 @@ void CoreChecker::CheckRequestsAfter() {
     Expect(!device_lost_, name + " is answered when the device is lost");
     Expect(!OnStoppedLane(id), name + " is answered when its lane is abandoned");
     Expect(cancelling_ != id, name + " is answered when it is cancelled");
-    Expect(arriving_ != id || (!draining_ && !arrival_full_), name + " is refused");
+    Expect(!arriving_.contains(id) || (!draining_ && !arrival_full_), name + " is refused");
     Expect(!finished || WaitsForTurn(request), name + " is answered when every step is done");
     for (size_t n = 0; n < request.steps.size(); ++n) {
       const PlanNode& node = request.arrival.plan->nodes[n];

@@ -35,7 +35,7 @@ void CoreChecker::IdleOut() {
 }
 
 void CoreChecker::JoinSequence() {
-  const auto found = requests_.find(arriving_);
+  const auto found = requests_.find(Newcomer());
   if (joined_ || found == requests_.end()) {
     return;
   }
@@ -50,13 +50,13 @@ void CoreChecker::JoinSequence() {
     return entry.second.open && entry.second.subgraph == subgraph && entry.second.id == turn.id;
   });
   if (open == sequences_.end()) {
-    Expect(turn.start, fmt::format("r{} does not start a sequence and is accepted", arriving_));
+    Expect(turn.start, fmt::format("r{} does not start a sequence and is accepted", Newcomer()));
     ++counts_.sequences;
     open =
         sequences_.emplace(++last_sequence_, Sequence{.subgraph = subgraph, .id = turn.id}).first;
   }
   Sequence& sequence = open->second;
-  sequence.left.push_back(arriving_);
+  sequence.left.push_back(Newcomer());
   sequence.idle_until = Instant::max();
   sequence.open = !turn.end;
   request.sequence = open->first;
@@ -154,8 +154,8 @@ void CoreChecker::CheckSequenceReason(const Launch& launch) {
 }
 
 void CoreChecker::CheckSequencesAfter() {
-  if (!requests_.empty() && !joined_ && requests_.contains(arriving_) &&
-      !requests_.at(arriving_).answered) {
+  if (!requests_.empty() && !joined_ && requests_.contains(Newcomer()) &&
+      !requests_.at(Newcomer()).answered) {
     JoinSequence();
   }
   std::erase_if(sequences_,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "tests/scheduler/core_harness.h"
 
@@ -142,7 +143,19 @@ void Simulation::PostArrivals() {
     if (random_.Percent(cancel_percent)) {
       Post(at + microseconds(random_.Between(0, 6000)), Cancel{arrive.request});
     }
-    Post(at, std::move(arrive));
+    if (!arrive.sequence.id.empty() || !random_.Percent(10)) {
+      Post(at, std::move(arrive));
+      continue;
+    }
+    // The parts of a large request: full ones, and what is left.
+    ArriveTogether together;
+    for (int parts = random_.Between(2, 4); parts > 0; --parts) {
+      together.parts.push_back(arrive);
+      together.parts.back().request = static_cast<RequestId>(i++);
+    }
+    --i;
+    together.parts.back().rows = random_.Between(1, arrive.rows);
+    Post(at, std::move(together));
   }
   if (random_.Percent(40)) {
     Post(At(microseconds(random_.Between(0, count * gap_us))), Drain{});
@@ -266,20 +279,32 @@ std::vector<BatchId> Simulation::InFlight(int subgraph, int lane) const {
   return batches;
 }
 
+namespace {
+
+std::span<const Arrive> ArrivalsOf(const Event& event) {
+  if (const auto* together = std::get_if<ArriveTogether>(&event)) {
+    return together->parts;
+  }
+  const auto* arrive = std::get_if<Arrive>(&event);
+  return {arrive, arrive == nullptr ? size_t{0} : size_t{1}};
+}
+
+}  // namespace
+
 void Simulation::Feed(const Event& event) {
-  static constexpr std::array<const char*, 10> kNames = {
-      "arrive", "cancel",  "batch done",  "host step done", "timer",
-      "drain",  "lane up", "device lost", "device back",    "lane stuck"};
+  static constexpr std::array<const char*, 11> kNames = {
+      "arrive",  "cancel",      "batch done",  "host step done", "timer",          "drain",
+      "lane up", "device lost", "device back", "lane stuck",     "arrive together"};
   if (const auto* done = std::get_if<BatchDone>(&event)) {
     in_flight_.erase(done->batch);
   }
   if (log_ != nullptr) {
     std::string detail;
-    if (const auto* arrive = std::get_if<Arrive>(&event)) {
-      requests_[arrive->request] = *arrive;
-      detail = fmt::format("r{} x{} priority {} steps {}", arrive->request, arrive->rows,
-                           arrive->priority, arrive->plan->nodes.size());
-    } else if (const auto* cancel = std::get_if<Cancel>(&event)) {
+    for (const Arrive& arrive : ArrivalsOf(event)) {
+      detail += fmt::format("r{} x{} priority {} steps {} ", arrive.request, arrive.rows,
+                            arrive.priority, arrive.plan->nodes.size());
+    }
+    if (const auto* cancel = std::get_if<Cancel>(&event)) {
       detail = fmt::format("r{}", cancel->request);
     } else if (const auto* batch = std::get_if<BatchDone>(&event)) {
       detail = fmt::format("b{}{}", batch->batch, batch->ok ? "" : " failed");
@@ -289,8 +314,8 @@ void Simulation::Feed(const Event& event) {
     Log(fmt::format("{}us {} {}", now_.time_since_epoch().count() / 1000, kNames.at(event.index()),
                     detail));
   }
-  if (const auto* arrive = std::get_if<Arrive>(&event)) {
-    requests_[arrive->request] = *arrive;
+  for (const Arrive& arrive : ArrivalsOf(event)) {
+    requests_[arrive.request] = arrive;
   }
   checker_->Before(event, now_);
   std::vector<Command> commands;

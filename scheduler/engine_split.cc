@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's requests that are larger than a batch: they run as parts, each a request to the
+// core, that are accepted or refused as one, and are answered as one. All of it runs on the device
+// thread.
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/status_macros.h"
+#include "scheduler/engine.h"
+#include "scheduler/request_split.h"
+
+namespace omserve::scheduler {
+
+void Engine::TakeSplit(std::unique_ptr<InferRequest> request, int most_rows) {
+  const RequestId id = request->id;
+  Split& split = splits_[id];
+  if (request->received == Instant()) {
+    request->received = clock_.Now();
+  }
+  split.in = std::move(request);
+  const InferRequest& in = *split.in;
+  const std::vector<int> rows = PartRows(in.rows, most_rows);
+  std::vector<std::vector<std::span<const std::byte>>> inputs;  // By input, by part.
+  for (size_t i = 0; i < in.inputs.size(); ++i) {
+    auto parts = SplitRows(in.plan->input(i).type, in.inputs[i].dims, in.inputs[i].bytes, rows);
+    if (!parts.ok()) {
+      AnswerSplit(split, Outcome::kFailed,
+                  {.status = parts.status(), .stages = {.total = clock_.Now() - in.received}});
+      splits_.erase(id);
+      return;
+    }
+    inputs.push_back(*std::move(parts));
+  }
+  ArriveTogether arrival;
+  int first_row = 0;
+  for (size_t p = 0; p < rows.size(); ++p) {
+    auto part = std::make_unique<InferRequest>(
+        InferRequest{.id = next_part_++,
+                     .plan = in.plan,
+                     .rows = rows[p],
+                     .wanted = in.wanted,
+                     .buckets = in.buckets,
+                     .priority = in.priority,
+                     .deadline = in.deadline,
+                     .delay_at = in.delay_at,
+                     .received = in.received,
+                     .trace = in.trace});
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      RequestInput& input = part->inputs.emplace_back();
+      input.dims = in.inputs[i].dims;
+      input.dims.front() = rows[p];
+      input.bytes = inputs[i][p];
+    }
+    split.parts.push_back(part->id);
+    arrival.parts.push_back(ArrivalOf(*part));
+    Active& active = MakeActive(std::move(part));
+    active.split = &split;
+    active.part = p;
+    active.first_row = first_row;
+    first_row += rows[p];
+  }
+  split.unanswered = rows.size();
+  split.unretired = rows.size();
+  split.answers.resize(rows.size());
+  split.blocks.resize(in.wanted.size());
+  Feed(std::move(arrival));
+}
+
+void Engine::TakePart(Split& split, size_t part, Outcome outcome, InferResponse response) {
+  if (split.answered) {
+    return;  // By another part's failure.
+  }
+  --split.unanswered;
+  if (!response.status.ok()) {
+    // The others are of no use any more: what of them still waits never runs.
+    for (const RequestId other : split.parts) {
+      own_events_.push_back(Cancel{other});
+    }
+    AnswerSplit(split, outcome, std::move(response));
+    return;
+  }
+  split.answers[part] = std::move(response);
+  if (split.unanswered > 0) {
+    return;
+  }
+  InferResponse joined = JoinAnswers(split);
+  // The last part's time is that of the whole, but for the joining.
+  joined.stages = split.answers[part].stages;
+  const Clock::duration total = clock_.Now() - split.in->received;
+  joined.stages[Stage::kOverhead] += total - joined.stages.total;
+  joined.stages.total = total;
+  split.answers.clear();
+  AnswerSplit(split, joined.status.ok() ? Outcome::kOk : Outcome::kFailed, std::move(joined));
+}
+
+InferResponse Engine::JoinAnswers(Split& split) {
+  InferResponse joined;
+  for (size_t o = 0; o < split.in->wanted.size(); ++o) {
+    std::vector<const ResponseOutput*> outputs;
+    for (const InferResponse& answer : split.answers) {
+      outputs.push_back(&answer.outputs[o]);
+    }
+    absl::StatusOr<ResponseOutput> output = JoinRows(outputs, host_pool_);
+    if (!output.ok()) {
+      joined.status = output.status();
+      joined.outputs.clear();
+      break;
+    }
+    joined.outputs.push_back(*std::move(output));
+  }
+  for (InferResponse& answer : split.answers) {
+    std::move(answer.trace.begin(), answer.trace.end(), std::back_inserter(joined.trace));
+  }
+  return joined;
+}
+
+void Engine::AnswerSplit(Split& split, Outcome outcome, InferResponse response) {
+  split.answered = true;
+  observer_.OnRequest({.plan = split.in->plan.get(),
+                       .rows = split.in->rows,
+                       .outcome = outcome,
+                       .code = response.status.code(),
+                       .stages = response.stages});
+  answers_.push_back({std::move(split.in->done), split.in->group, std::move(response)});
+}
+
+void Engine::CancelSplit(const Split& split) {
+  const std::vector<RequestId> parts = split.parts;  // `split` may go with the last of them.
+  for (const RequestId part : parts) {
+    Feed(Cancel{part});
+  }
+}
+
+absl::Status Engine::PlacePart(const Launch& launch, size_t output, size_t row_bytes,
+                               BatchOutput& target) {
+  const RowGroup& group = launch.rows.front();
+  Active& active = active_.at(group.request);
+  const Plan& plan = *active.in->plan;
+  const int tensor = plan.nodes[static_cast<size_t>(group.node)].outputs[output];
+  for (size_t w = 0; w < active.in->wanted.size(); ++w) {
+    if (plan.outputs[static_cast<size_t>(active.in->wanted[w])] != tensor) {
+      continue;
+    }
+    std::shared_ptr<memory::HostBlock>& block = active.split->blocks[w];
+    if (block == nullptr) {
+      ASSIGN_OR_RETURN(memory::HostBlock whole,
+                       host_pool_.Allocate(row_bytes * static_cast<size_t>(active.split->in->rows)));
+      block = std::make_shared<memory::HostBlock>(std::move(whole));
+    }
+    target.host = block;
+    target.host_bytes =
+        block->bytes().subspan(row_bytes * static_cast<size_t>(active.first_row),
+                               row_bytes * static_cast<size_t>(group.rows));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace omserve::scheduler
