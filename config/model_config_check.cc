@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "config/model_config.h"
 #include "runtime/base/errors.h"
@@ -185,6 +186,38 @@ void CheckPriorities(const inference::ModelDynamicBatching& batching, Findings& 
   }
 }
 
+void CheckPaddedDims(const std::string& path,
+                     const google::protobuf::RepeatedPtrField<inference::ModelPadding::Dim>& dims,
+                     std::set<std::pair<std::string, int>>& seen, Findings& findings) {
+  for (int d = 0; d < dims.size(); ++d) {
+    const std::string dim_path = IndexedPath(path, static_cast<size_t>(d));
+    if (dims[d].name().empty()) {
+      findings.Error(FieldPath(dim_path, "name"), "expected the tensor's name, got nothing");
+    } else if (dims[d].dim() < 0) {
+      findings.Error(FieldPath(dim_path, "dim"),
+                     fmt::format("expected 0 or more, got {}; the batch dimension does not count",
+                                 dims[d].dim()));
+    } else if (!seen.emplace(dims[d].name(), dims[d].dim()).second) {
+      findings.Error(dim_path, fmt::format("dim {} of '{}' is listed twice", dims[d].dim(),
+                                           Shown(dims[d].name())));
+    }
+  }
+}
+
+// Whether the tensors are there is known with the compiled file.
+void CheckPadding(const ModelConfig& config, Findings& findings) {
+  std::set<std::pair<std::string, int>> inputs;
+  std::set<std::pair<std::string, int>> outputs;
+  for (int i = 0; i < config.padding_size(); ++i) {
+    const std::string path = IndexedPath("padding", static_cast<size_t>(i));
+    if (config.padding(i).input().empty()) {
+      findings.Error(FieldPath(path, "input"), "expected at least one input, got none");
+    }
+    CheckPaddedDims(FieldPath(path, "input"), config.padding(i).input(), inputs, findings);
+    CheckPaddedDims(FieldPath(path, "output"), config.padding(i).output(), outputs, findings);
+  }
+}
+
 void CheckInstances(const ModelConfig& config, Findings& findings) {
   if (IsPipeline(config) && !config.instance_group().empty()) {
     findings.Error("instance_group",
@@ -244,6 +277,7 @@ absl::StatusOr<std::vector<std::string>> ValidateModelConfig(const ModelConfig& 
     CheckBatchSizes(config, findings);
   }
   CheckInstances(config, findings);
+  CheckPadding(config, findings);
   if (config.has_pipeline() &&
       config.scheduling_choice_case() != ModelConfig::SCHEDULING_CHOICE_NOT_SET) {
     findings.Error("pipeline",

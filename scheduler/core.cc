@@ -135,12 +135,12 @@ std::optional<Outcome> Core::RefusalOf(std::span<const Arrive> arrivals) const {
     rows += arrival.rows;
   }
   const std::vector<PlanNode>& nodes = first.plan->nodes;
-  const bool fits = requests_.size() <= options_.max_requests &&
-                    std::all_of(nodes.begin(), nodes.end(), [&](const PlanNode& node) {
-                      return !node.on_device() ||
-                             HasRoom(subgraphs_[static_cast<size_t>(node.subgraph->index)],
-                                     first.priority, rows);
-                    });
+  const bool fits =
+      requests_.size() <= options_.max_requests &&
+      std::all_of(nodes.begin(), nodes.end(), [&](const PlanNode& node) {
+        return !node.on_device() ||
+               HasRoom(subgraphs_[static_cast<size_t>(node.subgraph->index)], first.priority, rows);
+      });
   return fits ? std::nullopt : std::optional(Outcome::kQueueFull);
 }
 

@@ -433,12 +433,12 @@ class Core final {
   // By subgraph: when it needs a turn without any event. Contiguous, and read through when the next
   // one is over: a nanosecond for each subgraph, where an ordered set would allocate.
   std::vector<Instant> wakes_;
-  Instant next_wake_ = Instant::max();         // The least of them.
-  std::vector<int> touched_;                   // Each once.
-  std::vector<int> changed_;                   // Each once; for VisitChanged.
-  std::vector<int> round_;                     // Scratch of ScheduleTouched.
-  mutable std::vector<Clock::duration> busy_;  // Scratch of FreeAt.
-  std::set<std::pair<Instant, RequestId>> delays_;     // The same by delay_at.
+  Instant next_wake_ = Instant::max();              // The least of them.
+  std::vector<int> touched_;                        // Each once.
+  std::vector<int> changed_;                        // Each once; for VisitChanged.
+  std::vector<int> round_;                          // Scratch of ScheduleTouched.
+  mutable std::vector<Clock::duration> busy_;       // Scratch of FreeAt.
+  std::set<std::pair<Instant, RequestId>> delays_;  // The same by delay_at.
   // By plan that preserves order: its requests in the order of arrival, from the oldest that is not
   // answered on.
   std::unordered_map<const Plan*, std::deque<RequestId>> orders_;
@@ -450,7 +450,7 @@ class Core final {
 
   Instant now_;  // Of the last event.
   // Valid during Handle.
-  Instant wake_ = Instant::max();  // Of the subgraph whose turn it is.
+  Instant wake_ = Instant::max();             // Of the subgraph whose turn it is.
   std::vector<SequenceTable::Ready> chosen_;  // Scratch of LaunchSequences.
   std::vector<Command>* out_ = nullptr;
 };

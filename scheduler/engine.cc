@@ -359,6 +359,7 @@ Engine::Active& Engine::MakeActive(std::unique_ptr<InferRequest> request) {
     Place& place = active.places[static_cast<size_t>(in.plan->inputs[i])];
     place.host = in.inputs[i].bytes;
     place.host_dims = in.inputs[i].dims;
+    place.padding_elements = in.inputs[i].padding_elements;
   }
   return active;
 }

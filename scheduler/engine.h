@@ -142,6 +142,7 @@ class Engine final : private CompletionSink {
     int batch_output = 0;
     size_t offset_bytes = 0;
     size_t size_bytes = 0;
+    int64_t padding_elements = 0;  // Of an input of the request.
   };
   // A request that runs in parts, from its arrival until nothing in flight touches its memory.
   struct Split {
@@ -162,7 +163,7 @@ class Engine final : private CompletionSink {
     std::vector<StepTrace> trace;
     absl::InlinedVector<StepStamps, 1> stamps;  // By plan node.
     Instant arrived;
-    bool ran = false;  // Anything of it was launched or started.
+    bool ran = false;        // Anything of it was launched or started.
     Split* split = nullptr;  // Whose part it is, which one,
     size_t part = 0;
     int first_row = 0;  // and where its rows begin.

@@ -221,9 +221,18 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
       std::count_if(launch.rows.begin(), launch.rows.end(), [&](const RowGroup& group) {
         return active_.at(group.request).in->plan->name != subgraph->name;
       });
+  int64_t row_elements = 0;
+  for (const Dims& dims : subgraph->shape.buckets[static_cast<size_t>(launch.bucket)].input_dims) {
+    row_elements += ElementCount(dims).value_or(0);
+  }
   int rows = 0;  // Not those that are left out.
+  int64_t lengthened = 0;
   for (const RowGroup& group : launch.rows) {
     rows += group.rows;
+    const Active& active = active_.at(group.request);
+    for (const int tensor : active.in->plan->nodes[static_cast<size_t>(group.node)].inputs) {
+      lengthened += tensor < 0 ? 0 : active.places[static_cast<size_t>(tensor)].padding_elements;
+    }
   }
   observer_.OnBatch({.subgraph = subgraph,
                      .lane = launch.lane,
@@ -231,6 +240,8 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
                      .groups = static_cast<int>(launch.rows.size()),
                      .step_groups = static_cast<int>(steps),
                      .gear_rows = launch.gear.rows,
+                     .input_elements = launch.gear.rows * row_elements,
+                     .padding_elements = (launch.gear.rows - rows) * row_elements + lengthened,
                      .reason = launch.reason,
                      .ok = status.ok(),
                      .device_error = acl::DeviceErrorCode(status),

@@ -37,22 +37,22 @@ void Engine::TakeSplit(std::unique_ptr<InferRequest> request, int most_rows) {
   ArriveTogether arrival;
   int first_row = 0;
   for (size_t p = 0; p < rows.size(); ++p) {
-    auto part = std::make_unique<InferRequest>(
-        InferRequest{.id = next_part_++,
-                     .plan = in.plan,
-                     .rows = rows[p],
-                     .wanted = in.wanted,
-                     .buckets = in.buckets,
-                     .priority = in.priority,
-                     .deadline = in.deadline,
-                     .delay_at = in.delay_at,
-                     .received = in.received,
-                     .trace = in.trace});
+    auto part = std::make_unique<InferRequest>(InferRequest{.id = next_part_++,
+                                                            .plan = in.plan,
+                                                            .rows = rows[p],
+                                                            .wanted = in.wanted,
+                                                            .buckets = in.buckets,
+                                                            .priority = in.priority,
+                                                            .deadline = in.deadline,
+                                                            .delay_at = in.delay_at,
+                                                            .received = in.received,
+                                                            .trace = in.trace});
     for (size_t i = 0; i < inputs.size(); ++i) {
       RequestInput& input = part->inputs.emplace_back();
       input.dims = in.inputs[i].dims;
       input.dims.front() = rows[p];
       input.bytes = inputs[i][p];
+      input.padding_elements = in.inputs[i].padding_elements / in.rows * rows[p];
     }
     split.parts.push_back(part->id);
     arrival.parts.push_back(ArrivalOf(*part));
@@ -146,14 +146,14 @@ absl::Status Engine::PlacePart(const Launch& launch, size_t output, size_t row_b
     }
     std::shared_ptr<memory::HostBlock>& block = active.split->blocks[w];
     if (block == nullptr) {
-      ASSIGN_OR_RETURN(memory::HostBlock whole,
-                       host_pool_.Allocate(row_bytes * static_cast<size_t>(active.split->in->rows)));
+      ASSIGN_OR_RETURN(
+          memory::HostBlock whole,
+          host_pool_.Allocate(row_bytes * static_cast<size_t>(active.split->in->rows)));
       block = std::make_shared<memory::HostBlock>(std::move(whole));
     }
     target.host = block;
-    target.host_bytes =
-        block->bytes().subspan(row_bytes * static_cast<size_t>(active.first_row),
-                               row_bytes * static_cast<size_t>(group.rows));
+    target.host_bytes = block->bytes().subspan(row_bytes * static_cast<size_t>(active.first_row),
+                                               row_bytes * static_cast<size_t>(group.rows));
   }
   return absl::OkStatus();
 }

@@ -20,6 +20,10 @@ struct BatchRecord {
   int groups = 0;       // Requests in it,
   int step_groups = 0;  // of which these came as a step of a pipeline.
   int gear_rows = 0;
+  // Elements of its inputs at its gear, and how many of these only fill: rows up to the gear, and
+  // rows that were padded up to a compiled length.
+  int64_t input_elements = 0;
+  int64_t padding_elements = 0;
   ReleaseReason reason = ReleaseReason::kIdle;
   bool ok = true;
   int device_error = 0;             // AscendCL's number where the device failed it; else 0.

@@ -398,8 +398,7 @@ int Plan::RowsPerBatch(std::span<const int> buckets) const {
   return most;
 }
 
-absl::StatusOr<std::vector<int>> Plan::ResolveBuckets(
-    std::span<const Dims> input_row_dims) const {
+absl::StatusOr<std::vector<int>> Plan::ResolveBuckets(std::span<const Dims> input_row_dims) const {
   OMSERVE_CHECK(input_row_dims.size() == inputs.size(), "every input of a request has dims");
   std::vector<Dims> dims(tensors.size());
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -25,6 +25,7 @@ struct RequestInput {
   Dims dims;                         // Full dims as sent: [rows, ...] when the plan batches.
   std::span<const std::byte> bytes;  // Within `block`.
   memory::HostBlock block;
+  int64_t padding_elements = 0;  // Elements of it that only fill rows up to a compiled length.
 };
 
 // One step as it ran, for a request that asked for it.

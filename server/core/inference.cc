@@ -48,6 +48,65 @@ absl::Status WriteBytes(const InferInput& from, std::span<std::byte> to) {
   return absl::OkStatus();
 }
 
+// Sets the dims that the input runs with; false when they are those that it came with.
+bool PadDims(const Model& model, const LengthFit& fit, size_t input,
+             scheduler::RequestInput& into) {
+  Dims padded = fit.row_dims[input];
+  if (model.plan->batched) {
+    padded.insert(padded.begin(), into.dims.front());
+  }
+  if (padded == into.dims) {
+    return false;
+  }
+  into.padding_elements = ElementCount(padded).value_or(0) - ElementCount(into.dims).value_or(0);
+  into.dims = std::move(padded);
+  return true;
+}
+
+ElementBytes FillOf(const Model& model, size_t input) {
+  for (const PaddedLength& length : model.lengths) {
+    for (const PaddedDim& dim : length.inputs) {
+      if (dim.tensor == input) {
+        return dim.fill;
+      }
+    }
+  }
+  return {};
+}
+
+// Cuts every output back to the lengths that the request came with.
+void CutOutputs(const Model& model, const LengthFit& fit, memory::HostPool& pool,
+                scheduler::InferResponse& response) {
+  for (scheduler::ResponseOutput& output : response.outputs) {
+    const absl::Status cut = CutOutput(*model.plan, model.lengths, fit, pool, output);
+    if (!cut.ok()) {
+      response.status =
+          WithContext(cut, fmt::format("model '{}': cutting back a padded output", model.name));
+      response.outputs.clear();
+      return;
+    }
+  }
+}
+
+// The same to a tensor of longer dims.
+absl::Status WritePadded(const Model& model, size_t input, const InferInput& from,
+                         const scheduler::RequestInput& into, memory::HostPool& pool) {
+  const PadSpec spec{.dims = from.shape,
+                     .padded = into.dims,
+                     .element_bytes = DataTypeSize(model.inputs[input].type),
+                     .fill = FillOf(model, input)};
+  if (!from.encode) {
+    CopyPadded(spec, from.pieces, into.block.bytes());
+    return absl::OkStatus();
+  }
+  // Typed contents are written as one tensor first: they are for people, not for speed.
+  ASSIGN_OR_RETURN(const memory::HostBlock whole, pool.Allocate(from.encoded_bytes));
+  RETURN_IF_ERROR(from.encode(from, whole.bytes()));
+  const std::span<const std::byte> pieces[] = {whole.bytes()};
+  CopyPadded(spec, pieces, into.block.bytes());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 uint64_t EffectivePriority(const inference::ModelConfig& config, uint64_t asked) {
@@ -80,13 +139,17 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
                                                       std::function<void(InferResult)> done,
                                                       bool wakes) {
   const Model& model = *call.model;
-  absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call);
+  std::optional<LengthFit> fit;
+  absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call, fit);
   absl::StatusOr<scheduler::RequestId> id = scheduler::RequestId{0};
   if (!request.ok()) {
     id = request.status();
   } else {
-    (*request)->done = [done = std::move(done),
-                        model_handle = call.model](scheduler::InferResponse response) {
+    (*request)->done = [this, done = std::move(done), model_handle = call.model,
+                        fit = std::move(fit)](scheduler::InferResponse response) {
+      if (fit.has_value()) {
+        CutOutputs(*model_handle, *fit, pool_, response);
+      }
       done({.status = std::move(response.status),
             .model = model_handle,
             .outputs = std::move(response.outputs),
@@ -102,7 +165,8 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
   return id;
 }
 
-absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(const InferCall& call) {
+absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
+    const InferCall& call, std::optional<LengthFit>& fit) {
   const Model& model = *call.model;
   ASSIGN_OR_RETURN(CheckedRequest checked, CheckRequest(model, call.inputs, call.outputs));
   RETURN_IF_ERROR(CheckSequence(model, call.sequence, checked.rows));
@@ -111,6 +175,7 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(cons
   request->placement = model.placement;
   request->rows = checked.rows;
   request->wanted = std::move(checked.wanted);
+  fit = std::move(checked.fit);
   request->buckets = std::move(checked.buckets);
   request->priority = EffectivePriority(model.config, call.priority);
   if (model.subgraph != nullptr && model.subgraph->sequence.has_value()) {
@@ -133,14 +198,19 @@ absl::Status Inference::CopyInputs(const InferCall& call, const CheckedRequest& 
   for (size_t i = 0; i < checked.inputs.size(); ++i) {
     const InferInput& from = call.inputs[checked.inputs[i]];
     scheduler::RequestInput input{.dims = from.shape};
-    const size_t size_bytes = from.size_bytes();
+    size_t size_bytes = from.size_bytes();
+    const bool padded = checked.fit.has_value() && PadDims(*call.model, *checked.fit, i, input);
+    if (padded) {
+      size_bytes = TensorBytes(call.model->inputs[i].type, input.dims).value_or(0);
+    }
     absl::StatusOr<memory::HostBlock> block = pool_.Allocate(size_bytes);
     if (!block.ok()) {
       return WithContext(block.status(),
                          fmt::format("input '{}' for model '{}'", from.name, call.model->name));
     }
     input.block = *std::move(block);
-    RETURN_IF_ERROR(WriteBytes(from, input.block.bytes().first(size_bytes)));
+    RETURN_IF_ERROR(padded ? WritePadded(*call.model, i, from, input, pool_)
+                           : WriteBytes(from, input.block.bytes().first(size_bytes)));
     input.bytes = input.block.bytes().first(size_bytes);
     const TensorSpec& spec = call.model->inputs[i];
     if (spec.type == DataType::kBytes) {

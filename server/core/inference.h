@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,8 @@ class Inference final {
   bool Serves(const Model& model) const { return dispatcher_.Serves(*model.placement); }
 
  private:
-  absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Prepare(const InferCall& call);
+  absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Prepare(const InferCall& call,
+                                                                   std::optional<LengthFit>& fit);
   absl::Status CopyInputs(const InferCall& call, const CheckedRequest& checked,
                           scheduler::InferRequest& request);
 

@@ -135,6 +135,13 @@ void AddBatchFamilies(const std::vector<ModelStatistics>& models,
   families.push_back(PerModel(models, "omserve_batch_padded_rows_total",
                               "Rows computed only because the gear was larger than the batch",
                               [](const ModelStatistics& m) { return m.padded_rows; }));
+  families.push_back(PerModel(models, "omserve_batch_input_elements_total",
+                              "Elements of the inputs of all batches, at the gears they ran at",
+                              [](const ModelStatistics& m) { return m.input_elements; }));
+  families.push_back(PerModel(models, "omserve_batch_padding_elements_total",
+                              "Elements of inputs that only fill: rows up to the gear, and rows "
+                              "padded up to a compiled length",
+                              [](const ModelStatistics& m) { return m.padding_elements; }));
 }
 
 using Loads = std::vector<scheduler::Engine::Load>;  // By the device's place.

@@ -12,6 +12,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/tensor.h"
 #include "scheduler/placement.h"
+#include "server/core/length_padding.h"
 
 namespace omserve::server {
 
@@ -37,7 +38,8 @@ struct Model {
   // In the order of plan->inputs and plan->outputs.
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
-  int max_rows = 1;  // Rows that one request may bring.
+  int max_rows = 1;                   // Rows that one request may bring.
+  std::vector<PaddedLength> lengths;  // Dims that are padded up to compiled ones.
 
   bool is_pipeline = false;
   const scheduler::Subgraph* subgraph = nullptr;  // That of `plan`; null for a pipeline.

@@ -116,8 +116,8 @@ std::vector<TensorSpec> WireSpecs(const scheduler::Plan& plan, const std::vector
 }
 
 // The parts that both kinds of model have in common.
-std::shared_ptr<Model> MakeModel(ModelConfig config,
-                                 std::shared_ptr<scheduler::Placement> placement) {
+absl::StatusOr<std::shared_ptr<Model>> MakeModel(ModelConfig config,
+                                                 std::shared_ptr<scheduler::Placement> placement) {
   auto model = std::make_shared<Model>();
   for (std::shared_ptr<const scheduler::Plan>& plan : placement->plans) {
     if (plan != nullptr && config.dynamic_batching().preserve_ordering()) {
@@ -136,6 +136,15 @@ std::shared_ptr<Model> MakeModel(ModelConfig config,
   model->max_rows = plan.max_rows;
   if (plan.batched && config.max_batch_size() > 0) {
     model->max_rows = config.max_batch_size();  // More than a batch holds run in parts.
+  }
+  ASSIGN_OR_RETURN(model->lengths, ResolvePadding(config, plan));
+  for (const PaddedLength& length : model->lengths) {
+    for (const PaddedDim& dim : length.inputs) {
+      model->inputs[dim.tensor].dims[dim.dim + (plan.batched ? 1 : 0)] = -1;
+    }
+    for (const PaddedDim& dim : length.outputs) {
+      model->outputs[dim.tensor].dims[dim.dim + (plan.batched ? 1 : 0)] = -1;
+    }
   }
   model->config = std::move(config);
   return model;
@@ -324,7 +333,12 @@ absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
     placement->plans[place] = scheduler::BuildSingle(*share->subgraph);
     shares.push_back(*share);
   }
-  std::shared_ptr<Model> model = MakeModel(std::move(config.config), std::move(placement));
+  absl::StatusOr<std::shared_ptr<Model>> made =
+      MakeModel(std::move(config.config), std::move(placement));
+  if (!made.ok()) {
+    return WithContext(made.status(), what);
+  }
+  std::shared_ptr<Model> model = *std::move(made);
   model->subgraph = model->plan->nodes.front().subgraph;
   model->shares = std::move(shares);
   model->load_time = context.clock.Now() - start;
@@ -390,7 +404,12 @@ absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
   if (!batch.ok()) {
     return WithContext(batch, what);
   }
-  std::shared_ptr<Model> model = MakeModel(std::move(complete), std::move(placement));
+  absl::StatusOr<std::shared_ptr<Model>> made =
+      MakeModel(std::move(complete), std::move(placement));
+  if (!made.ok()) {
+    return WithContext(made.status(), what);
+  }
+  std::shared_ptr<Model> model = *std::move(made);
   model->is_pipeline = true;
   model->load_time = context.clock.Now() - start;
   return model;

@@ -216,6 +216,17 @@ class Checker final {
       const Dims& shape = Given(i).shape;
       row_dims.emplace_back(shape.begin() + (model_.plan->batched ? 1 : 0), shape.end());
     }
+    if (!model_.lengths.empty()) {
+      absl::StatusOr<LengthFit> fit = FitLengths(*model_.plan, model_.lengths, std::move(row_dims));
+      if (!fit.ok()) {
+        return WithContext(fit.status(), fmt::format("model '{}'", model_.name));
+      }
+      checked_.buckets = fit->buckets;
+      if (fit->given != fit->padded) {
+        checked_.fit = *std::move(fit);
+      }
+      return absl::OkStatus();
+    }
     absl::StatusOr<std::vector<int>> buckets = model_.plan->ResolveBuckets(row_dims);
     if (!buckets.ok()) {
       return WithContext(buckets.status(), fmt::format("model '{}'", model_.name));

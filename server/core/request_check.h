@@ -6,12 +6,14 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/base/tensor.h"
+#include "server/core/length_padding.h"
 #include "server/core/model.h"
 
 namespace omserve::server {
@@ -37,6 +39,8 @@ struct CheckedRequest {
   std::vector<size_t> inputs;  // For each input of the plan, the index of the request's input.
   std::vector<int> wanted;     // Indices into Plan::outputs, in the order asked for.
   std::vector<int> buckets;    // Per plan node.
+  // How its rows are padded; nullopt: they run as they are.
+  std::optional<LengthFit> fit;
 };
 
 // Looks at names, types, shapes, batch and byte counts, in this order; empty `outputs` asks for

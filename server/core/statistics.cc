@@ -119,6 +119,8 @@ void Statistics::OnBatch(const BatchRecord& record) {
   entry.inference_count += static_cast<uint64_t>(record.rows);
   ++entry.execution_count;
   entry.padded_rows += static_cast<uint64_t>(std::max(0, record.gear_rows - record.rows));
+  entry.input_elements += static_cast<uint64_t>(record.input_elements);
+  entry.padding_elements += static_cast<uint64_t>(record.padding_elements);
   Add(entry.queue, groups, Ns(record.total_queued));
   Add(entry.compute_input, groups, groups * Ns(record.input));
   Add(entry.compute_infer, groups, groups * Ns(record.compute));

@@ -77,7 +77,9 @@ struct ModelStatistics {
   std::array<uint64_t, kFailReasonCount> fail_by_reason{};
   std::map<int, BatchSizeStatistics> by_batch_size;
   std::array<uint64_t, scheduler::kReleaseReasonCount> releases{};
-  uint64_t padded_rows = 0;  // Rows computed only because the gear was larger than the batch.
+  uint64_t padded_rows = 0;       // Rows computed only because the gear was larger than the batch.
+  uint64_t input_elements = 0;    // Of all batches at their gears; of these
+  uint64_t padding_elements = 0;  // those that only fill, by rows or by length.
 };
 
 // Thread-safe. The engine's thread writes, one short lock per batch and per request.

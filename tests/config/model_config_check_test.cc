@@ -138,6 +138,22 @@ TEST_CASE("contradicting priorities are refused") {
           .empty());
 }
 
+// A length has an input; its dims are those of one row, and none is two lengths.
+TEST_CASE("contradicting paddings are refused") {
+  const auto error_has = [](const std::string& yaml, const std::string& text) {
+    CAPTURE(yaml);
+    CHECK(CheckError(yaml).find(text) != std::string::npos);
+  };
+  error_has("padding: [{output: [{name: y}]}]\n", "expected at least one input, got none");
+  error_has("padding: [{input: [{dim: 1}]}]\n", "expected the tensor's name, got nothing");
+  error_has("padding: [{input: [{name: x, dim: -1}]}]\n",
+            "expected 0 or more, got -1; the batch dimension does not count");
+  error_has("padding: [{input: [{name: x}]}, {input: [{name: x}]}]\n",
+            "dim 0 of 'x' is listed twice");
+  CHECK(Warnings("padding: [{input: [{name: x}, {name: x, dim: 1}], output: [{name: x}]}]\n")
+            .empty());
+}
+
 // Instances are counted and placed on devices that can exist.
 TEST_CASE("malformed instance groups are refused") {
   CHECK(CheckError("instance_group: [{count: -1}]\n") ==

@@ -104,6 +104,7 @@ TEST_CASE("Models: reasons of failures", "[protocol]") {
   repository.AddText("wrong_dims",
                      "input: [{name: input_ids, dims: [31]}, {name: attention_mask}]\n");
   repository.AddText("missing_version", "version_policy: {specific: {versions: [7]}}\n");
+  repository.AddText("no_dim", "padding: [{input: [{name: input_ids, dim: 1}]}]\n");
   repository.AddText("bad_size", "dynamic_batching: {preferred_batch_size: [9]}\n");
   repository.Write("nested/config.yaml",
                    "input: [{name: image, data_type: TYPE_STRING, dims: [1]}]\n"
@@ -122,6 +123,7 @@ TEST_CASE("Models: reasons of failures", "[protocol]") {
   CHECK(Contains(index.at("no_file:1"), "no_file/1/model.om"));
   CHECK(Contains(index.at("wrong_dims:1"), "expected [32], got [31]"));
   CHECK(Contains(index.at("missing_version:"), "asks for version 7, but the folder has [1]"));
+  CHECK(Contains(index.at("no_dim:1"), "input 'input_ids' has no dim 1 per row"));
   CHECK(Contains(index.at("bad_size:1"), "9"));
   CHECK(Contains(index.at("nested:1"), "pipelines of pipelines are not supported yet"));
   CHECK(Contains(index.at("over_broken:1"), "model 'no_file' could not be loaded"));

@@ -206,6 +206,82 @@ TEST_CASE("Ordered answers all leave", "[protocol]") {
   }
 }
 
+// max_batch_size 20 over gears up to 8: a request of 20 rows runs as 8, 8 and 4 and is answered
+// whole; one more row than the client was told is refused.
+TEST_CASE("A request larger than the gears is answered whole", "[protocol]") {
+  Repository repository;
+  repository.AddText("large", "max_batch_size: 20\n");
+  repository.AddText("plain");
+  TestDaemon daemon(repository);
+  ModelInferResponse whole;
+  REQUIRE(daemon.client().Infer(TextRequest("large", 20), &whole).ok());
+  ModelInferResponse single;
+  REQUIRE(daemon.client().Infer(TextRequest("plain", 1), &single).ok());
+  REQUIRE(whole.outputs(0).shape(0) == 20);
+  std::string expected;
+  for (int row = 0; row < 20; ++row) {
+    expected += single.raw_output_contents(0);
+  }
+  CHECK(whole.raw_output_contents(0) == expected);
+  const inference::ModelStatistics statistics = daemon.client().Statistics("large");
+  CHECK(statistics.execution_count() == 3);
+  CHECK(statistics.inference_count() == 20);
+  CHECK(daemon.client().Infer(TextRequest("large", 21), &whole).error_code() ==
+        grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(daemon.client().Infer(TextRequest("plain", 9), &whole).error_code() ==
+        grpc::StatusCode::INVALID_ARGUMENT);
+  AwaitMetric(daemon.http_port(), "omserve_pinned_pool_used_bytes", 0);
+}
+
+// The texts of `whole` without what fills them up to the compiled length.
+ModelInferRequest Shortened(const ModelInferRequest& whole, int length) {
+  ModelInferRequest request = whole;
+  for (int i = 0; i < request.inputs_size(); ++i) {
+    const auto rows = static_cast<size_t>(request.inputs(i).shape(0));
+    const auto compiled = static_cast<size_t>(request.inputs(i).shape(1));
+    request.mutable_inputs(i)->set_shape(1, length);
+    std::string bytes;
+    for (size_t row = 0; row < rows; ++row) {
+      bytes += whole.raw_input_contents(i).substr(row * compiled * sizeof(int64_t),
+                                                  static_cast<size_t>(length) * sizeof(int64_t));
+    }
+    request.set_raw_input_contents(i, bytes);
+  }
+  return request;
+}
+
+// A text of 5 tokens for a model compiled for 32: padded, it gives what its client's own padding
+// gives, cut back; without the setting it is refused. What only fills is counted.
+TEST_CASE("Short texts are padded up to the compiled length", "[protocol]") {
+  Repository repository;
+  repository.AddText("padded",
+                     "padding:\n- input: [{name: input_ids}, {name: attention_mask}]\n"
+                     "  output: [{name: text_features}]\n");
+  repository.AddText("exact");
+  TestDaemon daemon(repository);
+  ModelInferResponse exact;
+  REQUIRE(daemon.client().Infer(TextRequest("exact", 3), &exact).ok());
+  ModelInferResponse padded;
+  const grpc::Status status =
+      daemon.client().Infer(Shortened(TextRequest("padded", 3), 5), &padded);
+  INFO(status.error_message());
+  REQUIRE(status.ok());
+  REQUIRE(padded.outputs(0).shape(1) == 5);
+  const size_t row_bytes = exact.raw_output_contents(0).size() / 3;
+  std::string expected;
+  for (size_t row = 0; row < 3; ++row) {
+    expected += exact.raw_output_contents(0).substr(row * row_bytes, row_bytes / 32 * 5);
+  }
+  CHECK(padded.raw_output_contents(0) == expected);
+  // Gear 4: four rows of two inputs of 32, of which 3 x 5 each came from the client.
+  const std::string labels = "{model=\"padded\",version=\"1\"}";
+  CHECK(Metric(daemon.http_port(), "omserve_batch_input_elements_total" + labels) == 4 * 64);
+  CHECK(Metric(daemon.http_port(), "omserve_batch_padding_elements_total" + labels) ==
+        4 * 64 - 3 * 10);
+  CHECK(daemon.client().Infer(Shortened(TextRequest("exact", 3), 5), &exact).error_code() ==
+        grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 // A daemon that stops while requests wait for company: they are answered, later ones are refused.
 TEST_CASE("A drain answers what was accepted", "[protocol]") {
   Repository repository;
