@@ -180,7 +180,7 @@ std::string AccumulateModel(int64_t width, const std::vector<int64_t>& batches) 
     description.gears.push_back(std::move(gear));
   }
   description.work_bytes = 4096;
-  return VALUE(om::WriteHostModel(description, BytesOf(Model(graph)), {}));
+  return VALUE(om::WriteHostModel(description, BytesOf(OnnxModel(graph)), {}));
 }
 
 std::string ForOtherChip(std::string file, std::string_view soc_version) {
