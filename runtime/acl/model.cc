@@ -108,11 +108,14 @@ Model::~Model() {
   if (!loaded_ || generation_ != device_.generation()) {
     return;
   }
-  aclError code = device_.symbols().aclmdlUnload(id_);
-  if (code == ACL_ERROR_RT_CONTEXT_NULL && device_.Bind().ok()) {
-    // As for buffers: the thread was bound before the device was lost and opened again.
-    code = device_.symbols().aclmdlUnload(id_);
+  // A model is unloaded in the context that it was loaded in. The thread may be bound to another
+  // device, or was bound before the device was lost and opened again.
+  const absl::Status bound = device_.Bind();
+  if (!bound.ok()) {
+    OMSERVE_LOG(kError, "acl", "device={} {}", device_.id(), MessageOf(bound));
+    return;
   }
+  const aclError code = device_.symbols().aclmdlUnload(id_);
   if (code != ACL_SUCCESS) {
     OMSERVE_LOG(kError, "acl", "device={} {}", device_.id(),
                 MessageOf(AclStatus(device_.symbols(), "aclmdlUnload", code)));

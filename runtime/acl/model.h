@@ -107,7 +107,7 @@ class Model final {
                                                      std::shared_ptr<const SharedWeights> weights);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
-  // Requires that nothing is in flight.
+  // Requires that nothing is in flight. Binds the calling thread to the device.
   ~Model();
 
   const ModelInfo& info() const { return info_; }
