@@ -93,7 +93,8 @@ void Engine::TakePart(Split& split, size_t part, Outcome outcome, InferResponse 
   joined.stages[Stage::kOverhead] += total - joined.stages.total;
   joined.stages.total = total;
   split.answers.clear();
-  AnswerSplit(split, joined.status.ok() ? Outcome::kOk : Outcome::kFailed, std::move(joined));
+  const Outcome all = joined.status.ok() ? Outcome::kOk : Outcome::kFailed;
+  AnswerSplit(split, all, std::move(joined));
 }
 
 InferResponse Engine::JoinAnswers(Split& split) {

@@ -166,6 +166,9 @@ TEST_CASE("A device that is lost costs only what it had begun") {
   // At most what two batches on its lane can hold.
   CHECK(failed <= 4);
   harness.recorder(1).AwaitIncident(Kind::kDeviceRecovered, 1);
+  while (!harness.dispatcher().engine(1).serves() && SteadyClock().Now() < patience) {
+    CheckRight(*SendOne(harness, placement, 5), 5);  // The incident is told a moment before.
+  }
   const size_t rows = Rows(harness.recorder(1));
   std::vector<std::shared_ptr<Answer>>
       after;  // At once: one at a time, the others may do them all.

@@ -78,6 +78,14 @@ DeviceIncident Recorder::AwaitIncident(DeviceIncident::Kind kind, size_t times) 
   }
 }
 
+void Recorder::AwaitBatches(size_t count) const {
+  const Instant patience = SteadyClock().Now() + std::chrono::minutes(1);
+  const MutexLock lock(mu_);
+  while (batches_.size() < count) {
+    REQUIRE(SteadyClock().WaitUntil(told_, mu_, patience));
+  }
+}
+
 absl::StatusOr<acl::Model*> EngineHarness::Loaded::Reload(const acl::Device& device,
                                                           size_t instance) {
   const std::span<const std::byte> file = std::as_bytes(std::span(om));

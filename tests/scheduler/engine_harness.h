@@ -22,6 +22,7 @@ class Recorder final : public Observer {
   void OnBatch(const BatchRecord& record) override {
     const MutexLock lock(mu_);
     batches_.push_back(record);
+    told_.NotifyAll();
   }
   void OnRequest(const RequestRecord& record) override {
     const MutexLock lock(mu_);
@@ -34,6 +35,8 @@ class Recorder final : public Observer {
   }
   // Waits for it, for a minute at most.
   DeviceIncident AwaitIncident(DeviceIncident::Kind kind, size_t times) const;
+  // Waits until so many batches are over, for a minute at most.
+  void AwaitBatches(size_t count) const;
   std::vector<DeviceIncident> incidents() const {
     const MutexLock lock(mu_);
     return incidents_;

@@ -285,9 +285,10 @@ TEST_CASE("Rows of two batches are not taken for one") {
       harness.AddModel("last", ScaleAdd({2}), {.batched = true, .policy = {.max_delay = hours(1)}});
   const auto alone = BuildSingle(*first);
   const auto plan = TwoSteps(first, last);
-  Standstill standstill(harness, alone);
   // Alone in its batch, padded to two rows, then the second of two in the next one.
   const auto left = harness.Submit({.plan = plan, .inputs = {Ramp(1, 3), Ramp(1, 4)}});
+  harness.recorder().AwaitBatches(1);
+  Standstill standstill(harness, alone);
   const auto other = harness.Submit({.plan = alone, .inputs = {Ramp(1, 50), Ramp(1, 60)}});
   const auto right =
       harness.Submit({.plan = plan, .inputs = {Ramp(1, 5), Ramp(1, 6)}, .trace = true});
