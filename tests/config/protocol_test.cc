@@ -84,7 +84,8 @@ void AddMessage(const Descriptor& type, std::set<std::string>& lines) {
 std::set<std::string> CompiledLines(const FileDescriptor& file) {
   std::set<std::string> lines;
   for (int i = 0; i < file.message_type_count(); ++i) {
-    if (file.message_type(i)->name() != "Pipeline") {
+    const std::string& name = file.message_type(i)->name();
+    if (name != "Pipeline" && name != "ModelPadding") {
       AddMessage(*file.message_type(i), lines);
     }
   }
