@@ -86,9 +86,9 @@ class Engine final : private CompletionSink {
 
   // Always takes the request; returns without blocking. OK: `done` runs exactly once, with later
   // failures through it. Not OK (kUnavailable: draining, or too many messages): `done` never runs.
-  // `request` must fit its plan: inputs in order, right sizes, buckets resolved. With more rows than
-  // Plan::RowsPerBatch it runs in parts.
-  // With `wakes` false it may lie until the next message or Wake: for who has more to submit.
+  // `request` must fit its plan: inputs in order, right sizes, buckets resolved. With more rows
+  // than Plan::RowsPerBatch it runs in parts. With `wakes` false it may lie until the next message
+  // or Wake: for who has more to submit.
   absl::Status Submit(std::unique_ptr<InferRequest> request, bool wakes = true)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Wake() { wake_.NotifyOne(); }

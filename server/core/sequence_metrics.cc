@@ -40,8 +40,7 @@ Counts CountsOf(const Model& model, const Loads& loads) {
 
 }  // namespace
 
-void AddSequenceFamilies(const std::vector<CatalogEntry>& entries,
-                         const Loads& loads,
+void AddSequenceFamilies(const std::vector<CatalogEntry>& entries, const Loads& loads,
                          std::vector<prometheus::MetricFamily>& families) {
   Family active(MetricType::Gauge, "omserve_sequences_active", "Sequences that have a slot");
   Family backlog(MetricType::Gauge, "omserve_sequences_backlog", "Sequences that wait for a slot");

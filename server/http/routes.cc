@@ -60,8 +60,7 @@ HttpReply HttpRoutes::Get(std::string_view path) const {
 }
 
 HttpReply HttpRoutes::ModelReady(const ModelTarget& target) const {
-  const absl::StatusOr<bool> served =
-      sources_.readiness.IsModelReady(target.model, target.version);
+  const absl::StatusOr<bool> served = sources_.readiness.IsModelReady(target.model, target.version);
   if (served.status().code() == absl::StatusCode::kNotFound) {
     return HttpError(404, MessageOf(served.status()));
   }
