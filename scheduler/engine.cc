@@ -271,6 +271,8 @@ void Engine::DeliverAnswers() {
 void Engine::PublishLoad() {
   const size_t requests = core_.request_count();
   request_count_.store(static_cast<int64_t>(requests), std::memory_order_relaxed);
+  absl::InlinedVector<int, 16> changed;  // Without allocating, for as many models as are at work.
+  core_.VisitChanged([&changed](int subgraph) { changed.push_back(subgraph); });
   {
     const MutexLock lock(mu_);
     load_.requests = requests;
@@ -281,12 +283,12 @@ void Engine::PublishLoad() {
     load_.queued_rows.resize(subgraphs_.size());
     load_.free_at.resize(subgraphs_.size());
     load_.sequences.resize(subgraphs_.size());
-    core_.VisitChanged([this](int subgraph) {
+    for (const int subgraph : changed) {
       load_.queued_rows[static_cast<size_t>(subgraph)] = core_.queued_rows(subgraph);
       load_.free_at[static_cast<size_t>(subgraph)] = core_.FreeAt(subgraph);
       load_.sequences[static_cast<size_t>(subgraph)] = core_.sequence_counts(subgraph);
       PublishSubgraphLoad(subgraph);
-    });
+    }
     // Also where the core did nothing with them: a step further on, a request that was refused.
     for (const int subgraph : taken_) {
       if (taken_rows_[static_cast<size_t>(subgraph)] != 0) {

@@ -70,8 +70,9 @@ TEST_CASE("A batch that does not fit the device pool fails") {
 }
 
 // More work than the device pool holds at once: every request is answered, well or with the reason.
+// The pool holds what the first step's four batches make, and one batch of the second.
 TEST_CASE("A crowded device pool loses no request") {
-  EngineHarness harness({.device_settings = "\"cores\": 2", .engine = {.device_pool_bytes = 1024}});
+  EngineHarness harness({.device_settings = "\"cores\": 2", .engine = {.device_pool_bytes = 2048}});
   const auto plan = TwoSteps(harness.AddModel("a", ScaleAdd({1, 2}), {.instances = 2}),
                              harness.AddModel("b", ScaleAdd({1, 2}), {.instances = 2}));
   std::vector<std::shared_ptr<Answer>> answers;

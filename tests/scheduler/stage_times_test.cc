@@ -131,7 +131,9 @@ TEST_CASE("Stages sum to the total, seeded") {
   for (uint32_t seed = 1; seed <= 2000; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
-    const auto up_to = [&random](int most) { return static_cast<int>(random() % (most + 1U)); };
+    const auto up_to = [&random](int most) {
+      return static_cast<int>(random() % static_cast<unsigned>(most + 1));
+    };
     const int offset = 1000;  // The device's clock against the host's.
     std::vector<TestNode> nodes;
     std::vector<StepStamps> steps;

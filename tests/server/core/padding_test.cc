@@ -28,7 +28,7 @@ std::vector<int32_t> Padded(const Dims& dims, const Dims& padded, std::vector<in
 
 // Each row's end is filled, wherever the message cut the bytes.
 TEST_CASE("Rows are padded at their end", "[padding]") {
-  for (const size_t cut : {0, 4, 7, 16, 24}) {
+  for (const size_t cut : {size_t{0}, size_t{4}, size_t{7}, size_t{16}, size_t{24}}) {
     CAPTURE(cut);
     CHECK(Padded({2, 3}, {2, 5}, {1, 2, 3, 4, 5, 6}, cut, 0) ==
           std::vector<int32_t>{1, 2, 3, 0, 0, 4, 5, 6, 0, 0});

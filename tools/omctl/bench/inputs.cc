@@ -168,7 +168,6 @@ absl::StatusOr<client::Tensor> FromJson(const TensorSpec& spec, const Dims& dims
   }
   const json::object& object = value.as_object();
   if (const json::value* shape = object.if_contains("shape"); shape != nullptr) {
-    json::error_code error;
     const auto sizes = json::try_value_to<Dims>(*shape);
     if (sizes.has_error()) {
       return InvalidArgument("input '{}': its shape is no array of sizes", spec.name);
