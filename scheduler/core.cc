@@ -15,9 +15,12 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
   state.options = options;
   state.queues.resize(subgraph.shape.buckets.size());
   state.lanes.resize(static_cast<size_t>(options.lanes));
+  // Gears keep their numbers in the model, of which some may not be used: numbers, not a count.
   size_t gears = 0;
   for (const Bucket& bucket : subgraph.shape.buckets) {
-    gears += bucket.gears.size();
+    for (const BatchGear& gear : bucket.gears) {
+      gears = std::max(gears, gear.model_gear + 1);
+    }
   }
   state.costs = CostTable(gears);
   state.budgets.resize(gears);

@@ -44,6 +44,23 @@ TEST_CASE("A lane is free when what was accepted is over") {
   CHECK(core.core().FreeAt(0) == At(microseconds(1500)));
 }
 
+// Gears that a lower max_batch_size leaves out keep their numbers in the model: those that are left
+// are not numbered from 0 on, and what is learned of them stands under their own numbers.
+TEST_CASE("Gears may have any numbers in the model") {
+  Subgraph subgraph = MakeSubgraph(0, {{1, 2}});
+  subgraph.shape.buckets[0].gears = {{1, 7}, {2, 3}};
+  Core core({.run_budget = {.ceiling = std::chrono::seconds(1)}});
+  core.AddSubgraph(subgraph, {});
+  CHECK(core.costs(0).size() == 8);
+  const Instant start = At(microseconds(1000));
+  std::vector<Command> commands;
+  core.Handle(Arrive{.request = 1, .plan = MakePlan({{&subgraph}}), .buckets = {0}}, start,
+              &commands);
+  core.Handle(BatchDone{.batch = 1, .device_time = microseconds(500)}, start + microseconds(600),
+              &commands);
+  CHECK(core.costs(0).Expected(7) == microseconds(500));
+}
+
 // Two lanes share what waits. Work that waits counts as worked off in full batches.
 TEST_CASE("Lanes share the backlog, in full batches") {
   CoreHarness core({.batches_per_lane = 1});
