@@ -4,7 +4,7 @@
 // inside, so a seeded simulation drives it through millions of schedules, and a recorded trace
 // replays exactly.
 //
-// Invariants, checked by tests/sim/core_sim_test.cc:
+// Invariants, checked by tests/sim/core_checker.h:
 //  1. Every request that arrives gets exactly one Respond and, later or with it, exactly one
 //     Retire. Of requests that arrive together all are accepted or none.
 //  2. No Launch holds more rows than its gear, and no lane more batches than its limit.
@@ -13,9 +13,9 @@
 //  4. Nothing is launched for a request after its Respond, or at or after its deadline.
 //  5. Every launched batch gets exactly one Release, after its BatchDone and after BatchDone of
 //     every batch that reads its outputs.
-//  6. While a subgraph has rows that wait, a lane of it is at work, or the timer is armed, or all
-//  its
-//     lanes are out of service: nothing waits for ever.
+//  6. Nothing waits for ever: while a subgraph has rows that wait, a lane of it is at work,
+//     or the timer is armed,
+//     or all its lanes are out of service.
 //  7. Within a priority a row goes behind later ones only while these arrive within
 //     Options::patience of it; so, whatever arrives, its turn comes, in its bucket and among the
 //     buckets of its subgraph. Rows that a queue's timeout has delayed go behind all others of

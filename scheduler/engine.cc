@@ -176,11 +176,6 @@ absl::Status Engine::Drain(Instant deadline) {
                           std::max(drain_cancelled_, load_.requests));
 }
 
-Engine::Load Engine::load() const {
-  const MutexLock lock(mu_);
-  return load_;
-}
-
 void Engine::OnSlotDone(Slot* slot) { Post(SlotDone{slot}); }
 
 void Engine::Post(Message message) {
@@ -251,82 +246,6 @@ void Engine::TakeAll(std::vector<Message>& messages) {
   FeedArrivals();
 }
 
-void Engine::DeliverAnswers() {
-  std::vector<const void*> groups;  // Of the answers behind the one at hand: few.
-  for (auto answer = answers_.rbegin(); answer != answers_.rend(); ++answer) {
-    if (answer->group != nullptr) {
-      answer->response.more_follow =
-          std::find(groups.begin(), groups.end(), answer->group) != groups.end();
-      if (!answer->response.more_follow) {
-        groups.push_back(answer->group);
-      }
-    }
-  }
-  for (ReadyAnswer& answer : answers_) {
-    answer.done(std::move(answer.response));
-  }
-  answers_.clear();
-}
-
-void Engine::PublishLoad() {
-  const size_t requests = core_.request_count();
-  request_count_.store(static_cast<int64_t>(requests), std::memory_order_relaxed);
-  absl::InlinedVector<int, 16> changed;  // Without allocating, for as many models as are at work.
-  core_.VisitChanged([&changed](int subgraph) { changed.push_back(subgraph); });
-  {
-    const MutexLock lock(mu_);
-    load_.requests = requests;
-    load_.device_lost = core_.device_lost();
-    // A lost device has no pool.
-    load_.device_pool_used = pool_ == nullptr ? 0 : pool_->used_bytes();
-    load_.device_pool_peak = pool_ == nullptr ? 0 : pool_->peak_bytes();
-    load_.queued_rows.resize(subgraphs_.size());
-    load_.free_at.resize(subgraphs_.size());
-    load_.sequences.resize(subgraphs_.size());
-    for (const int subgraph : changed) {
-      load_.queued_rows[static_cast<size_t>(subgraph)] = core_.queued_rows(subgraph);
-      load_.free_at[static_cast<size_t>(subgraph)] = core_.FreeAt(subgraph);
-      load_.sequences[static_cast<size_t>(subgraph)] = core_.sequence_counts(subgraph);
-      PublishSubgraphLoad(subgraph);
-    }
-    // Also where the core did nothing with them: a step further on, a request that was refused.
-    for (const int subgraph : taken_) {
-      if (taken_rows_[static_cast<size_t>(subgraph)] != 0) {
-        PublishSubgraphLoad(subgraph);
-      }
-    }
-    taken_.clear();
-    idle_ = core_.idle() && messages_.empty();
-  }
-  progressed_.NotifyAll();
-}
-
-void Engine::PublishSubgraphLoad(int subgraph) {
-  const auto s = static_cast<size_t>(subgraph);
-  SubgraphLoad& load = *subgraphs_[s]->load;
-  const CostTable& costs = core_.costs(subgraph);
-  int64_t batch_ns = 0;
-  int64_t row_ns = 0;
-  const auto take_least = [](int64_t& least, int64_t ns) {
-    least = least == 0 ? ns : std::min(least, ns);
-  };
-  for (const Bucket& bucket : subgraphs_[s]->shape.buckets) {
-    for (const BatchGear& gear : bucket.gears) {
-      const int64_t ns = std::chrono::nanoseconds(costs.Expected(gear.model_gear)).count();
-      if (ns > 0) {
-        take_least(batch_ns, ns);
-        take_least(row_ns, std::max<int64_t>(1, ns / gear.rows));
-      }
-    }
-  }
-  load.batch_ns.store(batch_ns, std::memory_order_relaxed);
-  load.row_ns.store(row_ns, std::memory_order_relaxed);
-  load.free_at_ns.store(std::chrono::nanoseconds(core_.FreeAt(subgraph).time_since_epoch()).count(),
-                        std::memory_order_relaxed);
-  // The rows that were taken up are in that now.
-  load.sent_rows.fetch_sub(std::exchange(taken_rows_[s], 0), std::memory_order_relaxed);
-}
-
 void Engine::Take(std::unique_ptr<InferRequest> request) {
   NoteTaken(*request);
   const int most_rows = request->plan->RowsPerBatch(request->buckets);
@@ -364,18 +283,6 @@ Engine::Active& Engine::MakeActive(std::unique_ptr<InferRequest> request) {
     place.padding_elements = in.inputs[i].padding_elements;
   }
   return active;
-}
-
-void Engine::NoteTaken(const InferRequest& request) {
-  for (const PlanNode& node : request.plan->nodes) {
-    if (node.on_device()) {
-      int64_t& taken = taken_rows_[static_cast<size_t>(node.subgraph->index)];
-      if (taken == 0) {
-        taken_.push_back(node.subgraph->index);
-      }
-      taken += request.rows;
-    }
-  }
 }
 
 void Engine::Take(const Cancel& cancel) {
@@ -499,76 +406,6 @@ void Engine::Obey(const StartHostStep& command) {
     task.inputs.push_back({.dims = place.host_dims, .bytes = place.host});
   }
   workers_->Submit(std::move(task));
-}
-
-absl::Status Engine::StatusOf(const Active& active, Outcome outcome) const {
-  const std::string& model = active.in->plan->name;
-  switch (outcome) {
-    case Outcome::kOk:
-      return absl::OkStatus();
-    case Outcome::kFailed:
-      return active.failure.ok() ? Internal("model '{}': a step failed", model) : active.failure;
-    case Outcome::kCancelled:
-      return active.failure.ok() ? Cancelled("model '{}': the client cancelled the request", model)
-                                 : active.failure;
-    case Outcome::kDeadlineExceeded:
-      return DeadlineExceeded(
-          "model '{}': the request's deadline passed before it was finished; "
-          "steps that had not started were dropped",
-          model);
-    case Outcome::kQueueFull:
-      return Unavailable("Exceeds maximum queue size for model '{}'; retry later", model);
-    case Outcome::kDraining:
-      return Unavailable("the server is shutting down");
-    case Outcome::kLaneHung:
-      return active.failure;
-    case Outcome::kDeviceLost:
-      return Unavailable("model '{}': device {} is being recovered: {}", model, device_.id(),
-                         MessageOf(loss_));
-    case Outcome::kSequenceNotStarted:
-      return InvalidArgument(
-          "inference request for sequence {} to model '{}' must specify the START flag on the "
-          "first request of the sequence",
-          active.in->sequence.id.ToString(), model);
-    case Outcome::kSequenceEnded:
-      return FailedPrecondition(
-          "model '{}': sequence {} ended before this request, since an earlier request of it was "
-          "not answered; start it again with sequence_start",
-          model, active.in->sequence.id.ToString());
-  }
-  return Internal("model '{}': unknown outcome", model);
-}
-
-void Engine::Obey(const Respond& command) {
-  Active& active = active_.at(command.request);
-  if (command.outcome == Outcome::kDeviceLost && options_.diversion != nullptr && !active.ran &&
-      active.split == nullptr) {
-    active.in = options_.diversion->Divert(std::move(active.in));
-    if (active.in == nullptr) {
-      return;  // Retired next: nothing of it runs here.
-    }
-  }
-  InferResponse response{.status = StatusOf(active, command.outcome)};
-  if (response.status.ok()) {
-    for (const int output : active.in->wanted) {
-      const int tensor = active.in->plan->outputs[static_cast<size_t>(output)];
-      const Place& place = active.places[static_cast<size_t>(tensor)];
-      response.outputs.push_back(
-          {.output = output, .dims = place.host_dims, .bytes = place.host, .owner = place.owner});
-    }
-  }
-  response.trace = std::move(active.trace);
-  response.stages = StagesOf(active, command.outcome, clock_.Now());
-  if (active.split != nullptr) {
-    TakePart(*active.split, active.part, command.outcome, std::move(response));
-    return;
-  }
-  observer_.OnRequest({.plan = active.in->plan.get(),
-                       .rows = active.in->rows,
-                       .outcome = command.outcome,
-                       .code = response.status.code(),
-                       .stages = response.stages});
-  answers_.push_back({std::move(active.in->done), active.in->group, std::move(response)});
 }
 
 void Engine::Obey(const Retire& command) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resources that instances share, and whose turn it is to have them. Pure: no thread or clock.
+// The core does not ask it yet: `rate_limiter` in a configuration is ignored, with a warning.
 //
 // Source: Triton's rate limiter. An instance executes only while it holds all of its resources. A
 // resource is a name and a number of copies: of each device for itself or, when global, of all

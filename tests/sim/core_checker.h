@@ -133,6 +133,9 @@ class CoreChecker final {
     bool operator<(const Waiting& other) const;
   };
 
+  static const PlanNode& NodeOf(const Arrive& arrival, int node) {
+    return arrival.plan->nodes[static_cast<size_t>(node)];
+  }
   // Reports a violation unless `holds`.
   void Expect(bool holds, const std::string& what);
 
