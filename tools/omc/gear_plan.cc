@@ -10,21 +10,10 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/split.h"
 
 namespace omserve::omc {
 namespace {
-
-std::vector<std::string_view> Split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) {
-      return parts;
-    }
-    text.remove_prefix(end + 1);
-  }
-}
 
 std::string_view Trim(std::string_view text) {
   while (!text.empty() && text.front() == ' ') {

@@ -1,36 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/server/protocol/vad_reference.h"
 
-#include <onnxruntime_c_api.h>
-
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <random>
 
-#include "runtime/base/dynamic_library.h"
+#include "tests/ort_api.h"
 #include "tests/status_test_util.h"
 
 namespace omserve::server {
 namespace {
 
-const OrtApi& Api() {
-  static const OrtApi* const api = [] {
-    const std::string names[] = {OMSERVE_BINARY_DIR "/lib/libonnxruntime.so.1"};
-    const DynamicLibrary library = VALUE(DynamicLibrary::Open(names));
-    const auto base = reinterpret_cast<const OrtApiBase* (*)()>(library.Find("OrtGetApiBase"));
-    REQUIRE(base != nullptr);
-    return base()->GetApi(18);
-  }();
-  REQUIRE(api != nullptr);
-  return *api;
-}
-
-void Require(OrtStatus* status) {
-  if (status != nullptr) {
-    FAIL(Api().GetErrorMessage(status));
-  }
-}
+using testing::Ort;
+using testing::RequireOrt;
 
 using Value = std::unique_ptr<OrtValue, void (*)(OrtValue*)>;
 
@@ -38,14 +21,14 @@ template <typename T>
 Value Wrap(const OrtMemoryInfo* memory, std::vector<T>& data, const std::vector<int64_t>& dims,
            ONNXTensorElementDataType type) {
   OrtValue* value = nullptr;
-  Require(Api().CreateTensorWithDataAsOrtValue(memory, data.data(), data.size() * sizeof(T),
-                                               dims.data(), dims.size(), type, &value));
-  return {value, Api().ReleaseValue};
+  RequireOrt(Ort().CreateTensorWithDataAsOrtValue(memory, data.data(), data.size() * sizeof(T),
+                                                  dims.data(), dims.size(), type, &value));
+  return {value, Ort().ReleaseValue};
 }
 
 const float* FloatsOf(OrtValue* value) {
   void* data = nullptr;
-  Require(Api().GetTensorMutableData(value, &data));
+  RequireOrt(Ort().GetTensorMutableData(value, &data));
   return static_cast<const float*>(data);
 }
 
@@ -58,20 +41,20 @@ struct VadReference::Session {
   OrtMemoryInfo* memory = nullptr;
 
   ~Session() {
-    Api().ReleaseMemoryInfo(memory);
-    Api().ReleaseSession(session);
-    Api().ReleaseSessionOptions(options);
-    Api().ReleaseEnv(env);
+    Ort().ReleaseMemoryInfo(memory);
+    Ort().ReleaseSession(session);
+    Ort().ReleaseSessionOptions(options);
+    Ort().ReleaseEnv(env);
   }
 };
 
 VadReference::VadReference(const std::string& onnx_path) : session_(std::make_unique<Session>()) {
-  Require(Api().CreateEnv(ORT_LOGGING_LEVEL_ERROR, "vad", &session_->env));
-  Require(Api().CreateSessionOptions(&session_->options));
-  Require(Api().SetIntraOpNumThreads(session_->options, 1));
-  Require(
-      Api().CreateSession(session_->env, onnx_path.c_str(), session_->options, &session_->session));
-  Require(Api().CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &session_->memory));
+  RequireOrt(Ort().CreateEnv(ORT_LOGGING_LEVEL_ERROR, "vad", &session_->env));
+  RequireOrt(Ort().CreateSessionOptions(&session_->options));
+  RequireOrt(Ort().SetIntraOpNumThreads(session_->options, 1));
+  RequireOrt(
+      Ort().CreateSession(session_->env, onnx_path.c_str(), session_->options, &session_->session));
+  RequireOrt(Ort().CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &session_->memory));
 }
 
 VadReference::~VadReference() = default;
@@ -88,10 +71,10 @@ float VadReference::Step(const std::vector<float>& window, std::vector<float>& s
   const std::array<const OrtValue*, 3> inputs = {input.get(), before.get(), sr.get()};
   const std::array<const char*, 2> output_names = {"output", "stateN"};
   std::array<OrtValue*, 2> outputs = {nullptr, nullptr};
-  Require(Api().Run(session_->session, nullptr, input_names.data(), inputs.data(), inputs.size(),
-                    output_names.data(), outputs.size(), outputs.data()));
-  const Value probability(outputs[0], Api().ReleaseValue);
-  const Value after(outputs[1], Api().ReleaseValue);
+  RequireOrt(Ort().Run(session_->session, nullptr, input_names.data(), inputs.data(), inputs.size(),
+                       output_names.data(), outputs.size(), outputs.data()));
+  const Value probability(outputs[0], Ort().ReleaseValue);
+  const Value after(outputs[1], Ort().ReleaseValue);
   const float* next = FloatsOf(after.get());
   state.assign(next, next + kVadState);
   return *FloatsOf(probability.get());

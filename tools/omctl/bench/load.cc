@@ -7,23 +7,12 @@
 #include <string_view>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/split.h"
 
 namespace omserve::bench {
 namespace {
 
 constexpr size_t kMostValues = 1000;
-
-std::vector<std::string_view> Split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) {
-      return parts;
-    }
-    text.remove_prefix(end + 1);
-  }
-}
 
 std::optional<double> Number(std::string_view text) {
   double value = 0;
