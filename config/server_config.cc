@@ -35,6 +35,9 @@ class ServerChecker final {
     Range("scheduler.host_workers", config_.scheduler().host_workers(), 0, 4096);
     Range("scheduler.in_flight_per_instance", config_.scheduler().in_flight_per_instance(), 1, 64);
     Range("scheduler.hang_timeout_ms", config_.scheduler().hang_timeout_ms(), 0, kMostHangMs);
+    Range("scheduler.max_queue_bytes", config_.scheduler().max_queue_bytes(), 0, kMaxInt64);
+    Range("scheduler.max_queue_time_ms", config_.scheduler().max_queue_time_ms(), 0, kMaxInt32);
+    Range("scheduler.warm_up_runs", config_.scheduler().warm_up_runs(), 0, 1000);
     Range("scheduler.hang_floor_ms", config_.scheduler().hang_floor_ms(), 1, kMostHangMs);
     LogLevel level = LogLevel::kInfo;
     if (!ParseLogLevel(config_.log().level(), &level)) {
@@ -161,6 +164,8 @@ ServerConfig DefaultServerConfig() {
   config.mutable_scheduler()->set_in_flight_per_instance(2);
   config.mutable_scheduler()->set_hang_timeout_ms(10000);
   config.mutable_scheduler()->set_hang_floor_ms(200);
+  config.mutable_scheduler()->set_max_queue_time_ms(30'000);
+  config.mutable_scheduler()->set_warm_up_runs(3);
   config.mutable_log()->set_level("info");
   config.mutable_shutdown()->set_drain_timeout_ms(30'000);
   return config;

@@ -15,14 +15,8 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
   state.options = options;
   state.queues.resize(subgraph.shape.buckets.size());
   state.lanes.resize(static_cast<size_t>(options.lanes));
-  // Gears keep their numbers in the model, of which some may not be used: numbers, not a count.
-  size_t gears = 0;
-  for (const Bucket& bucket : subgraph.shape.buckets) {
-    for (const BatchGear& gear : bucket.gears) {
-      gears = std::max(gears, gear.model_gear + 1);
-    }
-  }
-  state.costs = CostTable(gears);
+  const size_t gears = subgraph.shape.model_gear_count();
+  state.costs = options.costs.size() == gears ? options.costs : CostTable(gears);
   state.budgets.resize(gears);
   if (subgraph.sequence.has_value()) {
     const SequenceSpec& spec = *subgraph.sequence;
@@ -84,14 +78,15 @@ void Core::Receive(std::span<const Arrive> arrivals) {
   for (const Arrive& arrival : arrivals) {
     Register(arrival);
   }
-  std::optional<Outcome> refusal = RefusalOf(arrivals);
+  std::optional<Respond> refusal = Refuse(arrivals);
   // Requests of sequences have one row: they never come in parts.
   if (!refusal.has_value() && !JoinSequences(arrivals.front())) {
-    refusal = Outcome::kSequenceNotStarted;
+    refusal = Respond{.outcome = Outcome::kSequenceNotStarted};
   }
   for (const Arrive& arrival : arrivals) {
     Request& request = requests_.at(arrival.request);
     if (refusal.has_value()) {
+      refusal->request = arrival.request;
       End(arrival.request, request, *refusal);
     } else {
       Accept(arrival.request, request);
@@ -118,49 +113,9 @@ Core::Request& Core::Register(const Arrive& event) {
   request.due = std::min(event.deadline, now_ + options_.patience);
   request.delayed = event.delay_at <= now_;
   request.delay_at = request.delayed ? Instant::max() : event.delay_at;
+  request.input_bytes = event.input_bytes;
   request.nodes_left = static_cast<int>(plan.nodes.size());
   return request;
-}
-
-std::optional<Outcome> Core::RefusalOf(std::span<const Arrive> arrivals) const {
-  const Arrive& first = arrivals.front();
-  if (first.deadline <= now_) {
-    return Outcome::kDeadlineExceeded;
-  }
-  if (draining_) {
-    return Outcome::kDraining;
-  }
-  if (device_lost_) {
-    return Outcome::kDeviceLost;
-  }
-  int rows = 0;
-  for (const Arrive& arrival : arrivals) {
-    rows += arrival.rows;
-  }
-  const std::vector<PlanNode>& nodes = first.plan->nodes;
-  const bool fits =
-      requests_.size() <= options_.max_requests &&
-      std::all_of(nodes.begin(), nodes.end(), [&](const PlanNode& node) {
-        return !node.on_device() ||
-               HasRoom(subgraphs_[static_cast<size_t>(node.subgraph->index)], first.priority, rows);
-      });
-  return fits ? std::nullopt : std::optional(Outcome::kQueueFull);
-}
-
-void Core::Accept(RequestId id, Request& request) {
-  if (request.deadline != Instant::max()) {
-    deadlines_.emplace(request.deadline, id);
-  }
-  if (request.delay_at != Instant::max()) {
-    delays_.emplace(request.delay_at, id);
-  }
-  if (request.plan->preserve_ordering) {
-    orders_[request.plan.get()].push_back(id);
-  }
-  AddToBacklogs(request);
-  for (size_t n = 0; n < request.nodes.size(); ++n) {
-    AdvanceNode(id, request, static_cast<int>(n));
-  }
 }
 
 void Core::On(const Cancel& event) {
@@ -266,6 +221,7 @@ void Core::AdvanceNode(RequestId id, Request& request, int node) {
     if (done && record.state == NodeState::kWaiting) {
       record.state = NodeState::kLaunched;
       ++request.in_flight;
+      request.ran = true;
       out_->push_back(StartHostStep{id, node});
     }
     return;
@@ -302,6 +258,10 @@ void Core::FinishNode(RequestId id, Request& request, int node) {
 }
 
 void Core::End(RequestId id, Request& request, Outcome outcome) {
+  End(id, request, Respond{.request = id, .outcome = outcome});
+}
+
+void Core::End(RequestId id, Request& request, Respond respond) {
   OMSERVE_CHECK(!request.responded, "a request is answered once");
   request.responded = true;
   if (request.deadline != Instant::max()) {
@@ -325,8 +285,9 @@ void Core::End(RequestId id, Request& request, Outcome outcome) {
       }
     }
   }
-  out_->push_back(Respond{id, outcome});
-  if (outcome != Outcome::kOk) {
+  respond.ran = request.ran;
+  out_->push_back(respond);
+  if (respond.outcome != Outcome::kOk) {
     EndSequencesOf(id, request);
   }
 }
@@ -334,6 +295,10 @@ void Core::End(RequestId id, Request& request, Outcome outcome) {
 void Core::RetireIfIdle(RequestId id) {
   const auto found = requests_.find(id);
   if (found != requests_.end() && found->second.responded && found->second.in_flight == 0) {
+    if (found->second.accepted) {
+      rows_ -= found->second.rows;
+      input_bytes_ -= found->second.input_bytes;
+    }
     requests_.erase(found);
     out_->push_back(Retire{id});
   }

@@ -10,7 +10,8 @@
 //  2. No Launch holds more rows than its gear, and no lane more batches than its limit.
 //  3. A row is launched for a step only when each producing device step was launched or done and
 //     each producing host step done.
-//  4. Nothing is launched for a request after its Respond, or at or after its deadline.
+//  4. Nothing is launched for a request after its Respond, or at or after its deadline, or when the
+//     request cannot be in time by what is predicted.
 //  5. Every launched batch gets exactly one Release, after its BatchDone and after BatchDone of
 //     every batch that reads its outputs.
 //  6. Nothing waits for ever: while a subgraph has rows that wait, a lane of it is at work,
@@ -39,6 +40,7 @@
 #include <set>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -46,8 +48,10 @@
 #include "scheduler/backlog.h"
 #include "scheduler/batch_policy.h"
 #include "scheduler/cost_table.h"
+#include "scheduler/deadline_fit.h"
 #include "scheduler/ids.h"
 #include "scheduler/plan.h"
+#include "scheduler/refusal.h"
 #include "scheduler/run_budget.h"
 #include "scheduler/sequence.h"
 #include "scheduler/sequence_table.h"
@@ -59,12 +63,12 @@ enum class Outcome {
   kOk,
   kFailed,  // A batch or host step of it failed; the engine knows the Status.
   kCancelled,
-  kDeadlineExceeded,
-  kQueueFull,           // Refused on arrival; nothing of it ever runs.
-  kDraining,            // Refused on arrival: the core is stopping.
+  kDeadlineExceeded,    // Its deadline came.
+  kDropped,             // A step of it was about to be launched, too late for its deadline.
+  kRefused,             // On arrival, for lack of time or room; nothing of it ever runs.
   kLaneHung,            // A batch of it was on a lane that was abandoned.
-  kDeviceLost,          // The device was lost, or is lost on arrival.
-  kSequenceNotStarted,  // Refused on arrival: it does not say START, and its sequence is not open.
+  kDeviceLost,          // The device was lost while it was there.
+  kSequenceNotStarted,  // On arrival: it does not say START, and its sequence is not open.
   kSequenceEnded,       // An earlier request of its sequence was lost, and the sequence with it.
 };
 inline constexpr int kOutcomeCount = 10;
@@ -88,7 +92,8 @@ struct Arrive {
   Instant deadline = Instant::max();
   // From then on its rows go behind all others of their priority.
   Instant delay_at = Instant::max();
-  SequenceTurn sequence;  // Given when a step's subgraph keeps sequences.
+  SequenceTurn sequence;   // Given when a step's subgraph keeps sequences.
+  size_t input_bytes = 0;  // Pinned memory that its inputs hold.
 };
 // Parts of one request that is larger than its gears: requests of their own that are accepted or
 // refused as one. All have the same plan, buckets, priority, deadline and delay_at.
@@ -148,6 +153,9 @@ struct StartHostStep {
 struct Respond {
   RequestId request = 0;
   Outcome outcome = Outcome::kOk;
+  Refusal refusal = {};        // When refused.
+  Clock::duration late_by{0};  // When dropped, or refused for its deadline: predicted end - that.
+  bool ran = false;            // Something of it was launched.
 };
 // Nothing in flight touches the request's memory any longer.
 struct Retire {
@@ -178,8 +186,12 @@ class Core final {
   struct Options {
     // Batches in flight per lane. 2 lets the copies of one overlap the computation of the other.
     int batches_per_lane = 2;
-    // Requests accepted and not yet retired; one more is refused with kQueueFull.
-    size_t max_requests = 8192;
+    // Bounds on what was accepted and is not yet retired, whatever model it is for. A request that
+    // comes alone is let in whatever its size.
+    int max_rows = 8192;
+    size_t max_input_bytes = 0;  // 0: none.
+    // Of any subgraph's lanes: how long what was accepted keeps them busy. 0: none.
+    Clock::duration max_queue_time{0};
     RunBudgetOptions run_budget;
     // Rows of one priority go by deadline, but a row with a later deadline, or none, as if its
     // deadline were this long after its arrival: so no stream of urgent rows keeps it out for ever.
@@ -203,6 +215,10 @@ class Core final {
     // Rows that may wait for this subgraph when a request arrives; 0 = no bound of its own.
     int max_queue_rows = 0;
     LevelBounds level_rows;
+    // How long its lanes may be busy with what was accepted; 0: Options::max_queue_time.
+    Clock::duration max_queue_time{0};
+    // What warm-up measured; of no size: nothing.
+    CostTable costs = CostTable();
   };
   // `subgraph.index` must be the number of subgraphs added before. `subgraph` outlives the core.
   void AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options);
@@ -215,6 +231,8 @@ class Core final {
   void Handle(std::span<const Event> events, Instant now, std::vector<Command>* commands);
 
   size_t request_count() const { return requests_.size(); }
+  int row_count() const { return rows_; }  // Accepted and not retired.
+  size_t input_bytes() const { return input_bytes_; }
   size_t batch_count() const { return batches_.size(); }
   bool idle() const { return requests_.empty() && batches_.empty(); }
   int queued_rows(int subgraph) const;
@@ -277,14 +295,16 @@ class Core final {
     std::vector<RunBudget> budgets;  // Per model gear.
     Backlog backlog;                 // Of accepted rows, also of those whose inputs are not made.
     std::vector<int> order;          // Scratch of OrderBuckets.
-    bool touched = false;            // It is in touched_.
-    bool changed = false;            // It is in changed_.
+    Instant refused_at = Instant::min();  // For its queue, the last time.
+    bool touched = false;                 // It is in touched_.
+    bool changed = false;                 // It is in changed_.
     // Of a subgraph that keeps sequences, instead of `queues`.
     std::optional<SequenceTable> sequences;
   };
   struct NodeRecord {
     NodeState state = NodeState::kWaiting;
-    BatchId batch = 0;  // The batch that ran or runs it.
+    BatchId batch = 0;        // The batch that ran or runs it.
+    Clock::duration tail{0};  // The least time of the steps after it.
     bool in_backlog = false;
     Urgency cell;             // Where its work is in the backlog,
     Clock::duration work{0};  // and how much of it.
@@ -299,8 +319,11 @@ class Core final {
     Instant due;       // As in QueueKey.
     Instant delay_at;  // max() once it is delayed.
     bool delayed = false;
+    size_t input_bytes = 0;
     int nodes_left = 0;
     int in_flight = 0;  // Batches and host steps running for it.
+    bool accepted = false;
+    bool ran = false;
     bool responded = false;
   };
   struct Batch {
@@ -330,8 +353,6 @@ class Core final {
   // Accepts all, or refuses all.
   void Receive(std::span<const Arrive> arrivals);
   Request& Register(const Arrive& event);
-  std::optional<Outcome> RefusalOf(std::span<const Arrive> arrivals) const;
-  void Accept(RequestId id, Request& request);
 
   LaneState& LaneAt(int subgraph, int lane);
 
@@ -382,6 +403,7 @@ class Core final {
   // As TryLaunch, for a subgraph that keeps sequences.
   bool TryLaunchSequences(SubgraphState& state);
   bool LaunchSequences(SubgraphState& state, int lane);
+  bool DropLateSequences(SubgraphState& state, int lane, const Bucket& shape);
   // Of the requests in `chosen_`.
   void SendSequences(SubgraphState& state, Launch launch);
   // The subgraph's rows, lanes or time have changed: its turn comes within this event.
@@ -393,8 +415,28 @@ class Core final {
   void SetWake(int subgraph, Instant wake);
 
   // core_admission.cc.
+  // Why the arrivals, parts of one request, have to be refused, if they have to; without the
+  // request's id. O(steps x lanes), whatever waits.
+  std::optional<Respond> Refuse(std::span<const Arrive> arrivals);
+  std::optional<Respond> RefuseForBounds(std::span<const Arrive> arrivals) const;
+  std::optional<Respond> RefuseForDeadline(std::span<const Arrive> arrivals);
+  Respond QueueRefusal(const Plan& plan, RefusalReason reason) const;
+  // How long the arrivals' batches of `node` take on the subgraph's lanes, at least; with `company`
+  // in those of the rows that wait already.
+  Clock::duration StepTime(std::span<const Arrive> arrivals, size_t node, bool company) const;
+  // When a lane is free for a row of this urgency; now_ while no lane serves: nothing is known.
+  Instant StartOf(const SubgraphState& state, const Urgency& row) const;
+  const BatchGear& GearOf(const PlanNode& node, int bucket, int rows) const;
+  void Accept(RequestId id, Request& request);
   // Puts the work of the request's device steps into their subgraphs' backlogs.
   void AddToBacklogs(Request& request);
+  // How long the steps after each one take at least.
+  void SetTails(Request& request);
+  // A batch is about to leave: drops the requests that would be late, or makes it smaller so that
+  // none is. True: some were dropped, so decide anew.
+  bool FitDeadlines(SubgraphState& state, int bucket, int lane, BatchDecision& decision);
+  // The end of a batch that `node` of the request reads; now_ when there is none to wait for.
+  Instant InputsAt(const Request& request, int node) const;
   void RemoveFromBacklog(Request& request, int node);
   // Device time of `rows` rows in full batches of the bucket; 0: not known.
   static Clock::duration WorkOf(const SubgraphState& state, int bucket, int rows);
@@ -417,6 +459,7 @@ class Core final {
   void FinishNode(RequestId id, Request& request, int node);
   // Ends the request for its client and takes its queued rows out.
   void End(RequestId id, Request& request, Outcome outcome);
+  void End(RequestId id, Request& request, Respond respond);
   void RetireIfIdle(RequestId id);
   void DropUse(BatchId batch);
   void DropUsesOf(const Request& request, int node);
@@ -443,6 +486,13 @@ class Core final {
   // answered on.
   std::unordered_map<const Plan*, std::deque<RequestId>> orders_;
   std::vector<const Plan*> moved_;  // Those of which a request was finished or answered.
+  // Scratch of RefuseForDeadline: when each step ends, with what waits and without.
+  std::vector<std::pair<Instant, Instant>> ends_;
+  std::vector<FitGear> fit_gears_;  // Scratch of FitDeadlines.
+  std::vector<FitRow> fit_rows_;
+  std::vector<std::pair<RequestId, int>> fit_groups_;
+  int rows_ = 0;
+  size_t input_bytes_ = 0;
   BatchId next_batch_ = 1;
   bool draining_ = false;
   bool device_lost_ = false;

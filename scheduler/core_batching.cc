@@ -225,7 +225,9 @@ bool Core::TryLaunch(SubgraphState& state) {
         break;
       }
     }
-    LaunchFrom(state, state.order[chosen], lane, decision);
+    if (!FitDeadlines(state, state.order[chosen], lane, decision)) {
+      LaunchFrom(state, state.order[chosen], lane, decision);
+    }
     return true;
   }
   return false;
@@ -279,6 +281,7 @@ void Core::Send(SubgraphState& state, Launch launch) {
     record.batch = id;
     RemoveFromBacklog(request, group.node);
     ++request.in_flight;
+    request.ran = true;
     for (const int consumer : request.plan->nodes[static_cast<size_t>(group.node)].consumers) {
       batch.uses_left += request.plan->nodes[static_cast<size_t>(consumer)].on_device() ? 1 : 0;
     }

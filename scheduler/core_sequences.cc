@@ -122,6 +122,9 @@ bool Core::LaunchSequences(SubgraphState& state, int lane) {
   if (!direct) {
     chosen_.resize(static_cast<size_t>(decision.rows));
   }
+  if (DropLateSequences(state, lane, shape)) {
+    return true;  // Decide anew.
+  }
   SendSequences(state, {.batch = next_batch_++,
                         .subgraph = state.subgraph->index,
                         .bucket = bucket,
@@ -129,6 +132,32 @@ bool Core::LaunchSequences(SubgraphState& state, int lane) {
                         .reason = decision.reason,
                         .oldest_queued = oldest});
   return true;
+}
+
+// Rows of sequences are not put off for one another: who would be late in the gear of the batch is
+// dropped, and its sequence ends.
+bool Core::DropLateSequences(SubgraphState& state, int lane, const Bucket& shape) {
+  int rows = static_cast<int>(chosen_.size());
+  if (state.subgraph->sequence->strategy == SequenceSpec::Strategy::kDirect) {
+    for (const SequenceTable::Ready& next : chosen_) {
+      rows = std::max(rows, next.slot + 1);
+    }
+  }
+  const Instant end = std::max(now_, state.lanes[static_cast<size_t>(lane)].busy_until) +
+                      state.costs.ForRefusal(shape.GearFor(rows).model_gear, now_);
+  bool dropped = false;
+  for (const SequenceTable::Ready& next : chosen_) {
+    const auto found = requests_.find(next.request);
+    if (found != requests_.end() && !found->second.responded && found->second.deadline < end) {
+      End(next.request, found->second,
+          {.request = next.request,
+           .outcome = Outcome::kDropped,
+           .late_by = end - found->second.deadline});
+      RetireIfIdle(next.request);
+      dropped = true;
+    }
+  }
+  return dropped;
 }
 
 void Core::SendSequences(SubgraphState& state, Launch launch) {

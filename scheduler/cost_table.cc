@@ -38,17 +38,18 @@ void CostTable::Record(size_t gear_index, Clock::duration time, Clock::time_poin
   gear.deviation += (std::chrono::abs(error) - gear.deviation) / 4;
 }
 
-Clock::duration CostTable::ForRefusal(size_t gear_index, Clock::time_point now) const {
+Clock::duration CostTable::ForRefusal(size_t gear_index, Clock::time_point now, int spreads) const {
   const Gear& gear = gears_[gear_index];
   const Clock::duration silence = now - gear.measured;
   if (silence <= kFresh) {
-    return gear.mean;
+    return gear.mean + spreads * gear.deviation;
   }
   if (silence >= kForgotten) {
     return Clock::duration::zero();
   }
   const auto halvings = std::min<int64_t>((silence - kFresh) / kHalving, 62);
-  return gear.fastest + Clock::duration((gear.mean - gear.fastest).count() >> halvings);
+  const Clock::duration excess = gear.mean + spreads * gear.deviation - gear.fastest;
+  return gear.fastest + Clock::duration(excess.count() >> halvings);
 }
 
 }  // namespace omserve::scheduler

@@ -30,8 +30,9 @@ class CostTable final {
   // What a refusal may rest on: the usual time while it is fresh. Whoever refuses measures nothing,
   // so an estimate that a bad moment had raised would never be corrected. Therefore what it has
   // above the fastest run fades within seconds of silence, and after a minute nothing counts as
-  // known: some request is let through and measured.
-  Clock::duration ForRefusal(size_t gear, Clock::time_point now) const;
+  // known: some request is let through and measured. `spreads` times the usual distance from it is
+  // added.
+  Clock::duration ForRefusal(size_t gear, Clock::time_point now, int spreads = 0) const;
 
   size_t size() const { return gears_.size(); }
 

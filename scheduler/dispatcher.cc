@@ -140,6 +140,22 @@ absl::StatusOr<RequestId> Dispatcher::Submit(std::unique_ptr<InferRequest> reque
   return id;
 }
 
+absl::Status Dispatcher::CheckRoom(const Placement& placement, Instant deadline,
+                                   size_t input_bytes) const {
+  absl::Status first;
+  for (size_t place = 0; place < engines_.size(); ++place) {
+    if (placement.plans[place] == nullptr) {
+      continue;
+    }
+    absl::Status room = engines_[place]->CheckRoom(*placement.plans[place], deadline, input_bytes);
+    if (room.ok()) {
+      return room;
+    }
+    first.Update(std::move(room));
+  }
+  return first;
+}
+
 void Dispatcher::Wake() {
   for (const std::unique_ptr<Engine>& engine : engines_) {
     engine->Wake();

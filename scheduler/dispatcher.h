@@ -53,6 +53,8 @@ class Dispatcher final : private Diversion {
   // the model takes it.
   // With `wakes` false it may lie until Wake: for who has more to submit.
   absl::StatusOr<RequestId> Submit(std::unique_ptr<InferRequest> request, bool wakes = true);
+  // The refusal that certainly awaits the request on every device, as Engine::CheckRoom says.
+  absl::Status CheckRoom(const Placement& placement, Instant deadline, size_t input_bytes) const;
   // Wakes the devices that requests were left lying at. May be told in vain.
   void Wake();
   // The client no longer wants the answer. Harmless when it was answered already.

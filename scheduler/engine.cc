@@ -8,12 +8,18 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
+#include "scheduler/warm_up.h"
 
 namespace omserve::scheduler {
 namespace {
 
 // After a drain's deadline the rest is cancelled; what runs on the device then still has to end.
 constexpr std::chrono::seconds kCancelGrace{5};
+// For the bound on input bytes, where it is noticed before the core could predict anything.
+constexpr std::chrono::milliseconds kBytesRetry{10};
+// A cancellation looks through so many messages at most for its request: the device thread finds
+// the others.
+constexpr size_t kMostLookedThrough = 1024;
 
 }  // namespace
 
@@ -59,6 +65,7 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   const MutexLock lock(device_work_mu_);
   RETURN_IF_ERROR(device_.Bind());
   const uint64_t generation = device_.generation();
+  const CostTable costs = WarmUpModel(spec);
   // Streams and buffers are made here, on the caller's thread, so that traffic does not wait.
   std::vector<std::unique_ptr<Lane>> lanes;
   for (acl::Model* model : spec.instances) {
@@ -89,7 +96,9 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
     core_.AddSubgraph(*subgraph, {.lanes = static_cast<int>(lanes.size()),
                                   .policy = spec.policy,
                                   .max_queue_rows = spec.max_queue_rows,
-                                  .level_rows = std::move(spec.level_rows)});
+                                  .level_rows = std::move(spec.level_rows),
+                                  .max_queue_time = spec.max_queue_time,
+                                  .costs = costs});
     subgraphs_.push_back(std::move(subgraph));
     lanes_.push_back(std::move(lanes));
     instances_.push_back(
@@ -99,6 +108,39 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
     return Unavailable("device {} was lost while model '{}' was loaded", device_.id(), spec.name);
   }
   return added;
+}
+
+CostTable Engine::WarmUpModel(const SubgraphSpec& spec) {
+  if (options_.warm_up_runs == 0 || spec.instances.empty()) {
+    return CostTable();
+  }
+  const Instant start = clock_.Now();
+  absl::StatusOr<CostTable> costs = WarmUp(device_, *completions_, *spec.instances.front(),
+                                           spec.shape, options_.warm_up_runs, clock_);
+  if (!costs.ok()) {
+    OMSERVE_LOG(kWarning, "scheduler", "warm-up failed model={} version={} error=\"{}\"", spec.name,
+                spec.version, MessageOf(costs.status()));
+    return CostTable();
+  }
+  OMSERVE_LOG(kInfo, "scheduler", "warmed up model={} version={} ms={} gear_ms=\"{}\"", spec.name,
+              spec.version,
+              std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - start).count(),
+              CostsToString(spec.shape, *costs));
+  return *std::move(costs);
+}
+
+absl::Status Engine::CheckRoom(const Plan& plan, Instant deadline, size_t input_bytes) const {
+  if (const Instant now = clock_.Now(); deadline <= now) {
+    return RefusalStatus(
+        plan, {.refusal = {.reason = RefusalReason::kDeadlinePassed}, .late_by = now - deadline});
+  }
+  const size_t held = input_bytes_.load(std::memory_order_relaxed);
+  const size_t most = options_.core.max_input_bytes;
+  if (most > 0 && held > 0 && held + input_bytes > most) {
+    return RefusalStatus(
+        plan, {.refusal = {.reason = RefusalReason::kQueueBytes, .retry_after = kBytesRetry}});
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Engine::Submit(std::unique_ptr<InferRequest> request, bool wakes) {
@@ -111,23 +153,30 @@ std::unique_ptr<InferRequest> Engine::Offer(std::unique_ptr<InferRequest> reques
 }
 
 absl::Status Engine::Enqueue(std::unique_ptr<InferRequest>&& request, bool wakes) {
+  if (const Instant now = clock_.Now(); request->deadline <= now) {
+    return RefusalStatus(*request->plan, {.refusal = {.reason = RefusalReason::kDeadlinePassed},
+                                          .late_by = now - request->deadline});
+  }
+  std::optional<RefusalReason> refused;
   {
     const MutexLock lock(mu_);
     if (gate_closed_) {
-      return Unavailable("the server is shutting down");
-    }
-    if (submitted_ >= options_.max_messages) {
-      return Unavailable("Exceeds maximum queue size: {} requests wait for the scheduler",
-                         submitted_);
-    }
-    ++submitted_;
-    idle_ = false;
-    for (const PlanNode& node : request->plan->nodes) {
-      if (node.on_device()) {
-        node.subgraph->load->sent_rows.fetch_add(request->rows, std::memory_order_relaxed);
+      refused = RefusalReason::kDraining;
+    } else if (submitted_ >= options_.max_messages) {
+      refused = RefusalReason::kQueueMessages;
+    } else {
+      ++submitted_;
+      idle_ = false;
+      for (const PlanNode& node : request->plan->nodes) {
+        if (node.on_device()) {
+          node.subgraph->load->sent_rows.fetch_add(request->rows, std::memory_order_relaxed);
+        }
       }
+      messages_.emplace_back(std::move(request));
     }
-    messages_.emplace_back(std::move(request));
+  }
+  if (refused.has_value()) {
+    return RefusalStatus(*request->plan, {.refusal = {.reason = *refused}});
   }
   if (wakes) {
     Wake();
@@ -135,7 +184,23 @@ absl::Status Engine::Enqueue(std::unique_ptr<InferRequest>&& request, bool wakes
   return absl::OkStatus();
 }
 
-void Engine::CancelRequest(RequestId id) { Post(Cancel{id}); }
+void Engine::CancelRequest(RequestId id) {
+  std::vector<RequestInput> freed;  // Outside the lock.
+  {
+    const MutexLock lock(mu_);
+    // The newest first: who gives up at once is the one that still waits here.
+    const size_t first = messages_.size() - std::min(messages_.size(), kMostLookedThrough);
+    for (size_t at = messages_.size(); at-- > first;) {
+      auto* const request = std::get_if<std::unique_ptr<InferRequest>>(&messages_[at]);
+      if (request != nullptr && *request != nullptr && (*request)->id == id) {
+        (*request)->cancelled = true;
+        freed = std::move((*request)->inputs);
+        return;
+      }
+    }
+  }
+  Post(Cancel{id});
+}
 
 void Engine::CloseGate() {
   {
@@ -248,6 +313,13 @@ void Engine::TakeAll(std::vector<Message>& messages) {
 
 void Engine::Take(std::unique_ptr<InferRequest> request) {
   NoteTaken(*request);
+  if (request->cancelled) {
+    const RequestId id = request->id;
+    MakeActive(std::move(request));
+    Obey(Respond{.request = id, .outcome = Outcome::kCancelled});
+    Obey(Retire{id});
+    return;
+  }
   const int most_rows = request->plan->RowsPerBatch(request->buckets);
   if (request->rows > most_rows) {
     FeedArrivals();  // It does not overtake them.
@@ -259,6 +331,10 @@ void Engine::Take(std::unique_ptr<InferRequest> request) {
 }
 
 Arrive Engine::ArrivalOf(const InferRequest& request) {
+  size_t input_bytes = 0;
+  for (const RequestInput& input : request.inputs) {
+    input_bytes += input.bytes.size();
+  }
   return {.request = request.id,
           .plan = request.plan,
           .buckets = request.buckets,
@@ -266,7 +342,8 @@ Arrive Engine::ArrivalOf(const InferRequest& request) {
           .priority = request.priority,
           .deadline = request.deadline,
           .delay_at = request.delay_at,
-          .sequence = request.sequence};
+          .sequence = request.sequence,
+          .input_bytes = input_bytes};
 }
 
 Engine::Active& Engine::MakeActive(std::unique_ptr<InferRequest> request) {
@@ -395,7 +472,6 @@ void Engine::ObeyAll() {
 
 void Engine::Obey(const StartHostStep& command) {
   Active& active = active_.at(command.request);
-  active.ran = true;
   const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(command.node)];
   HostTask task{.request = command.request,
                 .node = command.node,

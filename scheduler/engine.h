@@ -57,6 +57,9 @@ class Engine final : private CompletionSink {
     // See Lane::Options. A link moves 64 KiB in some 5 us, which is what an event that another
     // stream waits for costs.
     size_t small_copy_bytes = 64 << 10;
+    // Times that each gear of a model is run before it is added. 0: predictions begin with the
+    // first batches.
+    int warm_up_runs = 0;
   };
   // Starts the device, completion and worker threads. The references outlive the engine.
   static absl::StatusOr<std::unique_ptr<Engine>> Start(acl::Device& device,
@@ -79,23 +82,29 @@ class Engine final : private CompletionSink {
     BatchPolicyOptions policy;
     int max_queue_rows = 0;
     Core::LevelBounds level_rows;
+    Clock::duration max_queue_time{0};  // 0: Core::Options::max_queue_time.
   };
-  // Makes the lanes (streams, buffers, events) and adds the subgraph. Blocks until the device
-  // thread has done it. The result lives as long as the engine.
+  // Warms the model up, makes the lanes (streams, buffers, events) and adds the subgraph. Blocks
+  // until the device thread has done it. The result lives as long as the engine.
   absl::StatusOr<const Subgraph*> AddSubgraph(SubgraphSpec spec);
 
   // Always takes the request; returns without blocking. OK: `done` runs exactly once, with later
-  // failures through it. Not OK (kUnavailable: draining, or too many messages): `done` never runs.
-  // `request` must fit its plan: inputs in order, right sizes, buckets resolved. With more rows
-  // than Plan::RowsPerBatch it runs in parts. With `wakes` false it may lie until the next message
-  // or Wake: for who has more to submit.
+  // failures through it. Not OK: a refusal (refusal.h) for a deadline that has passed, a drain or
+  // too many messages; `done` never runs. `request` must fit its plan: inputs in order, right
+  // sizes, buckets resolved. With more rows than Plan::RowsPerBatch it runs in parts. With `wakes`
+  // false it may lie until the next message or Wake: for who has more to submit.
   absl::Status Submit(std::unique_ptr<InferRequest> request, bool wakes = true)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Wake() { wake_.NotifyOne(); }
   // As Submit, but a request that is refused comes back; null: it was taken.
   std::unique_ptr<InferRequest> Offer(std::unique_ptr<InferRequest> request)
       ABSL_LOCKS_EXCLUDED(mu_);
-  // The client no longer wants the answer. Harmless when it was answered already.
+  // For callers that have tensors to copy before they can submit: the refusal that certainly awaits
+  // a request for its deadline or its input bytes. Reserves nothing. Never blocks.
+  absl::Status CheckRoom(const Plan& plan, Instant deadline, size_t input_bytes) const;
+  // The client no longer wants the answer. Harmless when it was answered already. A request that
+  // the device thread has not taken up gives its memory back before this returns; one that waits,
+  // with the device thread's next turn; one that runs, when its batch is over.
   void CancelRequest(RequestId id) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Refuses new requests; what was accepted goes on, without waiting for company. Idempotent.
@@ -105,7 +114,9 @@ class Engine final : private CompletionSink {
   absl::Status Drain(Instant deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
   struct Load {
-    size_t requests = 0;           // Accepted and not retired.
+    size_t requests = 0;           // Accepted and not retired,
+    int rows = 0;                  // their rows,
+    size_t input_bytes = 0;        // and the pinned memory of their inputs.
     std::vector<int> queued_rows;  // Per subgraph.
     // Per subgraph: when a lane is free of what was accepted, as predicted; max(): none serves.
     std::vector<Instant> free_at;
@@ -122,6 +133,7 @@ class Engine final : private CompletionSink {
   int64_t request_count() const { return request_count_.load(std::memory_order_relaxed); }
   size_t device_pool_bytes() const { return options_.device_pool_bytes; }
   int device_id() const { return device_.id(); }
+  const Core::Options& limits() const { return options_.core; }
 
  private:
   // Messages to the device thread.
@@ -163,7 +175,6 @@ class Engine final : private CompletionSink {
     std::vector<StepTrace> trace;
     absl::InlinedVector<StepStamps, 1> stamps;  // By plan node.
     Instant arrived;
-    bool ran = false;        // Anything of it was launched or started.
     Split* split = nullptr;  // Whose part it is, which one,
     size_t part = 0;
     int first_row = 0;  // and where its rows begin.
@@ -234,6 +245,9 @@ class Engine final : private CompletionSink {
     return {.slots = options_.core.batches_per_lane, .small_copy_bytes = options_.small_copy_bytes};
   }
   void Post(Message message) ABSL_LOCKS_EXCLUDED(mu_);
+  // What each gear takes; of no size when it is not known. A model that cannot be warmed up with
+  // zeros may still serve what its clients send, so a failure is only told.
+  CostTable WarmUpModel(const SubgraphSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(device_work_mu_);
   // Runs `task` on the device thread and waits for it.
   void RunOnDeviceThread(std::function<void()> task);
 
@@ -281,7 +295,9 @@ class Engine final : private CompletionSink {
   void PlaceOutputs(const ActiveBatch& batch, bool on_host);
   bool WantedOnHost(const Launch& launch, size_t output) const;
   Place& PlaceOf(const RowGroup& group, int tensor);
-  absl::Status StatusOf(const Active& active, Outcome outcome) const;
+  // engine_answers.cc.
+  absl::Status StatusOf(const Active& active, const Respond& respond) const;
+  absl::Status RefusalStatus(const Plan& plan, const Respond& respond) const;
   void FailBatch(const ActiveBatch& batch, const absl::Status& status);
 
   // engine_stages.cc.
@@ -291,9 +307,10 @@ class Engine final : private CompletionSink {
 
   // engine_split.cc.
   void TakeSplit(std::unique_ptr<InferRequest> request, int most_rows);
-  void TakePart(Split& split, size_t part, Outcome outcome, InferResponse response);
+  void TakePart(Split& split, size_t part, const Respond& respond, InferResponse response);
   InferResponse JoinAnswers(Split& split);
-  void AnswerSplit(Split& split, Outcome outcome, InferResponse response);
+  void AnswerSplit(Split& split, const Respond& respond, InferResponse response);
+  void Record(const InferRequest& request, const Respond& respond, const InferResponse& response);
   void CancelSplit(const Split& split);
   // Where a part that is alone in its batch puts an output that the client wants: to its place in
   // the whole answer. Leaves `target` as it is for other outputs.
@@ -335,9 +352,10 @@ class Engine final : private CompletionSink {
   std::unique_ptr<acl::CompletionThread> completions_ ABSL_GUARDED_BY(device_work_mu_);
 
   // Synchronises itself.
-  // Both relaxed: hints for who routes, who is put right by the engine's answer.
+  // All relaxed: hints for who routes or checks for room, who is put right by the core's answer.
   std::atomic<bool> serves_{true};
   std::atomic<int64_t> request_count_{0};
+  std::atomic<size_t> input_bytes_{0};
 
   // Owned by the device thread.
   Core core_;

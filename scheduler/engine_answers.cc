@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's answers: what a request's end means to its client, and how answers leave.
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -9,10 +10,15 @@
 #include "scheduler/engine.h"
 
 namespace omserve::scheduler {
+namespace {
 
-absl::Status Engine::StatusOf(const Active& active, Outcome outcome) const {
+double Ms(Clock::duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
+
+}  // namespace
+
+absl::Status Engine::StatusOf(const Active& active, const Respond& respond) const {
   const std::string& model = active.in->plan->name;
-  switch (outcome) {
+  switch (respond.outcome) {
     case Outcome::kOk:
       return absl::OkStatus();
     case Outcome::kFailed:
@@ -25,10 +31,13 @@ absl::Status Engine::StatusOf(const Active& active, Outcome outcome) const {
           "model '{}': the request's deadline passed before it was finished; "
           "steps that had not started were dropped",
           model);
-    case Outcome::kQueueFull:
-      return Unavailable("Exceeds maximum queue size for model '{}'; retry later", model);
-    case Outcome::kDraining:
-      return Unavailable("the server is shutting down");
+    case Outcome::kDropped:
+      return DeadlineExceeded(
+          "model '{}': the request cannot meet its deadline any longer: it would end {:.3f} ms "
+          "late; steps that had not started were dropped",
+          model, Ms(respond.late_by));
+    case Outcome::kRefused:
+      return RefusalStatus(*active.in->plan, respond);
     case Outcome::kLaneHung:
       return active.failure;
     case Outcome::kDeviceLost:
@@ -48,16 +57,64 @@ absl::Status Engine::StatusOf(const Active& active, Outcome outcome) const {
   return Internal("model '{}': unknown outcome", model);
 }
 
+absl::Status Engine::RefusalStatus(const Plan& plan, const Respond& respond) const {
+  const auto refuse = [&respond](const std::string& message) {
+    return ToStatus(respond.refusal, message);
+  };
+  const std::string& model = plan.name;
+  switch (respond.refusal.reason) {
+    case RefusalReason::kDeadlinePassed:
+      return refuse(
+          fmt::format("model '{}': the request's deadline passed {:.3f} ms before it arrived",
+                      model, Ms(respond.late_by)));
+    case RefusalReason::kDeadlineTooShort:
+      return refuse(fmt::format(
+          "model '{}': the request's deadline leaves {:.3f} ms less than its steps take by "
+          "themselves",
+          model, Ms(respond.late_by)));
+    case RefusalReason::kDeadlineUnreachable:
+      return refuse(fmt::format(
+          "model '{}': the request would end {:.3f} ms after its deadline, for what was "
+          "accepted before it",
+          model, Ms(respond.late_by)));
+    case RefusalReason::kQueueRows:
+      return refuse(fmt::format("Exceeds maximum queue size for model '{}'; retry later", model));
+    case RefusalReason::kQueueBytes:
+      return refuse(fmt::format(
+          "model '{}': the inputs of waiting requests hold all of the {} bytes that they may",
+          model, options_.core.max_input_bytes));
+    case RefusalReason::kQueueTime:
+      return refuse(fmt::format(
+          "model '{}': more device time waits than is allowed; half of it is over in {:.3f} ms",
+          model, Ms(respond.refusal.retry_after)));
+    case RefusalReason::kQueueMessages:
+      return refuse(
+          fmt::format("Exceeds maximum queue size: {} requests are on their way to the scheduler",
+                      options_.max_messages));
+    case RefusalReason::kDraining:
+      return refuse("the server is shutting down");
+    case RefusalReason::kDeviceLost:
+      return refuse(fmt::format("model '{}': device {} is being recovered: {}", model, device_.id(),
+                                MessageOf(loss_)));
+    case RefusalReason::kPinnedMemory:
+    case RefusalReason::kStarting:
+      break;  // The layers above refuse for these.
+  }
+  return refuse(fmt::format("model '{}': refused", model));
+}
+
 void Engine::Obey(const Respond& command) {
   Active& active = active_.at(command.request);
-  if (command.outcome == Outcome::kDeviceLost && options_.diversion != nullptr && !active.ran &&
-      active.split == nullptr) {
+  const bool lost = command.outcome == Outcome::kDeviceLost ||
+                    (command.outcome == Outcome::kRefused &&
+                     command.refusal.reason == RefusalReason::kDeviceLost);
+  if (lost && !command.ran && options_.diversion != nullptr && active.split == nullptr) {
     active.in = options_.diversion->Divert(std::move(active.in));
     if (active.in == nullptr) {
       return;  // Retired next: nothing of it runs here.
     }
   }
-  InferResponse response{.status = StatusOf(active, command.outcome)};
+  InferResponse response{.status = StatusOf(active, command)};
   if (response.status.ok()) {
     for (const int output : active.in->wanted) {
       const int tensor = active.in->plan->outputs[static_cast<size_t>(output)];
@@ -69,15 +126,25 @@ void Engine::Obey(const Respond& command) {
   response.trace = std::move(active.trace);
   response.stages = StagesOf(active, command.outcome, clock_.Now());
   if (active.split != nullptr) {
-    TakePart(*active.split, active.part, command.outcome, std::move(response));
+    TakePart(*active.split, active.part, command, std::move(response));
     return;
   }
-  observer_.OnRequest({.plan = active.in->plan.get(),
-                       .rows = active.in->rows,
-                       .outcome = command.outcome,
-                       .code = response.status.code(),
-                       .stages = response.stages});
+  Record(*active.in, command, response);
   answers_.push_back({std::move(active.in->done), active.in->group, std::move(response)});
+}
+
+void Engine::Record(const InferRequest& request, const Respond& respond,
+                    const InferResponse& response) {
+  RequestRecord record{.plan = request.plan.get(),
+                       .rows = request.rows,
+                       .outcome = respond.outcome,
+                       .code = response.status.code(),
+                       .stages = response.stages,
+                       .ran = respond.ran};
+  if (respond.outcome == Outcome::kRefused) {
+    record.refusal = respond.refusal.reason;
+  }
+  observer_.OnRequest(record);
 }
 
 void Engine::DeliverAnswers() {

@@ -18,9 +18,6 @@ void Engine::Obey(Launch& command) {
   ActiveBatch& batch = batches_[command.batch];
   batch.launch = std::move(command);
   batch.begun = clock_.Now();
-  for (const RowGroup& group : batch.launch.rows) {
-    active_.at(group.request).ran = true;
-  }
   const absl::Status status = LaunchBatch(batch.launch, batch);
   if (status.ok()) {
     return;

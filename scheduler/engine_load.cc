@@ -16,11 +16,14 @@ Engine::Load Engine::load() const {
 void Engine::PublishLoad() {
   const size_t requests = core_.request_count();
   request_count_.store(static_cast<int64_t>(requests), std::memory_order_relaxed);
+  input_bytes_.store(core_.input_bytes(), std::memory_order_relaxed);
   absl::InlinedVector<int, 16> changed;  // Without allocating, for as many models as are at work.
   core_.VisitChanged([&changed](int subgraph) { changed.push_back(subgraph); });
   {
     const MutexLock lock(mu_);
     load_.requests = requests;
+    load_.rows = core_.row_count();
+    load_.input_bytes = core_.input_bytes();
     load_.device_lost = core_.device_lost();
     // A lost device has no pool.
     load_.device_pool_used = pool_ == nullptr ? 0 : pool_->used_bytes();

@@ -27,7 +27,7 @@ void Engine::TakeSplit(std::unique_ptr<InferRequest> request, int most_rows) {
   for (size_t i = 0; i < in.inputs.size(); ++i) {
     auto parts = SplitRows(in.plan->input(i).type, in.inputs[i].dims, in.inputs[i].bytes, rows);
     if (!parts.ok()) {
-      AnswerSplit(split, Outcome::kFailed,
+      AnswerSplit(split, {.outcome = Outcome::kFailed},
                   {.status = parts.status(), .stages = {.total = clock_.Now() - in.received}});
       splits_.erase(id);
       return;
@@ -69,7 +69,7 @@ void Engine::TakeSplit(std::unique_ptr<InferRequest> request, int most_rows) {
   Feed(std::move(arrival));
 }
 
-void Engine::TakePart(Split& split, size_t part, Outcome outcome, InferResponse response) {
+void Engine::TakePart(Split& split, size_t part, const Respond& respond, InferResponse response) {
   if (split.answered) {
     return;  // By another part's failure.
   }
@@ -79,7 +79,7 @@ void Engine::TakePart(Split& split, size_t part, Outcome outcome, InferResponse 
     for (const RequestId other : split.parts) {
       own_events_.push_back(Cancel{other});
     }
-    AnswerSplit(split, outcome, std::move(response));
+    AnswerSplit(split, respond, std::move(response));
     return;
   }
   split.answers[part] = std::move(response);
@@ -93,7 +93,8 @@ void Engine::TakePart(Split& split, size_t part, Outcome outcome, InferResponse 
   joined.stages[Stage::kOverhead] += total - joined.stages.total;
   joined.stages.total = total;
   split.answers.clear();
-  const Outcome all = joined.status.ok() ? Outcome::kOk : Outcome::kFailed;
+  Respond all = respond;
+  all.outcome = joined.status.ok() ? Outcome::kOk : Outcome::kFailed;
   AnswerSplit(split, all, std::move(joined));
 }
 
@@ -118,13 +119,9 @@ InferResponse Engine::JoinAnswers(Split& split) {
   return joined;
 }
 
-void Engine::AnswerSplit(Split& split, Outcome outcome, InferResponse response) {
+void Engine::AnswerSplit(Split& split, const Respond& respond, InferResponse response) {
   split.answered = true;
-  observer_.OnRequest({.plan = split.in->plan.get(),
-                       .rows = split.in->rows,
-                       .outcome = outcome,
-                       .code = response.status.code(),
-                       .stages = response.stages});
+  Record(*split.in, respond, response);
   answers_.push_back({std::move(split.in->done), split.in->group, std::move(response)});
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "scheduler/batch_policy.h"
@@ -39,7 +40,9 @@ struct RequestRecord {
   int rows = 0;
   Outcome outcome = Outcome::kOk;
   absl::StatusCode code = absl::StatusCode::kOk;
-  StageTimes stages;  // Only the total unless the outcome is kOk.
+  StageTimes stages;                     // Only the total unless the outcome is kOk.
+  std::optional<RefusalReason> refusal;  // When it was refused.
+  bool ran = false;                      // Something of it was launched.
 };
 
 // What happened to a lane or the device, apart from its batches.

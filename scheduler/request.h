@@ -74,6 +74,7 @@ struct InferRequest {
   bool diverted = false;  // From a device that was lost before anything of it ran.
   // Who asked, if whoever did wants to know which answers come together; null: of no group.
   const void* group = nullptr;
+  bool cancelled = false;  // Before the engine's thread took it up; its inputs are gone.
   // Runs exactly once, on the device thread: it must not block.
   std::function<void(InferResponse)> done;
 };

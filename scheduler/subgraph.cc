@@ -97,6 +97,16 @@ int SubgraphShape::max_rows() const {
   return most;
 }
 
+size_t SubgraphShape::model_gear_count() const {
+  size_t count = 0;
+  for (const Bucket& bucket : buckets) {
+    for (const BatchGear& gear : bucket.gears) {
+      count = std::max(count, gear.model_gear + 1);
+    }
+  }
+  return count;
+}
+
 std::optional<int> SubgraphShape::FindBucket(std::span<const Dims> input_dims) const {
   for (size_t i = 0; i < buckets.size(); ++i) {
     if (std::equal(input_dims.begin(), input_dims.end(), buckets[i].input_dims.begin(),

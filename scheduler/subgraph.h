@@ -44,6 +44,9 @@ struct SubgraphShape {
 
   // The largest gear of any bucket.
   int max_rows() const;
+  // One more than the highest model gear in use, of which some may be left out: the size of a table
+  // by model gear.
+  size_t model_gear_count() const;
   // Bucket whose row dims are exactly `input_dims`.
   std::optional<int> FindBucket(std::span<const Dims> input_dims) const;
   // "[3,48,48] x 1,2,4,8; ...", for messages.

@@ -34,6 +34,12 @@ int HostWorkers(const SchedulerConfig& config) {
              : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
+size_t QueueBytes(const ServerConfig& config) {
+  return static_cast<size_t>(config.scheduler().has_max_queue_bytes()
+                                 ? config.scheduler().max_queue_bytes()
+                                 : config.device().pinned_pool_bytes() / 4 * 3);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, Clock& clock) {
@@ -107,10 +113,13 @@ absl::Status Daemon::StartScheduler() {
           {.device_pool_bytes = static_cast<size_t>(config.device().memory_pool_bytes()),
            .host_workers = (HostWorkers(scheduler) + devices - 1) / devices,
            .core = {.batches_per_lane = scheduler.in_flight_per_instance(),
-                    .max_requests = static_cast<size_t>(scheduler.max_queue_rows()),
+                    .max_rows = scheduler.max_queue_rows(),
+                    .max_input_bytes = QueueBytes(config),
+                    .max_queue_time = Milliseconds(scheduler.max_queue_time_ms()),
                     .run_budget = {.floor = Milliseconds(scheduler.hang_floor_ms()),
                                    .ceiling = Milliseconds(scheduler.hang_timeout_ms())}},
-           .recovery = {.attempts = config.device().recovery_attempts()}}));
+           .recovery = {.attempts = config.device().recovery_attempts()},
+           .warm_up_runs = scheduler.warm_up_runs()}));
   readiness_ = std::make_unique<Readiness>(*catalog_, *dispatcher_, lifecycle_);
   inference_ = std::make_unique<Inference>(*dispatcher_, *pool_, clock_, *statistics_);
   if (config.device().health_interval_ms() != 0) {

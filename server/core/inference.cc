@@ -18,8 +18,15 @@ namespace {
 constexpr std::chrono::hours kLongestTimeout{24 * 365};
 
 FailReason ReasonOf(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kUnavailable ? FailReason::kRejected
-                                                         : FailReason::kOther;
+  return scheduler::RefusalOf(status).has_value() ? FailReason::kRejected : FailReason::kOther;
+}
+
+size_t TotalBytes(const InferCall& call) {
+  size_t bytes = 0;
+  for (const InferInput& input : call.inputs) {
+    bytes += input.size_bytes();
+  }
+  return bytes;
 }
 
 absl::Status CheckElements(const Model& model, const TensorSpec& spec, const Dims& shape,
@@ -160,7 +167,11 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
     id = dispatcher_.Submit(*std::move(request), wakes);
   }
   if (!id.ok()) {
-    statistics_.CountRefused(model.name, model.version, ReasonOf(id.status()));
+    std::optional<scheduler::RefusalReason> refusal;
+    if (const std::optional<scheduler::Refusal> typed = scheduler::RefusalOf(id.status())) {
+      refusal = typed->reason;
+    }
+    statistics_.CountRefused(model.name, model.version, ReasonOf(id.status()), refusal);
   }
   return id;
 }
@@ -171,25 +182,26 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
   ASSIGN_OR_RETURN(CheckedRequest checked, CheckRequest(model, call.inputs, call.outputs));
   RETURN_IF_ERROR(CheckSequence(model, call.sequence, checked.rows));
   auto request = std::make_unique<scheduler::InferRequest>();
+  request->deadline = call.deadline;
+  request->priority = EffectivePriority(model.config, call.priority);
+  const RequestTimeout timeout = EffectiveTimeout(model.config, request->priority, call.timeout);
+  if (timeout.after > Clock::duration::zero()) {
+    scheduler::Instant& at = timeout.delays ? request->delay_at : request->deadline;
+    at = std::min(at, clock_.Now() + timeout.after);
+  }
+  RETURN_IF_ERROR(dispatcher_.CheckRoom(*model.placement, request->deadline, TotalBytes(call)));
   RETURN_IF_ERROR(CopyInputs(call, checked, *request));
   request->placement = model.placement;
   request->rows = checked.rows;
   request->wanted = std::move(checked.wanted);
   fit = std::move(checked.fit);
   request->buckets = std::move(checked.buckets);
-  request->priority = EffectivePriority(model.config, call.priority);
   if (model.subgraph != nullptr && model.subgraph->sequence.has_value()) {
     request->sequence = call.sequence;
   }
   request->trace = call.trace;
   request->received = call.received;
   request->group = call.group;
-  request->deadline = call.deadline;
-  const RequestTimeout timeout = EffectiveTimeout(model.config, request->priority, call.timeout);
-  if (timeout.after > Clock::duration::zero()) {
-    scheduler::Instant& at = timeout.delays ? request->delay_at : request->deadline;
-    at = std::min(at, clock_.Now() + timeout.after);
-  }
   return request;
 }
 
@@ -205,8 +217,12 @@ absl::Status Inference::CopyInputs(const InferCall& call, const CheckedRequest& 
     }
     absl::StatusOr<memory::HostBlock> block = pool_.Allocate(size_bytes);
     if (!block.ok()) {
-      return WithContext(block.status(),
-                         fmt::format("input '{}' for model '{}'", from.name, call.model->name));
+      const absl::Status status = WithContext(
+          block.status(), fmt::format("input '{}' for model '{}'", from.name, call.model->name));
+      return status.code() == absl::StatusCode::kUnavailable
+                 ? scheduler::ToStatus({.reason = scheduler::RefusalReason::kPinnedMemory},
+                                       std::string(MessageOf(status)))
+                 : status;
     }
     input.block = *std::move(block);
     RETURN_IF_ERROR(padded ? WritePadded(*call.model, i, from, input, pool_)

@@ -52,8 +52,8 @@ class Inference final {
   //
   // OK: `done` runs exactly once, on a device thread, where it must not block; it may have run
   // before this returns. Not OK: `done` never runs. Errors: those of CheckRequest; kInvalidArgument
-  // for damaged BYTES elements and for tensors larger than the pinned memory; kUnavailable when
-  // that memory is used up at the moment, the queue is full, or the server shuts down.
+  // for damaged BYTES elements and for tensors larger than the pinned memory; else refusals
+  // (scheduler/refusal.h), for which nothing was copied except when that memory is used up.
   //
   // With `wakes` false the call may wait until Wake, for callers that have more of them.
   absl::StatusOr<scheduler::RequestId> Start(const InferCall& call,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/check.h"
+#include "scheduler/refusal.h"
 
 namespace omserve::server {
 
@@ -25,6 +26,13 @@ std::string_view LifecycleStateName(LifecycleState state) {
 LifecycleState Lifecycle::state() const {
   const MutexLock lock(mu_);
   return state_;
+}
+
+absl::Status Lifecycle::CheckStarted() const {
+  return state() == LifecycleState::kStarting
+             ? scheduler::ToStatus({.reason = scheduler::RefusalReason::kStarting},
+                                   "the server is still loading its models; retry when it is ready")
+             : absl::OkStatus();
 }
 
 void Lifecycle::Transition(LifecycleState to) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "runtime/base/mutex.h"
 
 namespace omserve::server {
@@ -38,6 +39,8 @@ class Lifecycle final {
   LifecycleState state() const ABSL_LOCKS_EXCLUDED(mu_);
   // The process serves its protocols at all.
   bool live() const { return state() != LifecycleState::kStopped; }
+  // The refusal (scheduler/refusal.h) of every request while models are loading; OK afterwards.
+  absl::Status CheckStarted() const ABSL_LOCKS_EXCLUDED(mu_);
   // New requests for any model are welcome: the state is kReady and every model is served.
   bool ready() const ABSL_LOCKS_EXCLUDED(mu_);
 

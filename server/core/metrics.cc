@@ -69,6 +69,34 @@ void AddRequestFamilies(const std::vector<ModelStatistics>& models,
                               [](const ModelStatistics& m) { return m.execution_count; }));
 }
 
+void AddRefusalFamilies(const std::vector<ModelStatistics>& models,
+                        std::vector<MetricFamily>& families) {
+  Family refused(MetricType::Counter, "omserve_refused_requests_total",
+                 "Requests that were refused for lack of time or room, by reason; nothing of them "
+                 "ran");
+  Family late(MetricType::Counter, "omserve_deadline_exceeded_requests_total",
+              "Accepted requests that were not finished in time: their deadline came while they "
+              "waited or ran, or they were dropped because it could not be met any longer");
+  for (const ModelStatistics& model : models) {
+    for (size_t r = 0; r < scheduler::kRefusalReasonCount; ++r) {
+      Labels labels = LabelsOf(model.name, model.version);
+      labels.push_back({"reason", std::string(scheduler::RefusalReasonName(
+                                      static_cast<scheduler::RefusalReason>(r)))});
+      refused.Add(std::move(labels), static_cast<double>(model.refusals[r]));
+    }
+    const auto add = [&](const char* stage, uint64_t count) {
+      Labels labels = LabelsOf(model.name, model.version);
+      labels.push_back({"stage", stage});
+      late.Add(std::move(labels), static_cast<double>(count));
+    };
+    add("waiting", model.expired_waiting);
+    add("running", model.expired_running);
+    add("dropped", model.dropped);
+  }
+  families.push_back(refused.Take());
+  families.push_back(late.Take());
+}
+
 void AddDurationFamilies(const std::vector<ModelStatistics>& models,
                          std::vector<MetricFamily>& families) {
   struct Stage {
@@ -150,24 +178,71 @@ std::string DeviceName(const Metrics::Sources& sources, size_t place) {
   return std::to_string(sources.dispatcher.engine(place).device_id());
 }
 
-// Rows that wait in the queues of a compiled model, on all devices.
-double QueuedRows(const Model& model, const Loads& loads) {
-  double rows = 0;
+double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
+
+// What was accepted, by device, and the bounds on it, which are each device's.
+void AddLimitFamilies(const Metrics::Sources& sources, const Loads& loads,
+                      std::vector<MetricFamily>& families) {
+  Family rows(MetricType::Gauge, "omserve_accepted_rows", "Rows that wait or run, of all models");
+  Family bytes(MetricType::Gauge, "omserve_accepted_input_bytes", "Pinned memory of their inputs");
   for (size_t place = 0; place < loads.size(); ++place) {
-    if (const auto& plan = model.placement->plans[place]; plan != nullptr) {
-      const auto index = static_cast<size_t>(plan->nodes.front().subgraph->index);
-      const std::vector<int>& queued = loads[place].queued_rows;
-      rows += index < queued.size() ? queued[index] : 0;
+    const Labels labels{{"device", DeviceName(sources, place)}};
+    rows.Add(labels, loads[place].rows);
+    bytes.Add(labels, static_cast<double>(loads[place].input_bytes));
+  }
+  const scheduler::Core::Options& limits = sources.dispatcher.engine(0).limits();
+  const auto limit = [&families](const char* name, const char* help, double value) {
+    families.push_back(One(MetricType::Gauge, name, help, value));
+  };
+  families.push_back(rows.Take());
+  limit("omserve_accepted_rows_limit", "The most of them on a device; one more is refused",
+        limits.max_rows);
+  families.push_back(bytes.Take());
+  limit("omserve_accepted_input_bytes_limit", "The most of it on a device; 0: no bound",
+        static_cast<double>(limits.max_input_bytes));
+  limit("omserve_queue_time_limit_seconds",
+        "The most device time that may wait for a model which sets none itself; 0: no bound",
+        Seconds(limits.max_queue_time));
+}
+
+// What waits for a compiled model.
+struct ModelQueue {
+  double rows = 0;  // On all devices.
+  // Until an instance is free of it, on the device where that is first; unset while none serves.
+  std::optional<Clock::duration> time;
+};
+
+ModelQueue QueueOf(const Model& model, const Loads& loads, Clock::time_point now) {
+  ModelQueue queue;
+  for (size_t place = 0; place < loads.size(); ++place) {
+    const auto& plan = model.placement->plans[place];
+    if (plan == nullptr) {
+      continue;
+    }
+    const auto index = static_cast<size_t>(plan->nodes.front().subgraph->index);
+    const scheduler::Engine::Load& load = loads[place];
+    if (index >= load.queued_rows.size()) {
+      continue;
+    }
+    queue.rows += load.queued_rows[index];
+    if (load.free_at[index] != Clock::time_point::max()) {
+      const Clock::duration time = std::max(Clock::duration::zero(), load.free_at[index] - now);
+      queue.time = std::min(queue.time.value_or(time), time);
     }
   }
-  return rows;
+  return queue;
 }
 
 void AddModelGauges(const std::vector<CatalogEntry>& entries, const Loads& loads,
-                    std::vector<MetricFamily>& families) {
+                    Clock::time_point now, std::vector<MetricFamily>& families) {
   Family pending(MetricType::Gauge, "nv_inference_pending_request_count",
                  "Instantaneous number of rows that wait for execution");
   Family queue(MetricType::Gauge, "omserve_queue_rows", "Rows that wait for execution");
+  Family limit(MetricType::Gauge, "omserve_queue_rows_limit",
+               "Rows that may wait for execution on each device; 0: no bound of the model's own");
+  Family busy(MetricType::Gauge, "omserve_queue_time_seconds",
+              "Predicted time until an instance is free of what was accepted; absent while none "
+              "serves");
   Family loading(MetricType::Gauge, "nv_model_load_duration_secs", "Model load time in seconds");
   for (const CatalogEntry& entry : entries) {
     if (entry.model == nullptr) {
@@ -177,13 +252,20 @@ void AddModelGauges(const std::vector<CatalogEntry>& entries, const Loads& loads
     loading.Add(labels, std::chrono::duration<double>(entry.model->load_time).count());
     double rows = 0;  // A pipeline's rows wait in the queues of its steps.
     if (!entry.model->is_pipeline) {
-      rows = QueuedRows(*entry.model, loads);
+      const ModelQueue waiting = QueueOf(*entry.model, loads, now);
+      rows = waiting.rows;
       queue.Add(labels, rows);
+      limit.Add(labels, entry.model->max_queue_rows);
+      if (waiting.time.has_value()) {
+        busy.Add(labels, Seconds(*waiting.time));
+      }
     }
     pending.Add(labels, rows);
   }
   families.push_back(pending.Take());
   families.push_back(queue.Take());
+  families.push_back(limit.Take());
+  families.push_back(busy.Take());
   families.push_back(loading.Take());
 }
 
@@ -319,11 +401,13 @@ std::vector<MetricFamily> Metrics::Collect() const {
   }
   std::vector<MetricFamily> families;
   AddRequestFamilies(models, families);
+  AddRefusalFamilies(models, families);
   AddDurationFamilies(models, families);
   AddStageFamily(models, families);
   AddBatchFamilies(models, families);
   const std::vector<CatalogEntry> entries = sources_.catalog.List();
-  AddModelGauges(entries, loads, families);
+  AddModelGauges(entries, loads, sources_.clock.Now(), families);
+  AddLimitFamilies(sources_, loads, families);
   AddSequenceFamilies(entries, loads, families);
   AddLoadFamilies(sources_, loads, families);
   AddPoolFamilies(sources_, families);

@@ -44,6 +44,7 @@ struct Model {
   bool is_pipeline = false;
   const scheduler::Subgraph* subgraph = nullptr;  // That of `plan`; null for a pipeline.
   std::vector<DeviceShare> shares;                // One for each device that has it; no pipeline.
+  int max_queue_rows = 0;                         // On each device; 0: no bound of its own.
   Clock::duration load_time{0};
 };
 

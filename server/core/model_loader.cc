@@ -102,6 +102,13 @@ scheduler::Core::LevelBounds LevelRowsOf(const ModelConfig& config) {
   return bounds;
 }
 
+Clock::duration QueueTimeOf(const ModelConfig& config) {
+  constexpr uint64_t kMostUs = 3'600'000'000;
+  return std::chrono::microseconds(static_cast<int64_t>(std::min(
+      kMostUs,
+      config.dynamic_batching().default_queue_policy().max_queue_device_time_microseconds())));
+}
+
 std::vector<TensorSpec> WireSpecs(const scheduler::Plan& plan, const std::vector<int>& tensors) {
   std::vector<TensorSpec> specs;
   for (const int tensor : tensors) {
@@ -224,7 +231,8 @@ scheduler::Engine::SubgraphSpec BaseSpec(const LoadContext& context, const std::
           .shape = std::move(shape),
           .policy = PolicyOf(config),
           .max_queue_rows = QueueRowsOf(config, context.max_queue_rows),
-          .level_rows = LevelRowsOf(config)};
+          .level_rows = LevelRowsOf(config),
+          .max_queue_time = QueueTimeOf(config)};
 }
 
 // Adds a loaded subgraph to the engine of its device.
@@ -318,6 +326,7 @@ absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
     base.policy = SequencePolicyOf(config.config, **sequence);
     base.sequence = *std::move(sequence);
   }
+  const int max_queue_rows = base.max_queue_rows;
   auto placement = std::make_shared<scheduler::Placement>();
   placement->plans.resize(loads.size());
   std::vector<DeviceShare> shares;
@@ -341,6 +350,7 @@ absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
   std::shared_ptr<Model> model = *std::move(made);
   model->subgraph = model->plan->nodes.front().subgraph;
   model->shares = std::move(shares);
+  model->max_queue_rows = max_queue_rows;
   model->load_time = context.clock.Now() - start;
   return model;
 }

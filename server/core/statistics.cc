@@ -34,8 +34,8 @@ std::optional<FailReason> FailReasonOf(const RequestRecord& record) {
     case Outcome::kLaneHung:
     case Outcome::kDeviceLost:
       return FailReason::kBackend;
-    case Outcome::kQueueFull:
-    case Outcome::kDraining:
+    case Outcome::kRefused:
+    case Outcome::kDropped:
     case Outcome::kDeadlineExceeded:  // Triton rejects what waited too long.
       return FailReason::kRejected;
     case Outcome::kSequenceNotStarted:
@@ -43,6 +43,17 @@ std::optional<FailReason> FailReasonOf(const RequestRecord& record) {
       return FailReason::kOther;
   }
   return FailReason::kOther;
+}
+
+// Apart from the reasons that Triton knows.
+void CountOwnReasons(ModelStatistics& entry, const RequestRecord& record) {
+  if (record.refusal.has_value()) {
+    ++entry.refusals[static_cast<size_t>(*record.refusal)];
+  } else if (record.outcome == Outcome::kDropped) {
+    ++entry.dropped;
+  } else if (record.outcome == Outcome::kDeadlineExceeded) {
+    ++(record.ran ? entry.expired_running : entry.expired_waiting);
+  }
 }
 
 void CountFailure(ModelStatistics& entry, FailReason reason, uint64_t count, uint64_t ns) {
@@ -97,9 +108,14 @@ void Statistics::AddModel(const std::string& name, int64_t version) {
   EntryLocked(name, version);
 }
 
-void Statistics::CountRefused(const std::string& name, int64_t version, FailReason reason) {
+void Statistics::CountRefused(const std::string& name, int64_t version, FailReason reason,
+                              std::optional<scheduler::RefusalReason> refusal) {
   const MutexLock lock(mu_);
-  CountFailure(EntryLocked(name, version), reason, 1, 0);
+  ModelStatistics& entry = EntryLocked(name, version);
+  CountFailure(entry, reason, 1, 0);
+  if (refusal.has_value()) {
+    ++entry.refusals[static_cast<size_t>(*refusal)];
+  }
 }
 
 void Statistics::OnBatch(const BatchRecord& record) {
@@ -145,6 +161,7 @@ void Statistics::OnRequest(const RequestRecord& record) {
   ModelStatistics& entry = EntryLocked(record.plan->name, record.plan->version);
   if (const std::optional<FailReason> reason = FailReasonOf(record)) {
     CountFailure(entry, *reason, 1, Ns(record.stages.total));
+    CountOwnReasons(entry, record);
     return;
   }
   Add(entry.success, 1, Ns(record.stages.total));

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -75,6 +76,12 @@ struct ModelStatistics {
   DurationCount compute_output;
   StageStatistics stages;
   std::array<uint64_t, kFailReasonCount> fail_by_reason{};
+  std::array<uint64_t, scheduler::kRefusalReasonCount> refusals{};
+  // Accepted requests that were not finished in time: their deadline came while they waited or
+  // while something of them ran, or they were dropped because it could not be met any longer.
+  uint64_t expired_waiting = 0;
+  uint64_t expired_running = 0;
+  uint64_t dropped = 0;
   std::map<int, BatchSizeStatistics> by_batch_size;
   std::array<uint64_t, scheduler::kReleaseReasonCount> releases{};
   uint64_t padded_rows = 0;       // Rows computed only because the gear was larger than the batch.
@@ -91,8 +98,10 @@ class Statistics final : public scheduler::Observer {
 
   // Makes the counters, all 0, so that a model that nobody called yet is listed.
   void AddModel(const std::string& name, int64_t version) ABSL_LOCKS_EXCLUDED(mu_);
-  // A request that was refused before the engine had it.
-  void CountRefused(const std::string& name, int64_t version, FailReason reason)
+  // A request that was refused before the engine had it. `refusal`: where that was for lack of time
+  // or room, not for what it asked.
+  void CountRefused(const std::string& name, int64_t version, FailReason reason,
+                    std::optional<scheduler::RefusalReason> refusal = std::nullopt)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnBatch(const scheduler::BatchRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);

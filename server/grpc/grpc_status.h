@@ -7,15 +7,12 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "runtime/base/status_macros.h"
 
 namespace omserve::server {
 
-inline grpc::Status ToGrpcStatus(const absl::Status& status) {
-  if (status.ok()) {
-    return grpc::Status::OK;
-  }
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(MessageOf(status))};
-}
+// A refusal (scheduler/refusal.h) carries a google.rpc.Status in its details, for
+// `grpc-status-details-bin`: an ErrorInfo with its reason, and a RetryInfo when it is known when to
+// come back.
+grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace omserve::server

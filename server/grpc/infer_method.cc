@@ -114,7 +114,8 @@ class InferPoller::Call final {
     const FrontEnd& front_end = poller_.front_end;
     const scheduler::Instant received = front_end.clock.Now();
     if (front_end.lifecycle.state() == LifecycleState::kStarting) {
-      return Unavailable("the server is still loading its models; retry when it is ready");
+      return scheduler::ToStatus({.reason = scheduler::RefusalReason::kStarting},
+                                 "the server is still loading its models; retry when it is ready");
     }
     ASSIGN_OR_RETURN(WireInferRequest request, ParseInferRequest(request_));
     ASSIGN_OR_RETURN(ModelHandle model,

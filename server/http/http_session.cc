@@ -184,7 +184,7 @@ void HttpSession::OnStarted(const std::shared_ptr<Inference>& inference,
                             const absl::StatusOr<scheduler::RequestId>& id) {
   if (!id.ok()) {
     inference_.reset();
-    WriteReply(HttpError(HttpStatusOf(id.status().code()), MessageOf(id.status())));
+    WriteReply(HttpError(id.status()));
     return;
   }
   inference->id = *id;
@@ -200,7 +200,7 @@ void HttpSession::OnResult(const std::shared_ptr<Inference>& inference,
     return;  // And with the last hold on it the session.
   }
   if (!result->status.ok()) {
-    WriteReply(HttpError(HttpStatusOf(result->status.code()), MessageOf(result->status)));
+    WriteReply(HttpError(result->status));
     return;
   }
   size_t size_bytes = 0;
@@ -257,6 +257,12 @@ void HttpSession::WriteReply(HttpReply reply) {
   if (!reply.allow.empty()) {
     message->head += "Allow: " + reply.allow + "\r\n";
   }
+  if (!reply.reason.empty()) {
+    message->head += fmt::format("Omserve-Refusal: {}\r\n", reply.reason);
+  }
+  if (reply.retry_after_s > 0) {
+    message->head += fmt::format("Retry-After: {}\r\n", reply.retry_after_s);
+  }
   message->body = head_ ? "" : std::move(reply.body);
   Send(message);
 }
@@ -264,7 +270,7 @@ void HttpSession::WriteReply(HttpReply reply) {
 void HttpSession::WriteAnswer(const std::shared_ptr<InferResult>& result,
                               absl::StatusOr<RestAnswer> answer) {
   if (!answer.ok()) {
-    WriteReply(HttpError(HttpStatusOf(answer.status().code()), MessageOf(answer.status())));
+    WriteReply(HttpError(answer.status()));
     return;
   }
   auto message = std::make_shared<Message>();

@@ -27,7 +27,8 @@ absl::StatusOr<std::optional<size_t>> HeaderBytes(const std::string& text) {
 absl::StatusOr<scheduler::RequestId> InferRoute::Start(
     const InferMessage& message, RestCall& rest, std::function<void(InferResult)> done) const {
   if (sources_.lifecycle.state() == LifecycleState::kStarting) {
-    return Unavailable("the server is still loading its models; retry when it is ready");
+    return scheduler::ToStatus({.reason = scheduler::RefusalReason::kStarting},
+                               "the server is still loading its models; retry when it is ready");
   }
   if (!message.encoding.empty() && message.encoding != "identity") {
     return Unimplemented(

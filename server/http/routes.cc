@@ -2,11 +2,14 @@
 #include "server/http/routes.h"
 
 #include <boost/json.hpp>
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "runtime/base/status_macros.h"
+#include "scheduler/refusal.h"
+#include "server/http/http_status.h"
 
 namespace omserve::server {
 namespace {
@@ -21,6 +24,17 @@ HttpReply Json(int status, const boost::json::object& body) {
 
 HttpReply HttpError(int status, std::string_view text) {
   return Json(status, {{"error", View(text)}});
+}
+
+HttpReply HttpError(const absl::Status& status) {
+  HttpReply reply = HttpError(HttpStatusOf(status.code()), MessageOf(status));
+  if (const std::optional<scheduler::Refusal> refusal = scheduler::RefusalOf(status)) {
+    reply.reason = scheduler::RefusalReasonName(refusal->reason);
+    // Whole seconds are all that HTTP knows.
+    reply.retry_after_s =
+        static_cast<int>(std::chrono::ceil<std::chrono::seconds>(refusal->retry_after).count());
+  }
+  return reply;
 }
 
 HttpReply HttpRoutes::Answer(std::string_view verb, std::string_view target) const {

@@ -19,7 +19,9 @@ struct HttpReply {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::string allow;  // Of a 405: the verbs that exist.
+  std::string allow;        // Of a 405: the verbs that exist.
+  int retry_after_s = 0;    // 0: the client is told nothing.
+  std::string_view reason;  // Of a refusal, by RefusalReasonName.
 };
 
 // Thread-safe. The references outlive it.
@@ -50,5 +52,7 @@ class HttpRoutes final {
 
 // {"error":"TEXT"} with `status`.
 HttpReply HttpError(int status, std::string_view text);
+// With what a refusal (scheduler/refusal.h) says beside its message.
+HttpReply HttpError(const absl::Status& status);
 
 }  // namespace omserve::server

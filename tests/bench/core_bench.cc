@@ -155,7 +155,7 @@ BENCHMARK(SixStepPipelineLoaded)->Arg(64)->Arg(4096);
 
 // A request comes and is cancelled while `range` others wait: the cost of the queues.
 void ArriveAndCancelBehind(benchmark::State& state) {
-  Device device({.max_requests = size_t{1} << 20});
+  Device device({.max_rows = 1 << 20});
   const auto plan = MakePlan({{device.Add({{1}})}});
   for (int64_t i = 0; i < state.range(0); ++i) {
     device.Send(plan);
@@ -169,6 +169,23 @@ void ArriveAndCancelBehind(benchmark::State& state) {
   meter.Report(1);
 }
 BENCHMARK(ArriveAndCancelBehind)->Arg(16)->Arg(1024)->Arg(65536);
+
+// A request is refused for its deadline while `range` others, with deadlines of their own, wait.
+void RefuseBehind(benchmark::State& state) {
+  Device device({.max_rows = 1 << 20});
+  const auto plan = MakePlan({{device.Add({{1}})}});
+  device.Send(plan);
+  device.RunAll();  // Its cost is known: 100 us.
+  for (int64_t i = 0; i < state.range(0); ++i) {
+    device.Send(plan, device.now() + std::chrono::hours(1) + std::chrono::milliseconds(i));
+  }
+  Meter meter(state);
+  for (auto _ : state) {
+    device.Send(plan, device.now() + std::chrono::microseconds(150));
+  }
+  meter.Report(1);
+}
+BENCHMARK(RefuseBehind)->Arg(16)->Arg(1024)->Arg(65536);
 
 // Many models are loaded and one is asked: what the others cost it.
 void SingleStepAmongModels(benchmark::State& state) {

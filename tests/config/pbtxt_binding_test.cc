@@ -96,7 +96,8 @@ TEST_CASE("an unknown key of a pbtxt is refused with its neighbour") {
   CHECK(TextError("name: \"m\"\ndynamic_batching {\n  default_queue_policy {\n"
                   "\t\tmax_que_size: 4\n  }\n}\n") ==
         "f:4:3: key 'max_que_size': unknown; did you mean 'max_queue_size'? known keys: "
-        "timeout_action, default_timeout_microseconds, allow_timeout_override, max_queue_size");
+        "timeout_action, default_timeout_microseconds, allow_timeout_override, max_queue_size, "
+        "max_queue_device_time_microseconds");
   CHECK(TextError("max_batchsize: 8\n")
             .starts_with("f:1:1: key 'max_batchsize': unknown; did you mean 'max_batch_size'? "
                          "known keys: name, "));

@@ -32,6 +32,9 @@ TEST_CASE("the defaults") {
   CHECK(config.device().pinned_pool_bytes() == 268435456);
   CHECK(config.device().health_interval_ms() == 5000);
   CHECK(config.scheduler().max_queue_rows() == 1024);
+  CHECK_FALSE(config.scheduler().has_max_queue_bytes());
+  CHECK(config.scheduler().max_queue_time_ms() == 30000);
+  CHECK(config.scheduler().warm_up_runs() == 3);
   CHECK(config.scheduler().host_workers() == 0);
   CHECK(config.scheduler().in_flight_per_instance() == 2);
   CHECK(config.log().level() == "info");
@@ -64,6 +67,7 @@ TEST_CASE("the sample settings are the defaults") {
   REQUIRE_OK(ValidateServerConfig(sample.config, sample.source));
   ServerConfig expected = DefaultServerConfig();
   expected.add_model_repository("/var/lib/omserve/models");
+  expected.mutable_scheduler()->set_max_queue_bytes(int64_t{192} << 20);  // Of 256 MiB.
   expected.mutable_device()->mutable_host()->set_device_count(1);
   expected.mutable_device()->mutable_host()->set_memory_bytes(int64_t{4} << 30);
   expected.mutable_device()->mutable_host()->set_run_mode("host");
@@ -103,6 +107,8 @@ TEST_CASE("values out of range are refused") {
         "f:1:24: key 'device.host.cores': expected a number from 1 to 4096, got 0");
   CHECK(ServerError("device: {host: {run_mode: hots}}") ==
         "f:1:27: key 'device.host.run_mode': expected host or device, got \"hots\"");
+  CHECK(ServerError("scheduler: {warm_up_runs: -1}") ==
+        "f:1:27: key 'scheduler.warm_up_runs': expected a number from 0 to 1000, got -1");
   CHECK(ServerError("scheduler: {max_queue_rows: 0}") ==
         "f:1:29: key 'scheduler.max_queue_rows': expected a number from 1 to 2147483647, got 0");
   CHECK(ServerError("scheduler: {in_flight_per_instance: 0}") ==

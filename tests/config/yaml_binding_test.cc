@@ -106,7 +106,8 @@ TEST_CASE("JSON text is YAML") {
 TEST_CASE("an unknown key is refused with its neighbour") {
   CHECK(YamlError("dynamic_batching:\n  default_queue_policy:\n    max_que_size: 4\n") ==
         "f:3:5: key 'max_que_size': unknown; did you mean 'max_queue_size'? known keys: "
-        "timeout_action, default_timeout_microseconds, allow_timeout_override, max_queue_size");
+        "timeout_action, default_timeout_microseconds, allow_timeout_override, max_queue_size, "
+        "max_queue_device_time_microseconds");
   CHECK(ServerError("grpc:\n  zzz: 1\n") ==
         "omserve.yaml:2:3: key 'zzz': unknown; known keys: address, port, "
         "max_receive_message_bytes");

@@ -162,7 +162,7 @@ TEST_CASE("A deadline in the past is refused on arrival") {
   const auto plan = MakePlan({{core.Add({{1}})}});
   core.SetTime(milliseconds(5));
   CHECK(core.Arrive(1, plan, {.deadline = At(milliseconds(5))}) ==
-        Lines{"respond r1 deadline", "retire r1"});
+        Lines{"respond r1 refused DEADLINE_PASSED", "retire r1"});
 }
 
 // An answered request's deadline is forgotten: the timer is taken back.
@@ -175,11 +175,11 @@ TEST_CASE("The timer is off when nothing is due") {
 
 // The core holds as many requests as it may: one more is refused, and room is made by retirement.
 TEST_CASE("Requests beyond the limit are refused") {
-  CoreHarness core({.max_requests = 2});
+  CoreHarness core({.max_rows = 2});
   const auto plan = MakePlan({{core.Add({{1}})}});
   core.Arrive(1, plan);
   core.Arrive(2, plan);
-  CHECK(core.Arrive(3, plan) == Lines{"respond r3 queue full", "retire r3"});
+  CHECK(core.Arrive(3, plan) == Lines{"respond r3 refused QUEUE_ROWS", "retire r3"});
   CHECK(core.core().request_count() == 2);
   core.Done(1);
   CHECK(core.Arrive(4, plan).front() == "b3 = s0.0 lane 0: r4.0x1, gear 1, full");
@@ -191,9 +191,9 @@ TEST_CASE("Rows beyond a subgraph's queue are refused") {
   const auto plan = MakePlan({{core.Add({{1, 8}}, {.max_queue_rows = 3})}});
   core.Arrive(1, plan);
   CHECK(core.Arrive(2, plan, {.rows = 3}).empty());
-  CHECK(core.Arrive(3, plan) == Lines{"respond r3 queue full", "retire r3"});
+  CHECK(core.Arrive(3, plan) == Lines{"respond r3 refused QUEUE_ROWS", "retire r3"});
   core.Done(1);
-  CHECK(core.Arrive(4, plan, {.rows = 4}) == Lines{"respond r4 queue full", "retire r4"});
+  CHECK(core.Arrive(4, plan, {.rows = 4}) == Lines{"respond r4 refused QUEUE_ROWS", "retire r4"});
   CHECK(core.Arrive(5, plan).empty());
 }
 
@@ -205,7 +205,7 @@ TEST_CASE("A pipeline is refused when one of its queues is full") {
   core.Arrive(1, MakePlan({{second}}));
   core.Arrive(2, MakePlan({{second}}));
   CHECK(core.Arrive(3, MakePlan({{first}, {second, {0}}})) ==
-        Lines{"respond r3 queue full", "retire r3"});
+        Lines{"respond r3 refused QUEUE_ROWS", "retire r3"});
 }
 
 // A drain: what waits leaves without its delay, what comes is refused, what runs is finished.
@@ -214,7 +214,7 @@ TEST_CASE("A drain finishes what was accepted") {
   const auto plan = MakePlan({{core.Add({{1, 4}}, {.policy = {.max_delay = milliseconds(5)}})}});
   core.Arrive(1, plan);
   CHECK(core.Drain() == Lines{"b1 = s0.0 lane 0: r1.0x1, gear 1, drain", "timer off"});
-  CHECK(core.Arrive(2, plan) == Lines{"respond r2 draining", "retire r2"});
+  CHECK(core.Arrive(2, plan) == Lines{"respond r2 refused DRAINING", "retire r2"});
   CHECK(core.Drain().empty());
   CHECK(core.Done(1) == Lines{"respond r1 ok", "retire r1", "release b1"});
   CHECK(core.core().idle());

@@ -95,7 +95,7 @@ TEST_CASE("A lost device answers everything") {
   }
   CHECK(core.DeviceLost() == Lines{"respond r1 device lost", "respond r2 device lost",
                                    "respond r3 device lost", "retire r3", "timer off"});
-  CHECK(core.Arrive(4, plan) == Lines{"respond r4 device lost", "retire r4"});
+  CHECK(core.Arrive(4, plan) == Lines{"respond r4 refused DEVICE_LOST", "retire r4"});
   CHECK(core.Done(1, false) == Lines{"retire r1", "release b1"});
   CHECK(core.Done(2, false) == Lines{"retire r2", "release b2"});
   CHECK(core.DeviceBack().empty());

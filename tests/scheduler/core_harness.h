@@ -80,10 +80,10 @@ inline std::string OutcomeName(Outcome outcome) {
       return "cancelled";
     case Outcome::kDeadlineExceeded:
       return "deadline";
-    case Outcome::kQueueFull:
-      return "queue full";
-    case Outcome::kDraining:
-      return "draining";
+    case Outcome::kDropped:
+      return "dropped";
+    case Outcome::kRefused:
+      return "refused";
     case Outcome::kLaneHung:
       return "lane hung";
     case Outcome::kDeviceLost:
@@ -115,7 +115,10 @@ inline std::string ToText(const Command& command) {
     return fmt::format("host r{}.{}", host->request, host->node);
   }
   if (const auto* respond = std::get_if<Respond>(&command)) {
-    return fmt::format("respond r{} {}", respond->request, OutcomeName(respond->outcome));
+    const std::string why = respond->outcome == Outcome::kRefused
+                                ? fmt::format(" {}", RefusalReasonName(respond->refusal.reason))
+                                : "";
+    return fmt::format("respond r{} {}{}", respond->request, OutcomeName(respond->outcome), why);
   }
   if (const auto* retire = std::get_if<Retire>(&command)) {
     return fmt::format("retire r{}", retire->request);
@@ -161,6 +164,7 @@ class CoreHarness final {
     Instant delay_at = Instant::max();
     std::vector<int> buckets = {};  // Empty: 0 for every node.
     SequenceTurn sequence = {};
+    size_t input_bytes = 0;
   };
   Lines Arrive(RequestId id, const std::shared_ptr<const Plan>& plan) {
     return Arrive(id, plan, ArriveOptions());
@@ -221,7 +225,8 @@ class CoreHarness final {
                             .priority = options.priority,
                             .deadline = options.deadline,
                             .delay_at = options.delay_at,
-                            .sequence = options.sequence};
+                            .sequence = options.sequence,
+                            .input_bytes = options.input_bytes};
     event.buckets.resize(plan->nodes.size(), 0);
     return event;
   }

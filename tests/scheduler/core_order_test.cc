@@ -90,7 +90,8 @@ TEST_CASE("A full priority refuses its own rows only") {
   core.Arrive(1, plan);
   core.Arrive(2, plan);
   CHECK(core.Arrive(3, plan, {.priority = 2}).empty());
-  CHECK(core.Arrive(4, plan, {.priority = 2}) == Lines{"respond r4 queue full", "retire r4"});
+  CHECK(core.Arrive(4, plan, {.priority = 2}) ==
+        Lines{"respond r4 refused QUEUE_ROWS", "retire r4"});
   CHECK(core.Arrive(5, plan).empty());
   CHECK(core.Arrive(6, plan, {.priority = 3}).empty());
   // A place that is free again is given again.
@@ -100,14 +101,14 @@ TEST_CASE("A full priority refuses its own rows only") {
 
 // Requests that arrive together are one for the queue's bound: all come in, or none.
 TEST_CASE("Requests that arrive together are accepted or refused as one") {
-  CoreHarness core({.max_requests = 4});
+  CoreHarness core({.max_rows = 10});
   const auto plan = MakePlan({{core.Add({{1, 4}}, {.max_queue_rows = 9})}});
-  CHECK(core.ArriveTogether(1, plan, {4, 4, 2}) == Lines{"respond r1 queue full", "retire r1",
-                                                         "respond r2 queue full", "retire r2",
-                                                         "respond r3 queue full", "retire r3"});
+  CHECK(core.ArriveTogether(1, plan, {4, 4, 2}) ==
+        Lines{"respond r1 refused QUEUE_ROWS", "retire r1", "respond r2 refused QUEUE_ROWS",
+              "retire r2", "respond r3 refused QUEUE_ROWS", "retire r3"});
   CHECK(core.ArriveTogether(4, plan, {4, 4, 1}) ==
         Lines{"b1 = s0.0 lane 0: r4.0x4, gear 4, full", "b2 = s0.0 lane 0: r5.0x4, gear 4, full"});
-  // Two more would be five requests.
+  // Two more would be eleven rows.
   CHECK(core.ArriveTogether(7, plan, {1, 1}).size() == 4);
   CHECK(core.core().request_count() == 3);
   CHECK(core.ArriveTogether(9, plan, {1}).empty());
@@ -119,10 +120,11 @@ TEST_CASE("Requests that arrive together share a refusal") {
   const auto plan = MakePlan({{core.Add({{1, 4}})}});
   core.SetTime(milliseconds(5));
   CHECK(core.ArriveTogether(1, plan, {4, 1}, At(milliseconds(5))) ==
-        Lines{"respond r1 deadline", "retire r1", "respond r2 deadline", "retire r2"});
+        Lines{"respond r1 refused DEADLINE_PASSED", "retire r1",
+              "respond r2 refused DEADLINE_PASSED", "retire r2"});
   core.Drain();
-  CHECK(core.ArriveTogether(3, plan, {4, 1}) ==
-        Lines{"respond r3 draining", "retire r3", "respond r4 draining", "retire r4"});
+  CHECK(core.ArriveTogether(3, plan, {4, 1}) == Lines{"respond r3 refused DRAINING", "retire r3",
+                                                      "respond r4 refused DRAINING", "retire r4"});
 }
 
 // Two lanes: the second request is done first, and answered second; its batch is released at once.

@@ -136,16 +136,25 @@ TEST_CASE("A large request is cancelled as a whole") {
   CHECK(BatchRows(harness).size() <= 1);
 }
 
-// The deadline is that of all parts: those that wait for company end the whole request with it.
+// The deadline is that of all parts, which wait behind two batches of 400 ms each: they end with
+// it, as one.
 TEST_CASE("A large request has one deadline") {
-  EngineHarness harness;
+  EngineHarness harness(
+      {.device_settings =
+           R"("engine": "timed", "timed": {"default_cost_us": 400000, "jitter": 0})"});
   const auto plan = BuildSingle(*harness.AddModel("m", ScaleAdd({1, 4})));
-  const auto answer = harness.Submit({.plan = plan,
-                                      .inputs = {Ramp(6, 1), Ramp(6, 1)},
-                                      .rows = 6,
-                                      .deadline = harness.clock().Now()});
+  const EngineHarness::Send one{.plan = plan, .inputs = {Ramp(1, 1), Ramp(1, 1)}};
+  const auto running = harness.Submit(one);
+  const auto behind = harness.Submit(one);
+  const auto answer =
+      harness.Submit({.plan = plan,
+                      .inputs = {Ramp(6, 1), Ramp(6, 1)},
+                      .rows = 6,
+                      .deadline = harness.clock().Now() + std::chrono::milliseconds(50)});
   ErrorOf(*answer, absl::StatusCode::kDeadlineExceeded);
-  CHECK(harness.recorder().batches().empty());
+  CHECK(harness.recorder().requests().size() == 1);
+  CHECK_FALSE(running->arrived());
+  CHECK_FALSE(behind->arrived());
 }
 
 // The first execution fails: that is the request's answer, and the parts that wait never run.

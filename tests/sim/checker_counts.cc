@@ -13,6 +13,9 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   for (size_t i = 0; i < reasons.size(); ++i) {
     reasons[i] += other.reasons[i];
   }
+  for (size_t i = 0; i < refusals.size(); ++i) {
+    refusals[i] += other.refusals[i];
+  }
   launches += other.launches;
   launches_ahead += other.launches_ahead;
   launches_behind += other.launches_behind;
@@ -64,6 +67,13 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
   for (size_t i = 0; i < reasons.size(); ++i) {
     all.push_back({fmt::format("batches: {}", ReleaseReasonName(static_cast<ReleaseReason>(i))),
                    reasons[i], 100});
+  }
+  for (const RefusalReason reason :
+       {RefusalReason::kDeadlinePassed, RefusalReason::kDeadlineTooShort,
+        RefusalReason::kDeadlineUnreachable, RefusalReason::kQueueRows, RefusalReason::kQueueBytes,
+        RefusalReason::kQueueTime, RefusalReason::kDraining, RefusalReason::kDeviceLost}) {
+    all.push_back({fmt::format("refusals: {}", RefusalReasonName(reason)),
+                   refusals[static_cast<size_t>(reason)], 100});
   }
   return all;
 }

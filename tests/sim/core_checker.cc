@@ -23,8 +23,9 @@ void CoreChecker::Expect(bool holds, const std::string& what) {
 
 void CoreChecker::AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOptions& options) {
   const auto lanes = static_cast<size_t>(options.lanes);
-  subgraphs_.push_back(
-      {&subgraph, options, std::vector<int>(lanes), std::vector<bool>(lanes, true)});
+  const size_t gears = subgraph.shape.model_gear_count();
+  subgraphs_.push_back({&subgraph, options, std::vector<int>(lanes), std::vector<bool>(lanes, true),
+                        options.costs.size() == gears ? options.costs : CostTable(gears)});
 }
 
 void CoreChecker::Before(const Event& event, Instant now) {
@@ -32,6 +33,7 @@ void CoreChecker::Before(const Event& event, Instant now) {
   arriving_.clear();
   cancelling_ = 0;
   arrival_full_ = false;
+  arrival_full_of_bytes_ = false;
   losing_ = false;
   stuck_ = {-1, -1};
   joined_ = false;
@@ -56,6 +58,7 @@ void CoreChecker::Apply(const ArriveTogether& event) {
 
 void CoreChecker::Arrived(std::span<const Arrive> arrivals) {
   arrival_full_ = IsFull(arrivals);
+  arrival_full_of_bytes_ = IsFullOfBytes(arrivals);
   for (const Arrive& arrival : arrivals) {
     arriving_.insert(arrival.request);
     seen_.insert(arrival.request);
@@ -63,8 +66,10 @@ void CoreChecker::Arrived(std::span<const Arrive> arrivals) {
     request.arrival = arrival;
     request.arrived = now_;
     request.order = seen_.size();
+    request.together = arrivals.front().request;
     request.delayed = arrival.delay_at <= now_;
     request.steps.resize(arrival.plan->nodes.size());
+    SetTails(request);
   }
 }
 
@@ -74,12 +79,11 @@ bool CoreChecker::IsFull(std::span<const Arrive> arrivals) {
   for (const Arrive& arrival : arrivals) {
     rows += arrival.rows;
   }
-  // Requests whose deadline has come are answered before the new one is looked at.
-  const auto held = std::count_if(requests_.begin(), requests_.end(), [this](const auto& entry) {
-    const Request& request = entry.second;
-    return request.running > 0 || !IsOver(request);
-  });
-  if (static_cast<size_t>(held) + arrivals.size() > options_.max_requests) {
+  int held_rows = 0;
+  for (const auto& [id, request] : requests_) {
+    held_rows += IsHeld(request) ? request.arrival.rows : 0;
+  }
+  if (held_rows > 0 && held_rows + rows > options_.max_rows) {
     return true;
   }
   return std::any_of(event.plan->nodes.begin(), event.plan->nodes.end(), [&](const PlanNode& node) {
@@ -97,11 +101,58 @@ bool CoreChecker::IsFull(std::span<const Arrive> arrivals) {
   });
 }
 
+// Requests whose deadline has come are answered before anything else is looked at.
+bool CoreChecker::IsHeld(const Request& request) const {
+  return request.running > 0 || !IsOver(request);
+}
+
+bool CoreChecker::IsFullOfBytes(std::span<const Arrive> arrivals) const {
+  size_t bytes = 0;
+  for (const Arrive& arrival : arrivals) {
+    bytes += arrival.input_bytes;
+  }
+  size_t held = 0;
+  for (const auto& [id, request] : requests_) {
+    held += IsHeld(request) ? request.arrival.input_bytes : 0;
+  }
+  return options_.max_input_bytes > 0 && held > 0 && held + bytes > options_.max_input_bytes;
+}
+
+Clock::duration CoreChecker::CostOf(const Request& request, size_t node) const {
+  const PlanNode& plan_node = request.arrival.plan->nodes[node];
+  if (!plan_node.on_device()) {
+    return Clock::duration::zero();
+  }
+  const Bucket& bucket =
+      plan_node.subgraph->shape.buckets[static_cast<size_t>(request.arrival.buckets[node])];
+  return subgraphs_[static_cast<size_t>(plan_node.subgraph->index)].costs.ForRefusal(
+      bucket.GearFor(request.arrival.rows).model_gear, now_);
+}
+
+void CoreChecker::SetTails(Request& request) const {
+  const std::vector<PlanNode>& nodes = request.arrival.plan->nodes;
+  request.tails.resize(nodes.size());
+  for (size_t n = nodes.size(); n-- > 0;) {
+    for (const int consumer : nodes[n].consumers) {
+      const auto c = static_cast<size_t>(consumer);
+      request.tails[n] = std::max(request.tails[n], request.tails[c] + CostOf(request, c));
+    }
+  }
+}
+
 void CoreChecker::Apply(const Cancel& event) { cancelling_ = event.request; }
 
 void CoreChecker::Apply(const BatchDone& event) {
   Batch& batch = batches_.at(event.batch);
   batch.done = true;
+  if (event.ok && batch.runs_since != Instant::max()) {
+    const Clock::duration cost =
+        event.device_time > Clock::duration::zero() ? event.device_time : now_ - batch.runs_since;
+    if (cost > Clock::duration::zero()) {
+      subgraphs_[static_cast<size_t>(batch.launch.subgraph)].costs.Record(
+          batch.launch.gear.model_gear, cost, now_);
+    }
+  }
   --subgraphs_[static_cast<size_t>(batch.launch.subgraph)]
         .in_flight[static_cast<size_t>(batch.launch.lane)];
   for (const RowGroup& group : batch.launch.rows) {
@@ -287,10 +338,15 @@ void CoreChecker::CheckCommand(const Respond& respond) {
     Expect(false, name + " is answered twice");
     return;
   }
+  const auto arrived = requests_.find(Newcomer());
+  if (arrived != requests_.end() && !arrived->second.answered &&
+      (respond.outcome == Outcome::kDropped ||
+       (respond.outcome == Outcome::kSequenceEnded && respond.request == Newcomer()))) {
+    JoinSequence();  // Before its sequence ends with another request of it.
+  }
   Request& request = found->second;
   request.answered = true;
   const bool late = request.arrival.deadline <= now_;
-  const bool arriving = arriving_.contains(respond.request);
   switch (respond.outcome) {
     case Outcome::kOk:
       Expect(!late && !request.failed &&
@@ -308,24 +364,24 @@ void CoreChecker::CheckCommand(const Respond& respond) {
     case Outcome::kDeadlineExceeded:
       Expect(late, name + " is late only at its deadline");
       break;
-    case Outcome::kQueueFull:
-      Expect(arriving && arrival_full_ && !draining_ && !device_lost_ && !late,
-             name + " is refused when full");
+    case Outcome::kDropped:
+      Expect(!late && request.arrival.deadline != Instant::max(),
+             name + " is dropped before a deadline that it has");
+      Expect(respond.late_by > Clock::duration::zero(), name + " is dropped for being late");
       break;
-    case Outcome::kDraining:
-      Expect(arriving && draining_ && !late, name + " is refused when draining");
+    case Outcome::kRefused:
+      CheckRefusal(request, respond);
       break;
     case Outcome::kLaneHung:
       Expect(OnStoppedLane(respond.request) && !losing_ && !late,
              name + " fails with its lane only when that is abandoned");
       break;
     case Outcome::kDeviceLost:
-      Expect((losing_ || (arriving && device_lost_ && !draining_)) && !late,
-             name + " fails with the device only when that is lost");
+      Expect(losing_ && !late, name + " fails with the device only when that is lost");
       break;
     case Outcome::kSequenceNotStarted:
-      Expect(arriving && !joined_ && !request.arrival.sequence.start && !draining_ &&
-                 !device_lost_ && !late,
+      Expect(arriving_.contains(respond.request) && !joined_ && !request.arrival.sequence.start &&
+                 !draining_ && !device_lost_ && !late,
              name + " is refused when it does not start a sequence");
       Expect(std::none_of(sequences_.begin(), sequences_.end(),
                           [&](const auto& entry) {
@@ -357,6 +413,49 @@ bool CoreChecker::WaitsForTurn(const Request& request) const {
            return other.arrival.plan == request.arrival.plan && !other.answered &&
                   other.order < request.order;
          });
+}
+
+void CoreChecker::CheckRefusal(const Request& request, const Respond& respond) {
+  ++counts_.refusals.at(static_cast<size_t>(respond.refusal.reason));
+  const std::string name = fmt::format("r{}", respond.request);
+  Expect(arriving_.contains(respond.request), name + " is refused only when it arrives");
+  const bool late = request.arrival.deadline <= now_;
+  const bool serves = !late && !draining_ && !device_lost_;
+  const bool has_deadline = request.arrival.deadline != Instant::max();
+  const bool has_hint = respond.refusal.retry_after > Clock::duration::zero();
+  switch (respond.refusal.reason) {
+    case RefusalReason::kDeadlinePassed:
+      Expect(late, name + " is refused for a deadline that passed");
+      break;
+    case RefusalReason::kDraining:
+      Expect(draining_ && !late, name + " is refused when draining");
+      break;
+    case RefusalReason::kDeviceLost:
+      Expect(device_lost_ && !draining_ && !late, name + " is refused for a lost device");
+      break;
+    case RefusalReason::kQueueRows:
+      Expect(serves && arrival_full_ && has_hint, name + " is refused when full");
+      break;
+    case RefusalReason::kQueueBytes:
+      Expect(serves && arrival_full_of_bytes_ && has_hint, name + " is refused when full of bytes");
+      break;
+    case RefusalReason::kQueueTime:
+      Expect(serves && has_hint, name + " is refused for a bound on time");
+      break;
+    case RefusalReason::kDeadlineTooShort:
+      Expect(serves && has_deadline && respond.late_by > Clock::duration::zero(),
+             name + " is refused for a deadline that it has");
+      break;
+    case RefusalReason::kDeadlineUnreachable:
+      Expect(serves && has_deadline && has_hint && respond.late_by > Clock::duration::zero(),
+             name + " is refused for a deadline that it has");
+      break;
+    case RefusalReason::kQueueMessages:
+    case RefusalReason::kPinnedMemory:
+    case RefusalReason::kStarting:
+      Expect(false, name + " is refused for what the core does not know");
+      break;
+  }
 }
 
 void CoreChecker::CheckCommand(const Retire& retire) {

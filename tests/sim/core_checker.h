@@ -16,8 +16,9 @@ namespace omserve::scheduler {
 
 // What the schedules met, so that a simulation can show that it is not hollow.
 struct CheckerCounts {
-  std::array<size_t, kOutcomeCount> outcomes{};       // By Outcome.
-  std::array<size_t, kReleaseReasonCount> reasons{};  // By ReleaseReason.
+  std::array<size_t, kOutcomeCount> outcomes{};        // By Outcome.
+  std::array<size_t, kReleaseReasonCount> reasons{};   // By ReleaseReason.
+  std::array<size_t, kRefusalReasonCount> refusals{};  // By RefusalReason.
   size_t launches = 0;
   size_t launches_ahead = 0;
   size_t launches_behind = 0;     // On a lane that was at work.
@@ -89,14 +90,16 @@ class CoreChecker final {
   };
   struct Request {
     Arrive arrival;
-    size_t order = 0;  // Of arrival.
+    size_t order = 0;        // Of arrival.
+    RequestId together = 0;  // The first of those that arrived with it.
     bool delayed = false;
     std::vector<Step> steps;
     int running = 0;
     bool failed = false;
     bool answered = false;
     Instant arrived;
-    uint64_t sequence = 0;  // In sequences_; 0: in none.
+    uint64_t sequence = 0;               // In sequences_; 0: in none.
+    std::vector<Clock::duration> tails;  // By step: the least time of those after it.
   };
   struct Sequence {
     const Subgraph* subgraph = nullptr;
@@ -119,6 +122,7 @@ class CoreChecker final {
     Core::SubgraphOptions options;
     std::vector<int> in_flight;  // By lane.
     std::vector<bool> serves;    // By lane.
+    CostTable costs;
   };
   // A row group that waits.
   struct Waiting {
@@ -203,6 +207,13 @@ class CoreChecker final {
   static bool IsFilled(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue);
   static int SumOf(const std::vector<Waiting>& queue);
   bool IsFull(std::span<const Arrive> arrivals);
+  bool IsFullOfBytes(std::span<const Arrive> arrivals) const;
+  // Requests that are not retired, but for those that the event at hand retires for their deadline.
+  bool IsHeld(const Request& request) const;
+  void SetTails(Request& request) const;
+  Clock::duration CostOf(const Request& request, size_t node) const;
+  void CheckRefusal(const Request& request, const Respond& respond);
+  void CheckBoundsAfter();
 
   const Core& core_;
   const Core::Options options_;
@@ -224,6 +235,7 @@ class CoreChecker final {
   std::set<RequestId> arriving_;
   RequestId cancelling_ = 0;
   bool arrival_full_ = false;
+  bool arrival_full_of_bytes_ = false;
   bool losing_ = false;
   std::pair<int, int> stuck_{-1, -1};
   bool joined_ = false;

@@ -20,6 +20,7 @@ void CoreChecker::After() {
   }
   CheckSequencesAfter();
   CheckRequestsAfter();
+  CheckBoundsAfter();
   CheckBatchesAfter();
   CheckRunsAfter();
   CheckQueuesAfter();
@@ -57,9 +58,6 @@ bool CoreChecker::OnStoppedLane(RequestId id) const {
 
 // Every batch that runs is watched, and none runs longer than the most that it may.
 void CoreChecker::CheckRunsAfter() {
-  if (!options_.run_budget.watches()) {
-    return;
-  }
   for (const SubgraphRef& ref : subgraphs_) {
     for (size_t lane = 0; lane < ref.serves.size(); ++lane) {
       const BatchId oldest = OldestOn(ref.subgraph->index, static_cast<int>(lane));
@@ -70,7 +68,7 @@ void CoreChecker::CheckRunsAfter() {
       if (batch.runs_since == Instant::max() && HasInputs(batch)) {
         batch.runs_since = now_;
       }
-      if (batch.runs_since != Instant::max()) {
+      if (batch.runs_since != Instant::max() && options_.run_budget.watches()) {
         const Instant latest = batch.runs_since + 2 * options_.run_budget.ceiling;
         Expect(now_ < latest, fmt::format("b{} runs too long and its lane goes on", oldest));
         Expect(armed_ <= latest, fmt::format("b{} runs unwatched", oldest));
@@ -98,7 +96,8 @@ void CoreChecker::CheckRequestsAfter() {
     Expect(!device_lost_, name + " is answered when the device is lost");
     Expect(!OnStoppedLane(id), name + " is answered when its lane is abandoned");
     Expect(cancelling_ != id, name + " is answered when it is cancelled");
-    Expect(!arriving_.contains(id) || (!draining_ && !arrival_full_), name + " is refused");
+    Expect(!arriving_.contains(id) || (!draining_ && !arrival_full_ && !arrival_full_of_bytes_),
+           name + " is refused");
     Expect(!finished || WaitsForTurn(request), name + " is answered when every step is done");
     for (size_t n = 0; n < request.steps.size(); ++n) {
       const PlanNode& node = request.arrival.plan->nodes[n];
@@ -110,6 +109,24 @@ void CoreChecker::CheckRequestsAfter() {
       Expect(!could_start, fmt::format("{}.{}, a host step, starts when it can", name, n));
     }
   }
+}
+
+void CoreChecker::CheckBoundsAfter() {
+  int rows = 0;
+  size_t bytes = 0;
+  for (const auto& [id, request] : requests_) {
+    rows += request.arrival.rows;
+    bytes += request.arrival.input_bytes;
+  }
+  Expect(core_.row_count() == rows && core_.input_bytes() == bytes,
+         "the core counts its rows and bytes");
+  // What comes alone is let in whatever its size.
+  const bool alone = std::all_of(requests_.begin(), requests_.end(), [this](const auto& entry) {
+    return entry.second.together == requests_.begin()->second.together;
+  });
+  Expect(rows <= options_.max_rows || alone, "the bound on rows is kept");
+  Expect(options_.max_input_bytes == 0 || bytes <= options_.max_input_bytes || alone,
+         "the bound on input bytes is kept");
 }
 
 void CoreChecker::CheckBatchesAfter() {

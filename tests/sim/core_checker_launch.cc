@@ -77,6 +77,12 @@ void CoreChecker::CheckGroup(const Launch& launch, const RowGroup& group) {
   const PlanNode& node = NodeOf(request.arrival, group.node);
   Expect(!request.answered, name + " is launched after its answer");
   Expect(request.arrival.deadline > now_, name + " is launched at or after its deadline");
+  if (request.arrival.deadline != Instant::max()) {
+    const Clock::duration cost = subgraphs_[static_cast<size_t>(launch.subgraph)].costs.ForRefusal(
+        launch.gear.model_gear, now_);
+    Expect(now_ + cost + request.tails[static_cast<size_t>(group.node)] <= request.arrival.deadline,
+           name + " is launched though it cannot be in time by what is predicted");
+  }
   Expect(group.rows == request.arrival.rows, name + " has other rows than its request");
   Expect(node.subgraph != nullptr && node.subgraph->index == launch.subgraph,
          name + " is launched on another subgraph");
@@ -110,7 +116,9 @@ void CoreChecker::CheckOrder(const Launch& launch, Kind kind) {
   }
   const SubgraphRef& ref = subgraphs_[static_cast<size_t>(launch.subgraph)];
   const int most = ref.subgraph->shape.buckets[static_cast<size_t>(launch.bucket)].max_rows();
-  if (launch.rows.size() < queue.size() && launch.reason != ReleaseReason::kFull) {
+  // A batch is made smaller where its most urgent row would be late in a larger one.
+  if (launch.rows.size() < queue.size() && launch.reason != ReleaseReason::kFull &&
+      launch.reason != ReleaseReason::kDeadline) {
     Expect(launch.row_count + queue[launch.rows.size()].rows > most,
            "a batch takes every row group that fits");
   }
@@ -152,15 +160,16 @@ void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector
              "the delay of the oldest row has passed");
       break;
     case ReleaseReason::kDeadline:
-      Expect(waits && std::any_of(queue.begin(), queue.end(),
-                                  [](const Waiting& w) { return w.deadline != Instant::max(); }),
+      Expect(std::any_of(queue.begin(), queue.end(),
+                         [](const Waiting& w) { return w.deadline != Instant::max(); }),
              "a batch that leaves for a deadline holds one");
       break;
     case ReleaseReason::kDrain:
       Expect(draining_, "the core drains");
       break;
   }
-  if (launch.reason != ReleaseReason::kFull) {
+  const bool made_smaller = launch.reason == ReleaseReason::kDeadline && (full || !waits);
+  if (launch.reason != ReleaseReason::kFull && !made_smaller) {
     Expect(!full, "a filled batch leaves as full");
     if (!lane_idle) {
       // Behind a running batch only when another bucket would have gone.

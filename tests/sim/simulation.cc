@@ -64,6 +64,14 @@ Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
         .each = random_.Percent(50) ? random_.Between(2, 20) : 0,
         .own = {{static_cast<uint64_t>(random_.Between(1, 3)), random_.Between(2, 20)}}};
   }
+  options.max_queue_time = microseconds(random_.Percent(20) ? random_.Between(1, 5000) : 0);
+  if (random_.Percent(30)) {  // Warm-up has measured.
+    const size_t gears = subgraph.shape.model_gear_count();
+    options.costs = CostTable(gears);
+    for (size_t gear = 0; gear < gears; ++gear) {
+      options.costs.Record(gear, microseconds(random_.Between(1, slowest_us_)), now_);
+    }
+  }
   return options;
 }
 
@@ -122,9 +130,10 @@ Arrive Simulation::RandomArrival(RequestId id, Instant at) {
                        .start = random_.Percent(35),
                        .end = random_.Percent(20)};
   }
+  arrive.input_bytes = static_cast<size_t>(64 * arrive.rows);
   arrive.priority = static_cast<uint64_t>(random_.Between(1, 3));
   if (random_.Percent(30)) {
-    arrive.deadline = at + microseconds(random_.Between(-10, 8000));
+    arrive.deadline = at + microseconds(random_.Between(-200, 8000));
   }
   if (random_.Percent(10)) {
     arrive.delay_at = at + microseconds(random_.Between(0, 4000));
@@ -169,12 +178,14 @@ std::string Simulation::Run() {
   const bool watches = random_.Percent(40);
   const int floor_us = random_.Between(1, 4000);
   const int ceiling_us = floor_us + random_.Between(0, 4000);
-  options_ = {.batches_per_lane = random_.Between(1, 3),
-              .max_requests =
-                  random_.Percent(20) ? static_cast<size_t>(random_.Between(1, 12)) : size_t{1000},
-              .run_budget = {.floor = microseconds(floor_us),
-                             .ceiling = microseconds(watches ? ceiling_us : 0)},
-              .patience = microseconds(random_.Between(0, 6000))};
+  options_ = {
+      .batches_per_lane = random_.Between(1, 3),
+      .max_rows = random_.Percent(20) ? random_.Between(1, 50) : 4000,
+      .max_input_bytes = static_cast<size_t>(random_.Percent(20) ? random_.Between(64, 3000) : 0),
+      .max_queue_time = microseconds(random_.Percent(20) ? random_.Between(1, 5000) : 0),
+      .run_budget = {.floor = microseconds(floor_us),
+                     .ceiling = microseconds(watches ? ceiling_us : 0)},
+      .patience = microseconds(random_.Between(0, 6000))};
   core_ = std::make_unique<Core>(options_);
   checker_ = std::make_unique<CoreChecker>(*core_, options_);
   device_fault_percent_ = random_.Percent(60) ? 0 : random_.Between(1, 30);

@@ -138,8 +138,8 @@ TEST_CASE("Statistics: reasons of failures", "[statistics]") {
     statistics.OnRequest(
         {.plan = plan.get(), .outcome = outcome, .code = code, .stages = {.total = 1us}});
   };
-  fail(Outcome::kQueueFull, absl::StatusCode::kUnavailable);
-  fail(Outcome::kDraining, absl::StatusCode::kUnavailable);
+  fail(Outcome::kRefused, absl::StatusCode::kUnavailable);
+  fail(Outcome::kDropped, absl::StatusCode::kDeadlineExceeded);
   fail(Outcome::kDeadlineExceeded, absl::StatusCode::kDeadlineExceeded);
   fail(Outcome::kCancelled, absl::StatusCode::kCancelled);
   fail(Outcome::kFailed, absl::StatusCode::kInternal);

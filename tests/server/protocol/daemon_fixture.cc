@@ -123,6 +123,7 @@ ServerConfig TestConfig(const Repository& repository) {
   config.mutable_device()->set_library(std::string(OMSERVE_BINARY_DIR) + "/lib/libascendcl.so");
   config.mutable_device()->set_memory_pool_bytes(int64_t{64} << 20);
   config.mutable_device()->set_pinned_pool_bytes(int64_t{64} << 20);
+  config.mutable_scheduler()->set_warm_up_runs(0);  // Tests count executions.
   config.mutable_log()->set_level("warning");
   return config;
 }

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "proto/rpc/error_details.pb.h"
 #include "tests/server/protocol/daemon_fixture.h"
 #include "tests/status_test_util.h"
 
@@ -46,6 +47,37 @@ class Pending final {
   grpc::Status status_;
   std::jthread thread_;
 };
+
+// What a client reads of a refusal in grpc-status-details-bin.
+struct Details {
+  rpc::Status status;
+  std::string reason;
+  double retry_ms = 0;  // 0: no RetryInfo.
+};
+
+Details DetailsOf(const grpc::Status& status) {
+  Details details;
+  REQUIRE(details.status.ParseFromString(status.error_details()));
+  for (const google::protobuf::Any& any : details.status.details()) {
+    if (any.type_url() == "type.googleapis.com/google.rpc.ErrorInfo") {
+      rpc::ErrorInfo info;
+      REQUIRE(info.ParseFromString(any.value()));
+      CHECK(info.domain() == "omserve");
+      details.reason = info.reason();
+    } else if (any.type_url() == "type.googleapis.com/google.rpc.RetryInfo") {
+      rpc::RetryInfo retry;
+      REQUIRE(retry.ParseFromString(any.value()));
+      details.retry_ms = static_cast<double>(retry.retry_delay().seconds()) * 1e3 +
+                         static_cast<double>(retry.retry_delay().nanos()) / 1e6;
+    }
+  }
+  return details;
+}
+
+std::string Refused(const std::string& reason) {
+  return "omserve_refused_requests_total{model=\"patient\",version=\"1\",reason=\"" + reason +
+         "\"}";
+}
 
 // Two requests sent one after the other to a model that waits for a second row: one execution.
 TEST_CASE("Requests share a batch", "[protocol]") {
@@ -126,6 +158,8 @@ TEST_CASE("A deadline in the past", "[protocol]") {
   const grpc::Status status = daemon.client().Infer(request, &response);
   CHECK(status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
   CHECK(status.error_message().find("model 'patient': the request's deadline passed") == 0);
+  CHECK(DetailsOf(status).reason == "DEADLINE_PASSED");
+  CHECK(Metric(daemon.http_port(), Refused("DEADLINE_PASSED")) == 1);
   CHECK(daemon.client().Statistics("patient").execution_count() == 0);
 }
 
@@ -143,6 +177,14 @@ TEST_CASE("A full queue refuses", "[protocol]") {
   const grpc::Status status = daemon.client().Infer(TextRequest("patient", 1), &response);
   CHECK(status.error_code() == grpc::StatusCode::UNAVAILABLE);
   CHECK(status.error_message().find("Exceeds maximum queue size") == 0);
+  const Details details = DetailsOf(status);
+  CHECK(details.status.code() == status.error_code());
+  CHECK(details.status.message() == status.error_message());
+  CHECK(details.reason == "QUEUE_ROWS");
+  CHECK(details.retry_ms >= 1);
+  CHECK(Metric(daemon.http_port(), Refused("QUEUE_ROWS")) == 1);
+  CHECK(Metric(daemon.http_port(), "omserve_queue_rows_limit{model=\"patient\",version=\"1\"}") ==
+        2);
   CHECK(Metric(daemon.http_port(),
                "nv_inference_request_failure{model=\"patient\",version=\"1\",reason="
                "\"REJECTED\"}") == 1);
@@ -280,6 +322,48 @@ TEST_CASE("Short texts are padded up to the compiled length", "[protocol]") {
         4 * 64 - 3 * 10);
   CHECK(daemon.client().Infer(Shortened(TextRequest("exact", 3), 5), &exact).error_code() ==
         grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+// The inputs of one request wait in pinned memory, and no more may: the next is refused before its
+// tensors are copied, and served when the first has gone.
+TEST_CASE("Input bytes that wait are bounded", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient", kPatientConfig);
+  TestDaemon daemon(repository, [](ServerConfig& config) {
+    config.mutable_scheduler()->set_max_queue_bytes(600);
+  });
+  CHECK(Metric(daemon.http_port(), "omserve_accepted_input_bytes_limit") == 600);
+  Pending waiting(daemon.client(), TextRequest("patient", 1));  // 512 bytes.
+  AwaitMetric(daemon.http_port(), "omserve_accepted_input_bytes", 512);
+  ModelInferResponse response;
+  const grpc::Status status = daemon.client().Infer(TextRequest("patient", 1), &response);
+  CHECK(status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
+  CHECK(DetailsOf(status).reason == "QUEUE_BYTES");
+  CHECK(DetailsOf(status).retry_ms >= 1);
+  CHECK(Metric(daemon.http_port(), Refused("QUEUE_BYTES")) == 1);
+  waiting.Cancel();
+  waiting.Wait();
+  AwaitMetric(daemon.http_port(), "omserve_accepted_input_bytes", 0);
+  AwaitMetric(daemon.http_port(), "omserve_pinned_pool_used_bytes", 0);
+}
+
+// Warm-up has measured the model, and a client leaves it a millionth of a second more than none:
+// refused at once for its deadline, one way or the other, and nothing runs.
+TEST_CASE("A model is warmed up before it is served", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient", "dynamic_batching: {}\n");
+  TestDaemon daemon(repository,
+                    [](ServerConfig& config) { config.mutable_scheduler()->set_warm_up_runs(2); });
+  CHECK(daemon.client().Statistics("patient").execution_count() == 0);
+  ModelInferRequest request = TextRequest("patient", 1);
+  (*request.mutable_parameters())["timeout"].set_int64_param(2);
+  ModelInferResponse response;
+  const grpc::Status status = daemon.client().Infer(request, &response);
+  CHECK(status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  const std::string reason = DetailsOf(status).reason;
+  CHECK((reason == "DEADLINE_TOO_SHORT" || reason == "DEADLINE_PASSED"));
+  CHECK(daemon.client().Statistics("patient").execution_count() == 0);
+  CHECK(daemon.client().Infer(TextRequest("patient", 8), &response).ok());
 }
 
 // A daemon that stops while requests wait for company: they are answered, later ones are refused.

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a model's gears before it is served, so that the first request is as fast as the others and
+// predictions rest on measured times from the start.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "runtime/acl/device.h"
+#include "runtime/acl/model.h"
+#include "runtime/base/clock.h"
+#include "scheduler/cost_table.h"
+#include "scheduler/subgraph.h"
+
+namespace omserve::scheduler {
+
+// Runs each gear of `shape` `runs` times with inputs of zeros, on streams and in device memory that
+// are let go before the return. Ten seconds in all at most: gears beyond stay unmeasured. Blocks;
+// the calling thread is bound to the device. Errors: the device's; kDeadlineExceeded when a run
+// does not end, whose stream was then destroyed.
+absl::StatusOr<CostTable> WarmUp(const acl::Device& device, acl::CompletionThread& completions,
+                                 acl::Model& model, const SubgraphShape& shape, int runs,
+                                 Clock& clock);
+
+// "1:2.013 2:2.530": rows and milliseconds of each gear that is known, for a log.
+std::string CostsToString(const SubgraphShape& shape, const CostTable& costs);
+
+}  // namespace omserve::scheduler
