@@ -83,6 +83,9 @@ BatchDecision DecideBatch(const BatchPolicyOptions& options, const QueueSnapshot
     return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDrain};
   }
   if (options.max_delay == Clock::duration::zero()) {
+    if (!ahead && !queue.overtaken && now < std::min(queue.held_until, queue.latest_start)) {
+      return {.wait_until = std::min(queue.held_until, queue.latest_start)};
+    }
     return {.rows = rows,
             .ahead = ahead,
             .reason = queue.lane_idle ? ReleaseReason::kIdle : ReleaseReason::kBucket};

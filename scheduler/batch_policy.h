@@ -50,6 +50,9 @@ struct QueueSnapshot {
   // The largest preferred size that whole row groups from the front of the queue add up to, of
   // ready rows if there are any, else of those launched ahead; 0 for none.
   int preferred_fill = 0;
+  // All ready rows would wait for company until then, without a configured delay: nobody is later
+  // for it. min(): they would not.
+  Clock::time_point held_until = Clock::time_point::min();
   // The latest instant at which a batch can start and still meet the tightest deadline in it.
   Clock::time_point latest_start = Clock::time_point::max();
   // The best lane has nothing in flight. Otherwise it has something, and room for one more batch.

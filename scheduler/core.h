@@ -274,6 +274,8 @@ class Core final {
   struct Queue {
     std::map<QueueKey, Queued> ready;
     std::map<QueueKey, Queued> ahead;
+    // Until when the ready rows that wait for a sibling do; the others are not in it.
+    std::multiset<Instant> holds;
     // The same rows by age, for the delay rule.
     std::set<std::pair<Instant, QueueKey>> ready_ages;
     std::set<std::pair<Instant, QueueKey>> ahead_ages;
@@ -305,6 +307,8 @@ class Core final {
     NodeState state = NodeState::kWaiting;
     BatchId batch = 0;        // The batch that ran or runs it.
     Clock::duration tail{0};  // The least time of the steps after it.
+    // While it is queued: until when it waits for a sibling; min(): it does not.
+    Instant held_until = Instant::min();
     bool in_backlog = false;
     Urgency cell;             // Where its work is in the backlog,
     Clock::duration work{0};  // and how much of it.
@@ -377,6 +381,15 @@ class Core final {
   // Whether the subgraph's queues take so many rows more of that priority.
   bool HasRoom(const SubgraphState& state, uint64_t priority, int rows) const;
   static void CountLevel(SubgraphState& state, uint64_t priority, int rows);
+
+  // core_siblings.cc.
+  // Until when the step, if its rows are queued now, may wait for a heavier sibling; min(): not.
+  Instant HoldOf(const Request& request, int node) const;
+  Clock::duration FullBatchCost(const Request& request, int node) const;
+  void Hold(Request& request, int node);
+  void Unhold(Request& request, int node);
+  // `node` was launched: what waited for it goes on.
+  void ReleaseSiblings(Request& request, int node);
 
   // core_order.cc.
   // Puts the rows of requests whose delay_at has come behind all others of their priority.

@@ -112,6 +112,10 @@ QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int
   if (!state.options.policy.preferred_rows.empty()) {
     snapshot.preferred_fill = PreferredFill(state, queue);
   }
+  if (queue.ready_rows > 0 && queue.holds.size() == queue.ready.size()) {
+    snapshot.held_until = *queue.holds.begin();
+    snapshot.latest_start = LatestStart(state, queue, shape);
+  }
   if (state.options.policy.max_delay == Clock::duration::zero()) {
     return snapshot;  // Ages matter only where waiting is configured.
   }
@@ -277,8 +281,10 @@ void Core::Send(SubgraphState& state, Launch launch) {
     NodeRecord& record = request.nodes[static_cast<size_t>(group.node)];
     OMSERVE_CHECK(record.state == NodeState::kQueued && !request.responded,
                   "only queued rows of unanswered requests are launched");
+    Unhold(request, group.node);
     record.state = NodeState::kLaunched;
     record.batch = id;
+    ReleaseSiblings(request, group.node);
     RemoveFromBacklog(request, group.node);
     ++request.in_flight;
     request.ran = true;
@@ -321,6 +327,9 @@ void Core::Enqueue(RequestId id, Request& request, int node, bool ready) {
   (ready ? queue.ready_ages : queue.ahead_ages).emplace(now_, key);
   (ready ? queue.ready_rows : queue.ahead_rows) += request.rows;
   request.nodes[static_cast<size_t>(node)].state = NodeState::kQueued;
+  if (ready) {
+    Hold(request, node);
+  }
   CountLevel(StateOf(request, node), request.priority, request.rows);
 }
 
@@ -331,6 +340,7 @@ void Core::Dequeue(RequestId id, Request& request, int node) {
     CountLevel(StateOf(request, node), request.priority, -request.rows);
     return;
   }
+  Unhold(request, node);
   Queue& queue = QueueOf(request, node);
   const QueueKey key = KeyOf(id, request, node);
   if (const auto at = queue.ready.find(key); at != queue.ready.end()) {

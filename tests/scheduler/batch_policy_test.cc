@@ -175,6 +175,23 @@ TEST_CASE("Rows launched ahead have a delay of their own") {
   CHECK(DecideBatch(Waiting(), queue, kNow).ahead);
 }
 
+// Rows that nobody needs yet wait before an idle lane, until then or until a deadline needs them;
+// not when they are about to be overtaken, not when the batch is full.
+TEST_CASE("Held rows wait for company") {
+  QueueSnapshot queue = Ready(3);
+  queue.held_until = kNow + milliseconds(5);
+  CHECK(DecideBatch({}, queue, kNow).rows == 0);
+  CHECK(DecideBatch({}, queue, kNow).wait_until == queue.held_until);
+  CHECK(DecideBatch({}, queue, queue.held_until).rows == 3);
+  queue.latest_start = kNow + milliseconds(2);
+  CHECK(DecideBatch({}, queue, kNow).wait_until == queue.latest_start);
+  queue.overtaken = true;
+  CHECK(DecideBatch({}, queue, kNow).rows == 3);
+  queue.overtaken = false;
+  queue.ready_rows = queue.max_rows;
+  CHECK(DecideBatch({}, queue, kNow).reason == ReleaseReason::kFull);
+}
+
 // The same snapshot and instant give the same answer, however often it is asked.
 TEST_CASE("A decision depends on its arguments alone") {
   const QueueSnapshot queue = Ready(3, milliseconds(5));

@@ -20,6 +20,7 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   launches_ahead += other.launches_ahead;
   launches_behind += other.launches_behind;
   launches_overtaken += other.launches_overtaken;
+  waits_for_siblings += other.waits_for_siblings;
   shared += other.shared;
   two_steps += other.two_steps;
   host_steps += other.host_steps;
@@ -44,6 +45,7 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"launches ahead of their inputs", launches_ahead, 1000},
                             {"launches behind another batch", launches_behind, 1000},
                             {"launches before less urgent rows", launches_overtaken, 100},
+                            {"waits for a sibling", waits_for_siblings, 100},
                             {"batches of several requests", shared, 1000},
                             {"batches of several steps", two_steps, 1000},
                             {"host steps", host_steps, 1000},

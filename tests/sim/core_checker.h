@@ -23,6 +23,7 @@ struct CheckerCounts {
   size_t launches_ahead = 0;
   size_t launches_behind = 0;     // On a lane that was at work.
   size_t launches_overtaken = 0;  // The same, and not full.
+  size_t waits_for_siblings = 0;  // After an event, of a bucket before an idle lane.
   size_t shared = 0;              // Batches with rows of several requests.
   size_t two_steps = 0;           // Batches with rows of several steps.
   size_t host_steps = 0;
@@ -212,6 +213,8 @@ class CoreChecker final {
   bool IsHeld(const Request& request) const;
   void SetTails(Request& request) const;
   Clock::duration CostOf(const Request& request, size_t node) const;
+  // Every row of the queue may wait for a sibling that was not launched.
+  bool WaitsForSiblings(const std::vector<Waiting>& queue) const;
   void CheckRefusal(const Request& request, const Respond& respond);
   void CheckBoundsAfter();
 

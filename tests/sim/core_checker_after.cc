@@ -180,9 +180,29 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
   for (const Waiting& waiting : queue) {
     oldest = std::min(oldest, waiting.since);
   }
-  Expect(delay > Clock::duration::zero() && !draining_ && !IsFilled(ref, bucket, queue),
+  const bool delays = delay > Clock::duration::zero();
+  Expect((delays || (!ready.empty() && WaitsForSiblings(ready))) && !draining_ &&
+             !IsFilled(ref, bucket, queue),
          name + " waits before an idle lane without a reason");
-  Expect(armed_ <= oldest + delay, name + " waits without a timer");
+  // How long a sibling is waited for depends on costs.
+  Expect(armed_ <= (delays ? oldest + delay : Instant::max() - Clock::duration(1)),
+         name + " waits without a timer");
+  counts_.waits_for_siblings += delays ? 0 : 1;
+}
+
+bool CoreChecker::WaitsForSiblings(const std::vector<Waiting>& queue) const {
+  return std::all_of(queue.begin(), queue.end(), [this](const Waiting& waiting) {
+    const Request& request = requests_.at(waiting.request);
+    const std::vector<PlanNode>& nodes = request.arrival.plan->nodes;
+    const std::vector<int>& consumers = nodes[static_cast<size_t>(waiting.node)].consumers;
+    return std::any_of(consumers.begin(), consumers.end(), [&](int consumer) {
+      const std::vector<int>& siblings = nodes[static_cast<size_t>(consumer)].producers;
+      return std::any_of(siblings.begin(), siblings.end(), [&](int sibling) {
+        return sibling != waiting.node && nodes[static_cast<size_t>(sibling)].on_device() &&
+               request.steps[static_cast<size_t>(sibling)].state == State::kWaiting;
+      });
+    });
+  });
 }
 
 void CoreChecker::CheckEmpty() {
