@@ -207,6 +207,31 @@ TEST_CASE("HTTP infer: a timeout", "[protocol]") {
   AwaitMetric(daemon.http_port(), "omserve_requests_in_flight", 0);
 }
 
+// One row waits, and no more may: the next is told why, and when to come back.
+TEST_CASE("HTTP infer: a refusal", "[protocol]") {
+  Repository repository;
+  repository.AddText("patient",
+                     "dynamic_batching: {preferred_batch_size: [2, 8], "
+                     "max_queue_delay_microseconds: 60000000, "
+                     "default_queue_policy: {max_queue_size: 1}}\n");
+  TestDaemon daemon(repository);
+  REQUIRE_OK(WriteFileAtomically("first", TextJson()));
+  const std::string first =
+      "curl -sS --max-time 30 -o first_answer --data-binary @first "
+      "'http://127.0.0.1:" +
+      std::to_string(daemon.http_port()) + "/v2/models/patient/infer' 2>/dev/null & echo $! >pid";
+  REQUIRE(std::system(first.c_str()) == 0);  // NOLINT: the test has one thread.
+  AwaitMetric(daemon.http_port(), "omserve_queue_rows{model=\"patient\",version=\"1\"}", 1);
+  const CurlAnswer answer = Post(daemon.http_port(), "/v2/models/patient/infer", TextJson());
+  INFO(answer.body);
+  CHECK(answer.status == 503);
+  CHECK_THAT(answer.header, Contains("Omserve-Refusal: QUEUE_ROWS\r\n"));
+  CHECK_THAT(answer.header, Contains("Retry-After: 1\r\n"));
+  CHECK_THAT(answer.body, Contains("Exceeds maximum queue size"));
+  REQUIRE(std::system("kill $(cat pid)") == 0);  // NOLINT: the test has one thread.
+  AwaitMetric(daemon.http_port(), "omserve_requests_in_flight", 0);
+}
+
 // A client that gives up, and one that asks for nothing more: the request that waits is cancelled.
 TEST_CASE("HTTP infer: a client that goes away", "[protocol]") {
   Repository repository;
