@@ -21,6 +21,7 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   launches_behind += other.launches_behind;
   launches_overtaken += other.launches_overtaken;
   waits_for_siblings += other.waits_for_siblings;
+  models_added += other.models_added;
   shared += other.shared;
   two_steps += other.two_steps;
   host_steps += other.host_steps;
@@ -46,6 +47,7 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"launches behind another batch", launches_behind, 1000},
                             {"launches before less urgent rows", launches_overtaken, 100},
                             {"waits for a sibling", waits_for_siblings, 100},
+                            {"models added while others serve", models_added, 500},
                             {"batches of several requests", shared, 1000},
                             {"batches of several steps", two_steps, 1000},
                             {"host steps", host_steps, 1000},

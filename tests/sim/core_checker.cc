@@ -26,6 +26,7 @@ void CoreChecker::AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOpti
   const size_t gears = subgraph.shape.model_gear_count();
   subgraphs_.push_back({&subgraph, options, std::vector<int>(lanes), std::vector<bool>(lanes, true),
                         options.costs.size() == gears ? options.costs : CostTable(gears)});
+  counts_.models_added += seen_.empty() ? 0 : 1;
 }
 
 void CoreChecker::Before(const Event& event, Instant now) {

@@ -24,6 +24,7 @@ struct CheckerCounts {
   size_t launches_behind = 0;     // On a lane that was at work.
   size_t launches_overtaken = 0;  // The same, and not full.
   size_t waits_for_siblings = 0;  // After an event, of a bucket before an idle lane.
+  size_t models_added = 0;        // While others were serving.
   size_t shared = 0;              // Batches with rows of several requests.
   size_t two_steps = 0;           // Batches with rows of several steps.
   size_t host_steps = 0;

@@ -29,9 +29,31 @@ void Simulation::MakeSubgraphs() {
       MakeSequences(*subgraphs_.back());
     }
     const Core::SubgraphOptions options = RandomOptions(*subgraphs_.back());
-    core_->AddSubgraph(*subgraphs_.back(), options);
-    checker_->AddSubgraph(*subgraphs_.back(), options);
+    const Instant before = s == 0 ? now_ : added_at_.back();
+    if (s > 0 && (before > now_ || random_.Percent(20))) {
+      added_at_.push_back(before + microseconds(random_.Between(0, 5000)));
+      Post(added_at_.back(), ModelAdded{static_cast<size_t>(s), options});
+    } else {
+      added_at_.push_back(now_);
+      Add(static_cast<size_t>(s), options);
+    }
   }
+}
+
+void Simulation::Add(size_t subgraph, const Core::SubgraphOptions& options) {
+  Log(fmt::format("s{} is added", subgraph));
+  core_->AddSubgraph(*subgraphs_[subgraph], options);
+  checker_->AddSubgraph(*subgraphs_[subgraph], options);
+}
+
+Instant Simulation::ThereAt(const Plan& plan) const {
+  Instant there = Instant::min();
+  for (const PlanNode& node : plan.nodes) {
+    if (node.on_device()) {
+      there = std::max(there, added_at_[static_cast<size_t>(node.subgraph->index)]);
+    }
+  }
+  return there;
 }
 
 void Simulation::MakeSequences(Subgraph& subgraph) {
@@ -76,6 +98,7 @@ Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
 }
 
 void Simulation::MakePlans() {
+  plans_.push_back(MakePlan({{.subgraph = subgraphs_.front().get()}}));  // There from the start.
   for (int p = random_.Between(1, 4); p > 0; --p) {
     // A model that keeps sequences is called alone.
     std::vector<const Subgraph*> stateless;
@@ -112,6 +135,9 @@ Arrive Simulation::RandomArrival(RequestId id, Instant at) {
   Arrive arrive{.request = id};
   arrive.plan =
       plans_[static_cast<size_t>(random_.Between(0, static_cast<int>(plans_.size()) - 1))];
+  if (ThereAt(*arrive.plan) > at) {
+    arrive.plan = plans_.front();
+  }
   int most = 8;
   for (const PlanNode& node : arrive.plan->nodes) {
     int bucket = 0;
@@ -225,6 +251,10 @@ void Simulation::Happen(const Happening& happening) {
       lane_computed_[{mended->lane.subgraph, mended->lane.lane}] = now_;
       FeedAndRest(mended->lane);
     }
+    return;
+  }
+  if (const auto* added = std::get_if<ModelAdded>(&happening)) {
+    Add(added->subgraph, added->options);
     return;
   }
   if (std::holds_alternative<DeviceStopped>(happening)) {

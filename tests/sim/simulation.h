@@ -42,7 +42,10 @@ class Simulation final {
   void MakeSubgraphs();
   void MakeSequences(Subgraph& subgraph);
   Core::SubgraphOptions RandomOptions(const Subgraph& subgraph);
+  void Add(size_t subgraph, const Core::SubgraphOptions& options);
   void MakePlans();
+  // When all subgraphs of the plan are there.
+  Instant ThereAt(const Plan& plan) const;
   void PostArrivals();
   Arrive RandomArrival(RequestId id, Instant at);
   // All batches of a lane, or of the device, are over: the device touches their memory no longer.
@@ -56,7 +59,12 @@ class Simulation final {
     int life;
   };
   struct DeviceStopped {};
-  using Happening = std::variant<Event, LaneStopped, LaneMended, DeviceStopped>;
+  // A model is loaded while others serve.
+  struct ModelAdded {
+    size_t subgraph;
+    Core::SubgraphOptions options;
+  };
+  using Happening = std::variant<Event, LaneStopped, LaneMended, DeviceStopped, ModelAdded>;
   void Post(Instant at, Happening happening) {
     events_.emplace(std::pair(at, next_order_++), std::move(happening));
   }
@@ -83,6 +91,7 @@ class Simulation final {
   std::unique_ptr<Core> core_;
   std::unique_ptr<CoreChecker> checker_;
   std::vector<std::unique_ptr<Subgraph>> subgraphs_;
+  std::vector<Instant> added_at_;  // By subgraph.
   std::vector<std::shared_ptr<const Plan>> plans_;
   std::map<RequestId, Arrive> requests_;
   std::map<std::pair<RequestId, int>, Instant> computed_;  // When a step's outputs exist.
