@@ -22,11 +22,6 @@ class CostTable final {
   // What a batch usually takes; 0: none was measured yet.
   Clock::duration Expected(size_t gear) const { return gears_[gear].mean; }
 
-  // What nearly all stay within: the usual time and twice the usual distance from it.
-  Clock::duration Conservative(size_t gear) const {
-    return gears_[gear].mean + 2 * gears_[gear].deviation;
-  }
-
   // What a refusal may rest on: the usual time while it is fresh. Whoever refuses measures nothing,
   // so an estimate that a bad moment had raised would never be corrected. Therefore what it has
   // above the fastest run fades within seconds of silence, and after a minute nothing counts as

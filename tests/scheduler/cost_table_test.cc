@@ -24,7 +24,6 @@ void RecordRuns(CostTable& table, Clock::duration time, int runs, Clock::time_po
 TEST_CASE("A gear that never ran has no cost") {
   const CostTable table(2);
   CHECK(table.Expected(1) == Clock::duration::zero());
-  CHECK(table.Conservative(1) == Clock::duration::zero());
   CHECK(table.ForRefusal(1, kStart) == Clock::duration::zero());
 }
 
@@ -50,10 +49,10 @@ TEST_CASE("Each gear has a cost of its own") {
 TEST_CASE("One run that was held up moves the cost by an eighth at most") {
   CostTable table(1);
   RecordRuns(table, milliseconds(8), 100);
-  const Clock::duration before = table.Conservative(0);
+  const Clock::duration before = table.ForRefusal(0, kStart, 2);
   table.Record(0, milliseconds(800), kStart);
   CHECK(table.Expected(0) == milliseconds(9));
-  CHECK(table.Conservative(0) > before + milliseconds(3));
+  CHECK(table.ForRefusal(0, kStart, 2) > before + milliseconds(3));
 }
 
 // A model that has become four times slower, then as fast as before, is followed both ways.
@@ -67,16 +66,16 @@ TEST_CASE("A lasting change is followed") {
   CHECK(table.Expected(0) < milliseconds(6));
 }
 
-// Runs that alternate between 4 and 6 ms: nearly all stay within the conservative prediction.
-TEST_CASE("The conservative cost covers the spread") {
+// Runs that alternate between 4 and 6 ms: nearly all stay within two spreads.
+TEST_CASE("Two spreads cover nearly all runs") {
   CostTable table(1);
   for (int i = 0; i < 200; ++i) {
     table.Record(0, i % 2 == 0 ? milliseconds(4) : milliseconds(6), kStart);
   }
   CHECK(table.Expected(0) > microseconds(4500));
   CHECK(table.Expected(0) < microseconds(5500));
-  CHECK(table.Conservative(0) > milliseconds(6));
-  CHECK(table.Conservative(0) < milliseconds(8));
+  CHECK(table.ForRefusal(0, kStart, 2) > milliseconds(6));
+  CHECK(table.ForRefusal(0, kStart, 2) < milliseconds(8));
 }
 
 // A bad minute had raised the cost to ten times the fastest run. All are refused by it, so none
