@@ -35,6 +35,8 @@ std::string_view ReleaseReasonName(ReleaseReason reason) {
       return "bucket";
     case ReleaseReason::kDrain:
       return "drain";
+    case ReleaseReason::kMemory:
+      return "memory";
   }
   return "unknown";
 }

@@ -19,8 +19,9 @@ enum class ReleaseReason {
   kDeadline,  // The tightest deadline would be missed by waiting longer.
   kBucket,    // Less urgent rows of another bucket would have taken the place in the lane.
   kDrain,     // The server is shutting down: nothing more will join.
+  kMemory,    // Not the policy's: all memory for outputs is held, so one request goes on by itself.
 };
-inline constexpr int kReleaseReasonCount = 6;
+inline constexpr int kReleaseReasonCount = 7;
 std::string_view ReleaseReasonName(ReleaseReason reason);
 
 struct BatchPolicyOptions {

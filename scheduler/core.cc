@@ -29,8 +29,15 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
     state.sequences.emplace(SequenceTable::Options{
         .lanes = options.lanes, .slots_per_lane = spec.slots_per_lane, .max_idle = spec.max_idle});
   }
+  if (options.output_sets == 0) {
+    state.options.output_sets = 2 * options.lanes * options_.batches_per_lane;
+  }
+  for (int set = state.options.output_sets - 1; set >= 0; --set) {
+    state.free_sets.push_back(set);
+  }
   subgraphs_.push_back(std::move(state));
   wakes_.push_back(Instant::max());
+  Touch(subgraph.index);
 }
 
 int Core::queued_rows(int subgraph) const {
@@ -238,6 +245,7 @@ void Core::AdvanceNode(RequestId id, Request& request, int node) {
 void Core::FinishNode(RequestId id, Request& request, int node) {
   request.nodes[static_cast<size_t>(node)].state = NodeState::kDone;
   --request.nodes_left;
+  TouchWaitingForMemory(request);
   for (const int consumer : request.plan->nodes[static_cast<size_t>(node)].consumers) {
     if (request.nodes[static_cast<size_t>(consumer)].state == NodeState::kLaunched) {
       TouchNode(request, consumer);  // Launched ahead: it may run now.
@@ -247,6 +255,7 @@ void Core::FinishNode(RequestId id, Request& request, int node) {
     return;
   }
   if (request.nodes_left == 0) {
+    LeaveArena(id);  // It may still wait for its turn to be answered.
     if (request.plan->preserve_ordering) {
       moved_.push_back(request.plan.get());
     } else {
@@ -300,6 +309,7 @@ void Core::RetireIfIdle(RequestId id) {
       input_bytes_ -= found->second.input_bytes;
     }
     requests_.erase(found);
+    LeaveArena(id);
     out_->push_back(Retire{id});
   }
 }
@@ -323,6 +333,7 @@ void Core::DropUse(BatchId id) {
 void Core::ReleaseIfUnused(BatchId id) {
   const auto found = batches_.find(id);
   if (found != batches_.end() && found->second.done && found->second.uses_left == 0) {
+    ReturnOutputs(found->second);
     batches_.erase(found);
     out_->push_back(Release{id});
   }

@@ -26,6 +26,9 @@
 //     DeviceBack; every request with a batch on such a lane is answered with the event that took
 //     the lane out.
 //
+//  8. No two unreleased batches of a subgraph have the same output set, and those in the arena are
+//     of one request. A request that waits for memory alone does not wait for ever.
+//
 // A batch *runs* from when it is the oldest on its lane and all that it reads is computed. One that
 // runs for twice the budget of its gear (run_budget.h) hangs: its lane is abandoned. Batches on an
 // abandoned lane stay in flight, because the device may still touch their memory, until BatchDone
@@ -131,6 +134,7 @@ using Event = std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, 
                            DeviceLost, DeviceBack, LaneStuck, ArriveTogether>;
 
 // Commands, to be obeyed in order.
+inline constexpr int kArena = -1;
 struct Launch {
   BatchId batch = 0;
   int subgraph = 0;
@@ -141,6 +145,9 @@ struct Launch {
   // rows to themselves, where a row of a sequence that has nothing to do is left out.
   std::vector<RowGroup> rows;
   int row_count = 0;  // Up to the last row that is taken.
+  // Which of the subgraph's output sets the batch writes; it has it until Release. kArena: the
+  // arena, at the plan's place for the batch's only row group.
+  int output_set = 0;
   ReleaseReason reason = ReleaseReason::kIdle;
   Instant oldest_queued;            // When the batch's oldest row was queued.
   Clock::duration total_queued{0};  // Sum of its row groups' times in the queue.
@@ -219,6 +226,10 @@ class Core final {
     Clock::duration max_queue_time{0};
     // What warm-up measured; of no size: nothing.
     CostTable costs = CostTable();
+    // Memory for the outputs of so many batches that are launched and not released; 0: of twice as
+    // many as its lanes hold, so that all outputs of these can wait for the next step while others
+    // are computed. When all are taken, its rows wait: see core_memory.cc.
+    int output_sets = 0;
   };
   // `subgraph.index` must be the number of subgraphs added before. `subgraph` outlives the core.
   void AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options);
@@ -249,6 +260,15 @@ class Core final {
     }
     changed_.clear();
   }
+  // Gives the subgraph more output sets; `count` is no less than it has.
+  void SetOutputSets(int subgraph, int count);
+  int output_sets(int subgraph) const {
+    return subgraphs_[static_cast<size_t>(subgraph)].options.output_sets;
+  }
+  // Of them, those that an unreleased batch has.
+  int output_sets_used(int subgraph) const;
+  // How often a request went on by itself because all sets were taken.
+  uint64_t arena_launches() const { return arena_launches_; }
   bool device_lost() const { return device_lost_; }
   // All 0 for a subgraph without sequences.
   SequenceTable::Counts sequence_counts(int subgraph) const;
@@ -297,6 +317,7 @@ class Core final {
     std::vector<RunBudget> budgets;  // Per model gear.
     Backlog backlog;                 // Of accepted rows, also of those whose inputs are not made.
     std::vector<int> order;          // Scratch of OrderBuckets.
+    std::vector<int> free_sets;      // The one that was used last comes first: it is warm.
     Instant refused_at = Instant::min();  // For its queue, the last time.
     bool touched = false;                 // It is in touched_.
     bool changed = false;                 // It is in changed_.
@@ -334,6 +355,7 @@ class Core final {
     int subgraph = 0;
     int lane = 0;
     size_t model_gear = 0;
+    int output_set = 0;
     std::vector<RowGroup> rows;
     bool done = false;
     Instant ends_at;  // As predicted at launch.
@@ -457,6 +479,16 @@ class Core final {
   void PredictEnd(Batch& batch, SubgraphState& state);
   void PredictLane(LaneState& lane, const SubgraphState& state);
 
+  // core_memory.cc.
+  // Launches one request's rows in the arena, if that is what keeps memory from standing still.
+  bool TryLaunchInArena(SubgraphState& state, int lane);
+  std::optional<QueueKey> NextInArena(const SubgraphState& state) const;
+  void ReturnOutputs(const Batch& batch);
+  // Nothing of the request is or will be in the arena any longer.
+  void LeaveArena(RequestId id);
+  // Something of the request is done: where it waits for memory, it may be its turn in the arena.
+  void TouchWaitingForMemory(const Request& request);
+
   // core_hangs.cc.
   // Notes which batches have begun to run, and abandons the lanes of those that hang. The instant
   // at which the next one does.
@@ -507,6 +539,8 @@ class Core final {
   int rows_ = 0;
   size_t input_bytes_ = 0;
   BatchId next_batch_ = 1;
+  RequestId arena_owner_ = 0;  // 0: nobody.
+  uint64_t arena_launches_ = 0;
   bool draining_ = false;
   bool device_lost_ = false;
   Instant armed_ = Instant::max();

@@ -199,13 +199,16 @@ void Core::OrderBuckets(SubgraphState& state) {
 
 bool Core::TryLaunch(SubgraphState& state) {
   if (state.sequences.has_value()) {
-    return TryLaunchSequences(state);
+    return !state.free_sets.empty() && TryLaunchSequences(state);
   }
   const int lane = BestLane(state);
   if (lane < 0) {
     return false;
   }
   OrderBuckets(state);
+  if (state.free_sets.empty()) {
+    return TryLaunchInArena(state, lane);
+  }
   const auto decide = [&](int bucket, bool overtaken) {
     QueueSnapshot snapshot =
         Snapshot(state, state.queues[static_cast<size_t>(bucket)], bucket, lane);
@@ -267,14 +270,18 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
 
 void Core::Send(SubgraphState& state, Launch launch) {
   const BatchId id = launch.batch;
-  const int lane = launch.lane;
   const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(launch.bucket)];
   launch.gear = shape.GearFor(launch.row_count);
-  state.lanes[static_cast<size_t>(lane)].batches.push_back(id);
+  state.lanes[static_cast<size_t>(launch.lane)].batches.push_back(id);
+  if (launch.output_set != kArena) {
+    launch.output_set = state.free_sets.back();
+    state.free_sets.pop_back();
+  }
 
-  Batch batch{.subgraph = state.subgraph->index,
-              .lane = lane,
+  Batch batch{.subgraph = launch.subgraph,
+              .lane = launch.lane,
               .model_gear = launch.gear.model_gear,
+              .output_set = launch.output_set,
               .rows = launch.rows};
   for (const RowGroup& group : launch.rows) {
     Request& request = requests_.at(group.request);

@@ -84,10 +84,18 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
     ASSIGN_OR_RETURN(sequences,
                      SequenceStore::Create(device_, *added, static_cast<int>(lanes.size())));
   }
+  OutputSets sets{.layout = LayOutOutputs(added->shape)};
+  absl::Status reserved;
   bool is_lost = false;
   RunOnDeviceThread([&] {
     is_lost = generation != device_.generation();
     if (is_lost) {
+      return;
+    }
+    // As many as there can be batches in flight; a pipeline adds what its rows hold: AddPlan.
+    const int set_count = static_cast<int>(lanes.size()) * options_.core.batches_per_lane;
+    reserved = ReserveForSubgraph(sets, set_count);
+    if (!reserved.ok()) {
       return;
     }
     subgraph->index = static_cast<int>(subgraphs_.size());
@@ -98,8 +106,10 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
                                   .max_queue_rows = spec.max_queue_rows,
                                   .level_rows = std::move(spec.level_rows),
                                   .max_queue_time = spec.max_queue_time,
-                                  .costs = costs});
+                                  .costs = costs,
+                                  .output_sets = set_count});
     subgraphs_.push_back(std::move(subgraph));
+    output_sets_.push_back(std::move(sets));
     lanes_.push_back(std::move(lanes));
     instances_.push_back(
         {std::move(spec.instances), std::move(spec.reload), added, std::move(sequences)});
@@ -107,6 +117,7 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   if (is_lost) {
     return Unavailable("device {} was lost while model '{}' was loaded", device_.id(), spec.name);
   }
+  RETURN_IF_ERROR(reserved);
   return added;
 }
 
@@ -288,6 +299,7 @@ void Engine::Run() {
   lanes_.clear();
   retired_lanes_.clear();
   instances_.clear();  // State of sequences is the device's too.
+  FreeReserved();
   pool_.reset();
 }
 

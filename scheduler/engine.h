@@ -88,6 +88,12 @@ class Engine final : private CompletionSink {
   // until the device thread has done it. The result lives as long as the engine.
   absl::StatusOr<const Subgraph*> AddSubgraph(SubgraphSpec spec);
 
+  // Reserves memory for what requests of a pipeline keep on the device between its steps; for the
+  // plan of a single subgraph there is none. Before the plan's first request. Blocks until the
+  // device thread has done it. Errors: kResourceExhausted with the numbers; nothing is reserved
+  // then.
+  absl::Status AddPlan(const Plan& plan);
+
   // Always takes the request; returns without blocking. OK: `done` runs exactly once, with later
   // failures through it. Not OK: a refusal (refusal.h) for a deadline that has passed, a drain or
   // too many messages; `done` never runs. `request` must fit its plan: inputs in order, right
@@ -121,8 +127,13 @@ class Engine final : private CompletionSink {
     // Per subgraph: when a lane is free of what was accepted, as predicted; max(): none serves.
     std::vector<Instant> free_at;
     std::vector<SequenceTable::Counts> sequences;  // Per subgraph; 0 where it keeps none.
+    // Per subgraph: of its batches, how many can have memory for their outputs at once, and have.
+    std::vector<int> output_sets;
+    std::vector<int> output_sets_used;
+    uint64_t arena_launches = 0;  // See Core::arena_launches.
     size_t device_pool_used = 0;
     size_t device_pool_peak = 0;
+    uint64_t device_pool_allocations = 0;  // By models and pipelines: requests make none.
     bool device_lost = false;
   };
   // As of the device thread's last turn.
@@ -185,10 +196,9 @@ class Engine final : private CompletionSink {
     InferResponse response;
   };
   struct BatchOutput {
-    acl::DevicePtr device;
+    acl::DevicePtr device;  // In the batch's output set, or the store of its sequence's state.
     std::shared_ptr<memory::HostBlock> host;  // Null when nobody on the host wants it.
     std::span<std::byte> host_bytes;          // The batch's rows, within `host`.
-    bool is_state = false;                    // `device` is the store's, not the pool's.
   };
   struct ActiveBatch {
     Launch launch;
@@ -197,6 +207,11 @@ class Engine final : private CompletionSink {
     bool abandoned = false;  // Given up: not done until its lane or device was stopped.
     std::vector<BatchOutput> outputs;
     memory::HostBlock controls;  // Inputs that the server made, one after the other.
+  };
+  // Memory for the outputs of a subgraph's batches; see Launch::output_set.
+  struct OutputSets {
+    OutputLayout layout;
+    std::vector<acl::DevicePtr> blocks;
   };
   // What the lanes of a subgraph are made from.
   struct Instances {
@@ -279,6 +294,7 @@ class Engine final : private CompletionSink {
   void Obey(const AbandonLane& command);
   absl::Status LaunchBatch(const Launch& launch, ActiveBatch& batch);
   absl::Status MakeOutputs(const Launch& launch, ActiveBatch& batch);
+  absl::StatusOr<acl::DevicePtr> OutputsBlock(const Launch& launch) const;
   std::vector<InputSource> GatherInputs(const ActiveBatch& batch) const;
   InputSource GatherInput(const Launch& launch, size_t input, size_t row_bytes) const;
   // engine_sequences.cc.
@@ -290,7 +306,6 @@ class Engine final : private CompletionSink {
   std::vector<KeptRow> StateRows(const ActiveBatch& batch, int output) const;
   // The batch was computed: its rows' new state is read next.
   void KeepState(const Launch& launch);
-  void FreeOutputs(ActiveBatch& batch);
   void RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, const absl::Status& status);
   void PlaceOutputs(const ActiveBatch& batch, bool on_host);
   bool WantedOnHost(const Launch& launch, size_t output) const;
@@ -316,6 +331,17 @@ class Engine final : private CompletionSink {
   // the whole answer. Leaves `target` as it is for other outputs.
   absl::Status PlacePart(const Launch& launch, size_t output, size_t row_bytes,
                          BatchOutput& target);
+
+  // engine_memory.cc. On the device thread:
+  // Both: all of it, or on an error nothing.
+  absl::Status ReserveForSubgraph(OutputSets& sets, int count);
+  absl::Status ReserveForPlan(const Plan& plan);
+  // Everything reserved so far, in a pool that is new.
+  void ReserveAgain();
+  void FreeReserved();
+  // Those that were outgrown, once nothing stands in them.
+  void FreeOldArenas();
+  absl::Status TakeBlocks(size_t size_bytes, size_t count, std::vector<acl::DevicePtr>& blocks);
 
   // engine_recovery.cc. On the device thread:
   // A batch failed: perhaps the device is lost.
@@ -361,6 +387,10 @@ class Engine final : private CompletionSink {
   Core core_;
   std::unique_ptr<memory::DevicePool> pool_;
   std::vector<std::unique_ptr<Subgraph>> subgraphs_;
+  std::vector<OutputSets> output_sets_;  // By subgraph.
+  acl::DevicePtr arena_;                 // See kArena.
+  size_t arena_bytes_ = 0;
+  std::vector<acl::DevicePtr> old_arenas_;
   std::vector<Instances> instances_;  // By subgraph.
   std::vector<int> taken_;            // Those of the next that are not 0.
   std::vector<int64_t> taken_rows_;   // By subgraph: taken up since its load was published.

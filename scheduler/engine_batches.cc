@@ -31,8 +31,6 @@ void Engine::Obey(Launch& command) {
     own_events_.emplace_back(LaneStuck{.subgraph = launch.subgraph, .lane = launch.lane});
     return;
   }
-  // Nothing of it runs, so its memory is free for what is launched next.
-  FreeOutputs(batch);
   RecordBatch(batch, {}, status);
   own_events_.emplace_back(BatchDone{.batch = launch.batch, .ok = false});
 }
@@ -58,24 +56,20 @@ absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
 absl::Status Engine::MakeOutputs(const Launch& launch, ActiveBatch& batch) {
   const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
   const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
+  const OutputLayout& layout = output_sets_[static_cast<size_t>(launch.subgraph)].layout;
+  ASSIGN_OR_RETURN(const acl::DevicePtr block, OutputsBlock(launch));
   for (size_t i = 0; i < bucket.output_row_bytes.size(); ++i) {
     const size_t row_bytes = bucket.output_row_bytes[i];
-    BatchOutput output;
-    output.device = StateInPlace(launch, static_cast<int>(i));
-    output.is_state = static_cast<bool>(output.device);
-    if (!output.is_state) {
-      ASSIGN_OR_RETURN(output.device,
-                       pool_->Allocate(row_bytes * static_cast<size_t>(launch.gear.rows)));
-    }
-    batch.outputs.push_back(std::move(output));
-    BatchOutput& target = batch.outputs.back();
+    const acl::DevicePtr state = StateInPlace(launch, static_cast<int>(i));
+    BatchOutput& target = batch.outputs.emplace_back();
+    target.device = state ? state : block + layout.offsets[i];
     if (launch.rows.size() == 1 && active_.at(launch.rows.front().request).split != nullptr) {
       RETURN_IF_ERROR(PlacePart(launch, i, row_bytes, target));
     }
     if (target.host == nullptr && WantedOnHost(launch, i)) {
-      ASSIGN_OR_RETURN(memory::HostBlock block,
+      ASSIGN_OR_RETURN(memory::HostBlock host,
                        host_pool_.Allocate(row_bytes * static_cast<size_t>(launch.row_count)));
-      target.host = std::make_shared<memory::HostBlock>(std::move(block));
+      target.host = std::make_shared<memory::HostBlock>(std::move(host));
       target.host_bytes = target.host->bytes();
     }
   }
@@ -267,17 +261,10 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
 
 void Engine::Obey(const Release& command) {
   const auto found = batches_.find(command.batch);
-  FreeOutputs(found->second);
   batches_.erase(found);
-}
-
-void Engine::FreeOutputs(ActiveBatch& batch) {
-  for (const BatchOutput& output : batch.outputs) {
-    if (output.device && !output.is_state) {
-      pool_->Free(output.device);
-    }
+  if (!old_arenas_.empty()) {
+    FreeOldArenas();
   }
-  batch.outputs.clear();
 }
 
 }  // namespace omserve::scheduler

@@ -28,13 +28,19 @@ void Engine::PublishLoad() {
     // A lost device has no pool.
     load_.device_pool_used = pool_ == nullptr ? 0 : pool_->used_bytes();
     load_.device_pool_peak = pool_ == nullptr ? 0 : pool_->peak_bytes();
+    load_.device_pool_allocations = pool_ == nullptr ? 0 : pool_->allocations();
+    load_.arena_launches = core_.arena_launches();
     load_.queued_rows.resize(subgraphs_.size());
     load_.free_at.resize(subgraphs_.size());
     load_.sequences.resize(subgraphs_.size());
+    load_.output_sets.resize(subgraphs_.size());
+    load_.output_sets_used.resize(subgraphs_.size());
     for (const int subgraph : changed) {
       load_.queued_rows[static_cast<size_t>(subgraph)] = core_.queued_rows(subgraph);
       load_.free_at[static_cast<size_t>(subgraph)] = core_.FreeAt(subgraph);
       load_.sequences[static_cast<size_t>(subgraph)] = core_.sequence_counts(subgraph);
+      load_.output_sets[static_cast<size_t>(subgraph)] = core_.output_sets(subgraph);
+      load_.output_sets_used[static_cast<size_t>(subgraph)] = core_.output_sets_used(subgraph);
       PublishSubgraphLoad(subgraph);
     }
     // Also where the core did nothing with them: a step further on, a request that was refused.

@@ -288,6 +288,7 @@ absl::Status Engine::TryToRecover(DeviceJob& job) {
     // From here on the device touches none of our memory.
     RunOnDeviceThread([this] {
       FinishAbandoned(std::nullopt);
+      FreeReserved();
       pool_.reset();
     });
     job.is_stopped = true;
@@ -326,6 +327,7 @@ void Engine::TakeDevice(DeviceJob& job, int attempts) {
   const absl::Status bound = device_.Bind();
   OMSERVE_CHECK(bound.ok(), "the context of a device just opened can be bound");
   pool_ = std::move(job.pool);
+  ReserveAgain();
   lanes_ = std::move(job.new_lanes);
   instances_ = std::move(job.instances);
   const Clock::duration took = clock_.Now() - job.start;

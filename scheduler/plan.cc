@@ -73,6 +73,7 @@ class Builder final {
     RETURN_IF_ERROR(CollectOutputs());
     RETURN_IF_ERROR(CheckDeclaredInputs());
     RETURN_IF_ERROR(FinishBatching());
+    PlaceInArena(*plan_);
     return std::shared_ptr<const Plan>(std::move(plan_));
   }
 

@@ -70,6 +70,11 @@ struct Plan {
   std::vector<int> inputs;      // Tensors a request brings.
   std::vector<int> outputs;     // Tensors a request may ask for.
 
+  // Memory in which one request can go from its first device step to its last, whatever others hold
+  // (see OutputsOfSteps): where each node's outputs stand in it (0 for host nodes), and its size.
+  std::vector<size_t> arena_offsets;
+  size_t arena_bytes = 0;
+
   const TensorSpec& input(size_t i) const { return tensors[static_cast<size_t>(inputs[i])].spec; }
   bool is_pipeline() const { return nodes.size() != 1; }
 
@@ -105,6 +110,9 @@ struct PipelineSpec {
 // Errors: kInvalidArgument naming the pipeline, the step, the tensor and what is wrong: an unmapped
 // or unknown tensor, two producers, a cycle, types or dims that do not fit, batching that differs.
 absl::StatusOr<std::shared_ptr<const Plan>> BuildPipeline(const PipelineSpec& spec);
+
+// Fills in the plan's arena. For the makers of plans.
+void PlaceInArena(Plan& plan);
 
 // The plan of one subgraph under its own name.
 std::shared_ptr<const Plan> BuildSingle(const Subgraph& subgraph);

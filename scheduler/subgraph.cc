@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "runtime/base/check.h"
+#include "runtime/base/device_piece.h"
 #include "runtime/base/errors.h"
 
 namespace omserve::scheduler {
@@ -130,6 +131,20 @@ std::string SubgraphShape::BucketsToString() const {
     }
   }
   return text;
+}
+
+OutputLayout LayOutOutputs(const SubgraphShape& shape) {
+  OutputLayout layout;
+  for (size_t i = 0; i < shape.outputs.size(); ++i) {
+    size_t most_bytes = 0;
+    for (const Bucket& bucket : shape.buckets) {
+      most_bytes =
+          std::max(most_bytes, bucket.output_row_bytes[i] * static_cast<size_t>(bucket.max_rows()));
+    }
+    layout.offsets.push_back(layout.size_bytes);
+    layout.size_bytes += DevicePieceBytes(most_bytes);
+  }
+  return layout;
 }
 
 bool HasBatchGears(const acl::ModelInfo& info) {

@@ -53,6 +53,14 @@ struct SubgraphShape {
   std::string BucketsToString() const;
 };
 
+// Where the outputs of a batch stand in one block of memory, which holds those of any bucket and
+// gear; each on 64 bytes with AscendCL's room behind it.
+struct OutputLayout {
+  std::vector<size_t> offsets;  // By output.
+  size_t size_bytes = 0;
+};
+OutputLayout LayOutOutputs(const SubgraphShape& shape);
+
 // True when all tensors of all gears share dim 0 and at least two gears differ in it: only then is
 // the batch dimension certain from the file alone.
 bool HasBatchGears(const acl::ModelInfo& info);

@@ -5,32 +5,17 @@
 #include <iterator>
 
 #include "runtime/base/check.h"
+#include "runtime/base/device_piece.h"
 #include "runtime/base/errors.h"
 
 namespace omserve::memory {
-namespace {
-
-constexpr size_t kAlignmentBytes = 64;
-// AscendCL's rule for pieces of one block: the length rounded up to 32, and 32 more, because
-// operators may read and write past the end by that much; each piece starts at 64.
-constexpr size_t kRoundBytes = 32;
-constexpr size_t kTailBytes = 32;
-
-size_t RoundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
-
-// Requires that size_bytes is far from the largest size_t.
-size_t PieceBytes(size_t size_bytes) {
-  return RoundUp(RoundUp(size_bytes, kRoundBytes) + kTailBytes, kAlignmentBytes);
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<DevicePool>> DevicePool::Create(const acl::Device& device,
                                                                size_t size_bytes) {
-  const size_t whole_bytes = size_bytes / kAlignmentBytes * kAlignmentBytes;
+  const size_t whole_bytes = size_bytes / kDevicePieceAlignment * kDevicePieceAlignment;
   if (whole_bytes == 0) {
     return InvalidArgument("memory pool of {} bytes on device {}: expected {} or more", size_bytes,
-                           device.id(), kAlignmentBytes);
+                           device.id(), kDevicePieceAlignment);
   }
   absl::StatusOr<acl::DeviceBuffer> buffer = device.Allocate(whole_bytes);
   if (!buffer.ok()) {
@@ -62,7 +47,7 @@ void DevicePool::RemoveFree(std::map<size_t, size_t>::iterator piece) {
 absl::StatusOr<acl::DevicePtr> DevicePool::Allocate(size_t size_bytes) {
   // Compared first, so that the rounding cannot overflow.
   const bool possible = size_bytes <= buffer_.size_bytes();
-  const size_t piece_bytes = possible ? PieceBytes(size_bytes) : 0;
+  const size_t piece_bytes = possible ? DevicePieceBytes(size_bytes) : 0;
   const auto fit = possible ? free_by_size_.lower_bound({piece_bytes, 0}) : free_by_size_.end();
   if (fit == free_by_size_.end()) {
     const size_t largest_bytes = free_by_size_.empty() ? 0 : free_by_size_.rbegin()->first;
@@ -81,6 +66,7 @@ absl::StatusOr<acl::DevicePtr> DevicePool::Allocate(size_t size_bytes) {
   used_by_offset_.emplace(offset, piece_bytes);
   used_bytes_ += piece_bytes;
   peak_bytes_ = std::max(peak_bytes_, used_bytes_);
+  ++allocations_;
   return buffer_.get() + offset;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
@@ -38,6 +39,8 @@ class DevicePool final {
   size_t size_bytes() const { return buffer_.size_bytes(); }
   size_t used_bytes() const { return used_bytes_; }
   size_t peak_bytes() const { return peak_bytes_; }
+  // Blocks handed out so far.
+  uint64_t allocations() const { return allocations_; }
 
  private:
   explicit DevicePool(acl::DeviceBuffer buffer);
@@ -50,6 +53,7 @@ class DevicePool final {
   std::map<size_t, size_t> used_by_offset_;           // offset -> size
   size_t used_bytes_ = 0;
   size_t peak_bytes_ = 0;
+  uint64_t allocations_ = 0;
 };
 
 }  // namespace omserve::memory

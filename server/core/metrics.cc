@@ -13,6 +13,7 @@
 
 #include "scheduler/batch_policy.h"
 #include "server/core/device_metrics.h"
+#include "server/core/memory_metrics.h"
 #include "server/core/metric_family.h"
 #include "server/core/sequence_metrics.h"
 
@@ -290,13 +291,6 @@ void AddLoadFamilies(const Metrics::Sources& sources, const Loads& loads,
   };
   per_device("omserve_requests_in_flight", "Requests accepted and not yet finished",
              [&](size_t place) { return loads[place].requests; });
-  per_device("omserve_device_pool_size_bytes", "Device memory for tensors between steps",
-             [&](size_t place) { return sources.dispatcher.engine(place).device_pool_bytes(); });
-  per_device("omserve_device_pool_used_bytes", "Device memory of the pool in use",
-             [&](size_t place) { return loads[place].device_pool_used; });
-  per_device("omserve_device_pool_peak_bytes",
-             "The most device memory of the pool that was in use at once",
-             [&](size_t place) { return loads[place].device_pool_peak; });
   families.push_back(One(MetricType::Counter, "omserve_requests_diverted_total",
                          "Requests that a lost device had not begun and that another took",
                          static_cast<double>(sources.dispatcher.diverted_count())));
@@ -410,6 +404,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddLimitFamilies(sources_, loads, families);
   AddSequenceFamilies(entries, loads, families);
   AddLoadFamilies(sources_, loads, families);
+  AddMemoryFamilies(entries, sources_.dispatcher, loads, families);
   AddPoolFamilies(sources_, families);
   if (sources_.health != nullptr) {
     AddDeviceFamilies(sources_.health->latest(), sources_.clock.Now(), families);

@@ -408,6 +408,7 @@ absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
       spec.steps.back().subgraph = step.model == nullptr ? nullptr : step.SubgraphOn(place);
     }
     ASSIGN_OR_RETURN(placement->plans[place], scheduler::BuildPipeline(spec));
+    RETURN_IF_ERROR(context.dispatcher.engine(place).AddPlan(*placement->plans[place]));
   }
   ModelConfig complete = config.config;
   const absl::Status batch = CompletePipelineBatch(config, *placement->any_plan(), complete);

@@ -46,7 +46,7 @@ using ModelFinder =
 // A pipeline over models that are loaded already, on the devices that have all of them. Reads the
 // files of its host steps. Errors: kInvalidArgument and kNotFound naming the step; what `find`
 // returns, with the step in front; kFailedPrecondition naming the steps and where they are when no
-// device has all of them.
+// device has all of them; Engine::AddPlan's.
 absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
                                               const registry::ModelFolder& folder, int64_t version,
                                               config::LoadedModelConfig config,

@@ -67,6 +67,7 @@ inline std::shared_ptr<const Plan> MakePlan(const std::vector<TestNode>& nodes,
       plan->max_rows = std::min(plan->max_rows, nodes[n].subgraph->shape.max_rows());
     }
   }
+  PlaceInArena(*plan);
   return plan;
 }
 

@@ -38,7 +38,9 @@ DispatcherHarness::~DispatcherHarness() {
   CHECK(dispatcher_->Drain(Instant::max()).ok());
   CHECK(dispatcher_->request_count() == 0);
   for (size_t place = 0; place < devices_.size(); ++place) {
-    CHECK(dispatcher_->engine(place).load().device_pool_used == 0);
+    for (const int used : dispatcher_->engine(place).load().output_sets_used) {
+      CHECK(used == 0);
+    }
     CHECK(dispatcher_->engine(place).request_count() == 0);
   }
 }

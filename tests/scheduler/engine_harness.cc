@@ -112,7 +112,9 @@ EngineHarness::EngineHarness(const Options& options)
 EngineHarness::~EngineHarness() {
   CHECK(engine_->Drain(Instant::max()).ok());
   CHECK(engine_->load().requests == 0);
-  CHECK(engine_->load().device_pool_used == 0);
+  for (const int used : engine_->load().output_sets_used) {
+    CHECK(used == 0);
+  }
 }
 
 const Subgraph* EngineHarness::AddModel(const std::string& name, const std::string& om,
@@ -139,7 +141,14 @@ const Subgraph* EngineHarness::AddModel(const std::string& name, const std::stri
   return VALUE(engine_->AddSubgraph(std::move(spec)));
 }
 
+void EngineHarness::AddPlan(const std::shared_ptr<const Plan>& plan) {
+  if (plans_.insert(plan).second) {
+    REQUIRE_OK(engine_->AddPlan(*plan));
+  }
+}
+
 std::shared_ptr<Answer> EngineHarness::Submit(const Send& send) {
+  AddPlan(send.plan);
   auto answer = std::make_shared<Answer>();
   auto request = std::make_unique<InferRequest>();
   answer->id = ++last_request_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -132,6 +133,8 @@ class EngineHarness final {
     SequenceTurn sequence = {};
     std::function<void()> before_answer = {};  // Runs on the device thread.
   };
+  // As Submit does by itself, but while the device thread is free to do it.
+  void AddPlan(const std::shared_ptr<const Plan>& plan);
   std::shared_ptr<Answer> Submit(const Send& send);
 
   Engine& engine() { return *engine_; }
@@ -157,6 +160,7 @@ class EngineHarness final {
   std::unique_ptr<acl::Device> device_;
   std::unique_ptr<memory::HostPool> pinned_;
   std::vector<std::unique_ptr<Loaded>> models_;
+  std::set<std::shared_ptr<const Plan>> plans_;  // Known to the engine.
   Recorder recorder_;
   std::unique_ptr<Engine> engine_;
   std::atomic<RequestId> last_request_{0};

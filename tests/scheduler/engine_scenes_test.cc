@@ -6,11 +6,13 @@
 #include <catch2/catch.hpp>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "runtime/base/file.h"
 #include "runtime/hostops/host_op.h"
+#include "scheduler/arena_plan.h"
 #include "scheduler/engine.h"
 #include "tests/npy.h"
 #include "tests/scheduler/engine_harness.h"
@@ -176,6 +178,17 @@ TEST_CASE("Four parts answer like the whole") {
   const std::vector<BatchRecord> batches = harness.recorder().batches();
   CHECK(std::any_of(batches.begin(), batches.end(),
                     [](const BatchRecord& batch) { return batch.groups > 1; }));
+}
+
+// Vision's first half is over when its second half is done; the other steps' outputs meet in
+// fusion.
+TEST_CASE("The parts share an arena") {
+  EngineHarness harness;
+  const auto plan = FourParts(harness);
+  const StepOutputs outputs = OutputsOfSteps(*plan);
+  const size_t apart = std::accumulate(outputs.sizes.begin(), outputs.sizes.end(), size_t{0});
+  INFO(plan->arena_bytes << " of " << apart);
+  CHECK(plan->arena_bytes <= apart - outputs.sizes.back());
 }
 
 // On a device of two cores some vision step and some text step run at the same time.

@@ -285,6 +285,7 @@ TEST_CASE("Rows of two batches are not taken for one") {
       harness.AddModel("last", ScaleAdd({2}), {.batched = true, .policy = {.max_delay = hours(1)}});
   const auto alone = BuildSingle(*first);
   const auto plan = TwoSteps(first, last);
+  harness.AddPlan(plan);
   // Alone in its batch, padded to two rows, then the second of two in the next one.
   const auto left = harness.Submit({.plan = plan, .inputs = {Ramp(1, 3), Ramp(1, 4)}});
   harness.recorder().AwaitBatches(1);

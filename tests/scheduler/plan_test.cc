@@ -47,6 +47,9 @@ Subgraph Model(const std::string& name, std::vector<TensorSpec> inputs,
   size_t model_gear = 0;
   for (const Compiled& one : compiled) {
     Bucket bucket{.input_dims = one.inputs, .output_dims = one.outputs};
+    for (size_t i = 0; i < one.outputs.size(); ++i) {
+      bucket.output_row_bytes.push_back(*TensorBytes(model.shape.outputs[i].type, one.outputs[i]));
+    }
     for (const int rows : one.rows) {
       bucket.gears.push_back({rows, model_gear++});
     }

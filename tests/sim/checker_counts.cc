@@ -39,6 +39,8 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   sequences_shared += other.sequences_shared;
   sequences_idle += other.sequences_idle;
   sequences_broken += other.sequences_broken;
+  arena += other.arena;
+  arena_together += other.arena_together;
 }
 
 std::vector<CheckerCounts::Named> CheckerCounts::All() const {
@@ -64,7 +66,9 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"batches with a row left out", sequence_gaps, 100},
                             {"batches of several sequences", sequences_shared, 100},
                             {"sequences that idled out", sequences_idle, 100},
-                            {"sequences that were broken", sequences_broken, 100}};
+                            {"sequences that were broken", sequences_broken, 100},
+                            {"batches in the arena", arena, 1000},
+                            {"batches together in the arena", arena_together, 30}};
   for (size_t i = 0; i < outcomes.size(); ++i) {
     all.push_back({"answers: " + OutcomeName(static_cast<Outcome>(i)), outcomes[i], 100});
   }

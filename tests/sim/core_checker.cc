@@ -22,6 +22,7 @@ void CoreChecker::Expect(bool holds, const std::string& what) {
 }
 
 void CoreChecker::AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOptions& options) {
+  Expect(core_.output_sets(subgraph.index) > 0, "a subgraph has memory for its outputs");
   const auto lanes = static_cast<size_t>(options.lanes);
   const size_t gears = subgraph.shape.model_gear_count();
   subgraphs_.push_back({&subgraph, options, std::vector<int>(lanes), std::vector<bool>(lanes, true),
@@ -469,6 +470,7 @@ void CoreChecker::CheckCommand(const Retire& retire) {
   Expect(found->second.answered, name + " is retired before its answer");
   Expect(found->second.running == 0, name + " is retired while something runs for it");
   requests_.erase(found);
+  arena_owner_ = arena_owner_ == retire.request ? 0 : arena_owner_;
 }
 
 void CoreChecker::CheckCommand(const Release& release) {

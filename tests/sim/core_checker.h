@@ -42,6 +42,8 @@ struct CheckerCounts {
   size_t sequences_shared = 0;  // Batches with rows of several sequences.
   size_t sequences_idle = 0;    // That ended for having nothing to do.
   size_t sequences_broken = 0;  // That ended with a request that was lost.
+  size_t arena = 0;             // Batches in the arena,
+  size_t arena_together = 0;    // of which these were there with another one.
 
   void Add(const CheckerCounts& other);
   // What a number of random schedules met less often than it must to prove anything; empty when
@@ -205,6 +207,16 @@ class CoreChecker final {
   // Whether a request of its plan that came before is not answered yet, and that matters.
   bool WaitsForTurn(const Request& request) const;
   bool HasUses(const Batch& batch) const;
+  // core_checker_memory.cc.
+  // The batch's memory is free, and it may have it.
+  void CheckMemory(const Launch& launch);
+  void CheckArenaOrder(const Launch& launch, Kind kind);
+  void CheckArenaOwner();
+  int SetsUsed(int subgraph) const;
+  // No device step of the request is in flight.
+  static bool Rests(const Request& request);
+  // Whether rows of the subgraph rightly wait for memory.
+  bool WaitsForMemory(const SubgraphRef& ref);
   // Whether a batch of it leaves at once.
   static bool IsFilled(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue);
   static int SumOf(const std::vector<Waiting>& queue);
@@ -231,6 +243,7 @@ class CoreChecker final {
   bool draining_ = false;
   bool device_lost_ = false;
   Instant armed_ = Instant::max();
+  RequestId arena_owner_ = 0;
   CheckerCounts counts_;
   std::string violation_;
 

@@ -139,6 +139,8 @@ void CoreChecker::CheckBatchesAfter() {
 
 void CoreChecker::CheckQueuesAfter() {
   for (const SubgraphRef& ref : subgraphs_) {
+    Expect(core_.output_sets_used(ref.subgraph->index) == SetsUsed(ref.subgraph->index),
+           "the core counts its output sets");
     Expect(core_.queued_rows(ref.subgraph->index) ==
                QueuedRows(ref.subgraph->index, /*without_expired=*/false),
            "the core counts its queued rows");
@@ -168,6 +170,9 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
   }
   if (least < 0) {
     return;  // They wait for a lane to come back.
+  }
+  if (WaitsForMemory(ref)) {
+    return;
   }
   if (!ready.empty() && IsFilled(ref, bucket, ready)) {
     Expect(least >= options_.batches_per_lane, name + " is full and a lane has room");
@@ -210,6 +215,7 @@ void CoreChecker::CheckEmpty() {
   Expect(batches_.empty(), "every batch is released at the end");
   Expect(sequences_.empty(), "every sequence ends in the end");
   Expect(core_.idle(), "the core is idle at the end");
+  Expect(arena_owner_ == 0, "the arena is nobody's at the end");
   Expect(armed_ == Instant::max(), "no timer is armed at the end");
 }
 

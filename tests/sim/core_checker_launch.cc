@@ -45,8 +45,11 @@ void CoreChecker::CheckCommand(const Launch& launch) {
              launch.gear.model_gear == bucket.GearFor(rows).model_gear,
          "a batch has the smallest gear that holds its rows");
   Expect(!ahead || in_flight == 0, "rows are launched ahead to an idle lane only");
+  CheckMemory(launch);
   if (ref.subgraph->sequence.has_value()) {
     CheckSequenceLaunch(launch);
+  } else if (launch.reason == ReleaseReason::kMemory) {
+    CheckArenaOrder(launch, ahead ? Kind::kAhead : Kind::kReady);
   } else {
     CheckOrder(launch, ahead ? Kind::kAhead : Kind::kReady);
   }
@@ -166,6 +169,9 @@ void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector
       break;
     case ReleaseReason::kDrain:
       Expect(draining_, "the core drains");
+      break;
+    case ReleaseReason::kMemory:
+      Expect(false, "a batch that leaves for want of memory is alone");
       break;
   }
   const bool made_smaller = launch.reason == ReleaseReason::kDeadline && (full || !waits);

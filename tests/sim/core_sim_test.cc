@@ -54,6 +54,14 @@ void AnswerAsOk(Commands* commands) {
   }
 }
 
+void ShareOutputs(Commands* commands) {
+  for (Command& command : *commands) {
+    if (auto* launch = std::get_if<Launch>(&command)) {
+      launch->output_set = 0;
+    }
+  }
+}
+
 struct NamedFlaw {
   const char* name;
   void (*change)(Commands*);
@@ -63,6 +71,7 @@ constexpr NamedFlaw kFlaws[] = {
     {"memory is never freed", Forget<Release>},     {"memory is freed twice", Repeat<Release>},
     {"a request is kept for ever", Forget<Retire>}, {"a timer is not armed", Forget<ArmTimer>},
     {"a batch exceeds its gear", OverfillGear},     {"failures are answered as ok", AnswerAsOk},
+    {"two batches share memory", ShareOutputs},
 };
 
 std::string ViolationOf(sim::Choices choices, const NamedFlaw& flaw, std::ostream* log = nullptr) {

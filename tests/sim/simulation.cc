@@ -80,6 +80,9 @@ Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
       options.policy.preferred_rows.push_back(rows);
     }
   }
+  // Now and then so few that steps wait for each other; sequences have no steps after them.
+  options.output_sets =
+      !subgraph.sequence.has_value() && random_.Percent(40) ? random_.Between(1, 4) : 0;
   options.max_queue_rows = random_.Percent(20) ? random_.Between(4, 40) : 0;
   if (random_.Percent(20)) {
     options.level_rows = {

@@ -84,6 +84,7 @@ class TextModel {
     for (const int64_t length : {32, 16}) {
       scheduler::Bucket bucket{.input_dims = {{length}, {length}}, .output_dims = {{length, 4}}};
       bucket.gears.push_back({.rows = 4});
+      bucket.output_row_bytes = {static_cast<size_t>(length) * 4 * sizeof(float)};
       subgraph_.shape.buckets.push_back(std::move(bucket));
     }
     plan = scheduler::BuildSingle(subgraph_);

@@ -15,11 +15,15 @@ std::span<const std::byte> Bytes(size_t count) {
   return std::span(bytes).first(count);
 }
 
+// Outputs are FP32.
 scheduler::Bucket MakeBucket(std::vector<Dims> inputs, std::vector<Dims> outputs,
                              std::vector<int> rows) {
   scheduler::Bucket bucket{.input_dims = std::move(inputs), .output_dims = std::move(outputs)};
   for (const int r : rows) {
     bucket.gears.push_back({.rows = r});
+  }
+  for (const Dims& dims : bucket.output_dims) {
+    bucket.output_row_bytes.push_back(*TensorBytes(DataType::kFp32, dims));
   }
   return bucket;
 }

@@ -22,6 +22,7 @@ scheduler::Subgraph Named(const std::string& name) {
   subgraph.shape.inputs = {{"x", DataType::kFp32, {1}}};
   subgraph.shape.outputs = {{"y", DataType::kFp32, {1}}};
   scheduler::Bucket bucket{.input_dims = {{1}}, .output_dims = {{1}}};
+  bucket.output_row_bytes = {4};
   bucket.gears = {{.rows = 8}};
   subgraph.shape.buckets = {bucket};
   return subgraph;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that meet: shared batches, cancellation, deadlines, a drain with requests under way.
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
@@ -405,7 +407,13 @@ TEST_CASE("Concurrent requests", "[protocol]") {
   CHECK(daemon.client().Statistics("scenes").inference_stats().success().count() ==
         kClients * kEach);
   AwaitMetric(daemon.http_port(), "omserve_pinned_pool_used_bytes", 0);
-  AwaitMetric(daemon.http_port(), "omserve_device_pool_used_bytes", 0);
+  for (const char* model : {"fusion", "text"}) {
+    AwaitMetric(
+        daemon.http_port(),
+        fmt::format("omserve_output_sets_used{{model=\"{}\",version=\"1\",device=\"0\"}}", model),
+        0);
+  }
+  AwaitMetric(daemon.http_port(), "omserve_arena_launches_total{device=\"0\"}", 0);
 }
 
 }  // namespace

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory for what batches put out. A subgraph has a fixed number of output sets, made when it is
+// loaded, and a batch has one of them from its launch to its release: nothing is allocated for a
+// request, and a launch that was decided never lacks memory. While all sets are taken, rows wait in
+// their queue.
+//
+// Waiting could go round in a circle: a step's sets are all held by rows that wait for another
+// step, whose sets are held by rows that wait for the first. Hence the arena, in which any one
+// request can go from its first step to its last (plan.h). When a subgraph does nothing because its
+// sets are all held, one request becomes the arena's owner, and goes on by itself wherever it would
+// have to wait like this. It ends, whatever others do; what it held of theirs comes back; the next
+// may follow.
+#include <algorithm>
+
+#include "runtime/base/check.h"
+#include "scheduler/core.h"
+
+namespace omserve::scheduler {
+
+void Core::SetOutputSets(int subgraph, int count) {
+  SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
+  OMSERVE_CHECK(count >= state.options.output_sets, "output sets are not taken away");
+  // The new ones behind those in use so far.
+  for (int set = state.options.output_sets; set < count; ++set) {
+    state.free_sets.insert(state.free_sets.begin(), set);
+  }
+  state.options.output_sets = count;
+  Touch(subgraph);
+}
+
+int Core::output_sets_used(int subgraph) const {
+  const SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
+  return state.options.output_sets - static_cast<int>(state.free_sets.size());
+}
+
+void Core::ReturnOutputs(const Batch& batch) {
+  if (batch.output_set != kArena) {
+    subgraphs_[static_cast<size_t>(batch.subgraph)].free_sets.push_back(batch.output_set);
+  }
+  Touch(batch.subgraph);
+}
+
+void Core::LeaveArena(RequestId id) {
+  if (arena_owner_ == id) {
+    arena_owner_ = 0;
+    TouchAll();  // Whoever stands still may be the next.
+  }
+}
+
+void Core::TouchWaitingForMemory(const Request& request) {
+  for (size_t n = 0; n < request.nodes.size(); ++n) {
+    const PlanNode& node = request.plan->nodes[n];
+    if (request.nodes[n].state == NodeState::kQueued && node.on_device() &&
+        subgraphs_[static_cast<size_t>(node.subgraph->index)].free_sets.empty()) {
+      Touch(node.subgraph->index);
+    }
+  }
+}
+
+bool Core::TryLaunchInArena(SubgraphState& state, int lane) {
+  // A batch in flight brings another turn, perhaps with a set: only standing still is a reason.
+  if (std::any_of(state.lanes.begin(), state.lanes.end(),
+                  [](const LaneState& l) { return !l.batches.empty(); })) {
+    return false;
+  }
+  const std::optional<QueueKey> next = NextInArena(state);
+  if (!next.has_value()) {
+    return false;
+  }
+  Request& request = requests_.at(next->request);
+  const Queue& queue = QueueOf(request, next->node);
+  const Queued queued = queue.ready.at(*next);
+  Launch launch{.batch = next_batch_++,
+                .subgraph = state.subgraph->index,
+                .bucket = request.buckets[static_cast<size_t>(next->node)],
+                .lane = lane,
+                .rows = {{next->request, next->node, queued.rows}},
+                .row_count = queued.rows,
+                .output_set = kArena,
+                .reason = ReleaseReason::kMemory,
+                .oldest_queued = queued.since,
+                .total_queued = now_ - queued.since};
+  Dequeue(next->request, request, next->node);
+  request.nodes[static_cast<size_t>(next->node)].state = NodeState::kQueued;
+  arena_owner_ = next->request;
+  ++arena_launches_;
+  Send(state, std::move(launch));
+  return true;
+}
+
+// Places in the arena are used again on the understanding that all steps before are done. A step
+// whose direct producers are done is not enough: they may have been launched ahead of a step that
+// the host still has to hear of, and whose outputs are still being copied. So: only ready rows, and
+// one device step of the owner at a time.
+std::optional<Core::QueueKey> Core::NextInArena(const SubgraphState& state) const {
+  const auto rests = [](const Request& request) {
+    for (size_t n = 0; n < request.nodes.size(); ++n) {
+      if (request.nodes[n].state == NodeState::kLaunched && request.plan->nodes[n].on_device()) {
+        return false;
+      }
+    }
+    return true;
+  };
+  if (arena_owner_ == 0) {
+    for (const int bucket : state.order) {
+      const Queue& queue = state.queues[static_cast<size_t>(bucket)];
+      if (!queue.ready.empty() && rests(requests_.at(queue.ready.begin()->first.request))) {
+        return queue.ready.begin()->first;
+      }
+    }
+    return std::nullopt;
+  }
+  const Request& owner = requests_.at(arena_owner_);
+  if (!rests(owner)) {
+    return std::nullopt;
+  }
+  for (size_t n = 0; n < owner.nodes.size(); ++n) {
+    const int node = static_cast<int>(n);
+    if (owner.plan->nodes[n].subgraph == state.subgraph &&
+        owner.nodes[n].state == NodeState::kQueued) {
+      const QueueKey key = KeyOf(arena_owner_, owner, node);
+      const Queue& queue = state.queues[static_cast<size_t>(owner.buckets[n])];
+      if (queue.ready.contains(key)) {
+        return key;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace omserve::scheduler
