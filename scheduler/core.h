@@ -483,6 +483,8 @@ class Core final {
   // Launches one request's rows in the arena, if that is what keeps memory from standing still.
   bool TryLaunchInArena(SubgraphState& state, int lane);
   std::optional<QueueKey> NextInArena(const SubgraphState& state) const;
+  // As FitDeadlines, of one request's rows.
+  bool DropFromArena(const SubgraphState& state, const QueueKey& key, int lane);
   void ReturnOutputs(const Batch& batch);
   // Nothing of the request is or will be in the arena any longer.
   void LeaveArena(RequestId id);

@@ -67,6 +67,9 @@ bool Core::TryLaunchInArena(SubgraphState& state, int lane) {
   if (!next.has_value()) {
     return false;
   }
+  if (DropFromArena(state, *next, lane)) {
+    return true;  // Decide anew.
+  }
   Request& request = requests_.at(next->request);
   const Queue& queue = QueueOf(request, next->node);
   const Queued queued = queue.ready.at(*next);
@@ -85,6 +88,28 @@ bool Core::TryLaunchInArena(SubgraphState& state, int lane) {
   arena_owner_ = next->request;
   ++arena_launches_;
   Send(state, std::move(launch));
+  return true;
+}
+
+bool Core::DropFromArena(const SubgraphState& state, const QueueKey& key, int lane) {
+  Request& request = requests_.at(key.request);
+  if (request.deadline == Instant::max()) {
+    return false;
+  }
+  const auto node = static_cast<size_t>(key.node);
+  const Bucket& shape =
+      state.subgraph->shape.buckets[static_cast<size_t>(request.buckets[node])];
+  const Instant end = std::max(now_, state.lanes[static_cast<size_t>(lane)].busy_until) +
+                      state.costs.ForRefusal(shape.GearFor(request.rows).model_gear, now_) +
+                      request.nodes[node].tail;
+  if (end <= request.deadline) {
+    return false;
+  }
+  End(key.request, request,
+      {.request = key.request,
+       .outcome = Outcome::kDropped,
+       .late_by = end - request.deadline});
+  RetireIfIdle(key.request);
   return true;
 }
 

@@ -359,7 +359,7 @@ Arrive Engine::ArrivalOf(const InferRequest& request) {
 }
 
 Engine::Active& Engine::MakeActive(std::unique_ptr<InferRequest> request) {
-  Active& active = active_[request->id];
+  Active& active = active_.Add(request->id);
   active.in = std::move(request);
   active.arrived = clock_.Now();
   const InferRequest& in = *active.in;
@@ -380,7 +380,7 @@ void Engine::Take(const Cancel& cancel) {
     CancelSplit(split->second);
     return;
   }
-  if (options_.diversion != nullptr && !active_.contains(cancel.request)) {
+  if (options_.diversion != nullptr && active_.find(cancel.request) == active_.end()) {
     options_.diversion->CancelDiverted(cancel.request);
     return;
   }
@@ -499,7 +499,7 @@ void Engine::Obey(const StartHostStep& command) {
 void Engine::Obey(const Retire& command) {
   const auto found = active_.find(command.request);
   Split* split = found->second.split;
-  active_.erase(found);
+  active_.Erase(found);
   if (split != nullptr && --split->unretired == 0) {
     splits_.erase(split->in->id);
   }

@@ -29,6 +29,7 @@
 #include "scheduler/lane.h"
 #include "scheduler/observer.h"
 #include "scheduler/recovery_thread.h"
+#include "scheduler/recycling_map.h"
 #include "scheduler/request.h"
 #include "scheduler/sequence_store.h"
 #include "scheduler/stage_times.h"
@@ -189,6 +190,18 @@ class Engine final : private CompletionSink {
     Split* split = nullptr;  // Whose part it is, which one,
     size_t part = 0;
     int first_row = 0;  // and where its rows begin.
+
+    void Clear() {
+      in.reset();
+      places.clear();
+      failure = absl::OkStatus();
+      trace.clear();
+      stamps.clear();
+      ran = false;
+      split = nullptr;
+      part = 0;
+      first_row = 0;
+    }
   };
   struct ReadyAnswer {
     std::function<void(InferResponse)> done;
@@ -205,8 +218,16 @@ class Engine final : private CompletionSink {
     Slot* slot = nullptr;    // Null once done, or given up.
     Instant begun;           // When it was launched.
     bool abandoned = false;  // Given up: not done until its lane or device was stopped.
-    std::vector<BatchOutput> outputs;
+    absl::InlinedVector<BatchOutput, 2> outputs;
     memory::HostBlock controls;  // Inputs that the server made, one after the other.
+
+    void Clear() {
+      launch.rows.clear();
+      slot = nullptr;
+      abandoned = false;
+      outputs.clear();
+      controls = memory::HostBlock();
+    }
   };
   // Memory for the outputs of a subgraph's batches; see Launch::output_set.
   struct OutputSets {
@@ -295,8 +316,9 @@ class Engine final : private CompletionSink {
   absl::Status LaunchBatch(const Launch& launch, ActiveBatch& batch);
   absl::Status MakeOutputs(const Launch& launch, ActiveBatch& batch);
   absl::StatusOr<acl::DevicePtr> OutputsBlock(const Launch& launch) const;
-  std::vector<InputSource> GatherInputs(const ActiveBatch& batch) const;
-  InputSource GatherInput(const Launch& launch, size_t input, size_t row_bytes) const;
+  // In sources_.
+  std::span<const InputSource> GatherInputs(const ActiveBatch& batch);
+  void GatherInput(const Launch& launch, size_t input, size_t row_bytes, InputSource& source) const;
   // engine_sequences.cc.
   absl::Status MakeControls(const Launch& launch, ActiveBatch& batch);
   InputSource ServerMadeInput(const ActiveBatch& batch, int input, size_t row_bytes) const;
@@ -396,13 +418,16 @@ class Engine final : private CompletionSink {
   std::vector<int64_t> taken_rows_;   // By subgraph: taken up since its load was published.
   std::vector<std::vector<std::unique_ptr<Lane>>> lanes_;  // By subgraph; null while being mended.
   std::vector<std::unique_ptr<Lane>> retired_lanes_;       // Stopped; see MendLane.
-  std::unordered_map<RequestId, Active> active_;
+  RecyclingMap<RequestId, Active> active_;
   std::unordered_map<RequestId, Split> splits_;
   RequestId next_part_ = RequestId{1} << 63;  // Above all ids that requests bring.
-  std::unordered_map<BatchId, ActiveBatch> batches_;
+  RecyclingMap<BatchId, ActiveBatch> batches_;
+  // Scratch of one launch and of one event, so that these do not allocate.
+  std::vector<InputSource> sources_;
+  std::vector<OutputTarget> targets_;
+  std::vector<Command> commands_;
   std::vector<Event> arrivals_;       // Noted, and not yet fed.
   std::vector<ReadyAnswer> answers_;  // Of this turn; delivered at its end.
-  std::vector<Command> commands_;     // Scratch of Feed.
   std::vector<Event> own_events_;  // Failures found while obeying, fed after the present commands.
   Instant timer_ = Instant::max();
   absl::Status loss_;  // Why the device is lost; OK while it is not.

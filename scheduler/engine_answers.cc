@@ -116,6 +116,7 @@ void Engine::Obey(const Respond& command) {
   }
   InferResponse response{.status = StatusOf(active, command)};
   if (response.status.ok()) {
+    response.outputs.reserve(active.in->wanted.size());
     for (const int output : active.in->wanted) {
       const int tensor = active.in->plan->outputs[static_cast<size_t>(output)];
       const Place& place = active.places[static_cast<size_t>(tensor)];

@@ -15,7 +15,7 @@
 namespace omserve::scheduler {
 
 void Engine::Obey(Launch& command) {
-  ActiveBatch& batch = batches_[command.batch];
+  ActiveBatch& batch = batches_.Add(command.batch);
   batch.launch = std::move(command);
   batch.begun = clock_.Now();
   const absl::Status status = LaunchBatch(batch.launch, batch);
@@ -38,16 +38,17 @@ void Engine::Obey(Launch& command) {
 absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
   RETURN_IF_ERROR(MakeControls(launch, batch));
   RETURN_IF_ERROR(MakeOutputs(launch, batch));
-  std::vector<OutputTarget> targets;
+  targets_.clear();
   for (size_t i = 0; i < batch.outputs.size(); ++i) {
     const BatchOutput& output = batch.outputs[i];
-    targets.push_back({.device = output.device,
-                       .host = output.host_bytes,
-                       .kept = StateRows(batch, static_cast<int>(i))});
+    targets_.push_back({.device = output.device,
+                        .host = output.host_bytes,
+                        .kept = StateRows(batch, static_cast<int>(i))});
   }
   Lane& lane = *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
+  const std::span<const InputSource> sources = GatherInputs(batch);
   // The completion can be posted before this returns, but it is taken up by this thread, later.
-  ASSIGN_OR_RETURN(batch.slot, lane.Launch(launch.gear.model_gear, GatherInputs(batch), targets));
+  ASSIGN_OR_RETURN(batch.slot, lane.Launch(launch.gear.model_gear, sources, targets_));
   batch.slot->batch = launch.batch;
   PlaceOutputs(batch, /*on_host=*/false);
   return absl::OkStatus();
@@ -88,23 +89,26 @@ bool Engine::WantedOnHost(const Launch& launch, size_t output) const {
   });
 }
 
-std::vector<InputSource> Engine::GatherInputs(const ActiveBatch& batch) const {
+std::span<const InputSource> Engine::GatherInputs(const ActiveBatch& batch) {
   const Launch& launch = batch.launch;
   const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
   const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
-  std::vector<InputSource> sources;
-  for (size_t i = 0; i < bucket.input_row_bytes.size(); ++i) {
-    const bool server_made =
-        subgraph.sequence.has_value() && subgraph.sequence->MakesInput(static_cast<int>(i));
-    sources.push_back(server_made
-                          ? ServerMadeInput(batch, static_cast<int>(i), bucket.input_row_bytes[i])
-                          : GatherInput(launch, i, bucket.input_row_bytes[i]));
+  const size_t count = bucket.input_row_bytes.size();
+  sources_.resize(std::max(sources_.size(), count));  // Never fewer: they keep their memory.
+  for (size_t i = 0; i < count; ++i) {
+    if (subgraph.sequence.has_value() && subgraph.sequence->MakesInput(static_cast<int>(i))) {
+      sources_[i] = ServerMadeInput(batch, static_cast<int>(i), bucket.input_row_bytes[i]);
+    } else {
+      GatherInput(launch, i, bucket.input_row_bytes[i], sources_[i]);
+    }
   }
-  return sources;
+  return std::span(sources_).first(count);
 }
 
-InputSource Engine::GatherInput(const Launch& launch, size_t input, size_t row_bytes) const {
-  InputSource source;
+void Engine::GatherInput(const Launch& launch, size_t input, size_t row_bytes,
+                         InputSource& source) const {
+  source.pieces.clear();
+  source.in_place = acl::DevicePtr();
   // Rows that were computed together, stand from the front and in the same order, are read where
   // they are. `together` is that batch's output; it holds while every piece continues the last.
   const Place* first = nullptr;
@@ -149,7 +153,6 @@ InputSource Engine::GatherInput(const Launch& launch, size_t input, size_t row_b
       source.in_place = producer.outputs[static_cast<size_t>(first->batch_output)].device;
     }
   }
-  return source;
 }
 
 void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
@@ -261,7 +264,7 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
 
 void Engine::Obey(const Release& command) {
   const auto found = batches_.find(command.batch);
-  batches_.erase(found);
+  batches_.Erase(found);
   if (!old_arenas_.empty()) {
     FreeOldArenas();
   }

@@ -326,6 +326,9 @@ void Engine::DeviceJob::Drop() {
 void Engine::TakeDevice(DeviceJob& job, int attempts) {
   const absl::Status bound = device_.Bind();
   OMSERVE_CHECK(bound.ok(), "the context of a device just opened can be bound");
+  for (const std::unique_ptr<Lane>& lane : retired_lanes_) {
+    lane->FreeHostMemory();  // Not before: it takes a context.
+  }
   pool_ = std::move(job.pool);
   ReserveAgain();
   lanes_ = std::move(job.new_lanes);

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include "runtime/base/check.h"
+#include "runtime/base/device_piece.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
 
@@ -15,6 +17,17 @@ namespace {
 // For what a failed launch has enqueued, which waits at most for the batches before it. Longer, and
 // the device thread would be held up by a stream that hangs.
 constexpr std::chrono::milliseconds kLaunchFailedWait{200};
+
+// Rows up to this size are put together on the host and copied to the device at once: a call of
+// AscendCL, and the task behind it, cost more than copying so much on the host does.
+constexpr size_t kStagedPieceBytes = size_t{16} << 10;
+// Inputs up to this size, at the largest gear, have room for that.
+constexpr size_t kStagedInputBytes = size_t{512} << 10;
+
+// The room that an input has where rows are put together; 0: none.
+size_t StagedBytes(const acl::ModelTensor& input) {
+  return input.max_bytes <= kStagedInputBytes ? DevicePieceBytes(input.max_bytes) : 0;
+}
 
 }  // namespace
 
@@ -32,24 +45,41 @@ absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(const acl::Device& device,
     lane->subscribed_.push_back(stream);
   }
   for (int i = 0; i < options.slots; ++i) {
-    auto slot = std::make_unique<Slot>();
-    slot->sink_ = &sink;
-    ASSIGN_OR_RETURN(acl::Binding binding, acl::Binding::Create(model));
-    slot->binding_.emplace(std::move(binding));
-    for (const acl::ModelTensor& input : model.info().inputs) {
-      ASSIGN_OR_RETURN(acl::DeviceBuffer buffer, device.Allocate(input.max_bytes));
-      // Rows that pad a batch up to its gear are zeros at first and old rows later: both are data
-      // that the model can take, where memory as found might hold an index out of range.
-      RETURN_IF_ERROR(device.Clear(buffer.get(), input.max_bytes));
-      slot->inputs_.push_back(std::move(buffer));
-    }
-    for (acl::Event* event : {&slot->input_start_, &slot->input_done_, &slot->compute_start_,
-                              &slot->compute_done_, &slot->output_done_}) {
-      ASSIGN_OR_RETURN(*event, device.CreateEvent(/*timed=*/true));
-    }
+    ASSIGN_OR_RETURN(std::unique_ptr<Slot> slot, lane->MakeSlot(sink));
     lane->slots_.push_back(std::move(slot));
   }
   return lane;
+}
+
+absl::StatusOr<std::unique_ptr<Slot>> Lane::MakeSlot(CompletionSink& sink) const {
+  auto slot = std::make_unique<Slot>();
+  slot->sink_ = &sink;
+  ASSIGN_OR_RETURN(acl::Binding binding, acl::Binding::Create(model_));
+  slot->binding_.emplace(std::move(binding));
+  const std::vector<acl::ModelTensor>& inputs = model_.info().inputs;
+  size_t staging_bytes = 0;
+  for (const acl::ModelTensor& input : inputs) {
+    ASSIGN_OR_RETURN(acl::DeviceBuffer buffer, device_.Allocate(input.max_bytes));
+    // Rows that pad a batch up to its gear are zeros at first and old rows later: both are data
+    // that the model can take, where memory as found might hold an index out of range.
+    RETURN_IF_ERROR(device_.Clear(buffer.get(), input.max_bytes));
+    slot->inputs_.push_back(std::move(buffer));
+    staging_bytes += StagedBytes(input);
+  }
+  if (staging_bytes > 0) {
+    ASSIGN_OR_RETURN(slot->staging_, device_.AllocateHost(staging_bytes));
+    std::memset(slot->staging_.bytes().data(), 0, staging_bytes);  // As above.
+  }
+  std::span<std::byte> rest = slot->staging_.bytes();
+  for (const acl::ModelTensor& input : inputs) {
+    slot->staged_inputs_.push_back(rest.first(StagedBytes(input) > 0 ? input.max_bytes : 0));
+    rest = rest.subspan(StagedBytes(input));
+  }
+  for (acl::Event* event : {&slot->input_start_, &slot->input_done_, &slot->compute_start_,
+                            &slot->compute_done_, &slot->output_done_}) {
+    ASSIGN_OR_RETURN(*event, device_.CreateEvent(/*timed=*/true));
+  }
+  return slot;
 }
 
 Lane::~Lane() { Unsubscribe(); }
@@ -104,7 +134,16 @@ absl::Status Lane::Stop() {
       *event = acl::Event();
     }
   }
+  if (generation_ == device_.generation()) {
+    FreeHostMemory();
+  }
   return absl::OkStatus();
+}
+
+void Lane::FreeHostMemory() {
+  for (const std::unique_ptr<Slot>& slot : slots_) {
+    slot->staging_ = acl::HostBuffer();
+  }
 }
 
 absl::Status Lane::Enqueue(Slot& slot, size_t gear, std::span<const InputSource> inputs,
@@ -121,6 +160,13 @@ absl::Status Lane::Enqueue(Slot& slot, size_t gear, std::span<const InputSource>
   return CopyOut(slot, outputs);
 }
 
+Slot::Copies Lane::HowToCopy(size_t size_bytes) const {
+  if (size_bytes == 0) {
+    return Slot::Copies::kNone;
+  }
+  return size_bytes <= small_copy_bytes_ ? Slot::Copies::kInline : Slot::Copies::kApart;
+}
+
 absl::Status Lane::CopyIn(Slot& slot, size_t gear, std::span<const InputSource> inputs) {
   const acl::ModelInfo& info = model_.info();
   size_t copied_bytes = 0;
@@ -129,9 +175,11 @@ absl::Status Lane::CopyIn(Slot& slot, size_t gear, std::span<const InputSource> 
       copied_bytes += source.in_place ? 0 : piece.size_bytes;
     }
   }
-  slot.copies_in_apart_ = copied_bytes > small_copy_bytes_;
-  acl::Stream& copies = slot.copies_in_apart_ ? copy_in_ : compute_;
-  RETURN_IF_ERROR(copies.Record(slot.input_start_));
+  slot.copies_in_ = HowToCopy(copied_bytes);
+  acl::Stream& copies = slot.copies_in_ == Slot::Copies::kApart ? copy_in_ : compute_;
+  if (slot.copies_in_ != Slot::Copies::kNone) {
+    RETURN_IF_ERROR(copies.Record(slot.input_start_));
+  }
   for (size_t i = 0; i < inputs.size(); ++i) {
     const InputSource& source = inputs[i];
     RETURN_IF_ERROR(CopyInput(slot, i, source, copies));
@@ -139,7 +187,7 @@ absl::Status Lane::CopyIn(Slot& slot, size_t gear, std::span<const InputSource> 
         i, source.in_place ? source.in_place : slot.inputs_[i].get(),
         *TensorBytes(info.inputs[i].type, info.gears[gear].input_dims[i])));
   }
-  if (!slot.copies_in_apart_) {
+  if (slot.copies_in_ != Slot::Copies::kApart) {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(copy_in_.Record(slot.input_done_));
@@ -148,9 +196,12 @@ absl::Status Lane::CopyIn(Slot& slot, size_t gear, std::span<const InputSource> 
 
 absl::Status Lane::CopyInput(Slot& slot, size_t input, const InputSource& source,
                              acl::Stream& copies) {
+  acl::DevicePtr to = slot.inputs_[input].get();
+  if (const std::span<const std::byte> staged = Stage(slot, input, source); !staged.empty()) {
+    return copies.CopyToDevice(to, staged);
+  }
   acl::Stream& reader = source.in_place ? compute_ : copies;
   const acl::Event* waited = nullptr;
-  acl::DevicePtr to = slot.inputs_[input].get();
   for (const InputPiece& piece : source.pieces) {
     if (piece.computed != nullptr && piece.computed != waited) {
       RETURN_IF_ERROR(reader.Wait(*piece.computed));
@@ -166,19 +217,46 @@ absl::Status Lane::CopyInput(Slot& slot, size_t input, const InputSource& source
   return absl::OkStatus();
 }
 
+std::span<const std::byte> Lane::Stage(Slot& slot, size_t input, const InputSource& source) {
+  const std::span<std::byte> place = slot.staged_inputs_[input];
+  size_t size_bytes = 0;
+  for (const InputPiece& piece : source.pieces) {
+    if (piece.device || piece.size_bytes > kStagedPieceBytes) {
+      return {};
+    }
+    size_bytes += piece.size_bytes;
+  }
+  if (source.in_place || source.pieces.size() < 2 || size_bytes > place.size()) {
+    return {};
+  }
+  std::byte* to = place.data();
+  for (const InputPiece& piece : source.pieces) {
+    if (!piece.host.empty()) {
+      std::memcpy(to, piece.host.data(), piece.host.size());
+    }
+    to += piece.size_bytes;
+  }
+  return place.first(size_bytes);
+}
+
 absl::Status Lane::CopyOut(Slot& slot, std::span<const OutputTarget> outputs) {
   size_t copied_bytes = 0;
   for (const OutputTarget& output : outputs) {
     copied_bytes += output.host.size();
+    for (const KeptRow& row : output.kept) {
+      copied_bytes += row.size_bytes;
+    }
   }
+  slot.copies_out_ = HowToCopy(copied_bytes);
   // Not past the copies of a batch before it: batches of a lane end in its order.
-  slot.copies_out_apart_ =
-      copied_bytes > small_copy_bytes_ ||
-      std::any_of(slots_.begin(), slots_.end(), [&slot](const std::unique_ptr<Slot>& other) {
-        return other.get() != &slot && other->busy_ && other->copies_out_apart_;
-      });
-  acl::Stream& copies = slot.copies_out_apart_ ? copy_out_ : compute_;
-  if (slot.copies_out_apart_) {
+  if (std::any_of(slots_.begin(), slots_.end(), [&slot](const std::unique_ptr<Slot>& other) {
+        return other.get() != &slot && other->busy_ && other->copies_out_ == Slot::Copies::kApart;
+      })) {
+    slot.copies_out_ = Slot::Copies::kApart;
+  }
+  const bool apart = slot.copies_out_ == Slot::Copies::kApart;
+  acl::Stream& copies = apart ? copy_out_ : compute_;
+  if (apart) {
     RETURN_IF_ERROR(copies.Wait(slot.compute_done_));
   }
   for (const OutputTarget& output : outputs) {
@@ -186,10 +264,12 @@ absl::Status Lane::CopyOut(Slot& slot, std::span<const OutputTarget> outputs) {
       RETURN_IF_ERROR(copies.CopyToHost(output.host, output.device));
     }
     for (const KeptRow& row : output.kept) {
-      RETURN_IF_ERROR(copy_out_.CopyOnDevice(row.to, row.from, row.size_bytes));
+      RETURN_IF_ERROR(copies.CopyOnDevice(row.to, row.from, row.size_bytes));
     }
   }
-  RETURN_IF_ERROR(copies.Record(slot.output_done_));
+  if (slot.copies_out_ != Slot::Copies::kNone) {
+    RETURN_IF_ERROR(copies.Record(slot.output_done_));
+  }
   return copies.Notify(
       [](void* argument) {
         Slot* done = static_cast<Slot*>(argument);
@@ -199,14 +279,23 @@ absl::Status Lane::CopyOut(Slot& slot, std::span<const OutputTarget> outputs) {
 }
 
 absl::Status Lane::Finish(Slot* slot, LaunchTimes* times) {
-  times->input_start = slot->input_start_.TimestampUs();
-  times->input_end =
-      (slot->copies_in_apart_ ? slot->input_done_ : slot->compute_start_).TimestampUs();
   times->compute_start = slot->compute_start_.TimestampUs();
   times->compute_end = slot->compute_done_.TimestampUs();
-  times->output_end = slot->output_done_.TimestampUs();
-  for (acl::Stream* stream : {&copy_in_, &compute_, &copy_out_}) {
-    NoteFailure(stream->TakeTaskError());
+  times->input_start = slot->copies_in_ == Slot::Copies::kNone ? times->compute_start
+                                                               : slot->input_start_.TimestampUs();
+  times->input_end = slot->copies_in_ == Slot::Copies::kApart ? slot->input_done_.TimestampUs()
+                                                              : times->compute_start;
+  times->output_end = slot->copies_out_ == Slot::Copies::kNone ? times->compute_end
+                                                               : slot->output_done_.TimestampUs();
+  const absl::Status computed = compute_.TakeTaskError();
+  NoteFailure(computed);
+  // The others had nothing of it, if it was not apart. But a failure whose stream is not known is
+  // told of every stream, and must not be left for the next batch.
+  if (!computed.ok() || slot->copies_in_ == Slot::Copies::kApart) {
+    NoteFailure(copy_in_.TakeTaskError());
+  }
+  if (!computed.ok() || slot->copies_out_ == Slot::Copies::kApart) {
+    NoteFailure(copy_out_.TakeTaskError());
   }
   slot->busy_ = false;
   return std::exchange(slot->error_, absl::OkStatus());

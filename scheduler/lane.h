@@ -6,7 +6,8 @@
 //                       compute:  wait in_done [wait producers], execute, compute_done
 //                       copy-out: wait compute_done, copies, out_done, notify
 // A batch with little to copy stays on the compute stream: copies, execute, copies, notify. Events
-// between streams would cost more than such copies gain by overlapping.
+// between streams would cost more than such copies gain by overlapping. Where there is nothing to
+// copy, not even the time is noted: that stage is none.
 // Batches alternate between slots, so that the copies of one overlap the computation of the other.
 #pragma once
 
@@ -73,14 +74,21 @@ class Slot final {
 
  private:
   friend class Lane;
+  // How copies of a direction go: kApart is on a stream of their own.
+  enum class Copies { kNone, kInline, kApart };
   CompletionSink* sink_ = nullptr;
   bool busy_ = false;
+  // Of the batch at hand.
+  Copies copies_in_ = Copies::kNone;
+  Copies copies_out_ = Copies::kNone;
   absl::Status error_;
   std::vector<acl::DeviceBuffer> inputs_;  // At the largest gear.
+  // Pinned, by input: where many small rows are put together, to be copied at once. Empty for
+  // inputs that are not small.
+  acl::HostBuffer staging_;
+  std::vector<std::span<std::byte>> staged_inputs_;
   std::optional<acl::Binding> binding_;
   acl::Event input_start_, input_done_, compute_start_, compute_done_, output_done_;
-  bool copies_in_apart_ = false;  // On a stream of their own, with input_done_ at their end.
-  bool copies_out_apart_ = false;
 };
 
 // Thread-compatible (confined to the device thread).
@@ -118,8 +126,11 @@ class Lane final {
   // Ends the lane whatever is in flight: streams are destroyed by force, buffers and events freed,
   // and after OK no task of it touches memory. It takes nothing any longer, but must outlive what
   // the completion thread may still be about to tell of its slots. On a device that was abandoned
-  // it only lets go. Errors: Stream::DestroyByForce's.
+  // it only lets go, and keeps the host memory that tasks may still read. Errors:
+  // Stream::DestroyByForce's.
   absl::Status Stop();
+  // Frees what Stop has kept. Requires that the device was reset since, and a context.
+  void FreeHostMemory();
 
   int32_t compute_stream_id() const { return compute_.id(); }
 
@@ -131,10 +142,15 @@ class Lane final {
         completions_(completions),
         model_(model),
         small_copy_bytes_(small_copy_bytes) {}
+  absl::StatusOr<std::unique_ptr<Slot>> MakeSlot(CompletionSink& sink) const;
+  Slot::Copies HowToCopy(size_t size_bytes) const;
   absl::Status Enqueue(Slot& slot, size_t gear, std::span<const InputSource> inputs,
                        std::span<const OutputTarget> outputs);
   absl::Status CopyIn(Slot& slot, size_t gear, std::span<const InputSource> inputs);
   absl::Status CopyInput(Slot& slot, size_t input, const InputSource& source, acl::Stream& copies);
+  // Puts the pieces together on the host, if all are small and there, and there are several; else
+  // empty.
+  static std::span<const std::byte> Stage(Slot& slot, size_t input, const InputSource& source);
   absl::Status CopyOut(Slot& slot, std::span<const OutputTarget> outputs);
   void Unsubscribe();
   // `status` is a stream's failure: it counts for every batch in flight here.

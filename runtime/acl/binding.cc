@@ -22,6 +22,7 @@ absl::StatusOr<Dataset> Dataset::Create(const Symbols& symbols, size_t count) {
                                TakeRecentErrorText(symbols));
     }
     result.buffers_.push_back(buffer);
+    result.memory_.emplace_back();
     RETURN_IF_ERROR(AclStatus(symbols, "aclmdlAddDatasetBuffer",
                               symbols.aclmdlAddDatasetBuffer(result.dataset_, buffer)));
   }
@@ -31,7 +32,8 @@ absl::StatusOr<Dataset> Dataset::Create(const Symbols& symbols, size_t count) {
 Dataset::Dataset(Dataset&& other) noexcept
     : symbols_(other.symbols_),
       dataset_(std::exchange(other.dataset_, nullptr)),
-      buffers_(std::move(other.buffers_)) {
+      buffers_(std::move(other.buffers_)),
+      memory_(std::move(other.memory_)) {
   other.buffers_.clear();
 }
 
@@ -46,8 +48,13 @@ Dataset::~Dataset() {
 }
 
 absl::Status Dataset::Update(size_t index, DevicePtr at, size_t size_bytes) {
+  const Memory memory{at, size_bytes};
+  if (memory_[index] == memory) {
+    return absl::OkStatus();
+  }
   const aclError code = symbols_->aclUpdateDataBuffer(
       buffers_[index], reinterpret_cast<void*>(at.address), size_bytes);
+  memory_[index] = code == ACL_SUCCESS ? memory : Memory();
   return AclStatus(*symbols_, "aclUpdateDataBuffer", code);
 }
 

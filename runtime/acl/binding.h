@@ -22,7 +22,7 @@ class Dataset final {
   ~Dataset();
 
   aclmdlDataset* get() const { return dataset_; }
-  // Requires index < count.
+  // Requires index < count. Does nothing when that is what the buffer has.
   absl::Status Update(size_t index, DevicePtr at, size_t size_bytes);
 
  private:
@@ -30,7 +30,13 @@ class Dataset final {
 
   const Symbols* symbols_;
   aclmdlDataset* dataset_;
+  struct Memory {
+    DevicePtr at;
+    size_t size_bytes = 0;
+    bool operator==(const Memory&) const = default;
+  };
   std::vector<aclDataBuffer*> buffers_;
+  std::vector<Memory> memory_;  // By buffer.
 };
 
 struct Binding::State {

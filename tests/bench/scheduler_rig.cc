@@ -162,9 +162,18 @@ absl::StatusOr<SchedulerRig::Target> SchedulerRig::VisionText(const std::string&
                    .input_map = {{"a", "seen"}, {"b", "read"}},
                    .output_map = {{"out", "answer"}}}};
     ASSIGN_OR_RETURN(std::shared_ptr<const scheduler::Plan> plan, scheduler::BuildPipeline(spec));
+    RETURN_IF_ERROR(dispatcher_->engine(target->plans.size()).AddPlan(*plan));
     target->plans.push_back(std::move(plan));
   }
   return target;
+}
+
+uint64_t SchedulerRig::device_pool_allocations() const {
+  uint64_t sum = 0;
+  for (size_t place = 0; place < dispatcher_->device_count(); ++place) {
+    sum += dispatcher_->engine(place).load().device_pool_allocations;
+  }
+  return sum;
 }
 
 void SchedulerRig::Ask(const Target& target, scheduler::Instant deadline, Done done) {

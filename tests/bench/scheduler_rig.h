@@ -3,6 +3,7 @@
 // scheduler as the daemon runs it, without front ends.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -49,6 +50,9 @@ class SchedulerRig final {
   // "question", output "answer".
   absl::StatusOr<Target> VisionText(const std::string& vision, const std::string& text,
                                     const std::string& fusion) const;
+
+  // Blocks of device memory that were handed out so far, on all devices.
+  uint64_t device_pool_allocations() const;
 
   using Done = std::function<void(const absl::Status&)>;
   // Asks for one row. `done` runs exactly once, here or on a device's thread; it must not block.
