@@ -131,7 +131,9 @@ class Engine final : private CompletionSink {
     // Per subgraph: of its batches, how many can have memory for their outputs at once, and have.
     std::vector<int> output_sets;
     std::vector<int> output_sets_used;
-    uint64_t arena_launches = 0;  // See Core::arena_launches.
+    std::vector<size_t> output_bytes;  // What the sets take of the pool.
+    size_t arena_bytes = 0;            // What the arena takes of it.
+    uint64_t arena_launches = 0;       // See Core::arena_launches.
     size_t device_pool_used = 0;
     size_t device_pool_peak = 0;
     uint64_t device_pool_allocations = 0;  // By models and pipelines: requests make none.
@@ -197,7 +199,6 @@ class Engine final : private CompletionSink {
       failure = absl::OkStatus();
       trace.clear();
       stamps.clear();
-      ran = false;
       split = nullptr;
       part = 0;
       first_row = 0;

@@ -35,12 +35,17 @@ void Engine::PublishLoad() {
     load_.sequences.resize(subgraphs_.size());
     load_.output_sets.resize(subgraphs_.size());
     load_.output_sets_used.resize(subgraphs_.size());
+    load_.output_bytes.resize(subgraphs_.size());
+    load_.arena_bytes = arena_bytes_;
     for (const int subgraph : changed) {
       load_.queued_rows[static_cast<size_t>(subgraph)] = core_.queued_rows(subgraph);
       load_.free_at[static_cast<size_t>(subgraph)] = core_.FreeAt(subgraph);
       load_.sequences[static_cast<size_t>(subgraph)] = core_.sequence_counts(subgraph);
       load_.output_sets[static_cast<size_t>(subgraph)] = core_.output_sets(subgraph);
       load_.output_sets_used[static_cast<size_t>(subgraph)] = core_.output_sets_used(subgraph);
+      const OutputSets& sets = output_sets_[static_cast<size_t>(subgraph)];
+      load_.output_bytes[static_cast<size_t>(subgraph)] =
+          sets.blocks.size() * sets.layout.size_bytes;
       PublishSubgraphLoad(subgraph);
     }
     // Also where the core did nothing with them: a step further on, a request that was refused.

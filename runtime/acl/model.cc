@@ -16,11 +16,6 @@ namespace {
 
 void* ToPointer(DevicePtr ptr) { return reinterpret_cast<void*>(ptr.address); }
 
-struct ModelSizes {
-  size_t work_bytes = 0;
-  size_t weight_bytes = 0;
-};
-
 absl::StatusOr<ModelSizes> QuerySizes(const Symbols& symbols, std::span<const std::byte> om) {
   if (om.empty()) {
     return InvalidArgument("the model file is empty: expected an .om file made by ATC or omc");
@@ -56,6 +51,10 @@ absl::Status CheckBound(const char* direction, const std::vector<ModelTensor>& t
 }
 
 }  // namespace
+
+absl::StatusOr<ModelSizes> QueryModelSizes(const Device& device, std::span<const std::byte> om) {
+  return QuerySizes(device.symbols(), om);
+}
 
 absl::StatusOr<std::shared_ptr<const SharedWeights>> SharedWeights::Allocate(
     const Device& device, std::span<const std::byte> om) {

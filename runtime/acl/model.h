@@ -42,6 +42,15 @@ struct ModelInfo {
   bool has_gear_input = false;
 };
 
+// What a model takes of the device: work memory for each load, weights once.
+struct ModelSizes {
+  size_t work_bytes = 0;
+  size_t weight_bytes = 0;
+};
+// From the whole file; nothing is loaded. Errors: kInvalidArgument for a file that the device
+// cannot read.
+absl::StatusOr<ModelSizes> QueryModelSizes(const Device& device, std::span<const std::byte> om);
+
 // One copy of a model's weights on one device, shared by its instances. Immutable, thread-safe.
 class SharedWeights final {
  public:

@@ -2,6 +2,8 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/om/model_description.h"
+#include "runtime/om/om_file.h"
 #include "runtime/registry/registry.h"
 
 namespace omserve::registry {
@@ -9,6 +11,20 @@ namespace {
 
 std::string NameOf(const LoadedSubgraph::Options& options) {
   return fmt::format("model '{}' version {} ('{}')", options.name, options.version, options.path);
+}
+
+// All inputs at their largest gear; 0 when the file is one that only the device can read.
+size_t InputBytes(std::span<const std::byte> file) {
+  const absl::StatusOr<om::OmFile> om = om::OmFile::Parse(file);
+  if (!om.ok()) {
+    return 0;
+  }
+  const absl::StatusOr<om::ModelDescription> description = om::DescribeModel(*om);
+  size_t bytes = 0;
+  for (size_t i = 0; description.ok() && i < description->inputs.size(); ++i) {
+    bytes += description->inputs[i].size_bytes;
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -33,7 +49,28 @@ absl::StatusOr<std::unique_ptr<LoadedSubgraph>> LoadedSubgraph::Load(const acl::
   return subgraph;
 }
 
+absl::Status LoadedSubgraph::CheckNeeds(const acl::Device& device) {
+  ASSIGN_OR_RETURN(const acl::ModelSizes sizes, acl::QueryModelSizes(device, file_.bytes()));
+  const auto instances = static_cast<size_t>(options_.instance_count);
+  const size_t slots = instances * static_cast<size_t>(options_.batches_per_instance);
+  const size_t input_bytes = InputBytes(file_.bytes());
+  needs_ = {.weights = sizes.weight_bytes,
+            .work = instances * sizes.work_bytes,
+            .inputs = slots * input_bytes};
+  const absl::StatusOr<acl::Device::Memory> memory = device.memory();
+  if (!memory.ok() || needs_.total() <= memory->free_bytes) {
+    return absl::OkStatus();
+  }
+  return ResourceExhausted(
+      "it needs {} bytes of device memory: weights {}, work memory {} x {}, input buffers {} x {}; "
+      "device {} has {} of {} bytes free; lower instance_group.count, max_batch_size or "
+      "scheduler.in_flight_per_instance, or serve fewer models",
+      needs_.total(), sizes.weight_bytes, instances, sizes.work_bytes, slots, input_bytes,
+      device.id(), memory->free_bytes, memory->total_bytes);
+}
+
 absl::Status LoadedSubgraph::LoadInstances(const acl::Device& device) {
+  RETURN_IF_ERROR(CheckNeeds(device));
   ASSIGN_OR_RETURN(weights_, acl::SharedWeights::Allocate(device, file_.bytes()));
   for (int i = 0; i < options_.instance_count; ++i) {
     absl::StatusOr<std::unique_ptr<acl::Model>> instance =

@@ -31,6 +31,16 @@ struct ModelFolder {
 absl::StatusOr<std::vector<ModelFolder>> ScanRepositories(
     const std::vector<std::string>& repositories);
 
+// Device memory that a subgraph takes, by part, in bytes; what its batches put out stands in the
+// device pool and is not among it.
+struct MemoryNeeds {
+  size_t weights = 0;  // Once.
+  size_t work = 0;     // Of all instances.
+  size_t inputs = 0;   // Buffers of all batches that its instances can have in flight.
+
+  size_t total() const { return weights + work + inputs; }
+};
+
 // One version of a subgraph on one device: the mapped file, one copy of the weights, and its
 // instances. Thread-compatible; the instances are then used by the device thread alone.
 class LoadedSubgraph final {
@@ -40,11 +50,14 @@ class LoadedSubgraph final {
     int64_t version = 1;
     std::string path;  // Of the .om file.
     int instance_count = 1;
+    // For how many batches in flight each instance will have input buffers.
+    int batches_per_instance = 0;
   };
   // Blocks while the model loads, on a thread bound to `device`, which outlives the result. Errors
   // carry the model, version and path in front: kNotFound for a missing file, kInvalidArgument for
   // an instance count below 1 and for a file that the device refuses, kResourceExhausted when
-  // memory does not suffice. A failed load leaves no device memory behind.
+  // memory does not suffice: before anything is loaded, with the numbers, as far as the file tells
+  // what it takes. A failed load leaves no device memory behind.
   static absl::StatusOr<std::unique_ptr<LoadedSubgraph>> Load(const acl::Device& device,
                                                               const Options& options);
 
@@ -58,6 +71,7 @@ class LoadedSubgraph final {
   int64_t version() const { return options_.version; }
   const acl::ModelInfo& info() const { return instances_.front()->info(); }
   size_t weight_bytes() const { return instances_.front()->weight_bytes(); }
+  const MemoryNeeds& needs() const { return needs_; }
   size_t file_bytes() const { return file_.bytes().size(); }
   std::vector<std::unique_ptr<acl::Model>>& instances() { return instances_; }
   const std::vector<std::unique_ptr<acl::Model>>& instances() const { return instances_; }
@@ -66,9 +80,11 @@ class LoadedSubgraph final {
   LoadedSubgraph(Options options, MappedFile file)
       : options_(std::move(options)), file_(std::move(file)) {}
   absl::Status LoadInstances(const acl::Device& device);
+  absl::Status CheckNeeds(const acl::Device& device);
 
   Options options_;
   MappedFile file_;  // Outlives the instances that were loaded from it.
+  MemoryNeeds needs_;
   std::shared_ptr<const acl::SharedWeights> weights_;
   std::vector<std::unique_ptr<acl::Model>> instances_;
 };

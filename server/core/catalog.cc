@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/core/catalog.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -109,7 +110,11 @@ void Catalog::LoadFolder(const Found& found, const LoadContext& context, Statist
   for (const int64_t version : *versions) {
     absl::StatusOr<ModelHandle> model = LoadVersion(found, version, context);
     if (!model.ok()) {
-      AddFailure(found.folder.name, version, model.status());
+      const absl::Status& status = model.status();
+      AddFailure(found.folder.name, version,
+                 status.code() == absl::StatusCode::kResourceExhausted
+                     ? ResourceExhausted("{}{}", MessageOf(status), Holders())
+                     : status);
       continue;
     }
     statistics.AddModel(found.folder.name, version);
@@ -158,6 +163,30 @@ absl::StatusOr<ModelHandle> Catalog::FindCompiled(const std::string& name, int64
     return WithContext(entry->status, fmt::format("model '{}' could not be loaded", name));
   }
   return entry->model;
+}
+
+std::string Catalog::Holders() const {
+  constexpr size_t kMostShown = 5;
+  std::vector<std::pair<size_t, std::string>> holders;
+  {
+    const MutexLock lock(mu_);
+    for (const auto& [name, versions] : entries_) {
+      for (const auto& [version, entry] : versions) {
+        for (size_t i = 0; entry.model != nullptr && i < entry.model->shares.size(); ++i) {
+          const DeviceShare& share = entry.model->shares[i];
+          holders.emplace_back(share.loaded_bytes(), fmt::format("'{}' version {} on device {}",
+                                                                 name, version, share.device));
+        }
+      }
+    }
+  }
+  std::sort(holders.rbegin(), holders.rend());
+  std::string text;
+  for (size_t i = 0; i < std::min(kMostShown, holders.size()); ++i) {
+    text += fmt::format("{}{} has {}", i == 0 ? "; of others " : ", ", holders[i].second,
+                        holders[i].first);
+  }
+  return text;
 }
 
 void Catalog::Add(ModelHandle model) {

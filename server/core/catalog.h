@@ -64,6 +64,8 @@ class Catalog final {
   absl::StatusOr<ModelHandle> FindCompiled(const std::string& name, int64_t version) const
       ABSL_LOCKS_EXCLUDED(mu_);
   void Add(ModelHandle model) ABSL_LOCKS_EXCLUDED(mu_);
+  // What a refused load can be told of who has memory, the largest first; empty when nobody has.
+  std::string Holders() const ABSL_LOCKS_EXCLUDED(mu_);
   void AddFailure(const std::string& name, int64_t version, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_);
 

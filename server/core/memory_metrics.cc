@@ -2,6 +2,7 @@
 #include "server/core/memory_metrics.h"
 
 #include <string>
+#include <utility>
 
 #include "server/core/metric_family.h"
 
@@ -16,6 +17,26 @@ std::string DeviceName(const scheduler::Dispatcher& dispatcher, size_t place) {
   return std::to_string(dispatcher.engine(place).device_id());
 }
 
+size_t PlaceOf(const scheduler::Dispatcher& dispatcher, int device) {
+  size_t place = 0;
+  while (dispatcher.engine(place).device_id() != device) {
+    ++place;
+  }
+  return place;
+}
+
+void AddParts(const Labels& labels, const DeviceShare& share, size_t output_bytes, Family& memory) {
+  const std::pair<const char*, size_t> parts[] = {{"weights", share.weight_bytes},
+                                                  {"work", share.work_bytes},
+                                                  {"inputs", share.input_bytes},
+                                                  {"outputs", output_bytes}};
+  for (const auto& [part, bytes] : parts) {
+    Labels with_part = labels;
+    with_part.push_back({"part", part});
+    memory.Add(std::move(with_part), static_cast<double>(bytes));
+  }
+}
+
 void AddModelMemory(const std::vector<CatalogEntry>& entries,
                     const scheduler::Dispatcher& dispatcher, const Loads& loads,
                     std::vector<MetricFamily>& families) {
@@ -23,28 +44,27 @@ void AddModelMemory(const std::vector<CatalogEntry>& entries,
               "Batches of the model that can be in flight or held for a next step at once");
   Family used(MetricType::Gauge, "omserve_output_sets_used",
               "Batches of the model that are in flight or held for a next step");
+  Family memory(MetricType::Gauge, "omserve_model_memory_bytes",
+                "Device memory that the model takes, by part");
   for (const CatalogEntry& entry : entries) {
-    if (entry.model == nullptr || entry.model->is_pipeline) {
+    if (entry.model == nullptr) {
       continue;
     }
-    for (size_t place = 0; place < loads.size(); ++place) {
-      const auto& plan = entry.model->placement->plans[place];
-      if (plan == nullptr) {
-        continue;
-      }
-      const scheduler::Engine::Load& load = loads[place];
-      const auto index = static_cast<size_t>(plan->nodes.front().subgraph->index);
+    for (const DeviceShare& share : entry.model->shares) {
+      const scheduler::Engine::Load& load = loads[PlaceOf(dispatcher, share.device)];
+      const auto index = static_cast<size_t>(share.subgraph->index);
       if (index >= load.output_sets.size()) {
         continue;  // Added since the load was published.
       }
       const Labels labels = {{"model", entry.name},
                              {"version", std::to_string(entry.version)},
-                             {"device", DeviceName(dispatcher, place)}};
+                             {"device", std::to_string(share.device)}};
       sets.Add(labels, load.output_sets[index]);
       used.Add(labels, load.output_sets_used[index]);
+      AddParts(labels, share, load.output_bytes[index], memory);
     }
   }
-  for (Family* family : {&sets, &used}) {
+  for (Family* family : {&sets, &used, &memory}) {
     families.push_back(family->Take());
   }
 }
@@ -71,6 +91,9 @@ void AddMemoryFamilies(const std::vector<CatalogEntry>& entries,
   per_device(MetricType::Gauge, "omserve_device_pool_peak_bytes",
              "The most device memory of the pool that was in use at once",
              [&](size_t place) { return loads[place].device_pool_peak; });
+  per_device(MetricType::Gauge, "omserve_device_arena_bytes",
+             "What of the device pool is kept so that one request can always go on",
+             [&](size_t place) { return loads[place].arena_bytes; });
   per_device(MetricType::Counter, "omserve_device_pool_allocations_total",
              "Blocks of the device pool handed out: to models and pipelines when they are loaded, "
              "none to requests",

@@ -23,6 +23,10 @@ struct DeviceShare {
   int instances = 0;
   size_t weight_bytes = 0;  // Once, whatever the number of instances.
   size_t work_bytes = 0;    // Over all instances.
+  size_t input_bytes = 0;   // Likewise: buffers of batches in flight.
+
+  // But for outputs, which stand in the pool of the device.
+  size_t loaded_bytes() const { return weight_bytes + work_bytes + input_bytes; }
 };
 
 // Immutable. Thread-safe.

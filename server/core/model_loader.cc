@@ -240,7 +240,9 @@ absl::StatusOr<DeviceShare> AddToDevice(const LoadContext& context, size_t place
                                         scheduler::Engine::SubgraphSpec spec,
                                         registry::LoadedSubgraph& loaded) {
   const acl::Device& device = *context.devices[place];
-  DeviceShare share{.device = device.id(), .weight_bytes = loaded.weight_bytes()};
+  DeviceShare share{.device = device.id(),
+                    .weight_bytes = loaded.weight_bytes(),
+                    .input_bytes = loaded.needs().inputs};
   for (const std::unique_ptr<acl::Model>& instance : loaded.instances()) {
     spec.instances.push_back(instance.get());
     share.work_bytes += instance->work_bytes();
@@ -267,6 +269,7 @@ absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
     RETURN_IF_ERROR(device.Bind());
     registry::LoadedSubgraph::Options own = options;
     own.instance_count = static_cast<int>(groups[place].size());
+    own.batches_per_instance = context.dispatcher.engine(place).limits().batches_per_lane;
     absl::StatusOr<std::unique_ptr<registry::LoadedSubgraph>> load =
         registry::LoadedSubgraph::Load(device, own);
     if (!load.ok()) {

@@ -134,13 +134,32 @@ TEST_CASE("a damaged subgraph is refused") {
   }
 }
 
-// An instance that does not fit takes those before it along, and says which it was.
-TEST_CASE("a subgraph that does not fit the device leaves nothing behind") {
+// More than the device has is refused before anything is loaded, with what each part takes.
+TEST_CASE("a subgraph that does not fit the device is refused with the numbers") {
   const OpenedDevice opened = OpenDevice("\"memory_bytes\": 1048576");
+  LoadedSubgraph::Options options = Written(BatchModel(), 100000);
+  options.batches_per_instance = 2;
+  const std::string refusal =
+      RefusalOf(*opened.device, options, absl::StatusCode::kResourceExhausted);
+  CHECK_THAT(refusal, Contains("model 'tiny'") && Contains("it needs ") &&
+                          Contains("work memory 100000 x ") && Contains(" bytes free"));
+  // Two inputs of four rows of three numbers, for two batches each.
+  const size_t input_bytes = 2 * 4 * 3 * sizeof(float);
+  CHECK_THAT(refusal, Contains(fmt::format("input buffers 200000 x {}", input_bytes)));
+  options.instance_count = 2;
+  const auto loaded = VALUE(LoadedSubgraph::Load(*opened.device, options));
+  CHECK(loaded->needs().inputs == 2 * 2 * input_bytes);
+  CHECK(loaded->needs().weights == loaded->weight_bytes());
+}
+
+// The device says no in the middle, whatever it said before: what was loaded is given back.
+TEST_CASE("a load that fails half way leaves nothing behind") {
+  const OpenedDevice opened =
+      OpenDevice(R"("faults": [{"call": "aclmdlLoadFromMemWithMem", "nth": 3, "code": 207001}])");
   CHECK_THAT(
-      RefusalOf(*opened.device, Written(BatchModel(), 1000), absl::StatusCode::kResourceExhausted),
-      Contains("of 1000") && Contains("model 'tiny'"));
-  REQUIRE_OK(LoadedSubgraph::Load(*opened.device, Written(BatchModel(), 2)));
+      RefusalOf(*opened.device, Written(BatchModel(), 4), absl::StatusCode::kResourceExhausted),
+      Contains("instance 3 of 4") && Contains("model 'tiny'"));
+  REQUIRE_OK(LoadedSubgraph::Load(*opened.device, Written(BatchModel(), 4)));
 }
 
 // Instance counts below 1 are the configuration's mistake.
