@@ -245,7 +245,6 @@ void Core::AdvanceNode(RequestId id, Request& request, int node) {
 void Core::FinishNode(RequestId id, Request& request, int node) {
   request.nodes[static_cast<size_t>(node)].state = NodeState::kDone;
   --request.nodes_left;
-  TouchWaitingForMemory(request);
   for (const int consumer : request.plan->nodes[static_cast<size_t>(node)].consumers) {
     if (request.nodes[static_cast<size_t>(consumer)].state == NodeState::kLaunched) {
       TouchNode(request, consumer);  // Launched ahead: it may run now.
@@ -333,7 +332,7 @@ void Core::DropUse(BatchId id) {
 void Core::ReleaseIfUnused(BatchId id) {
   const auto found = batches_.find(id);
   if (found != batches_.end() && found->second.done && found->second.uses_left == 0) {
-    ReturnOutputs(found->second);
+    ReturnOutputs(id, found->second);
     batches_.erase(found);
     out_->push_back(Release{id});
   }

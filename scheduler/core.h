@@ -318,6 +318,8 @@ class Core final {
     Backlog backlog;                 // Of accepted rows, also of those whose inputs are not made.
     std::vector<int> order;          // Scratch of OrderBuckets.
     std::vector<int> free_sets;      // The one that was used last comes first: it is warm.
+    std::vector<BatchId> holders;    // Batches that have a set.
+    bool starved = false;            // It is in starved_.
     Instant refused_at = Instant::min();  // For its queue, the last time.
     bool touched = false;                 // It is in touched_.
     bool changed = false;                 // It is in changed_.
@@ -480,16 +482,24 @@ class Core final {
   void PredictLane(LaneState& lane, const SubgraphState& state);
 
   // core_memory.cc.
-  // Launches one request's rows in the arena, if that is what keeps memory from standing still.
+  // Gives the batch its memory, and takes it back.
+  static void TakeOutputs(SubgraphState& state, Launch& launch);
+  void ReturnOutputs(BatchId id, const Batch& batch);
+  // The subgraph has rows and no output set.
+  void Starve(SubgraphState& state);
+  // Where memory stands still, launches one request's rows in the arena, or drops a request that
+  // would be late there; false when there is nothing to do.
+  bool LaunchInArena();
   bool TryLaunchInArena(SubgraphState& state, int lane);
+  // Nothing runs that brings a set back, now or later.
+  bool StandsStill(const SubgraphState& state);
+  bool GoesOn(const Request& request);
+  static bool IsAtWork(const SubgraphState& state);
   std::optional<QueueKey> NextInArena(const SubgraphState& state) const;
   // As FitDeadlines, of one request's rows.
   bool DropFromArena(const SubgraphState& state, const QueueKey& key, int lane);
-  void ReturnOutputs(const Batch& batch);
   // Nothing of the request is or will be in the arena any longer.
   void LeaveArena(RequestId id);
-  // Something of the request is done: where it waits for memory, it may be its turn in the arena.
-  void TouchWaitingForMemory(const Request& request);
 
   // core_hangs.cc.
   // Notes which batches have begun to run, and abandons the lanes of those that hang. The instant
@@ -541,6 +551,7 @@ class Core final {
   int rows_ = 0;
   size_t input_bytes_ = 0;
   BatchId next_batch_ = 1;
+  std::vector<int> starved_;   // Subgraphs that have rows and may have no output set; each once.
   RequestId arena_owner_ = 0;  // 0: nobody.
   uint64_t arena_launches_ = 0;
   bool draining_ = false;

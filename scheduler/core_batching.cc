@@ -52,7 +52,7 @@ void Core::ScheduleTouched() {
   }
   // Subgraphs do not share lanes, so their order does not matter. A launch may put rows into the
   // queue of a subgraph that had its turn ("ahead"), so go round until nothing more is touched.
-  while (!touched_.empty()) {
+  while (!touched_.empty() || LaunchInArena()) {
     round_.swap(touched_);
     touched_.clear();
     std::sort(round_.begin(), round_.end());
@@ -207,7 +207,8 @@ bool Core::TryLaunch(SubgraphState& state) {
   }
   OrderBuckets(state);
   if (state.free_sets.empty()) {
-    return TryLaunchInArena(state, lane);
+    Starve(state);
+    return false;
   }
   const auto decide = [&](int bucket, bool overtaken) {
     QueueSnapshot snapshot =
@@ -273,10 +274,7 @@ void Core::Send(SubgraphState& state, Launch launch) {
   const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(launch.bucket)];
   launch.gear = shape.GearFor(launch.row_count);
   state.lanes[static_cast<size_t>(launch.lane)].batches.push_back(id);
-  if (launch.output_set != kArena) {
-    launch.output_set = state.free_sets.back();
-    state.free_sets.pop_back();
-  }
+  TakeOutputs(state, launch);
 
   Batch batch{.subgraph = launch.subgraph,
               .lane = launch.lane,

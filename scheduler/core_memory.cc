@@ -7,9 +7,9 @@
 // Waiting could go round in a circle: a step's sets are all held by rows that wait for another
 // step, whose sets are held by rows that wait for the first. Hence the arena, in which any one
 // request can go from its first step to its last (plan.h). When a subgraph does nothing because its
-// sets are all held, one request becomes the arena's owner, and goes on by itself wherever it would
-// have to wait like this. It ends, whatever others do; what it held of theirs comes back; the next
-// may follow.
+// sets are all held, and none of those who hold them goes on anywhere, one request becomes the
+// arena's owner, and goes on by itself wherever it would have to wait like this. It ends, whatever
+// others do; what it held of theirs comes back; the next may follow.
 #include <algorithm>
 
 #include "runtime/base/check.h"
@@ -33,9 +33,20 @@ int Core::output_sets_used(int subgraph) const {
   return state.options.output_sets - static_cast<int>(state.free_sets.size());
 }
 
-void Core::ReturnOutputs(const Batch& batch) {
+void Core::TakeOutputs(SubgraphState& state, Launch& launch) {
+  if (launch.output_set == kArena) {
+    return;
+  }
+  launch.output_set = state.free_sets.back();
+  state.free_sets.pop_back();
+  state.holders.push_back(launch.batch);
+}
+
+void Core::ReturnOutputs(BatchId id, const Batch& batch) {
+  SubgraphState& state = subgraphs_[static_cast<size_t>(batch.subgraph)];
   if (batch.output_set != kArena) {
-    subgraphs_[static_cast<size_t>(batch.subgraph)].free_sets.push_back(batch.output_set);
+    state.free_sets.push_back(batch.output_set);
+    std::erase(state.holders, id);
   }
   Touch(batch.subgraph);
 }
@@ -43,26 +54,69 @@ void Core::ReturnOutputs(const Batch& batch) {
 void Core::LeaveArena(RequestId id) {
   if (arena_owner_ == id) {
     arena_owner_ = 0;
-    TouchAll();  // Whoever stands still may be the next.
   }
 }
 
-void Core::TouchWaitingForMemory(const Request& request) {
+bool Core::IsAtWork(const SubgraphState& state) {
+  return std::any_of(state.lanes.begin(), state.lanes.end(),
+                     [](const LaneState& lane) { return !lane.batches.empty(); });
+}
+
+bool Core::GoesOn(const Request& request) {
   for (size_t n = 0; n < request.nodes.size(); ++n) {
-    const PlanNode& node = request.plan->nodes[n];
-    if (request.nodes[n].state == NodeState::kQueued && node.on_device() &&
-        subgraphs_[static_cast<size_t>(node.subgraph->index)].free_sets.empty()) {
-      Touch(node.subgraph->index);
+    if (request.nodes[n].state == NodeState::kLaunched) {
+      return true;
     }
+    if (request.nodes[n].state == NodeState::kQueued) {
+      // Its turn comes while there are turns.
+      const SubgraphState& where = StateOf(request, static_cast<int>(n));
+      if (IsAtWork(where) || (!where.free_sets.empty() &&
+                              std::any_of(where.lanes.begin(), where.lanes.end(),
+                                          [](const LaneState& lane) { return lane.serves; }))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+bool Core::StandsStill(const SubgraphState& state) {
+  return !IsAtWork(state) &&
+         std::none_of(state.holders.begin(), state.holders.end(), [this](BatchId id) {
+           const std::vector<RowGroup>& rows = batches_.at(id).rows;
+           return std::any_of(rows.begin(), rows.end(), [this](const RowGroup& group) {
+             const auto found = requests_.find(group.request);
+             return found != requests_.end() && GoesOn(found->second);
+           });
+         });
+}
+
+bool Core::LaunchInArena() {
+  for (size_t i = 0; i < starved_.size();) {
+    SubgraphState& state = subgraphs_[static_cast<size_t>(starved_[i])];
+    OrderBuckets(state);
+    if (!state.free_sets.empty() || state.order.empty()) {
+      state.starved = false;
+      starved_.erase(starved_.begin() + static_cast<ptrdiff_t>(i));
+      continue;
+    }
+    const int lane = BestLane(state);
+    if (lane >= 0 && StandsStill(state) && TryLaunchInArena(state, lane)) {
+      return true;
+    }
+    ++i;
+  }
+  return false;
+}
+
+void Core::Starve(SubgraphState& state) {
+  if (!state.starved) {
+    state.starved = true;
+    starved_.push_back(state.subgraph->index);
   }
 }
 
 bool Core::TryLaunchInArena(SubgraphState& state, int lane) {
-  // A batch in flight brings another turn, perhaps with a set: only standing still is a reason.
-  if (std::any_of(state.lanes.begin(), state.lanes.end(),
-                  [](const LaneState& l) { return !l.batches.empty(); })) {
-    return false;
-  }
   const std::optional<QueueKey> next = NextInArena(state);
   if (!next.has_value()) {
     return false;
@@ -88,6 +142,7 @@ bool Core::TryLaunchInArena(SubgraphState& state, int lane) {
   arena_owner_ = next->request;
   ++arena_launches_;
   Send(state, std::move(launch));
+  Touch(state.subgraph->index);  // The batch is to be watched.
   return true;
 }
 
@@ -97,8 +152,7 @@ bool Core::DropFromArena(const SubgraphState& state, const QueueKey& key, int la
     return false;
   }
   const auto node = static_cast<size_t>(key.node);
-  const Bucket& shape =
-      state.subgraph->shape.buckets[static_cast<size_t>(request.buckets[node])];
+  const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(request.buckets[node])];
   const Instant end = std::max(now_, state.lanes[static_cast<size_t>(lane)].busy_until) +
                       state.costs.ForRefusal(shape.GearFor(request.rows).model_gear, now_) +
                       request.nodes[node].tail;
@@ -106,9 +160,7 @@ bool Core::DropFromArena(const SubgraphState& state, const QueueKey& key, int la
     return false;
   }
   End(key.request, request,
-      {.request = key.request,
-       .outcome = Outcome::kDropped,
-       .late_by = end - request.deadline});
+      {.request = key.request, .outcome = Outcome::kDropped, .late_by = end - request.deadline});
   RetireIfIdle(key.request);
   return true;
 }

@@ -213,6 +213,8 @@ class CoreChecker final {
   void CheckArenaOrder(const Launch& launch, Kind kind);
   void CheckArenaOwner();
   int SetsUsed(int subgraph) const;
+  static bool IsAtWork(const SubgraphRef& ref);
+  bool HoldersGoOn(const SubgraphRef& ref);
   // No device step of the request is in flight.
   static bool Rests(const Request& request);
   // Whether rows of the subgraph rightly wait for memory.

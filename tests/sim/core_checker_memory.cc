@@ -67,7 +67,7 @@ void CoreChecker::CheckMemory(const Launch& launch) {
 void CoreChecker::CheckArenaOrder(const Launch& launch, Kind kind) {
   const SubgraphRef& ref = subgraphs_[static_cast<size_t>(launch.subgraph)];
   Expect(kind == Kind::kReady, "only ready rows go to the arena");
-  Expect(std::all_of(ref.in_flight.begin(), ref.in_flight.end(), [](int n) { return n == 0; }),
+  Expect(!IsAtWork(ref) && !HoldersGoOn(ref),
          "rows go to the arena only when their subgraph stands still");
   int held = 0;
   for (const auto& [id, batch] : batches_) {
@@ -94,8 +94,8 @@ bool CoreChecker::WaitsForMemory(const SubgraphRef& ref) {
   if (SetsUsed(index) < core_.output_sets(index)) {
     return false;
   }
-  if (std::any_of(ref.in_flight.begin(), ref.in_flight.end(), [](int n) { return n > 0; })) {
-    return true;  // The batch at work will bring the next turn.
+  if (IsAtWork(ref) || HoldersGoOn(ref)) {
+    return true;  // They will bring a set.
   }
   // It stands still: for rows to be ready, for the arena's owner, who has nothing to launch here,
   // or for a step that runs elsewhere of the request that is to be the next owner.
@@ -109,6 +109,45 @@ bool CoreChecker::WaitsForMemory(const SubgraphRef& ref) {
     }
   }
   return true;
+}
+
+bool CoreChecker::IsAtWork(const SubgraphRef& ref) {
+  return std::any_of(ref.in_flight.begin(), ref.in_flight.end(), [](int n) { return n > 0; });
+}
+
+// Of the requests whose batches have the subgraph's output sets, one has something in flight, or
+// rows where there is something in flight or nothing is missing.
+bool CoreChecker::HoldersGoOn(const SubgraphRef& ref) {
+  const auto goes_on = [this](const Request& request) {
+    for (size_t n = 0; n < request.steps.size(); ++n) {
+      if (request.steps[n].state == State::kRunning) {
+        return true;
+      }
+      if (KindOf(request, n) != Kind::kNone) {
+        const int index = NodeOf(request.arrival, static_cast<int>(n)).subgraph->index;
+        const SubgraphRef& where = subgraphs_[static_cast<size_t>(index)];
+        const bool serves =
+            std::find(where.serves.begin(), where.serves.end(), true) != where.serves.end();
+        if (IsAtWork(where) || (serves && SetsUsed(index) < core_.output_sets(index))) {
+          return true;
+        }
+      }
+    }
+    return false;
+  };
+  for (const auto& [id, batch] : batches_) {
+    if (batch.launch.subgraph != ref.subgraph->index || batch.launch.output_set == kArena ||
+        released_.contains(id)) {
+      continue;
+    }
+    for (const RowGroup& group : batch.launch.rows) {
+      const auto found = requests_.find(group.request);
+      if (found != requests_.end() && goes_on(found->second)) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 bool CoreChecker::Rests(const Request& request) {
