@@ -73,6 +73,14 @@ class PipelineChecker final {
       findings_.Error(FieldPath(path, "model_version"),
                       "a host operation has no versions; leave the key out");
     }
+    if (step.has_host() && step.cache().enable()) {
+      findings_.Error(FieldPath(path, "cache"),
+                      "only a model's outputs can be cached; leave the key out");
+    }
+    if (step.cache().max_bytes() > 0 && !step.cache().enable()) {
+      findings_.Error(FieldPath(path, "cache.max_bytes"),
+                      "nothing is cached; write cache.enable: true, or leave the key out");
+    }
     if (step.model_version() < -1) {
       findings_.Error(
           FieldPath(path, "model_version"),

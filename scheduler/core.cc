@@ -183,6 +183,25 @@ void Core::On(const HostStepDone& event) {
   RetireIfIdle(event.request);
 }
 
+void Core::On(const LookedUp& event) {
+  Request& request = requests_.at(event.request);
+  --request.in_flight;
+  NodeRecord& record = request.nodes[static_cast<size_t>(event.node)];
+  OMSERVE_CHECK(record.state == NodeState::kLooking, "a step is looked up once");
+  if (event.hit || request.responded) {
+    if (!request.responded) {
+      RemoveFromBacklog(request, event.node);
+      DropUsesOf(request, event.node);  // It will never read them.
+    }
+    FinishNode(event.request, request, event.node);
+    ReleaseSiblings(request, event.node);
+  } else {
+    record.state = NodeState::kWaiting;
+    Enqueue(event.request, request, event.node, /*ready=*/true);
+  }
+  RetireIfIdle(event.request);
+}
+
 void Core::On(const TimerFired&) { armed_ = Instant::max(); }
 
 void Core::On(const Drain&) {
@@ -230,6 +249,15 @@ void Core::AdvanceNode(RequestId id, Request& request, int node) {
       ++request.in_flight;
       request.ran = true;
       out_->push_back(StartHostStep{id, node});
+    }
+    return;
+  }
+  if (request.plan->nodes[static_cast<size_t>(node)].is_cached) {
+    if (done && record.state == NodeState::kWaiting) {  // Never ahead: its inputs are read.
+      record.state = NodeState::kLooking;
+      ++request.in_flight;
+      request.ran = true;
+      out_->push_back(LookUp{id, node});
     }
     return;
   }
@@ -286,7 +314,7 @@ void Core::End(RequestId id, Request& request, Respond respond) {
     if (state == NodeState::kQueued) {
       Dequeue(id, request, static_cast<int>(n));
     }
-    if (state == NodeState::kQueued || state == NodeState::kWaiting) {
+    if (state <= NodeState::kQueued) {
       if (request.plan->nodes[n].on_device()) {
         RemoveFromBacklog(request, static_cast<int>(n));
         DropUsesOf(request, static_cast<int>(n));  // It will never read them.

@@ -116,6 +116,12 @@ struct HostStepDone {
   int node = 0;
   bool ok = true;
 };
+// What LookUp asked for: the outputs of the step are known from before, or they are not.
+struct LookedUp {
+  RequestId request = 0;
+  int node = 0;
+  bool hit = false;
+};
 struct TimerFired {};
 struct Drain {};  // Arrivals are refused from now on; what was accepted finishes without waiting.
 // A lane takes no more work, though no batch of it was seen to hang: it is abandoned.
@@ -131,7 +137,7 @@ struct LaneUp {
 struct DeviceLost {};  // Every lane is out of service, and every request is answered.
 struct DeviceBack {};  // Every lane is in service. Requires BatchDone of all batches.
 using Event = std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain, LaneUp,
-                           DeviceLost, DeviceBack, LaneStuck, ArriveTogether>;
+                           DeviceLost, DeviceBack, LaneStuck, ArriveTogether, LookedUp>;
 
 // Commands, to be obeyed in order.
 inline constexpr int kArena = -1;
@@ -153,6 +159,11 @@ struct Launch {
   Clock::duration total_queued{0};  // Sum of its row groups' times in the queue.
 };
 struct StartHostStep {
+  RequestId request = 0;
+  int node = 0;
+};
+// See whether the outputs of this device step are known for these inputs, and tell LookedUp.
+struct LookUp {
   RequestId request = 0;
   int node = 0;
 };
@@ -185,7 +196,7 @@ struct AbandonLane {
   Clock::duration ran{0};
 };
 using Command =
-    std::variant<Launch, StartHostStep, Respond, Retire, Release, ArmTimer, AbandonLane>;
+    std::variant<Launch, StartHostStep, Respond, Retire, Release, ArmTimer, AbandonLane, LookUp>;
 
 // Thread-compatible (confined to the device thread).
 class Core final {
@@ -274,7 +285,8 @@ class Core final {
   SequenceTable::Counts sequence_counts(int subgraph) const;
 
  private:
-  enum class NodeState : uint8_t { kWaiting, kQueued, kLaunched, kDone };
+  // kLooking: what the step puts out may be known; it waits no longer, and nothing of it runs.
+  enum class NodeState : uint8_t { kWaiting, kLooking, kQueued, kLaunched, kDone };
 
   // A row group in a queue. Order: priority, delayed or not, due, arrival.
   struct QueueKey {
@@ -378,6 +390,7 @@ class Core final {
   void On(const DeviceBack& event);
   void On(const LaneStuck& event);
   void On(const ArriveTogether& event);
+  void On(const LookedUp& event);
   // Accepts all, or refuses all.
   void Receive(std::span<const Arrive> arrivals);
   Request& Register(const Arrive& event);

@@ -64,7 +64,8 @@ bool Core::IsAtWork(const SubgraphState& state) {
 
 bool Core::GoesOn(const Request& request) {
   for (size_t n = 0; n < request.nodes.size(); ++n) {
-    if (request.nodes[n].state == NodeState::kLaunched) {
+    if (request.nodes[n].state == NodeState::kLaunched ||
+        request.nodes[n].state == NodeState::kLooking) {
       return true;
     }
     if (request.nodes[n].state == NodeState::kQueued) {

@@ -402,6 +402,7 @@ void Engine::Take(const SlotDone& done) {
   if (status.ok()) {
     PlaceOutputs(batch, /*on_host=*/true);
     KeepState(launch);
+    KeepOutputs(batch);
   } else {
     FailBatch(batch, status);
     NoteFailure(status);
@@ -417,6 +418,10 @@ void Engine::Take(const SlotDone& done) {
 }
 
 void Engine::Take(HostResult result) {
+  if (result.digest.has_value()) {
+    FinishLookUp(result);
+    return;
+  }
   StampHostStep(result);
   Active& active = active_.at(result.request);
   const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(result.node)];

@@ -23,6 +23,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/memory/device_pool.h"
 #include "runtime/memory/host_pool.h"
+#include "scheduler/content_digest.h"
 #include "scheduler/core.h"
 #include "scheduler/diversion.h"
 #include "scheduler/host_workers.h"
@@ -187,6 +188,7 @@ class Engine final : private CompletionSink {
     std::vector<Place> places;  // By plan tensor.
     absl::Status failure;
     std::vector<StepTrace> trace;
+    std::map<int, ContentDigest> digests;       // Of inputs that were not known, by node.
     absl::InlinedVector<StepStamps, 1> stamps;  // By plan node.
     Instant arrived;
     Split* split = nullptr;  // Whose part it is, which one,
@@ -198,6 +200,7 @@ class Engine final : private CompletionSink {
       places.clear();
       failure = absl::OkStatus();
       trace.clear();
+      digests.clear();
       stamps.clear();
       split = nullptr;
       part = 0;
@@ -314,6 +317,7 @@ class Engine final : private CompletionSink {
   void Obey(const Release& command);
   void Obey(const ArmTimer& command);
   void Obey(const AbandonLane& command);
+  void Obey(const LookUp& command);
   absl::Status LaunchBatch(const Launch& launch, ActiveBatch& batch);
   absl::Status MakeOutputs(const Launch& launch, ActiveBatch& batch);
   absl::StatusOr<acl::DevicePtr> OutputsBlock(const Launch& launch) const;
@@ -354,6 +358,12 @@ class Engine final : private CompletionSink {
   // the whole answer. Leaves `target` as it is for other outputs.
   absl::Status PlacePart(const Launch& launch, size_t output, size_t row_bytes,
                          BatchOutput& target);
+
+  // engine_cache.cc.
+  // The digest of a step's inputs is there.
+  void FinishLookUp(const HostResult& result);
+  // Keeps what the batch's cached steps have made. Its outputs are on the host.
+  void KeepOutputs(const ActiveBatch& batch);
 
   // engine_memory.cc. On the device thread:
   // Both: all of it, or on an error nothing.

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/hostops/host_op.h"
 #include "runtime/memory/host_pool.h"
+#include "scheduler/content_digest.h"
 #include "scheduler/core.h"
 
 namespace omserve::scheduler {
@@ -24,6 +26,7 @@ struct HostTensor {
   size_t size_bytes = 0;
 };
 
+// Without an op: the digest of the inputs.
 struct HostTask {
   RequestId request = 0;
   int node = 0;
@@ -37,6 +40,7 @@ struct HostResult {
   int node = 0;
   absl::Status status;
   std::vector<HostTensor> outputs;  // In the op's order; empty unless status is OK.
+  std::optional<ContentDigest> digest;
   Instant start;
   Instant end;
 };

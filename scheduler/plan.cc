@@ -180,7 +180,11 @@ class Builder final {
 
   absl::Status AddNode(const StepSpec& step) {
     const int index = static_cast<int>(plan_->nodes.size());
-    PlanNode node{.name = step.name, .subgraph = step.subgraph, .op = step.op};
+    PlanNode node{.name = step.name,
+                  .subgraph = step.subgraph,
+                  .op = step.op,
+                  .is_cached = step.cache != nullptr,
+                  .cache = step.cache};
     for (size_t i = 0; i < InputsOf(step).size(); ++i) {
       if (IsServerMade(step, i)) {
         node.inputs.push_back(-1);
@@ -194,6 +198,7 @@ class Builder final {
       }
       node.inputs.push_back(tensor);
     }
+    RETURN_IF_ERROR(CheckCache(node));
     const std::vector<TensorSpec>& outputs = OutputsOf(step);
     for (size_t i = 0; i < outputs.size(); ++i) {
       const auto mapped = step.output_map.find(outputs[i].name);
@@ -204,9 +209,29 @@ class Builder final {
       node.outputs.push_back(AddTensor({.name = mapped->second,
                                         .spec = outputs[i],
                                         .producer = index,
-                                        .producer_output = static_cast<int>(i)}));
+                                        .producer_output = static_cast<int>(i),
+                                        .needed_on_host = node.is_cached}));
     }
     plan_->nodes.push_back(std::move(node));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckCache(const PlanNode& node) const {
+    if (!node.is_cached) {
+      return absl::OkStatus();
+    }
+    if (!node.on_device()) {
+      return Error("step '{}': only the outputs of a model can be cached", node.name);
+    }
+    for (const int producer : node.producers) {
+      const PlanNode& from = plan_->nodes[static_cast<size_t>(producer)];
+      if (from.on_device() && !from.is_cached) {
+        return Error(
+            "step '{}' cannot be cached: it reads what step '{}' makes, which stays on the device; "
+            "cache that step too",
+            node.name, from.name);
+      }
+    }
     return absl::OkStatus();
   }
 

@@ -20,6 +20,8 @@
 
 namespace omserve::scheduler {
 
+class StepCache;
+
 // A subgraph known to an engine: `index` is its place there. Lives as long as the engine.
 struct Subgraph {
   int index = 0;
@@ -41,6 +43,10 @@ struct PlanNode {
   // Nodes whose outputs this one reads / that read this one's outputs; ascending, none twice.
   std::vector<int> producers;
   std::vector<int> consumers;
+  // A device step whose outputs are kept for inputs that come again, by all plans of the pipeline
+  // together. Its inputs stand on the host: the request's, a host step's, or a cached step's.
+  bool is_cached = false;
+  std::shared_ptr<StepCache> cache;
 
   bool on_device() const { return subgraph != nullptr; }
 };
@@ -95,6 +101,7 @@ struct StepSpec {
   std::shared_ptr<const hostops::HostOp> op;
   std::map<std::string, std::string> input_map;
   std::map<std::string, std::string> output_map;
+  std::shared_ptr<StepCache> cache = nullptr;  // See PlanNode.
 };
 
 struct PipelineSpec {

@@ -192,6 +192,7 @@ absl::Status Daemon::LoadModels() {
       catalog_->Load({config.model_repository().begin(), config.model_repository().end()},
                      {.devices = device_views_,
                       .dispatcher = *dispatcher_,
+                      .pinned_pool = *pool_,
                       .clock = clock_,
                       .max_queue_rows = config.scheduler().max_queue_rows()},
                      *statistics_));
@@ -254,6 +255,7 @@ absl::Status Daemon::Stop() {
   }
   grpc_.reset();
   http_.reset();
+  catalog_->ClearCaches();
   const Clock::time_point patience = clock_.Now() + kReleaseGrace;
   while (pool_->used_bytes() > 0 && clock_.Now() < patience) {
     Wait(kReleasePoll);

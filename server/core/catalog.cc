@@ -9,6 +9,7 @@
 #include "config/nearest_name.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
+#include "scheduler/step_cache.h"
 #include "server/core/version_policy.h"
 
 namespace omserve::server {
@@ -135,7 +136,7 @@ absl::StatusOr<ModelHandle> Catalog::LoadVersion(const Found& found, int64_t ver
     return model;
   }
   return LoadPipelineModel(
-      context, found.folder, version, found.config,
+      context, found.folder, version, found.config, CachedBytes(),
       [this](const std::string& model, int64_t wanted) { return FindCompiled(model, wanted); });
 }
 
@@ -163,6 +164,33 @@ absl::StatusOr<ModelHandle> Catalog::FindCompiled(const std::string& name, int64
     return WithContext(entry->status, fmt::format("model '{}' could not be loaded", name));
   }
   return entry->model;
+}
+
+size_t Catalog::CachedBytes() const {
+  size_t bytes = 0;
+  const MutexLock lock(mu_);
+  for (const auto& [name, versions] : entries_) {
+    for (const auto& [version, entry] : versions) {
+      for (size_t n = 0; entry.model != nullptr && n < entry.model->plan->nodes.size(); ++n) {
+        const auto& cache = entry.model->plan->nodes[n].cache;
+        bytes += cache == nullptr ? 0 : cache->max_bytes();
+      }
+    }
+  }
+  return bytes;
+}
+
+void Catalog::ClearCaches() const {
+  const MutexLock lock(mu_);
+  for (const auto& [name, versions] : entries_) {
+    for (const auto& [version, entry] : versions) {
+      for (size_t n = 0; entry.model != nullptr && n < entry.model->plan->nodes.size(); ++n) {
+        if (const auto& cache = entry.model->plan->nodes[n].cache; cache != nullptr) {
+          cache->Clear();
+        }
+      }
+    }
+  }
 }
 
 std::string Catalog::Holders() const {

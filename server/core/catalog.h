@@ -49,6 +49,9 @@ class Catalog final {
   // All versions of one model that are served, ascending; empty when there is none.
   std::vector<ModelHandle> Versions(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Gives back what the caches of pipelines' steps hold of pinned memory.
+  void ClearCaches() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Everything, in the order of name and version.
   std::vector<CatalogEntry> List() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -64,6 +67,8 @@ class Catalog final {
   absl::StatusOr<ModelHandle> FindCompiled(const std::string& name, int64_t version) const
       ABSL_LOCKS_EXCLUDED(mu_);
   void Add(ModelHandle model) ABSL_LOCKS_EXCLUDED(mu_);
+  // The most that the caches of pipelines' steps hold.
+  size_t CachedBytes() const ABSL_LOCKS_EXCLUDED(mu_);
   // What a refused load can be told of who has memory, the largest first; empty when nobody has.
   std::string Holders() const ABSL_LOCKS_EXCLUDED(mu_);
   void AddFailure(const std::string& name, int64_t version, const absl::Status& status)

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "scheduler/step_cache.h"
 #include "server/core/metric_family.h"
 
 namespace omserve::server {
@@ -69,12 +70,59 @@ void AddModelMemory(const std::vector<CatalogEntry>& entries,
   }
 }
 
+void AddCacheFamilies(const std::vector<CatalogEntry>& entries,
+                      std::vector<MetricFamily>& families) {
+  struct Kind {
+    MetricType type;
+    const char* name;
+    const char* help;
+    double (*value)(const scheduler::CacheCounts&);
+  };
+  using Counts = scheduler::CacheCounts;
+  static constexpr Kind kKinds[] = {
+      {MetricType::Counter, "omserve_step_cache_hits_total",
+       "Steps whose outputs were known for their inputs",
+       [](const Counts& c) { return static_cast<double>(c.hits); }},
+      {MetricType::Counter, "omserve_step_cache_misses_total",
+       "Steps with a cache that were computed",
+       [](const Counts& c) { return static_cast<double>(c.misses); }},
+      {MetricType::Counter, "omserve_step_cache_evictions_total",
+       "Outputs that made room for others",
+       [](const Counts& c) { return static_cast<double>(c.evictions); }},
+      {MetricType::Counter, "omserve_step_cache_not_stored_total",
+       "Outputs larger than the cache, or for which no pinned memory was free",
+       [](const Counts& c) { return static_cast<double>(c.not_stored); }},
+      {MetricType::Gauge, "omserve_step_cache_entries", "Inputs whose outputs are known",
+       [](const Counts& c) { return static_cast<double>(c.entries); }},
+      {MetricType::Gauge, "omserve_step_cache_bytes", "Outputs that are kept",
+       [](const Counts& c) { return static_cast<double>(c.size_bytes); }},
+  };
+  for (const Kind& kind : kKinds) {
+    Family family(kind.type, kind.name, kind.help);
+    for (const CatalogEntry& entry : entries) {
+      for (size_t n = 0; entry.model != nullptr && n < entry.model->plan->nodes.size(); ++n) {
+        const scheduler::PlanNode& node = entry.model->plan->nodes[n];
+        if (node.cache != nullptr) {
+          family.Add({{"model", entry.name},
+                      {"version", std::to_string(entry.version)},
+                      {"step", node.name}},
+                     kind.value(node.cache->counts()));
+        }
+      }
+    }
+    if (!family.empty()) {
+      families.push_back(family.Take());
+    }
+  }
+}
+
 }  // namespace
 
 void AddMemoryFamilies(const std::vector<CatalogEntry>& entries,
                        const scheduler::Dispatcher& dispatcher, const Loads& loads,
                        std::vector<MetricFamily>& families) {
   AddModelMemory(entries, dispatcher, loads, families);
+  AddCacheFamilies(entries, families);
   const auto per_device = [&](MetricType type, const char* name, const char* help, auto value) {
     Family family(type, name, help);
     for (size_t place = 0; place < loads.size(); ++place) {

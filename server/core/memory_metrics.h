@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What there is to measure of device memory: what models reserve of it, and what their batches use.
+// What there is to measure of memory: what models reserve on devices, what their batches use, and
+// what is kept of their outputs.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -12,7 +13,8 @@
 
 namespace omserve::server {
 
-// Samples of each device, and of each version of a compiled model on each. `loads` by place.
+// Samples of each device, of each version of a compiled model on each, and of each step that has a
+// cache. `loads` by place.
 void AddMemoryFamilies(const std::vector<CatalogEntry>& entries,
                        const scheduler::Dispatcher& dispatcher,
                        const std::vector<scheduler::Engine::Load>& loads,

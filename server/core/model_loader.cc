@@ -7,6 +7,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/hostops/host_op.h"
+#include "scheduler/step_cache.h"
 #include "server/core/instance_placement.h"
 #include "server/core/sequences.h"
 
@@ -181,8 +182,8 @@ struct Step {
   }
 };
 
-absl::StatusOr<Step> MakeStep(const inference::Pipeline::Step& from, const std::string& folder,
-                              const ModelFinder& find) {
+absl::StatusOr<Step> MakeStep(const LoadContext& context, const inference::Pipeline::Step& from,
+                              const std::string& folder, const ModelFinder& find) {
   Step step{.spec = {.name = from.name()}, .model = nullptr};
   step.spec.input_map.insert(from.input_map().begin(), from.input_map().end());
   step.spec.output_map.insert(from.output_map().begin(), from.output_map().end());
@@ -192,6 +193,12 @@ absl::StatusOr<Step> MakeStep(const inference::Pipeline::Step& from, const std::
     ASSIGN_OR_RETURN(step.spec.op, hostops::MakeHostOp(op));
   } else {
     ASSIGN_OR_RETURN(step.model, find(from.model_name(), from.model_version()));
+    if (from.cache().enable()) {
+      constexpr size_t kDefaultBytes = size_t{16} << 20;
+      const size_t stated = from.cache().max_bytes();
+      step.spec.cache = std::make_shared<scheduler::StepCache>(context.pinned_pool,
+                                                               stated > 0 ? stated : kDefaultBytes);
+    }
   }
   return step;
 }
@@ -382,18 +389,25 @@ absl::StatusOr<std::vector<size_t>> CommonPlaces(const LoadContext& context,
 
 absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
                                               const registry::ModelFolder& folder, int64_t version,
-                                              config::LoadedModelConfig config,
+                                              config::LoadedModelConfig config, size_t cached_bytes,
                                               const ModelFinder& find) {
   const Clock::time_point start = context.clock.Now();
   config::CompletePipelineConfig(config, folder.name);
   const std::string what = fmt::format("pipeline '{}'", folder.name);
   std::vector<Step> steps;
   for (const inference::Pipeline::Step& from : config.config.pipeline().step()) {
-    absl::StatusOr<Step> step = MakeStep(from, folder.path, find);
+    absl::StatusOr<Step> step = MakeStep(context, from, folder.path, find);
     if (!step.ok()) {
       return WithContext(step.status(), fmt::format("{}: step '{}'", what, from.name()));
     }
+    cached_bytes += step->spec.cache == nullptr ? 0 : step->spec.cache->max_bytes();
     steps.push_back(*std::move(step));
+  }
+  if (cached_bytes > context.pinned_pool.size_bytes() / 2) {  // Requests need the other half.
+    return ResourceExhausted(
+        "{}: the caches of steps would take {} bytes together, of at most half of the {} of pinned "
+        "memory; lower cache.max_bytes, or enlarge device.pinned_pool_bytes",
+        what, cached_bytes, context.pinned_pool.size_bytes());
   }
   const absl::StatusOr<std::vector<size_t>> places = CommonPlaces(context, steps);
   if (!places.ok()) {

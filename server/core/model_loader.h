@@ -12,6 +12,7 @@
 #include "config/model_config.h"
 #include "runtime/acl/device.h"
 #include "runtime/base/clock.h"
+#include "runtime/memory/host_pool.h"
 #include "runtime/registry/registry.h"
 #include "scheduler/dispatcher.h"
 #include "server/core/model.h"
@@ -22,6 +23,7 @@ namespace omserve::server {
 struct LoadContext {
   const std::vector<const acl::Device*>& devices;  // By place in the dispatcher.
   scheduler::Dispatcher& dispatcher;
+  memory::HostPool& pinned_pool;
   const Clock& clock;
   int max_queue_rows = 0;  // For models that set none themselves.
 };
@@ -46,10 +48,12 @@ using ModelFinder =
 // A pipeline over models that are loaded already, on the devices that have all of them. Reads the
 // files of its host steps. Errors: kInvalidArgument and kNotFound naming the step; what `find`
 // returns, with the step in front; kFailedPrecondition naming the steps and where they are when no
-// device has all of them; Engine::AddPlan's.
+// device has all of them; Engine::AddPlan's; kResourceExhausted when caches of steps would take
+// more than half of the pinned memory, with the `cached_bytes` that those of other pipelines may
+// take.
 absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
                                               const registry::ModelFolder& folder, int64_t version,
-                                              config::LoadedModelConfig config,
+                                              config::LoadedModelConfig config, size_t cached_bytes,
                                               const ModelFinder& find);
 
 }  // namespace omserve::server

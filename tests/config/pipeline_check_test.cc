@@ -47,6 +47,12 @@ TEST_CASE("a malformed step is refused") {
   CHECK(StepsError("  - {name: a, host: {op: f}, model_version: 2, input_map: {i: in}, output_map: "
                    "{o: out}}\n")
             .find("a host operation has no versions; leave the key out") != std::string::npos);
+  CHECK(StepsError("  - {name: a, host: {op: f}, cache: {enable: true}, input_map: {i: in}, "
+                   "output_map: {o: out}}\n")
+            .find("only a model's outputs can be cached; leave the key out") != std::string::npos);
+  CHECK(StepsError("  - {name: a, model_name: x, cache: {max_bytes: 100}, input_map: {i: in}, "
+                   "output_map: {o: out}}\n")
+            .find("nothing is cached; write cache.enable: true") != std::string::npos);
   CHECK(StepsError("  - {name: a, model_name: x, model_version: -2, input_map: {i: in}, "
                    "output_map: {o: out}}\n")
             .find("expected a version, or -1 for the latest, got -2") != std::string::npos);

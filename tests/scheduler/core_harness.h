@@ -46,6 +46,7 @@ inline Subgraph MakeSubgraph(int index, const std::vector<Gears>& buckets) {
 struct TestNode {
   const Subgraph* subgraph = nullptr;
   std::vector<int> producers;  // Ascending.
+  bool cached = false;
 };
 
 // Only what the core reads of a plan: nodes and what they wait for.
@@ -59,7 +60,8 @@ inline std::shared_ptr<const Plan> MakePlan(const std::vector<TestNode>& nodes,
   for (size_t n = 0; n < nodes.size(); ++n) {
     plan->nodes.push_back({.name = "n" + std::to_string(n),
                            .subgraph = nodes[n].subgraph,
-                           .producers = nodes[n].producers});
+                           .producers = nodes[n].producers,
+                           .is_cached = nodes[n].cached});
     for (const int producer : nodes[n].producers) {
       plan->nodes[static_cast<size_t>(producer)].consumers.push_back(static_cast<int>(n));
     }
@@ -114,6 +116,9 @@ inline std::string ToText(const Command& command) {
   }
   if (const auto* host = std::get_if<StartHostStep>(&command)) {
     return fmt::format("host r{}.{}", host->request, host->node);
+  }
+  if (const auto* look_up = std::get_if<LookUp>(&command)) {
+    return fmt::format("look up r{}.{}", look_up->request, look_up->node);
   }
   if (const auto* respond = std::get_if<Respond>(&command)) {
     const std::string why = respond->outcome == Outcome::kRefused
@@ -201,6 +206,9 @@ class CoreHarness final {
   }
   Lines HostDone(RequestId id, int node, bool ok = true) {
     return Handle(HostStepDone{id, node, ok});
+  }
+  Lines LookedUp(RequestId id, int node, bool hit) {
+    return Handle(scheduler::LookedUp{id, node, hit});
   }
   Lines Timer() { return Handle(TimerFired{}); }
   Lines Drain() { return Handle(scheduler::Drain{}); }

@@ -30,6 +30,8 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   together_refused += other.together_refused;
   launches_delayed += other.launches_delayed;
   kept_in_order += other.kept_in_order;
+  cache_hits += other.cache_hits;
+  cache_misses += other.cache_misses;
   abandoned += other.abandoned;
   lanes_up += other.lanes_up;
   devices_lost += other.devices_lost;
@@ -58,6 +60,8 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"requests delayed", delayed, 1000},
                             {"launches of delayed rows", launches_delayed, 100},
                             {"answers kept in order", kept_in_order, 1000},
+                            {"cache hits", cache_hits, 500},
+                            {"cache misses", cache_misses, 500},
                             {"lanes abandoned", abandoned, 1000},
                             {"lanes mended", lanes_up, 1000},
                             {"devices lost", devices_lost, 500},

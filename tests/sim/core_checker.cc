@@ -178,6 +178,15 @@ void CoreChecker::Apply(const HostStepDone& event) {
   request.failed = request.failed || !event.ok;
 }
 
+void CoreChecker::Apply(const LookedUp& event) {
+  Request& request = requests_.at(event.request);
+  Step& step = request.steps[static_cast<size_t>(event.node)];
+  step.looked_up = true;
+  step.state = event.hit || request.answered ? State::kDone : State::kWaiting;
+  --request.running;
+  ++(event.hit ? counts_.cache_hits : counts_.cache_misses);
+}
+
 void CoreChecker::Apply(const TimerFired&) { armed_ = Instant::max(); }
 
 void CoreChecker::Apply(const Drain&) { draining_ = true; }
@@ -210,7 +219,8 @@ void CoreChecker::Apply(const DeviceBack&) {
 
 CoreChecker::Kind CoreChecker::KindOf(const Request& request, size_t node) const {
   const PlanNode& plan_node = request.arrival.plan->nodes[node];
-  if (request.answered || !plan_node.on_device() || request.steps[node].state != State::kWaiting) {
+  if (request.answered || !plan_node.on_device() || request.steps[node].state != State::kWaiting ||
+      (plan_node.is_cached && !request.steps[node].looked_up)) {
     return Kind::kNone;
   }
   Kind kind = Kind::kReady;
@@ -219,7 +229,7 @@ CoreChecker::Kind CoreChecker::KindOf(const Request& request, size_t node) const
     if (state == State::kDone) {
       continue;
     }
-    if (state == State::kWaiting || !NodeOf(request.arrival, producer).on_device()) {
+    if (state != State::kRunning || !NodeOf(request.arrival, producer).on_device()) {
       return Kind::kNone;
     }
     kind = Kind::kAhead;
@@ -300,7 +310,7 @@ bool CoreChecker::HasUses(const Batch& batch) const {
         return std::any_of(node.consumers.begin(), node.consumers.end(), [&](int consumer) {
           const State state = request.steps[static_cast<size_t>(consumer)].state;
           return NodeOf(request.arrival, consumer).on_device() &&
-                 (state == State::kRunning || (state == State::kWaiting && !request.answered));
+                 (state == State::kRunning || (state < State::kRunning && !request.answered));
         });
       });
 }
@@ -329,6 +339,28 @@ void CoreChecker::CheckCommand(const StartHostStep& start) {
                      }),
          name + " starts before its producers are done");
   step.state = State::kRunning;
+  ++request.running;
+}
+
+void CoreChecker::CheckCommand(const LookUp& look_up) {
+  const auto found = requests_.find(look_up.request);
+  const std::string name = fmt::format("step r{}.{}", look_up.request, look_up.node);
+  if (found == requests_.end()) {
+    Expect(false, name + " is looked up, but its request is not there");
+    return;
+  }
+  Request& request = found->second;
+  const PlanNode& node = NodeOf(request.arrival, look_up.node);
+  Step& step = request.steps[static_cast<size_t>(look_up.node)];
+  Expect(node.is_cached && step.state == State::kWaiting && !step.looked_up,
+         name + " is looked up once, if it is cached");
+  Expect(!request.answered, name + " is looked up after its answer");
+  Expect(std::all_of(node.producers.begin(), node.producers.end(),
+                     [&](int producer) {
+                       return request.steps[static_cast<size_t>(producer)].state == State::kDone;
+                     }),
+         name + " is looked up before its inputs are there");
+  step.state = State::kLooking;
   ++request.running;
 }
 

@@ -33,6 +33,8 @@ struct CheckerCounts {
   size_t together_accepted = 0;  // Groups of requests that arrived together,
   size_t together_refused = 0;   // and of these refused for want of room.
   size_t kept_in_order = 0;      // Finished requests that waited for earlier ones.
+  size_t cache_hits = 0;
+  size_t cache_misses = 0;
   size_t abandoned = 0;
   size_t lanes_up = 0;
   size_t devices_lost = 0;
@@ -84,11 +86,12 @@ class CoreChecker final {
   const CheckerCounts& counts() const { return counts_; }
 
  private:
-  enum class State { kWaiting, kRunning, kDone };
+  enum class State { kWaiting, kLooking, kRunning, kDone };
   enum class Kind { kNone, kAhead, kReady };  // How a step stands in a queue.
   struct Step {
     State state = State::kWaiting;
     BatchId batch = 0;
+    bool looked_up = false;
     Kind kind = Kind::kNone;  // As last seen, since `since`.
     Instant since;
   };
@@ -158,6 +161,7 @@ class CoreChecker final {
   void Apply(const DeviceBack& event);
   void Apply(const LaneStuck& event);
   void Apply(const ArriveTogether& event);
+  void Apply(const LookedUp& event);
   void Arrived(std::span<const Arrive> arrivals);
   // The request that arrives, the first of several; 0 for none.
   RequestId Newcomer() const { return arriving_.empty() ? 0 : *arriving_.begin(); }
@@ -169,6 +173,7 @@ class CoreChecker final {
   void CheckCommand(const Release& release);
   void CheckCommand(const ArmTimer& arm);
   void CheckCommand(const AbandonLane& abandon);
+  void CheckCommand(const LookUp& look_up);
 
   void CheckGroup(const Launch& launch, const RowGroup& group);
   void CheckOrder(const Launch& launch, Kind kind);

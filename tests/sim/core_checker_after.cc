@@ -106,6 +106,13 @@ void CoreChecker::CheckRequestsAfter() {
           std::all_of(node.producers.begin(), node.producers.end(), [&r = request](int producer) {
             return r.steps[static_cast<size_t>(producer)].state == State::kDone;
           });
+      const bool could_look =
+          node.is_cached && !request.steps[n].looked_up &&
+          request.steps[n].state == State::kWaiting &&
+          std::all_of(node.producers.begin(), node.producers.end(), [&r = request](int producer) {
+            return r.steps[static_cast<size_t>(producer)].state == State::kDone;
+          });
+      Expect(!could_look, fmt::format("{}.{}, a cached step, is looked up when it can", name, n));
       Expect(!could_start, fmt::format("{}.{}, a host step, starts when it can", name, n));
     }
   }
@@ -204,7 +211,7 @@ bool CoreChecker::WaitsForSiblings(const std::vector<Waiting>& queue) const {
       const std::vector<int>& siblings = nodes[static_cast<size_t>(consumer)].producers;
       return std::any_of(siblings.begin(), siblings.end(), [&](int sibling) {
         return sibling != waiting.node && nodes[static_cast<size_t>(sibling)].on_device() &&
-               request.steps[static_cast<size_t>(sibling)].state == State::kWaiting;
+               request.steps[static_cast<size_t>(sibling)].state < State::kRunning;
       });
     });
   });

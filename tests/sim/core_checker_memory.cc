@@ -120,7 +120,7 @@ bool CoreChecker::IsAtWork(const SubgraphRef& ref) {
 bool CoreChecker::HoldersGoOn(const SubgraphRef& ref) {
   const auto goes_on = [this](const Request& request) {
     for (size_t n = 0; n < request.steps.size(); ++n) {
-      if (request.steps[n].state == State::kRunning) {
+      if (request.steps[n].state == State::kRunning || request.steps[n].state == State::kLooking) {
         return true;
       }
       if (KindOf(request, n) != Kind::kNone) {

@@ -129,6 +129,12 @@ void Simulation::MakePlans() {
           nodes[n].producers.push_back(static_cast<int>(producer));
         }
       }
+      const bool has_inputs_on_host =
+          std::all_of(nodes[n].producers.begin(), nodes[n].producers.end(), [&](int producer) {
+            const TestNode& from = nodes[static_cast<size_t>(producer)];
+            return from.subgraph == nullptr || from.cached;
+          });
+      nodes[n].cached = nodes[n].subgraph != nullptr && has_inputs_on_host && random_.Percent(25);
     }
     plans_.push_back(MakePlan(nodes, /*preserve_ordering=*/random_.Percent(25)));
   }
@@ -336,9 +342,9 @@ std::span<const Arrive> ArrivalsOf(const Event& event) {
 }  // namespace
 
 void Simulation::Feed(const Event& event) {
-  static constexpr std::array<const char*, 11> kNames = {
-      "arrive",  "cancel",      "batch done",  "host step done", "timer",          "drain",
-      "lane up", "device lost", "device back", "lane stuck",     "arrive together"};
+  static constexpr std::array<const char*, 12> kNames = {
+      "arrive",  "cancel",      "batch done",  "host step done", "timer",           "drain",
+      "lane up", "device lost", "device back", "lane stuck",     "arrive together", "looked up"};
   if (const auto* done = std::get_if<BatchDone>(&event)) {
     in_flight_.erase(done->batch);
   }
@@ -385,6 +391,8 @@ void Simulation::Obey(const Command& command) {
     Post(Later(slowest_us_), HostStepDone{.request = host->request,
                                           .node = host->node,
                                           .ok = !random_.Percent(host_fault_percent_)});
+  } else if (const auto* look_up = std::get_if<LookUp>(&command)) {
+    Post(Later(50), LookedUp{look_up->request, look_up->node, random_.Percent(40)});
   } else if (const auto* timer = std::get_if<ArmTimer>(&command)) {
     if (timer->at != Instant::max()) {
       Post(timer->at + microseconds(random_.Between(0, timer_late_us_)), TimerFired{});

@@ -382,6 +382,43 @@ TEST_CASE("A drain answers what was accepted", "[protocol]") {
         grpc::StatusCode::UNAVAILABLE);
 }
 
+// The two steps that encode a picture have caches: of two questions about it, the second one finds
+// what was encoded, and gets the answer that it gets without.
+TEST_CASE("A picture that is asked about twice is encoded once", "[protocol]") {
+  Repository repository;
+  repository.AddScenes();
+  std::string config = SceneFile("repository/scenes/config.yaml");
+  for (const std::string step : {"vision_a", "vision_b"}) {
+    const std::string model = "model_name: " + step + "\n";
+    const size_t at = config.find(model);
+    REQUIRE(at != std::string::npos);
+    config.insert(at + model.size(), "      cache: {enable: true}\n");
+  }
+  repository.Write("scenes/config.yaml", config);
+  TestDaemon daemon(repository);
+  const auto ask = [&daemon](const char* question) {
+    ModelInferResponse response;
+    const ModelInferRequest request = SceneRequest(SceneFile("samples/00.png"), question);
+    REQUIRE(daemon.client().Infer(request, &response).ok());
+    return response.raw_output_contents(0);
+  };
+  const std::string answer = ask("count the objects");
+  ask("is there a circle");
+  CHECK(ask("count the objects") == answer);
+  const auto metric = [&daemon](const char* what, const char* step) {
+    return Metric(daemon.http_port(),
+                  fmt::format("omserve_step_cache_{}{{model=\"scenes\",version=\"1\",step=\"{}\"}}",
+                              what, step));
+  };
+  for (const char* step : {"vision_a", "vision_b"}) {
+    CHECK(metric("hits_total", step) == 2);
+    CHECK(metric("misses_total", step) == 1);
+    CHECK(metric("entries", step) == 1);
+    CHECK(daemon.client().Statistics(step).execution_count() == 1);
+  }
+  CHECK(daemon.client().Statistics("text").execution_count() == 3);
+}
+
 // Many clients at once over a pipeline: every request is answered, and the pools are empty after.
 TEST_CASE("Concurrent requests", "[protocol]") {
   Repository repository;
