@@ -31,7 +31,7 @@ void Simulation::MakeSubgraphs() {
     const Core::SubgraphOptions options = RandomOptions(*subgraphs_.back());
     const Instant before = s == 0 ? now_ : added_at_.back();
     if (s > 0 && (before > now_ || random_.Percent(20))) {
-      added_at_.push_back(before + microseconds(random_.Between(0, 5000)));
+      added_at_.push_back(before + microseconds(random_.Between(1, 5000)));  // In their order.
       Post(added_at_.back(), ModelAdded{static_cast<size_t>(s), options});
     } else {
       added_at_.push_back(now_);
