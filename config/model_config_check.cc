@@ -3,6 +3,7 @@
 #include "config/model_config_check.h"
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -218,7 +219,29 @@ void CheckPadding(const ModelConfig& config, Findings& findings) {
   }
 }
 
+// `is_global` holds what other groups say of a resource.
+void CheckRateLimiter(const inference::ModelRateLimiter& limiter, const std::string& path,
+                      std::map<std::string, bool>& is_global, Findings& findings) {
+  std::set<std::string> names;
+  for (int i = 0; i < limiter.resources_size(); ++i) {
+    const inference::ModelRateLimiter::Resource& resource = limiter.resources(i);
+    const std::string at = IndexedPath(FieldPath(path, "resources"), static_cast<size_t>(i));
+    if (resource.name().empty()) {
+      findings.Error(FieldPath(at, "name"), "expected the resource's name, got nothing");
+    } else if (!names.insert(resource.name()).second) {
+      findings.Error(FieldPath(at, "name"),
+                     fmt::format("{} is listed twice", Quoted(resource.name())));
+    } else if (is_global.try_emplace(resource.name(), resource.global()).first->second !=
+               resource.global()) {
+      findings.Error(FieldPath(at, "global"),
+                     fmt::format("resource {} is global in one group and of each device in another",
+                                 Quoted(resource.name())));
+    }
+  }
+}
+
 void CheckInstances(const ModelConfig& config, Findings& findings) {
+  std::map<std::string, bool> is_global;
   if (IsPipeline(config) && !config.instance_group().empty()) {
     findings.Error("instance_group",
                    "a pipeline has no instances of its own; set it on the models of its steps");
@@ -230,6 +253,7 @@ void CheckInstances(const ModelConfig& config, Findings& findings) {
       findings.Error(FieldPath(path, "count"),
                      fmt::format("expected 1 or more (0 means 1), got {}", group.count()));
     }
+    CheckRateLimiter(group.rate_limiter(), FieldPath(path, "rate_limiter"), is_global, findings);
     std::set<int> devices;
     for (const int device : group.gpus()) {
       if (device < 0) {

@@ -63,8 +63,9 @@ void CheckInstanceSupport(const ModelConfig& config, Findings& findings) {
            "a TensorRT setting; a compiled file's gears are all used", findings);
     WarnIf(!group.host_policy().empty(), FieldPath(path, "host_policy"),
            "there are no host policies", findings);
-    WarnIf(group.has_rate_limiter(), FieldPath(path, "rate_limiter"),
-           "batches are not limited across models", findings);
+    WarnIf(group.rate_limiter().priority() != 0 && group.rate_limiter().resources().empty(),
+           FieldPath(path, "rate_limiter.priority"),
+           "an instance that needs no resources waits for no turn", findings);
   }
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <limits>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "config/text_binding.h"
 #include "runtime/base/errors.h"
@@ -31,6 +33,7 @@ class ServerChecker final {
     NotEmpty("server_id", config_.server_id());
     CheckListeners();
     CheckDevice();
+    CheckRateLimit();
     Range("scheduler.max_queue_rows", config_.scheduler().max_queue_rows(), 1, kMaxInt32);
     Range("scheduler.host_workers", config_.scheduler().host_workers(), 0, 4096);
     Range("scheduler.in_flight_per_instance", config_.scheduler().in_flight_per_instance(), 1, 64);
@@ -139,6 +142,24 @@ class ServerChecker final {
     if (host.has_run_mode() && host.run_mode() != "host" && host.run_mode() != "device") {
       findings_.Error("device.host.run_mode",
                       fmt::format("expected host or device, got {}", Quoted(host.run_mode())));
+    }
+  }
+
+  void CheckRateLimit() {
+    std::set<std::pair<std::string, int>> seen;  // With device -1: of each.
+    for (int i = 0; i < config_.rate_limit().resources_size(); ++i) {
+      const RateLimitConfig::Resource& resource = config_.rate_limit().resources(i);
+      const std::string path = IndexedPath("rate_limit.resources", static_cast<size_t>(i));
+      if (resource.name().empty()) {
+        findings_.Error(FieldPath(path, "name"), "expected the resource's name, got nothing");
+      }
+      Range(FieldPath(path, "count"), resource.count(), 1, kMaxInt32);
+      if (resource.has_device()) {
+        Range(FieldPath(path, "device"), resource.device(), 0, kMaxInt32);
+      }
+      if (!seen.emplace(resource.name(), resource.has_device() ? resource.device() : -1).second) {
+        findings_.Error(path, fmt::format("{} is listed twice", Quoted(resource.name())));
+      }
     }
   }
 

@@ -37,6 +37,8 @@ std::string_view ReleaseReasonName(ReleaseReason reason) {
       return "drain";
     case ReleaseReason::kMemory:
       return "memory";
+    case ReleaseReason::kTurn:
+      return "turn";
   }
   return "unknown";
 }

@@ -20,8 +20,9 @@ enum class ReleaseReason {
   kBucket,    // Less urgent rows of another bucket would have taken the place in the lane.
   kDrain,     // The server is shutting down: nothing more will join.
   kMemory,    // Not the policy's: all memory for outputs is held, so one request goes on by itself.
+  kTurn,      // Neither full nor for a deadline: its lane has the resources that it waited for.
 };
-inline constexpr int kReleaseReasonCount = 7;
+inline constexpr int kReleaseReasonCount = 8;
 std::string_view ReleaseReasonName(ReleaseReason reason);
 
 struct BatchPolicyOptions {

@@ -15,6 +15,10 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
   state.options = options;
   state.queues.resize(subgraph.shape.buckets.size());
   state.lanes.resize(static_cast<size_t>(options.lanes));
+  for (size_t lane = 0; lane < options.lane_limits.size(); ++lane) {
+    state.lanes[lane].limit = options.lane_limits[lane];
+    state.lanes[lane].turn = options.lane_limits[lane] == 0 ? Turn::kFree : Turn::kNone;
+  }
   const size_t gears = subgraph.shape.model_gear_count();
   state.costs = options.costs.size() == gears ? options.costs : CostTable(gears);
   state.budgets.resize(gears);
@@ -142,6 +146,9 @@ void Core::On(const BatchDone& event) {
   SubgraphState& state = subgraphs_[static_cast<size_t>(batch.subgraph)];
   LaneState& lane = LaneAt(batch.subgraph, batch.lane);
   std::erase(lane.batches, event.batch);
+  if (lane.turn == Turn::kUsed) {
+    lane.turn = Turn::kSpent;
+  }
   Touch(batch.subgraph);
   if (event.ok && batch.runs_since.has_value()) {
     const Clock::duration ran = now_ - *batch.runs_since;

@@ -14,9 +14,8 @@
 //     request cannot be in time by what is predicted.
 //  5. Every launched batch gets exactly one Release, after its BatchDone and after BatchDone of
 //     every batch that reads its outputs.
-//  6. Nothing waits for ever: while a subgraph has rows that wait, a lane of it is at work,
-//     or the timer is armed,
-//     or all its lanes are out of service.
+//  6. Nothing waits for ever: while a subgraph has rows that wait, a lane of it is at work or waits
+//     for its turn, or the timer is armed, or all its lanes are out of service.
 //  7. Within a priority a row goes behind later ones only while these arrive within
 //     Options::patience of it; so, whatever arrives, its turn comes, in its bucket and among the
 //     buckets of its subgraph. Rows that a queue's timeout has delayed go behind all others of
@@ -25,6 +24,9 @@
 //  9. Nothing is launched on a lane between AbandonLane and LaneUp, nor between DeviceLost and
 //     DeviceBack; every request with a batch on such a lane is answered with the event that took
 //     the lane out.
+// 10. A lane that shares resources has one batch at most, launched after TurnGranted and before the
+//     next AskTurn or ReturnTurn. Between events it keeps a turn only for a batch in flight: not
+//     for rows that are gone, that wait for company or for inputs, and not on a lost device.
 //
 //  8. No two unreleased batches of a subgraph have the same output set, and those in the arena are
 //     of one request. A request that waits for memory alone does not wait for ever.
@@ -136,8 +138,17 @@ struct LaneUp {
 };
 struct DeviceLost {};  // Every lane is out of service, and every request is answered.
 struct DeviceBack {};  // Every lane is in service. Requires BatchDone of all batches.
-using Event = std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain, LaneUp,
-                           DeviceLost, DeviceBack, LaneStuck, ArriveTogether, LookedUp>;
+// A limited lane has the resources that AskTurn with this ticket asked for. Ignored when they were
+// given back since.
+struct TurnGranted {
+  int subgraph = 0;
+  int lane = 0;
+  uint64_t ticket = 0;
+  bool waited = false;  // They were not free when it asked.
+};
+using Event =
+    std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain, LaneUp, DeviceLost,
+                 DeviceBack, LaneStuck, ArriveTogether, LookedUp, TurnGranted>;
 
 // Commands, to be obeyed in order.
 inline constexpr int kArena = -1;
@@ -157,6 +168,8 @@ struct Launch {
   ReleaseReason reason = ReleaseReason::kIdle;
   Instant oldest_queued;            // When the batch's oldest row was queued.
   Clock::duration total_queued{0};  // Sum of its row groups' times in the queue.
+  bool limited = false;             // Its lane shares resources, and had to wait so long for them.
+  Clock::duration turn_wait{0};
 };
 struct StartHostStep {
   RequestId request = 0;
@@ -195,8 +208,23 @@ struct AbandonLane {
   BatchId batch = 0;  // The one that hangs; 0: the lane is stuck.
   Clock::duration ran{0};
 };
-using Command =
-    std::variant<Launch, StartHostStep, Respond, Retire, Release, ArmTimer, AbandonLane, LookUp>;
+// A limited lane wants its resources (rate_limiter.h): tell TurnGranted when it has them. `renews`:
+// in the same step it gives back those of its last batch, which is over.
+struct AskTurn {
+  int subgraph = 0;
+  int lane = 0;
+  uint64_t ticket = 0;
+  bool renews = false;
+};
+// It wants or has them no longer. `used`: a batch was launched with them, which is over or lost
+// with its device.
+struct ReturnTurn {
+  int subgraph = 0;
+  int lane = 0;
+  bool used = false;
+};
+using Command = std::variant<Launch, StartHostStep, Respond, Retire, Release, ArmTimer, AbandonLane,
+                             LookUp, AskTurn, ReturnTurn>;
 
 // Thread-compatible (confined to the device thread).
 class Core final {
@@ -241,6 +269,9 @@ class Core final {
     // many as its lanes hold, so that all outputs of these can wait for the next step while others
     // are computed. When all are taken, its rows wait: see core_memory.cc.
     int output_sets = 0;
+    // By lane: 0, or it shares resources and executes only in its turn, one batch at a time; lanes
+    // with the same number need the same. Empty: none is limited.
+    std::vector<int> lane_limits;
   };
   // `subgraph.index` must be the number of subgraphs added before. `subgraph` outlives the core.
   void AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options);
@@ -314,8 +345,24 @@ class Core final {
     int ready_rows = 0;
     int ahead_rows = 0;
   };
+  // What a lane has of the resources that it shares (core_limits.cc). The fewer steps to a launch,
+  // the earlier it stands here.
+  enum class Turn : uint8_t {
+    kFree,     // It shares none.
+    kGranted,  // It has them, for the batch to be launched.
+    kSpent,    // It has them, and its batch is over.
+    kNone,     // Nothing, and it waits for nothing.
+    kAsked,    // It waits for them.
+    kUsed,     // It has them, for the batch in flight.
+  };
   struct LaneState {
     bool serves = true;
+    Turn turn = Turn::kFree;
+    int limit = 0;                 // As in SubgraphOptions::lane_limits.
+    uint64_t ticket = 0;           // Of the newest AskTurn,
+    Instant asked_at;              // which was then,
+    bool waited = false;           // and was not granted at once
+    Clock::duration turn_wait{0};  // but after so long.
     std::vector<BatchId> batches;  // In flight, the oldest first.
     Instant busy_until;            // When they are over, as predicted; in the past: now.
   };
@@ -394,6 +441,7 @@ class Core final {
   // Accepts all, or refuses all.
   void Receive(std::span<const Arrive> arrivals);
   Request& Register(const Arrive& event);
+  void On(const TurnGranted& event);
 
   LaneState& LaneAt(int subgraph, int lane);
 
@@ -514,6 +562,21 @@ class Core final {
   // Nothing of the request is or will be in the arena any longer.
   void LeaveArena(RequestId id);
 
+  // core_limits.cc.
+  // Whether the lane may be chosen: it is not limited, or has no batch and waits for no turn, and
+  // lanes that need the same are not waiting for enough turns already.
+  static bool MayTakeTurn(const SubgraphState& state, const LaneState& lane);
+  // False when the lane is limited and has no turn: then it asks for one. The rows wait in their
+  // queue meanwhile, and perhaps leave by another lane.
+  bool HasTurn(SubgraphState& state, int lane);
+  // The lane's turn is this batch's.
+  void UseTurn(LaneState& lane, Launch& launch) const;
+  // Gives back the turns that lanes have or wait for and nothing can be launched
+  // with. `keeps_granted`: those that the arena may be launched with later in this event stay.
+  void ReturnTurns(SubgraphState& state, bool keeps_granted);
+  // Whether rows wait that a turn of the lane is for.
+  static bool HasRowsFor(const SubgraphState& state, size_t lane);
+
   // core_hangs.cc.
   // Notes which batches have begun to run, and abandons the lanes of those that hang. The instant
   // at which the next one does.
@@ -567,6 +630,7 @@ class Core final {
   std::vector<int> starved_;   // Subgraphs that have rows and may have no output set; each once.
   RequestId arena_owner_ = 0;  // 0: nobody.
   uint64_t arena_launches_ = 0;
+  uint64_t next_ticket_ = 1;
   bool draining_ = false;
   bool device_lost_ = false;
   Instant armed_ = Instant::max();

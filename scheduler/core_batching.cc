@@ -2,6 +2,7 @@
 // The core's part in batching: the queues of rows, and which of them leave together, when and to
 // which lane.
 #include <algorithm>
+#include <tuple>
 
 #include "runtime/base/check.h"
 #include "scheduler/core.h"
@@ -62,9 +63,14 @@ void Core::ScheduleTouched() {
       do {
         wake_ = Instant::max();
       } while (TryLaunch(state));
+      ReturnTurns(state, /*keeps_granted=*/state.starved);
       // What was launched may run at once.
       SetWake(subgraph, std::min(wake_, WatchBatches(state)));
     }
+  }
+  // Who waits for memory holds no turn, or those who have the memory might wait for that.
+  for (const int subgraph : starved_) {
+    ReturnTurns(subgraphs_[static_cast<size_t>(subgraph)], /*keeps_granted=*/false);
   }
 }
 
@@ -82,17 +88,18 @@ void Core::SetWake(int subgraph, Instant wake) {
 int Core::BestLane(const SubgraphState& state) const {
   int best = -1;
   // The lane that is free first, as predicted; among equals (costs that are not known, a batch that
-  // is late) the one with the fewest batches, so that an idle lane is always taken.
-  std::pair<Instant, size_t> earliest;
+  // is late) the one with the fewest batches, so that an idle lane is always taken; then one that
+  // need not ask for a turn.
+  std::tuple<Instant, size_t, Turn> earliest;
   for (size_t lane = 0; lane < state.lanes.size(); ++lane) {
     const LaneState& candidate = state.lanes[lane];
     if (!candidate.serves ||
         candidate.batches.size() >= static_cast<size_t>(options_.batches_per_lane)) {
       continue;
     }
-    const std::pair<Instant, size_t> free{std::max(now_, candidate.busy_until),
-                                          candidate.batches.size()};
-    if (best < 0 || free < earliest) {
+    const std::tuple<Instant, size_t, Turn> free{std::max(now_, candidate.busy_until),
+                                                 candidate.batches.size(), candidate.turn};
+    if ((best < 0 || free < earliest) && MayTakeTurn(state, candidate)) {
       best = static_cast<int>(lane);
       earliest = free;
     }
@@ -103,9 +110,10 @@ int Core::BestLane(const SubgraphState& state) const {
 QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
                              int lane) const {
   QueueSnapshot snapshot;
+  const LaneState& at = state.lanes[static_cast<size_t>(lane)];
   snapshot.ready_rows = queue.ready_rows;
-  snapshot.ahead_rows = queue.ahead_rows;
-  snapshot.lane_idle = state.lanes[static_cast<size_t>(lane)].batches.empty();
+  snapshot.ahead_rows = at.turn == Turn::kFree ? queue.ahead_rows : 0;
+  snapshot.lane_idle = at.batches.empty();
   snapshot.draining = draining_;
   const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
   snapshot.max_rows = shape.max_rows();
@@ -233,7 +241,7 @@ bool Core::TryLaunch(SubgraphState& state) {
         break;
       }
     }
-    if (!FitDeadlines(state, state.order[chosen], lane, decision)) {
+    if (!FitDeadlines(state, state.order[chosen], lane, decision) && HasTurn(state, lane)) {
       LaunchFrom(state, state.order[chosen], lane, decision);
     }
     return true;
@@ -273,7 +281,11 @@ void Core::Send(SubgraphState& state, Launch launch) {
   const BatchId id = launch.batch;
   const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(launch.bucket)];
   launch.gear = shape.GearFor(launch.row_count);
-  state.lanes[static_cast<size_t>(launch.lane)].batches.push_back(id);
+  LaneState& at = state.lanes[static_cast<size_t>(launch.lane)];
+  at.batches.push_back(id);
+  if (at.turn != Turn::kFree) {
+    UseTurn(at, launch);
+  }
   TakeOutputs(state, launch);
 
   Batch batch{.subgraph = launch.subgraph,

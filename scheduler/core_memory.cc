@@ -98,6 +98,7 @@ bool Core::LaunchInArena() {
     OrderBuckets(state);
     if (!state.free_sets.empty() || state.order.empty()) {
       state.starved = false;
+      ReturnTurns(state, /*keeps_granted=*/false);
       starved_.erase(starved_.begin() + static_cast<ptrdiff_t>(i));
       continue;
     }
@@ -124,6 +125,9 @@ bool Core::TryLaunchInArena(SubgraphState& state, int lane) {
   }
   if (DropFromArena(state, *next, lane)) {
     return true;  // Decide anew.
+  }
+  if (!HasTurn(state, lane)) {
+    return false;
   }
   Request& request = requests_.at(next->request);
   const Queue& queue = QueueOf(request, next->node);

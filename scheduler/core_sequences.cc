@@ -74,6 +74,7 @@ bool Core::TryLaunchSequences(SubgraphState& state) {
   for (size_t lane = 0; lane < state.lanes.size(); ++lane) {
     const LaneState& at = state.lanes[lane];
     if (at.serves && at.batches.size() < static_cast<size_t>(options_.batches_per_lane) &&
+        at.turn != Turn::kAsked && at.turn != Turn::kUsed &&
         LaunchSequences(state, static_cast<int>(lane))) {
       return true;
     }
@@ -124,6 +125,9 @@ bool Core::LaunchSequences(SubgraphState& state, int lane) {
   }
   if (DropLateSequences(state, lane, shape)) {
     return true;  // Decide anew.
+  }
+  if (!HasTurn(state, lane)) {
+    return true;
   }
   SendSequences(state, {.batch = next_batch_++,
                         .subgraph = state.subgraph->index,

@@ -49,13 +49,15 @@ DeviceLoad LoadOf(size_t place, const Engine& engine, const Plan& plan, int64_t 
 
 absl::StatusOr<std::unique_ptr<Dispatcher>> Dispatcher::Start(
     const std::vector<DeviceParts>& devices, memory::HostPool& host_pool, Clock& clock,
-    const Engine::Options& options) {
+    const Engine::Options& options, std::vector<ResourceSetting> resources) {
   OMSERVE_CHECK(!devices.empty() && devices.size() <= kMostDevices,
                 "the number of devices was checked");
-  std::unique_ptr<Dispatcher> dispatcher(new Dispatcher(clock));  // NOLINT: private constructor.
+  std::unique_ptr<Dispatcher> dispatcher(  // NOLINT: private constructor.
+      new Dispatcher(clock, std::move(resources)));
   Engine::Options own = options;
   // One device has nowhere to divert to.
   own.diversion = devices.size() > 1 ? dispatcher.get() : nullptr;
+  own.rate_limiter = &dispatcher->rate_limiter_;
   for (const DeviceParts& parts : devices) {
     absl::StatusOr<std::unique_ptr<Engine>> engine =
         Engine::Start(*parts.device, host_pool, clock, *parts.observer, own);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,6 +22,7 @@
 #include "scheduler/placement.h"
 #include "scheduler/route.h"
 #include "scheduler/sequence.h"
+#include "scheduler/shared_rate_limiter.h"
 
 namespace omserve::scheduler {
 
@@ -32,13 +34,13 @@ class Dispatcher final : private Diversion {
     acl::Device* device = nullptr;
     Observer* observer = nullptr;
   };
-  // Starts an engine for each device; `options.diversion` is set here. What is pointed to, and the
-  // references, outlive the dispatcher. Requires 1 to kMostDevices devices. Errors: the engines',
-  // naming the device.
-  static absl::StatusOr<std::unique_ptr<Dispatcher>> Start(const std::vector<DeviceParts>& devices,
-                                                           memory::HostPool& host_pool,
-                                                           Clock& clock,
-                                                           const Engine::Options& options);
+  // Starts an engine for each device; `options.diversion` and `options.rate_limiter` are set here.
+  // `resources` is what there is of what instances share. What is pointed to, and the references,
+  // outlive the dispatcher. Requires 1 to kMostDevices devices. Errors: the engines', naming the
+  // device.
+  static absl::StatusOr<std::unique_ptr<Dispatcher>> Start(
+      const std::vector<DeviceParts>& devices, memory::HostPool& host_pool, Clock& clock,
+      const Engine::Options& options, std::vector<ResourceSetting> resources = {});
   // Requires that Drain was called and that nothing is submitted any longer.
   ~Dispatcher() override = default;
 
@@ -46,6 +48,7 @@ class Dispatcher final : private Diversion {
   size_t device_count() const { return engines_.size(); }
   Engine& engine(size_t place) { return *engines_[place]; }
   const Engine& engine(size_t place) const { return *engines_[place]; }
+  const SharedRateLimiter& rate_limiter() const { return rate_limiter_; }
 
   // Always takes the request, whose `placement` is set; sets its id and plan. Returns without
   // blocking. OK: the id, and `done` runs exactly once, on the thread of some device, perhaps
@@ -73,7 +76,8 @@ class Dispatcher final : private Diversion {
   uint64_t diverted_count() const { return diverted_count_.load(std::memory_order_relaxed); }
 
  private:
-  explicit Dispatcher(Clock& clock) : clock_(clock) {}
+  Dispatcher(Clock& clock, std::vector<ResourceSetting> resources)
+      : clock_(clock), rate_limiter_(std::move(resources)) {}
 
   std::unique_ptr<InferRequest> Divert(std::unique_ptr<InferRequest> request) override
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -89,10 +93,11 @@ class Dispatcher final : private Diversion {
 
   Clock& clock_;
 
-  // Synchronise themselves; relaxed, for none of them orders anything else.
+  // Synchronise themselves; the numbers relaxed, for none of them orders anything else.
   std::atomic<uint64_t> next_request_{1};
   std::atomic<uint64_t> turn_{0};
   std::atomic<uint64_t> diverted_count_{0};
+  SharedRateLimiter rate_limiter_;
 
   Mutex mu_;
   // Where requests are that are not where their id says.

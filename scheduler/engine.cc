@@ -85,20 +85,28 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
                      SequenceStore::Create(device_, *added, static_cast<int>(lanes.size())));
   }
   OutputSets sets{.layout = LayOutOutputs(added->shape)};
-  absl::Status reserved;
-  bool is_lost = false;
+  absl::Status status;
   RunOnDeviceThread([&] {
-    is_lost = generation != device_.generation();
-    if (is_lost) {
+    if (generation != device_.generation()) {
+      status =
+          Unavailable("device {} was lost while model '{}' was loaded", device_.id(), spec.name);
       return;
     }
     // As many as there can be batches in flight; a pipeline adds what its rows hold: AddPlan.
     const int set_count = static_cast<int>(lanes.size()) * options_.core.batches_per_lane;
-    reserved = ReserveForSubgraph(sets, set_count);
-    if (!reserved.ok()) {
+    status = ReserveForSubgraph(sets, set_count);
+    if (!status.ok()) {
       return;
     }
     subgraph->index = static_cast<int>(subgraphs_.size());
+    absl::StatusOr<std::vector<int>> lane_limits = LimitLanes(subgraph->index, spec.limits);
+    if (!lane_limits.ok()) {
+      status = lane_limits.status();
+      for (const acl::DevicePtr block : sets.blocks) {
+        pool_->Free(block);
+      }
+      return;
+    }
     subgraph->load->lane_count = static_cast<int64_t>(lanes.size());
     taken_rows_.push_back(0);
     core_.AddSubgraph(*subgraph, {.lanes = static_cast<int>(lanes.size()),
@@ -107,17 +115,15 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
                                   .level_rows = std::move(spec.level_rows),
                                   .max_queue_time = spec.max_queue_time,
                                   .costs = costs,
-                                  .output_sets = set_count});
+                                  .output_sets = set_count,
+                                  .lane_limits = *std::move(lane_limits)});
     subgraphs_.push_back(std::move(subgraph));
     output_sets_.push_back(std::move(sets));
     lanes_.push_back(std::move(lanes));
     instances_.push_back(
         {std::move(spec.instances), std::move(spec.reload), added, std::move(sequences)});
   });
-  if (is_lost) {
-    return Unavailable("device {} was lost while model '{}' was loaded", device_.id(), spec.name);
-  }
-  RETURN_IF_ERROR(reserved);
+  RETURN_IF_ERROR(status);
   return added;
 }
 

@@ -33,6 +33,7 @@
 #include "scheduler/recycling_map.h"
 #include "scheduler/request.h"
 #include "scheduler/sequence_store.h"
+#include "scheduler/shared_rate_limiter.h"
 #include "scheduler/stage_times.h"
 
 namespace omserve::scheduler {
@@ -45,7 +46,7 @@ struct RecoveryOptions {
 };
 
 // Thread-safe, but for the destructor.
-class Engine final : private CompletionSink {
+class Engine final : private CompletionSink, private TurnSink {
  public:
   struct Options {
     size_t device_pool_bytes = size_t{1} << 30;  // For tensors between steps.
@@ -56,6 +57,8 @@ class Engine final : private CompletionSink {
     RecoveryOptions recovery;
     // Offered what cannot be served while the device is lost; outlives the engine. Null: nobody.
     Diversion* diversion = nullptr;
+    // Of all devices; outlives the engine. Null: no lane is limited.
+    SharedRateLimiter* rate_limiter = nullptr;
     // See Lane::Options. A link moves 64 KiB in some 5 us, which is what an event that another
     // stream waits for costs.
     size_t small_copy_bytes = 64 << 10;
@@ -85,9 +88,11 @@ class Engine final : private CompletionSink {
     int max_queue_rows = 0;
     Core::LevelBounds level_rows;
     Clock::duration max_queue_time{0};  // 0: Core::Options::max_queue_time.
+    std::vector<InstanceLimit> limits;  // By instance; empty: none is limited.
   };
   // Warms the model up, makes the lanes (streams, buffers, events) and adds the subgraph. Blocks
-  // until the device thread has done it. The result lives as long as the engine.
+  // until the device thread has done it. The result lives as long as the engine. Errors: the
+  // policy's, the device's, and the rate limiter's for an instance that could never execute.
   absl::StatusOr<const Subgraph*> AddSubgraph(SubgraphSpec spec);
 
   // Reserves memory for what requests of a pipeline keep on the device between its steps; for the
@@ -158,7 +163,8 @@ class Engine final : private CompletionSink {
   struct SlotDone {
     Slot* slot;
   };
-  using Message = std::variant<std::unique_ptr<InferRequest>, Cancel, SlotDone, HostResult, Task>;
+  using Message =
+      std::variant<std::unique_ptr<InferRequest>, Cancel, SlotDone, HostResult, Task, TurnGranted>;
 
   // Where one tensor of a request is.
   struct Place {
@@ -278,6 +284,7 @@ class Engine final : private CompletionSink {
         core_(options.core) {}
 
   void OnSlotDone(Slot* slot) override;
+  void OnTurnGranted(const TurnGranted& granted) override;
   // OK: `request` was moved into the queue; else it was not touched.
   absl::Status Enqueue(std::unique_ptr<InferRequest>&& request, bool wakes)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -303,6 +310,7 @@ class Engine final : private CompletionSink {
   void Take(const SlotDone& done);
   void Take(HostResult result);
   void Take(const Task& task);
+  void Take(const TurnGranted& granted);
   void Feed(Event event);
   // What arrived in a row is decided on together: its first does not leave alone.
   void FeedArrivals();
@@ -318,6 +326,8 @@ class Engine final : private CompletionSink {
   void Obey(const ArmTimer& command);
   void Obey(const AbandonLane& command);
   void Obey(const LookUp& command);
+  void Obey(const AskTurn& command);
+  void Obey(const ReturnTurn& command);
   absl::Status LaunchBatch(const Launch& launch, ActiveBatch& batch);
   absl::Status MakeOutputs(const Launch& launch, ActiveBatch& batch);
   absl::StatusOr<acl::DevicePtr> OutputsBlock(const Launch& launch) const;
@@ -341,6 +351,15 @@ class Engine final : private CompletionSink {
   absl::Status StatusOf(const Active& active, const Respond& respond) const;
   absl::Status RefusalStatus(const Plan& plan, const Respond& respond) const;
   void FailBatch(const ActiveBatch& batch, const absl::Status& status);
+
+  // engine_limits.cc.
+  // Makes the lanes of a subgraph that is added known to the rate limiter. By lane, which of them
+  // need the same: Core::SubgraphOptions::lane_limits.
+  absl::StatusOr<std::vector<int>> LimitLanes(int subgraph,
+                                              const std::vector<InstanceLimit>& limits);
+  SharedRateLimiter::Client TurnClient(int subgraph, int lane) const;
+  // What was granted at once is fed after the present commands.
+  void NoteGranted();
 
   // engine_stages.cc.
   void StampBatch(const ActiveBatch& batch, const LaunchTimes& times);
@@ -430,6 +449,9 @@ class Engine final : private CompletionSink {
   std::vector<std::vector<std::unique_ptr<Lane>>> lanes_;  // By subgraph; null while being mended.
   std::vector<std::unique_ptr<Lane>> retired_lanes_;       // Stopped; see MendLane.
   RecyclingMap<RequestId, Active> active_;
+  // By subgraph and, where any is limited, by lane.
+  std::vector<std::vector<SharedRateLimiter::Client>> turn_clients_;
+  std::vector<TurnGranted> granted_;  // Scratch of Obey.
   std::unordered_map<RequestId, Split> splits_;
   RequestId next_part_ = RequestId{1} << 63;  // Above all ids that requests bring.
   RecyclingMap<BatchId, ActiveBatch> batches_;

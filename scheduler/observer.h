@@ -26,10 +26,13 @@ struct BatchRecord {
   int64_t input_elements = 0;
   int64_t padding_elements = 0;
   ReleaseReason reason = ReleaseReason::kIdle;
+  Instant launched;  // By the host's clock, like the time at which this is told.
   bool ok = true;
   int device_error = 0;             // AscendCL's number where the device failed it; else 0.
   Clock::duration total_queued{0};  // Sum over its groups.
-  Clock::duration input{0};         // Copies to the device and gathers.
+  bool limited = false;             // Its lane shares resources, and had to wait so long for them.
+  Clock::duration turn_wait{0};
+  Clock::duration input{0};  // Copies to the device and gathers.
   Clock::duration compute{0};
   Clock::duration output{0};  // Copies to the host.
 };

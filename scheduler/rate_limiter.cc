@@ -22,7 +22,7 @@ std::optional<uint32_t> RateLimiter::SettingOf(const ResourceNeed& need, int dev
   return count;
 }
 
-absl::Status RateLimiter::CheckNeeds(int device, const std::vector<ResourceNeed>& needs) const {
+absl::Status RateLimiter::Check(int device, const std::vector<ResourceNeed>& needs) const {
   std::set<std::string> names;
   for (const ResourceNeed& need : needs) {
     if (!names.insert(need.name).second) {
@@ -35,6 +35,14 @@ absl::Status RateLimiter::CheckNeeds(int device, const std::vector<ResourceNeed>
           "or for none",
           need.name, need.global ? "global" : "of each device",
           known->second ? "global" : "of each device");
+    }
+    if (need.global && std::any_of(settings_.begin(), settings_.end(), [&need](const auto& s) {
+          return s.name == need.name && s.device.has_value();
+        })) {
+      return InvalidArgument(
+          "rate limiter resource '{}' is global here, and rate_limit.resources of the daemon gives "
+          "it to single devices",
+          need.name);
     }
     const std::optional<uint32_t> given = SettingOf(need, device);
     if (given.has_value() && *given < need.count) {
@@ -67,7 +75,7 @@ size_t RateLimiter::ResourceFor(const ResourceNeed& need, int device) {
 absl::StatusOr<RateLimiter::Client> RateLimiter::AddClient(int device,
                                                            const std::vector<ResourceNeed>& needs,
                                                            uint32_t priority) {
-  RETURN_IF_ERROR(CheckNeeds(device, needs));
+  RETURN_IF_ERROR(Check(device, needs));
   ClientState state;
   state.priority = std::max<uint32_t>(1, priority);
   for (const ResourceNeed& need : needs) {

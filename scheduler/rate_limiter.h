@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resources that instances share, and whose turn it is to have them. Pure: no thread or clock.
-// The core does not ask it yet: `rate_limiter` in a configuration is ignored, with a warning.
+// shared_rate_limiter.h is the one that the engines ask.
 //
 // Source: Triton's rate limiter. An instance executes only while it holds all of its resources. A
 // resource is a name and a number of copies: of each device for itself or, when global, of all
@@ -33,6 +33,14 @@ struct ResourceNeed {
   std::string name;
   uint32_t count = 1;
   bool global = false;
+  bool operator==(const ResourceNeed&) const = default;
+};
+
+// What an instance shares with others, and its share of the turns. Nothing: it is not limited.
+struct InstanceLimit {
+  std::vector<ResourceNeed> needs;
+  uint32_t priority = 1;  // 0 means 1.
+  bool operator==(const InstanceLimit&) const = default;
 };
 
 // What there is, where it is given by settings.
@@ -51,9 +59,11 @@ class RateLimiter final {
   // copies as the client that needs most of them.
   explicit RateLimiter(std::vector<ResourceSetting> settings) : settings_(std::move(settings)) {}
 
-  // An instance on a device. Priority 0 means 1. Errors: kInvalidArgument when it needs more than
-  // the settings give, which would never let it execute; when a resource is global here and not
-  // elsewhere; when it is needed twice.
+  // Whether an instance on the device can be added. Errors: kInvalidArgument when it needs more
+  // than the settings give, which would never let it execute; when a resource is global here and
+  // not elsewhere, or has a setting for one device; when it is needed twice.
+  absl::Status Check(int device, const std::vector<ResourceNeed>& needs) const;
+  // An instance on a device. Priority 0 means 1. Errors: Check's.
   absl::StatusOr<Client> AddClient(int device, const std::vector<ResourceNeed>& needs,
                                    uint32_t priority);
 
@@ -101,7 +111,6 @@ class RateLimiter final {
   };
 
   std::optional<uint32_t> SettingOf(const ResourceNeed& need, int device) const;
-  absl::Status CheckNeeds(int device, const std::vector<ResourceNeed>& needs) const;
   size_t ResourceFor(const ResourceNeed& need, int device);
   void Wait(Client client);
   void Free(const ClientState& state);

@@ -40,6 +40,29 @@ size_t QueueBytes(const ServerConfig& config) {
                                  : config.device().pinned_pool_bytes() / 4 * 3);
 }
 
+// Errors: kInvalidArgument for a device that is not served on.
+absl::StatusOr<std::vector<scheduler::ResourceSetting>> SharedResources(
+    const RateLimitConfig& config, const std::vector<const acl::Device*>& devices) {
+  std::vector<scheduler::ResourceSetting> settings;
+  for (const RateLimitConfig::Resource& resource : config.resources()) {
+    scheduler::ResourceSetting& setting = settings.emplace_back();
+    setting.name = resource.name();
+    setting.count = static_cast<uint32_t>(resource.count());
+    if (!resource.has_device()) {
+      continue;
+    }
+    setting.device = resource.device();
+    if (std::none_of(devices.begin(), devices.end(), [&resource](const acl::Device* device) {
+          return device->id() == resource.device();
+        })) {
+      return InvalidArgument(
+          "rate_limit.resources: '{}' is given to device {}, which is not served on",
+          resource.name(), resource.device());
+    }
+  }
+  return settings;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, Clock& clock) {
@@ -104,6 +127,8 @@ absl::Status Daemon::StartScheduler() {
         [this] { NoteDeviceGivenUp(); }));
     parts.push_back({.device = device.get(), .observer = recovery_.back().get()});
   }
+  ASSIGN_OR_RETURN(std::vector<scheduler::ResourceSetting> resources,
+                   SharedResources(config.rate_limit(), device_views_));
   const SchedulerConfig& scheduler = config.scheduler();
   const int devices = static_cast<int>(devices_.size());
   ASSIGN_OR_RETURN(
@@ -119,7 +144,8 @@ absl::Status Daemon::StartScheduler() {
                     .run_budget = {.floor = Milliseconds(scheduler.hang_floor_ms()),
                                    .ceiling = Milliseconds(scheduler.hang_timeout_ms())}},
            .recovery = {.attempts = config.device().recovery_attempts()},
-           .warm_up_runs = scheduler.warm_up_runs()}));
+           .warm_up_runs = scheduler.warm_up_runs()},
+          std::move(resources)));
   readiness_ = std::make_unique<Readiness>(*catalog_, *dispatcher_, lifecycle_);
   inference_ = std::make_unique<Inference>(*dispatcher_, *pool_, clock_, *statistics_);
   if (config.device().health_interval_ms() != 0) {

@@ -173,6 +173,36 @@ void AddBatchFamilies(const std::vector<ModelStatistics>& models,
                               [](const ModelStatistics& m) { return m.padding_elements; }));
 }
 
+void AddTurnFamilies(const std::vector<ModelStatistics>& models,
+                     std::vector<MetricFamily>& families) {
+  families.push_back(PerModel(models, "omserve_turns_total",
+                              "Batches that ran while their instance held shared resources",
+                              [](const ModelStatistics& m) { return m.turns; }));
+  families.push_back(PerModel(models, "omserve_turns_waited_total",
+                              "Of these, batches whose instance had to wait for the resources",
+                              [](const ModelStatistics& m) { return m.turns_waited; }));
+  families.push_back(PerModel(
+      models, "omserve_turn_wait_seconds_total", "How long instances waited for shared resources",
+      [](const ModelStatistics& m) { return static_cast<double>(m.turn_wait_ns) / 1e9; }));
+}
+
+void AddResourceFamilies(const scheduler::SharedRateLimiter& limiter,
+                         std::vector<MetricFamily>& families) {
+  Family total(MetricType::Gauge, "omserve_rate_limit_resources",
+               "Copies of a resource that instances share, on a device or on all together");
+  Family held(MetricType::Gauge, "omserve_rate_limit_resources_held",
+              "Copies of a shared resource that instances hold");
+  for (const scheduler::RateLimiter::Usage& usage : limiter.usage()) {
+    const Labels labels = {
+        {"resource", usage.name},
+        {"device", usage.device.has_value() ? std::to_string(*usage.device) : "all"}};
+    total.Add(labels, usage.total);
+    held.Add(labels, usage.held);
+  }
+  families.push_back(total.Take());
+  families.push_back(held.Take());
+}
+
 using Loads = std::vector<scheduler::Engine::Load>;  // By the device's place.
 
 std::string DeviceName(const Metrics::Sources& sources, size_t place) {
@@ -399,6 +429,8 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddDurationFamilies(models, families);
   AddStageFamily(models, families);
   AddBatchFamilies(models, families);
+  AddTurnFamilies(models, families);
+  AddResourceFamilies(sources_.dispatcher.rate_limiter(), families);
   const std::vector<CatalogEntry> entries = sources_.catalog.List();
   AddModelGauges(entries, loads, sources_.clock.Now(), families);
   AddLimitFamilies(sources_, loads, families);

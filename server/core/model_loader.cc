@@ -8,6 +8,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/hostops/host_op.h"
 #include "scheduler/step_cache.h"
+#include "server/core/instance_limits.h"
 #include "server/core/instance_placement.h"
 #include "server/core/sequences.h"
 
@@ -263,6 +264,15 @@ absl::StatusOr<DeviceShare> AddToDevice(const LoadContext& context, size_t place
   return share;
 }
 
+// PlaceInstances, where every instance could execute.
+absl::StatusOr<std::vector<std::vector<int>>> GroupsOf(const ModelConfig& config,
+                                                       const LoadContext& context) {
+  const std::vector<int> ids = DeviceIds(context);
+  ASSIGN_OR_RETURN(std::vector<std::vector<int>> groups, PlaceInstances(config, ids));
+  RETURN_IF_ERROR(CheckInstanceLimits(config, groups, ids, context.dispatcher.rate_limiter()));
+  return groups;
+}
+
 // One load for each device that gets instances; null for the others.
 absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
                                               const registry::LoadedSubgraph::Options& options,
@@ -298,8 +308,7 @@ absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
   const std::string file = config.config.default_model_filename().empty()
                                ? config::kDefaultModelFilename
                                : config.config.default_model_filename();
-  const absl::StatusOr<std::vector<std::vector<int>>> groups =
-      PlaceInstances(config.config, DeviceIds(context));
+  const absl::StatusOr<std::vector<std::vector<int>>> groups = GroupsOf(config.config, context);
   if (!groups.ok()) {
     return WithContext(groups.status(), what);
   }
@@ -345,6 +354,7 @@ absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
       continue;
     }
     loaded->push_back(std::move(loads[place]));
+    base.limits = InstanceLimits(config.config, (*groups)[place]);
     const absl::StatusOr<DeviceShare> share = AddToDevice(context, place, base, *loaded->back());
     if (!share.ok()) {
       return WithContext(share.status(), what);

@@ -32,7 +32,8 @@ using LoadedSubgraphs = std::vector<std::unique_ptr<registry::LoadedSubgraph>>;
 
 // One version of a compiled model, on the devices that its instance groups name and known to their
 // engines. Blocks while it loads. Errors: the registry's, the configuration's and the engines',
-// each naming the model; kInvalidArgument for a group on a device that is not served on.
+// each naming the model; kInvalidArgument for a group on a device that is not served on, and for an
+// instance that needs more of a shared resource than there is.
 //
 // What engines run is added to `loaded`, one for each device, and must outlive the dispatcher: also
 // when a later device refused the model, for the engines before have it.

@@ -126,6 +126,9 @@ void Statistics::OnBatch(const BatchRecord& record) {
   const MutexLock lock(mu_);
   ModelStatistics& entry = EntryLocked(record.subgraph->name, record.subgraph->version);
   ++entry.releases[static_cast<size_t>(record.reason)];
+  entry.turns += record.limited ? 1 : 0;
+  entry.turns_waited += record.turn_wait > Clock::duration::zero() ? 1 : 0;
+  entry.turn_wait_ns += Ns(record.turn_wait);
   if (!record.ok) {
     // Requests that named this model themselves are counted when they are answered.
     CountFailure(entry, FailReason::kBackend, steps, 0);

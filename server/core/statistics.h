@@ -84,6 +84,9 @@ struct ModelStatistics {
   uint64_t dropped = 0;
   std::map<int, BatchSizeStatistics> by_batch_size;
   std::array<uint64_t, scheduler::kReleaseReasonCount> releases{};
+  uint64_t turns = 0;             // Batches on instances that share resources; of these
+  uint64_t turns_waited = 0;      // those whose instance had to wait for them,
+  uint64_t turn_wait_ns = 0;      // and for how long in all.
   uint64_t padded_rows = 0;       // Rows computed only because the gear was larger than the batch.
   uint64_t input_elements = 0;    // Of all batches at their gears; of these
   uint64_t padding_elements = 0;  // those that only fill, by rows or by length.

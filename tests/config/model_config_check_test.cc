@@ -212,7 +212,7 @@ TEST_CASE("foreign tuning is accepted with a warning") {
       "instance_group: [{kind: KIND_CPU}]",
       "instance_group: [{profile: [a]}]",
       "instance_group: [{host_policy: numa}]",
-      "instance_group: [{rate_limiter: {priority: 1}}]",
+      "instance_group: [{rate_limiter: {priority: 1}}]",  // Without resources.
       "instance_group: [{secondary_devices: [{}]}]",
       "input: [{name: x, is_non_linear_format_io: true}]",
       "output: [{name: x, is_non_linear_format_io: true}]",
@@ -232,6 +232,25 @@ TEST_CASE("foreign tuning is accepted with a warning") {
   CHECK(Warnings("optimization:\n  eager_batching: true\n")[0] ==
         "f:2:19: key 'optimization.eager_batching': accepted and ignored: the copies of a "
         "batch overlap the execution of the one before");
+}
+
+// What instances share is named once in a group, and in the same sense in all groups.
+TEST_CASE("a rate limiter that cannot be is refused") {
+  CHECK(CheckError("instance_group: [{rate_limiter: {resources: [{count: 2}]}}]\n") ==
+        "f:1:46: key 'instance_group[0].rate_limiter.resources[0].name': expected the resource's "
+        "name, got nothing");
+  CHECK(CheckError("instance_group: [{rate_limiter: {resources: [{name: r}, {name: r}]}}]\n") ==
+        "f:1:64: key 'instance_group[0].rate_limiter.resources[1].name': \"r\" is listed twice");
+  CHECK(
+      CheckError("instance_group:\n"
+                 "- rate_limiter: {resources: [{name: r}]}\n"
+                 "- rate_limiter: {resources: [{name: r, global: true}]}\n") ==
+      "f:3:48: key 'instance_group[1].rate_limiter.resources[0].global': resource \"r\" is global "
+      "in one group and of each device in another");
+  CHECK(Warnings("instance_group:\n"
+                 "- rate_limiter: {priority: 2, resources: [{name: r, count: 2}, {name: s}]}\n"
+                 "- rate_limiter: {resources: [{name: r}]}\n")
+            .empty());
 }
 
 }  // namespace

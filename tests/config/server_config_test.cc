@@ -72,6 +72,7 @@ TEST_CASE("the sample settings are the defaults") {
   expected.mutable_device()->mutable_host()->set_memory_bytes(int64_t{4} << 30);
   expected.mutable_device()->mutable_host()->set_run_mode("host");
   expected.mutable_device()->mutable_host()->set_intra_op_threads(1);
+  expected.mutable_rate_limit();
   CHECK(SameMessage(sample.config, expected));
 }
 
@@ -113,6 +114,19 @@ TEST_CASE("values out of range are refused") {
         "f:1:29: key 'scheduler.max_queue_rows': expected a number from 1 to 2147483647, got 0");
   CHECK(ServerError("scheduler: {in_flight_per_instance: 0}") ==
         "f:1:37: key 'scheduler.in_flight_per_instance': expected a number from 1 to 64, got 0");
+  CHECK(ServerError("rate_limit: {resources: [{name: r}]}") ==
+        "f:1:26: key 'rate_limit.resources[0].count': expected a number from 1 to 2147483647, got "
+        "0");
+  CHECK(ServerError("rate_limit: {resources: [{count: 1}]}") ==
+        "f:1:26: key 'rate_limit.resources[0].name': expected the resource's name, got nothing");
+  CHECK(ServerError("rate_limit: {resources: [{name: r, count: 1, device: -1}]}") ==
+        "f:1:54: key 'rate_limit.resources[0].device': expected a number from 0 to 2147483647, got "
+        "-1");
+  CHECK(ServerError("rate_limit: {resources: [{name: r, count: 1}, {name: r, count: 2}]}") ==
+        "f:1:47: key 'rate_limit.resources[1]': \"r\" is listed twice");
+  CHECK(
+      ServerError("rate_limit: {resources: [{name: r, count: 1}, {name: r, count: 2, device: 0}]}")
+          .empty());
   CHECK(ServerError("log: {level: loud}") ==
         "f:1:14: key 'log.level': expected debug, info, warning, error or off, got \"loud\"");
   CHECK(ServerError("shutdown: {drain_delay_ms: -5ms}") ==

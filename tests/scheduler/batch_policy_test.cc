@@ -27,8 +27,8 @@ TEST_CASE("Release reasons have distinct names") {
   for (int reason = 0; reason < kReleaseReasonCount; ++reason) {
     names.insert(std::string(ReleaseReasonName(static_cast<ReleaseReason>(reason))));
   }
-  CHECK(names ==
-        std::set<std::string>{"full", "idle", "delay", "deadline", "bucket", "drain", "memory"});
+  CHECK(names == std::set<std::string>{"full", "idle", "delay", "deadline", "bucket", "drain",
+                                       "memory", "turn"});
 }
 
 // No row waits: nothing leaves and no timer is needed.

@@ -136,6 +136,14 @@ inline std::string ToText(const Command& command) {
     return fmt::format("abandon s{} lane {}: b{}", abandon->subgraph, abandon->lane,
                        abandon->batch);
   }
+  if (const auto* ask = std::get_if<AskTurn>(&command)) {
+    return fmt::format("ask s{} lane {}: t{}{}", ask->subgraph, ask->lane, ask->ticket,
+                       ask->renews ? " again" : "");
+  }
+  if (const auto* back = std::get_if<ReturnTurn>(&command)) {
+    return fmt::format("return s{} lane {}{}", back->subgraph, back->lane,
+                       back->used ? "" : " unused");
+  }
   const Instant at = std::get<ArmTimer>(command).at;
   return at == Instant::max()
              ? "timer off"
@@ -212,6 +220,10 @@ class CoreHarness final {
   }
   Lines Timer() { return Handle(TimerFired{}); }
   Lines Drain() { return Handle(scheduler::Drain{}); }
+  Lines Granted(int subgraph, int lane, uint64_t ticket, bool waited = false) {
+    return Handle(TurnGranted{subgraph, lane, ticket, waited});
+  }
+  Lines LaneStuck(int subgraph, int lane) { return Handle(scheduler::LaneStuck{subgraph, lane}); }
   Lines LaneUp(int subgraph, int lane) { return Handle(scheduler::LaneUp{subgraph, lane}); }
   Lines DeviceLost() { return Handle(scheduler::DeviceLost{}); }
   Lines DeviceBack() { return Handle(scheduler::DeviceBack{}); }

@@ -31,7 +31,8 @@ DispatcherHarness::DispatcherHarness(const Options& options)
   }
   // Of the last device, to show that all of them use it.
   pinned_ = VALUE(memory::HostPool::Create(*devices_.back(), size_t{64} << 20));
-  dispatcher_ = VALUE(Dispatcher::Start(parts, *pinned_, SteadyClock(), options.engine));
+  dispatcher_ =
+      VALUE(Dispatcher::Start(parts, *pinned_, SteadyClock(), options.engine, options.resources));
 }
 
 DispatcherHarness::~DispatcherHarness() {
@@ -48,7 +49,8 @@ DispatcherHarness::~DispatcherHarness() {
 std::vector<const Subgraph*> DispatcherHarness::AddModel(const std::string& name,
                                                          const std::string& om,
                                                          const std::vector<size_t>& places,
-                                                         const BatchPolicyOptions& policy) {
+                                                         const BatchPolicyOptions& policy,
+                                                         const InstanceLimit& limit) {
   std::vector<const Subgraph*> subgraphs(devices_.size(), nullptr);
   for (size_t place = 0; place < devices_.size(); ++place) {
     if (!places.empty() && std::find(places.begin(), places.end(), place) == places.end()) {
@@ -66,6 +68,7 @@ std::vector<const Subgraph*> DispatcherHarness::AddModel(const std::string& name
                               .shape = VALUE(MakeSubgraphShape(info, HasBatchGears(info))),
                               .instances = {loaded->instance.get()},
                               .policy = policy};
+    spec.limits.push_back(limit);
     spec.reload = [&device, model = loaded.get()](size_t) { return model->Reload(device); };
     models_.push_back(std::move(loaded));
     subgraphs[place] = VALUE(dispatcher_->engine(place).AddSubgraph(std::move(spec)));

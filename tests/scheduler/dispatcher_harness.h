@@ -18,6 +18,7 @@ class DispatcherHarness final {
     int devices = 2;
     std::string device_settings = R"("cores": 2)";  // Beside "device_count".
     Engine::Options engine = {.device_pool_bytes = size_t{8} << 20};
+    std::vector<ResourceSetting> resources = {};
   };
   explicit DispatcherHarness(const Options& options);
   // Drains, and requires that no memory is left in use.
@@ -26,7 +27,8 @@ class DispatcherHarness final {
   // A model on the devices in `places`; empty: on all. Null subgraphs elsewhere.
   std::vector<const Subgraph*> AddModel(const std::string& name, const std::string& om,
                                         const std::vector<size_t>& places = {},
-                                        const BatchPolicyOptions& policy = {});
+                                        const BatchPolicyOptions& policy = {},
+                                        const InstanceLimit& limit = {});
   static std::shared_ptr<const Placement> Single(const std::vector<const Subgraph*>& subgraphs);
 
   struct Send {
@@ -37,6 +39,7 @@ class DispatcherHarness final {
   std::shared_ptr<Answer> Submit(const Send& send);
 
   Dispatcher& dispatcher() { return *dispatcher_; }
+  const Dispatcher& dispatcher() const { return *dispatcher_; }
   // What the engine of the device in `place` told.
   const Recorder& recorder(size_t place) const { return *recorders_[place]; }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/mutex.h"
@@ -23,6 +24,7 @@ class Recorder final : public Observer {
   void OnBatch(const BatchRecord& record) override {
     const MutexLock lock(mu_);
     batches_.push_back(record);
+    runs_.emplace_back(record.launched, SteadyClock().Now());
     told_.NotifyAll();
   }
   void OnRequest(const RequestRecord& record) override {
@@ -46,6 +48,11 @@ class Recorder final : public Observer {
     const MutexLock lock(mu_);
     return batches_;
   }
+  // From when each batch was about to be launched to when its end was told.
+  std::vector<std::pair<Instant, Instant>> runs() const {
+    const MutexLock lock(mu_);
+    return runs_;
+  }
   std::vector<RequestRecord> requests() const {
     const MutexLock lock(mu_);
     return requests_;
@@ -55,6 +62,7 @@ class Recorder final : public Observer {
   mutable Mutex mu_;
   mutable CondVar told_;
   std::vector<BatchRecord> batches_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::pair<Instant, Instant>> runs_ ABSL_GUARDED_BY(mu_);
   std::vector<RequestRecord> requests_ ABSL_GUARDED_BY(mu_);
   std::vector<DeviceIncident> incidents_ ABSL_GUARDED_BY(mu_);
 };

@@ -32,6 +32,13 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   kept_in_order += other.kept_in_order;
   cache_hits += other.cache_hits;
   cache_misses += other.cache_misses;
+  turns_asked += other.turns_asked;
+  turns_waited += other.turns_waited;
+  turns_used += other.turns_used;
+  turns_unused += other.turns_unused;
+  turns_renewed += other.turns_renewed;
+  turns_lost += other.turns_lost;
+  turns_late += other.turns_late;
   abandoned += other.abandoned;
   lanes_up += other.lanes_up;
   devices_lost += other.devices_lost;
@@ -62,6 +69,13 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"answers kept in order", kept_in_order, 1000},
                             {"cache hits", cache_hits, 500},
                             {"cache misses", cache_misses, 500},
+                            {"turns asked for", turns_asked, 1000},
+                            {"turns waited for", turns_waited, 1000},
+                            {"turns used", turns_used, 1000},
+                            {"turns given back unused", turns_unused, 100},
+                            {"turns renewed", turns_renewed, 500},
+                            {"turns lost with the device", turns_lost, 50},
+                            {"turns granted too late", turns_late, 50},
                             {"lanes abandoned", abandoned, 1000},
                             {"lanes mended", lanes_up, 1000},
                             {"devices lost", devices_lost, 500},

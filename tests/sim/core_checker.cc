@@ -26,7 +26,8 @@ void CoreChecker::AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOpti
   const auto lanes = static_cast<size_t>(options.lanes);
   const size_t gears = subgraph.shape.model_gear_count();
   subgraphs_.push_back({&subgraph, options, std::vector<int>(lanes), std::vector<bool>(lanes, true),
-                        options.costs.size() == gears ? options.costs : CostTable(gears)});
+                        options.costs.size() == gears ? options.costs : CostTable(gears),
+                        std::vector<Turn>(lanes)});
   counts_.models_added += seen_.empty() ? 0 : 1;
 }
 

@@ -35,6 +35,13 @@ struct CheckerCounts {
   size_t kept_in_order = 0;      // Finished requests that waited for earlier ones.
   size_t cache_hits = 0;
   size_t cache_misses = 0;
+  size_t turns_asked = 0;
+  size_t turns_waited = 0;  // Granted, but not at once.
+  size_t turns_used = 0;
+  size_t turns_unused = 0;  // Given back for nothing, granted or not.
+  size_t turns_renewed = 0;
+  size_t turns_lost = 0;  // Given back by a lost device, with a batch in flight.
+  size_t turns_late = 0;  // Grants of turns that had been given back.
   size_t abandoned = 0;
   size_t lanes_up = 0;
   size_t devices_lost = 0;
@@ -124,12 +131,27 @@ class CoreChecker final {
     bool done = false;
     Instant runs_since = Instant::max();
   };
+  // A limited lane's.
+  struct Turn {
+    bool asked = false;
+    bool held = false;  // As far as the core was told.
+    bool used = false;  // A batch was launched with what it holds.
+    bool waited = false;
+    uint64_t ticket = 0;
+    Instant asked_at;
+    Instant granted_at;
+  };
   struct SubgraphRef {
     const Subgraph* subgraph;
     Core::SubgraphOptions options;
     std::vector<int> in_flight;  // By lane.
     std::vector<bool> serves;    // By lane.
     CostTable costs;
+    std::vector<Turn> turns;  // By lane.
+
+    int LimitOf(size_t lane) const {
+      return options.lane_limits.empty() ? 0 : options.lane_limits[lane];
+    }
   };
   // A row group that waits.
   struct Waiting {
@@ -162,6 +184,7 @@ class CoreChecker final {
   void Apply(const LaneStuck& event);
   void Apply(const ArriveTogether& event);
   void Apply(const LookedUp& event);
+  void Apply(const TurnGranted& event);
   void Arrived(std::span<const Arrive> arrivals);
   // The request that arrives, the first of several; 0 for none.
   RequestId Newcomer() const { return arriving_.empty() ? 0 : *arriving_.begin(); }
@@ -174,12 +197,25 @@ class CoreChecker final {
   void CheckCommand(const ArmTimer& arm);
   void CheckCommand(const AbandonLane& abandon);
   void CheckCommand(const LookUp& look_up);
+  void CheckCommand(const AskTurn& ask);
+  void CheckCommand(const ReturnTurn& back);
 
   void CheckGroup(const Launch& launch, const RowGroup& group);
   void CheckOrder(const Launch& launch, Kind kind);
   void CheckBuckets(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
   void CheckFullSize(const Launch& launch, const std::vector<Waiting>& queue);
   void CheckReason(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
+  // core_checker_turns.cc.
+  void CheckTurn(const Launch& launch);
+  void CheckTurnReason(const Launch& launch, bool full);
+  void CheckTurnsAfter();
+  // Whether a lane waits for what this one would wait for, so that this one need not.
+  static bool AsksFor(const SubgraphRef& ref, int limit);
+  // Batches on a lane that rows of this kind could be launched on now; -1 where they cannot.
+  static int LoadOf(const SubgraphRef& ref, size_t lane, Kind kind);
+  Turn& TurnOf(int subgraph, int lane) {
+    return subgraphs_.at(static_cast<size_t>(subgraph)).turns.at(static_cast<size_t>(lane));
+  }
   // core_checker_sequences.cc.
   static const Subgraph* SequenceSubgraph(const Arrive& arrival);
   // The request that arrives is accepted: it belongs to a sequence from now on.
@@ -251,6 +287,7 @@ class CoreChecker final {
   bool device_lost_ = false;
   Instant armed_ = Instant::max();
   RequestId arena_owner_ = 0;
+  uint64_t last_ticket_ = 0;
   CheckerCounts counts_;
   std::string violation_;
 

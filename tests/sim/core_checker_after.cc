@@ -23,6 +23,7 @@ void CoreChecker::After() {
   CheckBoundsAfter();
   CheckBatchesAfter();
   CheckRunsAfter();
+  CheckTurnsAfter();
   CheckQueuesAfter();
 }
 
@@ -169,14 +170,13 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
     return;
   }
   const std::string name = fmt::format("s{}.{}", ref.subgraph->index, bucket);
-  int least = -1;  // Batches on the idlest lane that serves.
+  int least = -1;  // Batches on the idlest lane.
   for (size_t lane = 0; lane < ref.serves.size(); ++lane) {
-    if (ref.serves[lane] && (least < 0 || ref.in_flight[lane] < least)) {
-      least = ref.in_flight[lane];
-    }
+    const int load = LoadOf(ref, lane, ready.empty() ? Kind::kAhead : Kind::kReady);
+    least = load >= 0 && (least < 0 || load < least) ? load : least;
   }
   if (least < 0) {
-    return;  // They wait for a lane to come back.
+    return;  // They wait for a lane to come back, or for its turn.
   }
   if (WaitsForMemory(ref)) {
     return;

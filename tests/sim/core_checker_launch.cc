@@ -20,6 +20,7 @@ void CoreChecker::CheckCommand(const Launch& launch) {
   Expect(ref.serves.at(static_cast<size_t>(launch.lane)) && !device_lost_,
          "nothing is launched on a lane that is out of service");
   Expect(!launch.rows.empty(), "a batch holds rows");
+  CheckTurn(launch);
   if (std::any_of(launch.rows.begin(), launch.rows.end(),
                   [this](const RowGroup& group) { return arriving_.contains(group.request); })) {
     JoinSequence();
@@ -44,7 +45,8 @@ void CoreChecker::CheckCommand(const Launch& launch) {
   Expect(rows <= bucket.max_rows() && launch.gear.rows == bucket.GearFor(rows).rows &&
              launch.gear.model_gear == bucket.GearFor(rows).model_gear,
          "a batch has the smallest gear that holds its rows");
-  Expect(!ahead || in_flight == 0, "rows are launched ahead to an idle lane only");
+  Expect(!ahead || (in_flight == 0 && !launch.limited),
+         "rows are launched ahead to an idle lane that shares nothing only");
   CheckMemory(launch);
   if (ref.subgraph->sequence.has_value()) {
     CheckSequenceLaunch(launch);
@@ -147,6 +149,7 @@ void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector
   const bool waits = ref.options.policy.max_delay > Clock::duration::zero();
   const bool full = IsFilled(ref, launch.bucket, queue);
   const bool lane_idle = ref.in_flight[static_cast<size_t>(launch.lane)] == 0;
+  CheckTurnReason(launch, full);
   switch (launch.reason) {
     case ReleaseReason::kFull:
       Expect(full, "a full batch was filled");
@@ -172,6 +175,12 @@ void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector
       break;
     case ReleaseReason::kMemory:
       Expect(false, "a batch that leaves for want of memory is alone");
+      break;
+    case ReleaseReason::kTurn:
+      Expect(!waits || draining_ || launch.oldest_queued + ref.options.policy.max_delay <= now_ ||
+                 std::any_of(queue.begin(), queue.end(),
+                             [](const Waiting& w) { return w.deadline != Instant::max(); }),
+             "a turn alone does not end a wait for company");
       break;
   }
   const bool made_smaller = launch.reason == ReleaseReason::kDeadline && (full || !waits);

@@ -97,8 +97,13 @@ bool CoreChecker::WaitsForMemory(const SubgraphRef& ref) {
   if (IsAtWork(ref) || HoldersGoOn(ref)) {
     return true;  // They will bring a set.
   }
-  // It stands still: for rows to be ready, for the arena's owner, who has nothing to launch here,
-  // or for a step that runs elsewhere of the request that is to be the next owner.
+  // It stands still: for its turn, if it shares resources; for rows to be ready, for the arena's
+  // owner, who has nothing to launch here, or for a step that runs elsewhere of the request that is
+  // to be the next owner.
+  if (std::any_of(ref.turns.begin(), ref.turns.end(),
+                  [](const Turn& turn) { return turn.asked; })) {
+    return true;
+  }
   for (size_t b = 0; b < ref.subgraph->shape.buckets.size(); ++b) {
     const std::vector<Waiting> queue = QueueOf(index, static_cast<int>(b), Kind::kReady);
     for (size_t i = 0; i < queue.size(); ++i) {

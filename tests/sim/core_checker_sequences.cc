@@ -131,6 +131,7 @@ void CoreChecker::CheckSequenceReason(const Launch& launch) {
   const BatchPolicyOptions& policy = ref.options.policy;
   const bool waits = policy.max_delay > Clock::duration::zero();
   const auto rows = static_cast<int>(launch.rows.size());
+  CheckTurnReason(launch, launch.reason == ReleaseReason::kFull);
   switch (launch.reason) {
     case ReleaseReason::kFull: {
       const bool direct = ref.subgraph->sequence->strategy == SequenceSpec::Strategy::kDirect;
@@ -147,6 +148,8 @@ void CoreChecker::CheckSequenceReason(const Launch& launch) {
       break;
     case ReleaseReason::kDrain:
       Expect(draining_, "the core drains");
+      break;
+    case ReleaseReason::kTurn:
       break;
     default:
       Expect(!draining_, "while the core drains, what is not full leaves for that reason");
@@ -173,7 +176,7 @@ void CoreChecker::CheckSequencesAfter() {
     // It has a slot and a request, and nothing of it runs.
     const SubgraphRef& ref = subgraphs_[static_cast<size_t>(sequence.subgraph->index)];
     const auto lane = static_cast<size_t>(sequence.lane);
-    if (ref.serves[lane] && ref.in_flight[lane] == 0) {
+    if (LoadOf(ref, lane, Kind::kReady) == 0) {
       const Clock::duration delay = ref.options.policy.max_delay;
       const Instant since = requests_.at(sequence.left.front()).arrived;
       Expect(delay > Clock::duration::zero() && !draining_,

@@ -62,16 +62,27 @@ void ShareOutputs(Commands* commands) {
   }
 }
 
+// The turn goes back before the batch that it was for has left.
+void LaunchOutOfTurn(Commands* commands) {
+  for (auto at = commands->begin(); at != commands->end(); ++at) {
+    if (const auto* launch = std::get_if<Launch>(&*at); launch != nullptr && launch->limited) {
+      commands->insert(at, ReturnTurn{.subgraph = launch->subgraph, .lane = launch->lane});
+      return;
+    }
+  }
+}
+
 struct NamedFlaw {
   const char* name;
   void (*change)(Commands*);
 };
 constexpr NamedFlaw kFlaws[] = {
-    {"an answer is forgotten", Forget<Respond>},    {"an answer is given twice", Repeat<Respond>},
-    {"memory is never freed", Forget<Release>},     {"memory is freed twice", Repeat<Release>},
-    {"a request is kept for ever", Forget<Retire>}, {"a timer is not armed", Forget<ArmTimer>},
-    {"a batch exceeds its gear", OverfillGear},     {"failures are answered as ok", AnswerAsOk},
-    {"two batches share memory", ShareOutputs},
+    {"an answer is forgotten", Forget<Respond>},      {"an answer is given twice", Repeat<Respond>},
+    {"memory is never freed", Forget<Release>},       {"memory is freed twice", Repeat<Release>},
+    {"a request is kept for ever", Forget<Retire>},   {"a timer is not armed", Forget<ArmTimer>},
+    {"a batch exceeds its gear", OverfillGear},       {"failures are answered as ok", AnswerAsOk},
+    {"a turn is kept for ever", Forget<ReturnTurn>},  {"a turn is not asked for", Forget<AskTurn>},
+    {"a lane launches out of turn", LaunchOutOfTurn}, {"two batches share memory", ShareOutputs},
 };
 
 std::string ViolationOf(sim::Choices choices, const NamedFlaw& flaw, std::ostream* log = nullptr) {

@@ -71,6 +71,9 @@ void Simulation::MakeSequences(Subgraph& subgraph) {
 
 Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
   Core::SubgraphOptions options{.lanes = random_.Between(1, 3)};
+  if (resources_ != nullptr) {
+    options.lane_limits = resources_->LimitLanes(subgraph.index, options.lanes, random_);
+  }
   if (random_.Percent(50)) {
     options.policy.max_delay = microseconds(random_.Between(1, 3000));
   }
@@ -229,9 +232,13 @@ std::string Simulation::Run() {
   hang_percent_ = watches && random_.Percent(60) ? random_.Between(1, 15) : 0;
   slowest_us_ = random_.Between(1, 2000);
   timer_late_us_ = random_.Percent(50) ? 0 : random_.Between(1, 300);
+  resources_ = random_.Percent(30) ? std::make_unique<SharedResources>(random_) : nullptr;
   MakeSubgraphs();
   MakePlans();
   PostArrivals();
+  for (int r = 0; resources_ != nullptr && r < resources_->rival_count(); ++r) {
+    Post(Later(1000), RivalSteps{r, random_.Between(0, 20)});
+  }
   // Far more turns than 60 requests of 6 steps can need: a core that never rests is a fault too.
   constexpr int kMostEvents = 20000;
   for (int events = 0; !events_.empty() && checker_->violation().empty(); ++events) {
@@ -241,9 +248,55 @@ std::string Simulation::Run() {
     const auto next = events_.extract(events_.begin());
     now_ = std::max(now_, next.key().first);
     Happen(next.mapped());
+    CheckResources(/*ended=*/false);
+    if (!resource_violation_.empty()) {
+      return resource_violation_;
+    }
   }
   checker_->CheckEmpty();
+  if (checker_->violation().empty()) {
+    CheckResources(/*ended=*/true);
+    return resource_violation_;
+  }
   return checker_->violation();
+}
+
+// What a lost device had in flight counts no longer: it may be away for good.
+void Simulation::CheckResources(bool ended) {
+  if (resources_ == nullptr || !checker_->violation().empty()) {
+    return;
+  }
+  std::set<std::pair<int, int>> computing;
+  for (const auto& [batch, lane] : in_flight_) {
+    computing.insert(lane);
+  }
+  if (device_lost_) {
+    computing.clear();
+  }
+  resource_violation_ = resources_->Violation({computing.begin(), computing.end()}, ended);
+}
+
+void Simulation::Grant(const std::vector<TurnGranted>& granted) {
+  for (const TurnGranted& turn : granted) {
+    if (!turn.waited || random_.Percent(50)) {
+      at_once_.emplace_back(turn);
+    } else {
+      Post(Later(100), turn);
+    }
+  }
+}
+
+void Simulation::Step(const RivalSteps& steps) {
+  std::vector<TurnGranted> granted;
+  const bool is_in = resources_->StepRival(steps.rival, &granted);
+  Log(fmt::format("{}us rival {} {}", now_.time_since_epoch().count() / 1000, steps.rival,
+                  is_in ? (resources_->rival_holds(steps.rival) ? "holds" : "waits") : "leaves"));
+  if (is_in || steps.left > 0) {
+    Post(Later(1500), RivalSteps{steps.rival, steps.left - 1});
+  }
+  for (const TurnGranted& turn : granted) {
+    Post(Later(100), turn);
+  }
 }
 
 void Simulation::Happen(const Happening& happening) {
@@ -273,6 +326,10 @@ void Simulation::Happen(const Happening& happening) {
     }
     Stop(all);
     Post(Later(500), DeviceBack{});
+    return;
+  }
+  if (const auto* steps = std::get_if<RivalSteps>(&happening)) {
+    Step(*steps);
     return;
   }
   const Event& event = std::get<Event>(happening);
@@ -342,9 +399,10 @@ std::span<const Arrive> ArrivalsOf(const Event& event) {
 }  // namespace
 
 void Simulation::Feed(const Event& event) {
-  static constexpr std::array<const char*, 12> kNames = {
-      "arrive",  "cancel",      "batch done",  "host step done", "timer",           "drain",
-      "lane up", "device lost", "device back", "lane stuck",     "arrive together", "looked up"};
+  static constexpr std::array<const char*, std::variant_size_v<Event>> kNames = {
+      "arrive",          "cancel",    "batch done",  "host step done", "timer",
+      "drain",           "lane up",   "device lost", "device back",    "lane stuck",
+      "arrive together", "looked up", "turn granted"};
   if (const auto* done = std::get_if<BatchDone>(&event)) {
     in_flight_.erase(done->batch);
   }
@@ -360,6 +418,9 @@ void Simulation::Feed(const Event& event) {
       detail = fmt::format("b{}{}", batch->batch, batch->ok ? "" : " failed");
     } else if (const auto* host = std::get_if<HostStepDone>(&event)) {
       detail = fmt::format("r{}.{}{}", host->request, host->node, host->ok ? "" : " failed");
+    } else if (const auto* turn = std::get_if<TurnGranted>(&event)) {
+      detail = fmt::format("s{} lane {}: t{}{}", turn->subgraph, turn->lane, turn->ticket,
+                           turn->waited ? ", waited" : "");
     }
     Log(fmt::format("{}us {} {}", now_.time_since_epoch().count() / 1000, kNames.at(event.index()),
                     detail));
@@ -400,6 +461,10 @@ void Simulation::Obey(const Command& command) {
   } else if (const auto* abandon = std::get_if<AbandonLane>(&command)) {
     abandoned_.insert({abandon->subgraph, abandon->lane});
     Post(Later(1000), LaneStopped{{abandon->subgraph, abandon->lane}, life_});
+  } else if (const auto* ask = std::get_if<AskTurn>(&command)) {
+    Grant(resources_->Ask(*ask));
+  } else if (const auto* back = std::get_if<ReturnTurn>(&command)) {
+    Grant(resources_->Return(*back));
   }
 }
 

@@ -18,6 +18,7 @@
 #include "scheduler/core.h"
 #include "tests/sim/choices.h"
 #include "tests/sim/core_checker.h"
+#include "tests/sim/shared_resources.h"
 
 namespace omserve::scheduler {
 
@@ -64,7 +65,13 @@ class Simulation final {
     size_t subgraph;
     Core::SubgraphOptions options;
   };
-  using Happening = std::variant<Event, LaneStopped, LaneMended, DeviceStopped, ModelAdded>;
+  // Another device's instance wants what the lanes share, or is done with it; so often more.
+  struct RivalSteps {
+    int rival;
+    int left;
+  };
+  using Happening =
+      std::variant<Event, LaneStopped, LaneMended, DeviceStopped, ModelAdded, RivalSteps>;
   void Post(Instant at, Happening happening) {
     events_.emplace(std::pair(at, next_order_++), std::move(happening));
   }
@@ -74,6 +81,10 @@ class Simulation final {
   std::vector<BatchId> InFlight(int subgraph, int lane) const;
   void Feed(const Event& event);
   void Obey(const Command& command);
+  // Tells the core of turns, some at once, some later.
+  void Grant(const std::vector<TurnGranted>& granted);
+  void Step(const RivalSteps& steps);
+  void CheckResources(bool ended);
   void Start(const Launch& launch);
   void Log(const std::string& line) {
     if (log_ != nullptr) {
@@ -90,6 +101,8 @@ class Simulation final {
   Core::Options options_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<CoreChecker> checker_;
+  std::unique_ptr<SharedResources> resources_;  // Null: no lane is limited.
+  std::string resource_violation_;
   std::vector<std::unique_ptr<Subgraph>> subgraphs_;
   std::vector<Instant> added_at_;  // By subgraph.
   std::vector<std::shared_ptr<const Plan>> plans_;
