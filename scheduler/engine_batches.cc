@@ -24,6 +24,11 @@ void Engine::Obey(Launch& command) {
   }
   FailBatch(batch, status);
   NoteFailure(status);
+  if (!loss_.ok()) {
+    // A lost device cannot be waited for: what had been enqueued may touch memory until its reset.
+    batch.abandoned = true;
+    return;
+  }
   const Launch& launch = batch.launch;
   if (lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)]->stuck()) {
     // Part of it may still run: it is over when the lane was stopped.
