@@ -86,19 +86,24 @@ BatchDecision DecideBatch(const BatchPolicyOptions& options, const QueueSnapshot
   if (queue.draining) {
     return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDrain};
   }
-  if (options.max_delay == Clock::duration::zero()) {
-    if (!ahead && !queue.overtaken && now < std::min(queue.held_until, queue.latest_start)) {
-      return {.wait_until = std::min(queue.held_until, queue.latest_start)};
-    }
+  const Clock::time_point never = Clock::time_point::min();
+  const bool is_configured = options.max_delay > Clock::duration::zero();
+  // What is not configured is a wait for a lane that would be idle, and lets nobody pass.
+  const bool is_free = !is_configured && !ahead && !queue.overtaken;
+  if (is_free && now < std::min(queue.held_until, queue.latest_start)) {
+    return {.wait_until = std::min(queue.held_until, queue.latest_start)};
+  }
+  if (!is_configured && (!is_free || queue.company_until == never)) {
     return {.rows = rows,
             .ahead = ahead,
-            .reason = queue.lane_idle ? ReleaseReason::kIdle : ReleaseReason::kBucket};
+            .reason = queue.overtaken ? ReleaseReason::kBucket : ReleaseReason::kIdle};
   }
   if (queue.latest_start <= now) {
     return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDeadline};
   }
   const Clock::time_point delay_ends =
-      (ahead ? queue.oldest_ahead : queue.oldest_ready) + options.max_delay;
+      is_configured ? (ahead ? queue.oldest_ahead : queue.oldest_ready) + options.max_delay
+                    : queue.company_until;
   if (delay_ends <= now) {
     return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDelay};
   }

@@ -15,7 +15,7 @@ namespace omserve::scheduler {
 enum class ReleaseReason {
   kFull,      // The largest gear, or a preferred size, is filled.
   kIdle,      // A lane is idle and there is nothing to wait for.
-  kDelay,     // The oldest row has waited the configured delay.
+  kDelay,     // The oldest row has waited the configured delay, or as long as it pays.
   kDeadline,  // The tightest deadline would be missed by waiting longer.
   kBucket,    // Less urgent rows of another bucket would have taken the place in the lane.
   kDrain,     // The server is shutting down: nothing more will join.
@@ -31,8 +31,10 @@ struct BatchPolicyOptions {
   // every size can be formed; when more rows wait than the largest of these, the whole requests
   // that fit below it leave at once: waiting could form no preferred size any more.
   std::vector<int> preferred_rows;
-  // How long the oldest row may wait for a preferred or full batch. 0: no waiting.
+  // How long the oldest row may wait for a preferred or full batch. 0: no waiting, unless
   Clock::duration max_delay{0};
+  // rows wait for company as long as it pays by what was measured (derived_delay.h).
+  bool derives_delay = false;
 
   // The largest preferred size of at most `rows`; 0 for none.
   int LargestPreferred(int rows) const;
@@ -55,6 +57,8 @@ struct QueueSnapshot {
   // All ready rows would wait for company until then, without a configured delay: nobody is later
   // for it. min(): they would not.
   Clock::time_point held_until = Clock::time_point::min();
+  // Until when it pays to wait for more rows, where the delay is derived; min(): it does not.
+  Clock::time_point company_until = Clock::time_point::min();
   // The latest instant at which a batch can start and still meet the tightest deadline in it.
   Clock::time_point latest_start = Clock::time_point::max();
   // The best lane has nothing in flight. Otherwise it has something, and room for one more batch.

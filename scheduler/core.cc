@@ -15,6 +15,9 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
   state.options = options;
   state.queues.resize(subgraph.shape.buckets.size());
   state.lanes.resize(static_cast<size_t>(options.lanes));
+  for (size_t b = 0; b < state.queues.size() && options.policy.derives_delay; ++b) {
+    state.queues[b].gaps = ArrivalGaps(subgraph.shape.buckets[b].max_rows());
+  }
   for (size_t lane = 0; lane < options.lane_limits.size(); ++lane) {
     state.lanes[lane].limit = options.lane_limits[lane];
     state.lanes[lane].turn = options.lane_limits[lane] == 0 ? Turn::kFree : Turn::kNone;

@@ -54,6 +54,7 @@
 #include "scheduler/batch_policy.h"
 #include "scheduler/cost_table.h"
 #include "scheduler/deadline_fit.h"
+#include "scheduler/derived_delay.h"
 #include "scheduler/ids.h"
 #include "scheduler/plan.h"
 #include "scheduler/refusal.h"
@@ -331,7 +332,7 @@ class Core final {
   struct Queued {
     int rows = 1;
     Instant since;
-    Instant deadline;
+    Instant latest_end;  // The deadline, less the least time of the steps that follow.
   };
   // One bucket's queue. `ready`: inputs exist. `ahead`: every producer is at least launched.
   struct Queue {
@@ -344,6 +345,11 @@ class Core final {
     std::set<std::pair<Instant, QueueKey>> ahead_ages;
     int ready_rows = 0;
     int ahead_rows = 0;
+    // Where the delay is derived:
+    ArrivalGaps gaps;
+    int awaited_by = 0;     // Ready rows when it was last asked how long they wait; 0: they do not.
+    Instant awaited_since;  // Since there have been so many,
+    Instant awaited_from;   // and since the first of them waits before an idle lane.
   };
   // What a lane has of the resources that it shares (core_limits.cc). The fewer steps to a launch,
   // the earlier it stands here.
@@ -458,6 +464,9 @@ class Core final {
   QueueSnapshot Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
                          int lane) const;
   int BestLane(const SubgraphState& state) const;
+  // Until when the ready rows of a bucket wait for company before the lane, which is idle; min():
+  // they do not.
+  Instant CompanyUntil(SubgraphState& state, int bucket, int lane);
   SubgraphState& StateOf(const Request& request, int node);
   Queue& QueueOf(const Request& request, int node);
   QueueKey KeyOf(RequestId id, const Request& request, int node) const;

@@ -163,7 +163,7 @@ Instant Core::LatestStart(const SubgraphState& state, const Queue& queue,
     if (rows >= shape.max_rows()) {
       break;
     }
-    tightest = std::min(tightest, queued.deadline);
+    tightest = std::min(tightest, queued.latest_end);
     rows += queued.rows;
   }
   return LatestStartFor(state, shape, rows, tightest,
@@ -185,6 +185,39 @@ Instant Core::LatestStartFor(const SubgraphState& state, const Bucket& shape, in
   // The cost is a mean, and of the computation alone; as much again is kept for the copies, a
   // co-runner and the spread. To start at deadline - cost would be to miss it by the copy's time.
   return tightest - 2 * cost;
+}
+
+Instant Core::CompanyUntil(SubgraphState& state, int bucket, int lane) {
+  Queue& queue = state.queues[static_cast<size_t>(bucket)];
+  const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
+  const Clock::duration alone = state.costs.Expected(shape.GearFor(queue.ready_rows).model_gear);
+  if (alone == Clock::duration::zero()) {
+    return Instant::min();
+  }
+  Clock::duration longest{0};
+  fit_gears_.clear();
+  for (const BatchGear& gear : shape.gears) {
+    fit_gears_.push_back({gear.rows, state.costs.Expected(gear.model_gear)});
+    longest = std::max(longest, fit_gears_.back().cost);
+  }
+  if (queue.awaited_by != queue.ready_rows) {
+    queue.awaited_from = queue.awaited_by == 0 ? now_ : queue.awaited_from;
+    queue.awaited_by = queue.ready_rows;
+    queue.awaited_since = now_;
+    queue.gaps.Begin(queue.ready_rows, now_, 2 * longest);
+  }
+  DelayQuery query{.rows = queue.ready_rows, .gears = fit_gears_};
+  for (size_t l = 0; l < state.lanes.size(); ++l) {
+    const LaneState& other = state.lanes[l];
+    if (other.serves && static_cast<int>(l) != lane) {
+      query.other_lane =
+          std::min(query.other_lane, std::max(Clock::duration::zero(), other.busy_until - now_));
+    }
+  }
+  const Clock::duration delay = DerivedDelay(query, queue.gaps);
+  return delay == Clock::duration::zero()
+             ? Instant::min()
+             : std::min(queue.awaited_since + delay, queue.awaited_from + alone);
 }
 
 void Core::OrderBuckets(SubgraphState& state) {
@@ -219,9 +252,17 @@ bool Core::TryLaunch(SubgraphState& state) {
     return false;
   }
   const auto decide = [&](int bucket, bool overtaken) {
-    QueueSnapshot snapshot =
-        Snapshot(state, state.queues[static_cast<size_t>(bucket)], bucket, lane);
+    const Queue& queue = state.queues[static_cast<size_t>(bucket)];
+    QueueSnapshot snapshot = Snapshot(state, queue, bucket, lane);
     snapshot.overtaken = overtaken;
+    if (state.options.policy.derives_delay && snapshot.lane_idle && !draining_ &&
+        snapshot.ready_rows > 0 && snapshot.ready_rows < snapshot.max_rows) {
+      snapshot.company_until = CompanyUntil(state, bucket, lane);
+      if (snapshot.company_until > now_) {
+        snapshot.latest_start =
+            LatestStart(state, queue, state.subgraph->shape.buckets[static_cast<size_t>(bucket)]);
+      }
+    }
     return DecideBatch(state.options.policy, snapshot, now_);
   };
   for (size_t i = 0; i < state.order.size(); ++i) {
@@ -254,6 +295,7 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
   std::map<QueueKey, Queued>& from = decision.ahead ? queue.ahead : queue.ready;
   auto& from_ages = decision.ahead ? queue.ahead_ages : queue.ready_ages;
   int& from_rows = decision.ahead ? queue.ahead_rows : queue.ready_rows;
+  queue.awaited_by = 0;
   Launch launch{.batch = next_batch_++,
                 .subgraph = state.subgraph->index,
                 .bucket = bucket,
@@ -340,9 +382,16 @@ void Core::Enqueue(RequestId id, Request& request, int node, bool ready) {
   }
   Queue& queue = QueueOf(request, node);
   const QueueKey key = KeyOf(id, request, node);
-  (ready ? queue.ready : queue.ahead)[key] = {request.rows, now_, request.deadline};
+  Instant latest_end = request.deadline;  // Of this step, so that those after it are in time.
+  if (latest_end != Instant::max()) {
+    latest_end -= request.nodes[static_cast<size_t>(node)].tail;
+  }
+  (ready ? queue.ready : queue.ahead)[key] = {request.rows, now_, latest_end};
   (ready ? queue.ready_ages : queue.ahead_ages).emplace(now_, key);
   (ready ? queue.ready_rows : queue.ahead_rows) += request.rows;
+  if (ready && StateOf(request, node).options.policy.derives_delay) {
+    queue.gaps.NoteArrival(request.rows, now_);
+  }
   request.nodes[static_cast<size_t>(node)].state = NodeState::kQueued;
   if (ready) {
     Hold(request, node);
@@ -364,6 +413,7 @@ void Core::Dequeue(RequestId id, Request& request, int node) {
     queue.ready_ages.erase({at->second.since, key});
     queue.ready.erase(at);
     queue.ready_rows -= request.rows;
+    queue.awaited_by = queue.ready_rows == 0 ? 0 : queue.awaited_by;
   } else if (const auto ahead = queue.ahead.find(key); ahead != queue.ahead.end()) {
     queue.ahead_ages.erase({ahead->second.since, key});
     queue.ahead.erase(ahead);

@@ -67,8 +67,8 @@ void DropLargerGears(int max_batch_size, scheduler::SubgraphShape& shape) {
   }
 }
 
-scheduler::BatchPolicyOptions PolicyOf(const ModelConfig& config) {
-  const inference::ModelDynamicBatching& batching = config.dynamic_batching();
+scheduler::BatchPolicyOptions PolicyOf(const config::LoadedModelConfig& loaded) {
+  const inference::ModelDynamicBatching& batching = loaded.config.dynamic_batching();
   scheduler::BatchPolicyOptions policy;
   policy.preferred_rows.assign(batching.preferred_batch_size().begin(),
                                batching.preferred_batch_size().end());
@@ -77,6 +77,7 @@ scheduler::BatchPolicyOptions PolicyOf(const ModelConfig& config) {
   constexpr uint64_t kMostUs = 3'600'000'000;
   policy.max_delay = std::chrono::microseconds(
       static_cast<int64_t>(std::min(kMostUs, batching.max_queue_delay_microseconds())));
+  policy.derives_delay = !loaded.source.Has("dynamic_batching.max_queue_delay_microseconds");
   return policy;
 }
 
@@ -232,12 +233,13 @@ absl::Status CompletePipelineBatch(const config::LoadedModelConfig& stated,
 
 // What is the same on every device that a subgraph is added to.
 scheduler::Engine::SubgraphSpec BaseSpec(const LoadContext& context, const std::string& name,
-                                         int64_t version, const ModelConfig& config,
+                                         int64_t version, const config::LoadedModelConfig& loaded,
                                          scheduler::SubgraphShape shape) {
+  const ModelConfig& config = loaded.config;
   return {.name = name,
           .version = version,
           .shape = std::move(shape),
-          .policy = PolicyOf(config),
+          .policy = PolicyOf(loaded),
           .max_queue_rows = QueueRowsOf(config, context.max_queue_rows),
           .level_rows = LevelRowsOf(config),
           .max_queue_time = QueueTimeOf(config)};
@@ -340,7 +342,7 @@ absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
     return WithContext(sequence.status(), what);
   }
   scheduler::Engine::SubgraphSpec base =
-      BaseSpec(context, folder.name, version, config.config, *std::move(shape));
+      BaseSpec(context, folder.name, version, config, *std::move(shape));
   if (sequence->has_value()) {
     base.policy = SequencePolicyOf(config.config, **sequence);
     base.sequence = *std::move(sequence);

@@ -5,22 +5,27 @@
 //  - overload: three times the peak rate, with mixed deadlines: what is still answered in time, and
 //    how fast the rest is refused;
 //  - retry_storm: how long after a storm of clients that retry at once the daemon serves again;
-//  - text_beside_images: the latency of text requests with images beside them and without.
+//  - text_beside_images: the latency of text requests with images beside them and without;
+//  - derived_delay: what waiting for company as long as it pays brings, against leaving at once.
 //
 //   build/release/tests/bin/scheduler_bench [--only NAME] [--storm-seconds N]
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/mutex.h"
 #include "runtime/base/status_macros.h"
 #include "tests/bench/bench_rows.h"
 #include "tests/bench/load.h"
@@ -231,6 +236,79 @@ absl::StatusOr<Row> TextBesideImages() {
               {"beside_p99_ms", Median(beside_p99)}}};
 }
 
+// ---- Waiting for company ----
+
+// Clients that each send their next request when they have their answer, and did not begin
+// together. Requests per second.
+double RunApart(const Sender& send, int clients, int each) {
+  constexpr std::chrono::microseconds kApart{1300};
+  const Instant start = SteadyClock().Now();
+  {
+    Mutex mu;
+    CondVar nobody_notifies;
+    std::vector<std::jthread> threads;
+    for (int client = 0; client < clients; ++client) {
+      threads.emplace_back([&send, each] { RunClosedLoop(send, 1, each); });
+      const MutexLock lock(mu);
+      while (SteadyClock().WaitUntil(nobody_notifies, mu, start + (client + 1) * kApart)) {
+      }
+    }
+  }
+  return clients * each / Seconds(SteadyClock().Now() - start).count();
+}
+
+// The same model twice on one device: one waits as long as it pays, the other leaves at once. Eight
+// rows take hardly longer than one, where waiting has most to win and to lose.
+absl::StatusOr<Row> DerivedDelays() {
+  const std::map<int, int> cost = {{1, 4000}, {2, 4200}, {4, 4600}, {8, 5400}};
+  const double peak = 8 / 5400e-6;
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<SchedulerRig> rig,
+      SchedulerRig::Start(
+          {.models = {{.name = "waits", .cost_us = cost},
+                      {.name = "leaves", .cost_us = cost, .policy = {.derives_delay = false}}},
+           .engine = {.warm_up_runs = 3}}));
+  const SchedulerRig::Target waits = rig->Single("waits");
+  const SchedulerRig::Target leaves = rig->Single("leaves");
+  Row row{"derived_delay", {}};
+  for (const int concurrency : {1, 2, 4, 8, 16, 32}) {
+    const auto per_second = [&](const SchedulerRig::Target& target) {
+      return RunApart(Asker(*rig, target, milliseconds(0)), concurrency, /*each=*/100);
+    };
+    std::vector<double> ratios;
+    for (int round = 0; round < 5; ++round) {
+      const double before = per_second(leaves);
+      ratios.push_back(per_second(waits) / before);
+    }
+    row.figures.emplace_back(fmt::format("throughput_ratio_c{}", concurrency), Median(ratios));
+  }
+  for (const int load_percent : {10, 30, 60, 90}) {
+    std::vector<double> means;
+    std::vector<double> p99s;
+    for (uint64_t seed = 1; seed <= 3; ++seed) {
+      // Side by side and at the same times, so that whatever the machine does happens to both.
+      const auto stream = [&](int kind, const SchedulerRig::Target& target) {
+        return Stream{.kind = kind,
+                      .per_second = peak * load_percent / 100,
+                      .send = Asker(*rig, target, milliseconds(0)),
+                      .seed = seed};
+      };
+      std::array<std::vector<double>, 2> latencies;
+      for (const Sample& sample : RunOpenLoop({stream(0, leaves), stream(1, waits)}, Seconds(3))) {
+        latencies.at(static_cast<size_t>(sample.kind)).push_back(sample.LatencyMs());
+      }
+      const auto mean = [](const std::vector<double>& all) {
+        return std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
+      };
+      means.push_back(mean(latencies[1]) / mean(latencies[0]));
+      p99s.push_back(Quantile(latencies[1], 0.99) / Quantile(latencies[0], 0.99));
+    }
+    row.figures.emplace_back(fmt::format("mean_ratio_load_{}", load_percent), Median(means));
+    row.figures.emplace_back(fmt::format("p99_ratio_load_{}", load_percent), Median(p99s));
+  }
+  return row;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app{"The scheduler against what the device time allows."};
   std::string only;
@@ -244,7 +322,8 @@ int Main(int argc, char** argv) {
       {"timed_efficiency", TimedEfficiency},
       {"overload_3x", Overload},
       {"retry_storm", [=] { return RetryStorm(storm_seconds); }},
-      {"text_beside_images", TextBesideImages}};
+      {"text_beside_images", TextBesideImages},
+      {"derived_delay", DerivedDelays}};
   std::vector<Row> rows;
   for (const auto& [name, run] : all) {
     if (name.find(only) == std::string::npos) {

@@ -122,7 +122,7 @@ absl::Status SchedulerRig::AddModel(size_t place, const TimedModel& model) {
   const std::span<const std::byte> bytes = std::as_bytes(std::span(loaded.file));
   RETURN_IF_ERROR(on.device->Bind());
   ASSIGN_OR_RETURN(loaded.weights, acl::SharedWeights::Allocate(*on.device, bytes));
-  scheduler::Engine::SubgraphSpec spec{.name = model.name};
+  scheduler::Engine::SubgraphSpec spec{.name = model.name, .policy = model.policy};
   for (int i = 0; i < model.instances; ++i) {
     ASSIGN_OR_RETURN(std::unique_ptr<acl::Model> instance,
                      acl::Model::Load(*on.device, bytes, loaded.weights));

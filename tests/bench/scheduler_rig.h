@@ -25,6 +25,7 @@ struct TimedModel {
   std::vector<std::string> inputs = {"in"};
   std::map<int, int> cost_us;  // By batch size, which are the gears.
   int instances = 1;
+  scheduler::BatchPolicyOptions policy = {.derives_delay = true};  // As the daemon's.
 };
 
 // Thread-safe once the models are there.

@@ -140,5 +140,15 @@ TEST_CASE("the sample pipeline is right") {
   CHECK(loaded.config.pipeline().step(0).host().parameters().at("width") == "48");
 }
 
+// A delay of 0 is not the same as none: only the latter is derived from measured times.
+TEST_CASE("whether a queue delay is given is known") {
+  const std::string key = "dynamic_batching.max_queue_delay_microseconds";
+  CHECK(Parsed(TextFormat::kYaml, "dynamic_batching: {max_queue_delay_microseconds: 0}\n")
+            .source.Has(key));
+  CHECK(Parsed(TextFormat::kPbtxt, "dynamic_batching { max_queue_delay_microseconds: 0 }\n")
+            .source.Has(key));
+  CHECK_FALSE(Parsed(TextFormat::kYaml, "dynamic_batching: {}\n").source.Has(key));
+}
+
 }  // namespace
 }  // namespace omserve::config

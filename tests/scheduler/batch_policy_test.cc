@@ -227,5 +227,24 @@ TEST_CASE("A negative delay is refused") {
   CHECK(MessageOf(options.Validate(8)) == "max_queue_delay: expected 0 or more");
 }
 
+// Without a configured delay rows wait while it pays, to a deadline at most, and let no other
+// bucket take their lane.
+TEST_CASE("A derived wait ends by its time, a deadline, or another bucket") {
+  QueueSnapshot queue = Ready(3);
+  queue.company_until = kNow + milliseconds(2);
+  CHECK(DecideBatch({}, queue, kNow).rows == 0);
+  CHECK(DecideBatch({}, queue, kNow).wait_until == kNow + milliseconds(2));
+  CHECK(DecideBatch({}, queue, kNow + milliseconds(2)).reason == ReleaseReason::kDelay);
+  queue.latest_start = kNow + milliseconds(1);
+  CHECK(DecideBatch({}, queue, kNow).wait_until == kNow + milliseconds(1));
+  CHECK(DecideBatch({}, queue, kNow + milliseconds(1)).reason == ReleaseReason::kDeadline);
+  queue.overtaken = true;
+  CHECK(DecideBatch({}, queue, kNow).reason == ReleaseReason::kBucket);
+  queue.draining = true;
+  CHECK(DecideBatch({}, queue, kNow).reason == ReleaseReason::kDrain);
+  queue.ready_rows = 8;
+  CHECK(DecideBatch({}, queue, kNow).reason == ReleaseReason::kFull);
+}
+
 }  // namespace
 }  // namespace omserve::scheduler

@@ -32,6 +32,7 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   kept_in_order += other.kept_in_order;
   cache_hits += other.cache_hits;
   cache_misses += other.cache_misses;
+  company_waits += other.company_waits;
   turns_asked += other.turns_asked;
   turns_waited += other.turns_waited;
   turns_used += other.turns_used;
@@ -69,6 +70,7 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"answers kept in order", kept_in_order, 1000},
                             {"cache hits", cache_hits, 500},
                             {"cache misses", cache_misses, 500},
+                            {"waits for company", company_waits, 300},
                             {"turns asked for", turns_asked, 1000},
                             {"turns waited for", turns_waited, 1000},
                             {"turns used", turns_used, 1000},

@@ -35,6 +35,7 @@ struct CheckerCounts {
   size_t kept_in_order = 0;      // Finished requests that waited for earlier ones.
   size_t cache_hits = 0;
   size_t cache_misses = 0;
+  size_t company_waits = 0;  // Waits before an idle lane that were derived.
   size_t turns_asked = 0;
   size_t turns_waited = 0;  // Granted, but not at once.
   size_t turns_used = 0;
@@ -239,6 +240,8 @@ class CoreChecker final {
   bool HasInputs(const Batch& batch) const;
   void CheckQueuesAfter();
   void CheckBucketAfter(const SubgraphRef& ref, int bucket);
+  void CheckCompany(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue,
+                    Instant from);
 
   Kind KindOf(const Request& request, size_t node) const;
   // Queued row groups of one kind in their order.
@@ -288,6 +291,8 @@ class CoreChecker final {
   Instant armed_ = Instant::max();
   RequestId arena_owner_ = 0;
   uint64_t last_ticket_ = 0;
+  // Rows that wait for company before an idle lane, by subgraph and bucket, and since when.
+  std::map<std::pair<int, int>, Instant> company_;
   CheckerCounts counts_;
   std::string violation_;
 

@@ -166,6 +166,7 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
   const std::vector<Waiting> ready = QueueOf(ref.subgraph->index, bucket, Kind::kReady);
   const std::vector<Waiting> ahead = QueueOf(ref.subgraph->index, bucket, Kind::kAhead);
   const std::vector<Waiting>& queue = ready.empty() ? ahead : ready;
+  const auto waited = company_.extract({ref.subgraph->index, bucket});
   if (queue.empty()) {
     return;
   }
@@ -193,13 +194,34 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
     oldest = std::min(oldest, waiting.since);
   }
   const bool delays = delay > Clock::duration::zero();
-  Expect((delays || (!ready.empty() && WaitsForSiblings(ready))) && !draining_ &&
-             !IsFilled(ref, bucket, queue),
+  const bool siblings = !ready.empty() && WaitsForSiblings(ready);
+  Expect((delays || siblings || (ref.options.policy.derives_delay && !ready.empty())) &&
+             !draining_ && !IsFilled(ref, bucket, queue),
          name + " waits before an idle lane without a reason");
-  // How long a sibling is waited for depends on costs.
-  Expect(armed_ <= (delays ? oldest + delay : Instant::max() - Clock::duration(1)),
-         name + " waits without a timer");
-  counts_.waits_for_siblings += delays ? 0 : 1;
+  if (delays || siblings) {
+    // How long a sibling is waited for depends on costs.
+    Expect(armed_ <= (delays ? oldest + delay : Instant::max() - Clock::duration(1)),
+           name + " waits without a timer");
+    counts_.waits_for_siblings += delays ? 0 : 1;
+    return;
+  }
+  counts_.company_waits += waited.empty() ? 1 : 0;
+  CheckCompany(ref, bucket, queue, waited.empty() ? now_ : waited.mapped());
+}
+
+// Company is waited for no longer than a batch takes, and not past a deadline.
+void CoreChecker::CheckCompany(const SubgraphRef& ref, int bucket,
+                               const std::vector<Waiting>& queue, Instant from) {
+  company_[{ref.subgraph->index, bucket}] = from;
+  const std::string name = fmt::format("s{}.{}", ref.subgraph->index, bucket);
+  const Bucket& shape = ref.subgraph->shape.buckets[static_cast<size_t>(bucket)];
+  const Clock::duration cost = ref.costs.Expected(shape.GearFor(SumOf(queue)).model_gear);
+  Expect(cost > Clock::duration::zero(), name + " waits for company, of a cost that is not known");
+  Expect(armed_ <= from + cost, name + " waits for company longer than a batch takes");
+  for (const Waiting& waiting : queue) {
+    Expect(waiting.deadline == Instant::max() || armed_ + cost <= waiting.deadline,
+           name + " waits for company until it is too late");
+  }
 }
 
 bool CoreChecker::WaitsForSiblings(const std::vector<Waiting>& queue) const {

@@ -159,10 +159,11 @@ void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector
       Expect(!waits && !draining_ && lane_idle, "a batch that need not wait leaves as idle");
       break;
     case ReleaseReason::kBucket:
-      Expect(!waits && !draining_ && !lane_idle, "a batch that is about to be overtaken leaves");
+      Expect(!waits && !draining_, "a batch that is about to be overtaken leaves");
       break;
     case ReleaseReason::kDelay:
-      Expect(waits && launch.oldest_queued + ref.options.policy.max_delay <= now_,
+      Expect(waits ? launch.oldest_queued + ref.options.policy.max_delay <= now_
+                   : ref.options.policy.derives_delay && lane_idle,
              "the delay of the oldest row has passed");
       break;
     case ReleaseReason::kDeadline:

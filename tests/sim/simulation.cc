@@ -70,14 +70,16 @@ void Simulation::MakeSequences(Subgraph& subgraph) {
 }
 
 Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
-  Core::SubgraphOptions options{.lanes = random_.Between(1, 3)};
+  Core::SubgraphOptions options{.lanes = group_ > 0 ? 1 : random_.Between(1, 3)};
   if (resources_ != nullptr) {
     options.lane_limits = resources_->LimitLanes(subgraph.index, options.lanes, random_);
   }
-  if (random_.Percent(50)) {
+  if (random_.Percent(group_ > 0 ? 10 : 50)) {
     options.policy.max_delay = microseconds(random_.Between(1, 3000));
   }
-  if (random_.Percent(40)) {
+  options.policy.derives_delay =
+      random_.Percent(group_ > 0 ? 95 : 60) && !subgraph.sequence.has_value();
+  if (random_.Percent(group_ > 0 ? 10 : 40)) {
     for (int rows = random_.Between(1, 4); rows <= subgraph.shape.max_rows();
          rows += random_.Between(1, 4)) {
       options.policy.preferred_rows.push_back(rows);
@@ -93,11 +95,12 @@ Core::SubgraphOptions Simulation::RandomOptions(const Subgraph& subgraph) {
         .own = {{static_cast<uint64_t>(random_.Between(1, 3)), random_.Between(2, 20)}}};
   }
   options.max_queue_time = microseconds(random_.Percent(20) ? random_.Between(1, 5000) : 0);
-  if (random_.Percent(30)) {  // Warm-up has measured.
+  if (random_.Percent(group_ > 0 ? 95 : 30)) {  // Warm-up has measured.
     const size_t gears = subgraph.shape.model_gear_count();
     options.costs = CostTable(gears);
     for (size_t gear = 0; gear < gears; ++gear) {
-      options.costs.Record(gear, microseconds(random_.Between(1, slowest_us_)), now_);
+      options.costs.Record(
+          gear, microseconds(group_ > 0 ? slowest_us_ : random_.Between(1, slowest_us_)), now_);
     }
   }
   return options;
@@ -160,7 +163,7 @@ Arrive Simulation::RandomArrival(RequestId id, Instant at) {
     }
     arrive.buckets.push_back(bucket);
   }
-  arrive.rows = random_.Between(1, most);
+  arrive.rows = group_ > 0 ? 1 : random_.Between(1, most);
   if (const Subgraph* only = arrive.plan->nodes.front().subgraph;
       only != nullptr && only->sequence.has_value()) {
     arrive.rows = 1;
@@ -185,7 +188,8 @@ void Simulation::PostArrivals() {
   const int cancel_percent = random_.Percent(50) ? 0 : 25;
   Instant at = now_;
   for (int i = 1; i <= count; ++i) {
-    at += microseconds(random_.Percent(40) ? 0 : random_.Between(0, gap_us));
+    const bool pauses = group_ > 0 && i % group_ == 0;
+    at += microseconds(pauses ? 3000 : random_.Percent(40) ? 0 : random_.Between(0, gap_us));
     Arrive arrive = RandomArrival(static_cast<RequestId>(i), at);
     if (random_.Percent(cancel_percent)) {
       Post(at + microseconds(random_.Between(0, 6000)), Cancel{arrive.request});
@@ -231,6 +235,7 @@ std::string Simulation::Run() {
   host_fault_percent_ = random_.Percent(60) ? 0 : random_.Between(1, 30);
   hang_percent_ = watches && random_.Percent(60) ? random_.Between(1, 15) : 0;
   slowest_us_ = random_.Between(1, 2000);
+  group_ = random_.Percent(20) ? random_.Between(2, 4) : 0;
   timer_late_us_ = random_.Percent(50) ? 0 : random_.Between(1, 300);
   resources_ = random_.Percent(30) ? std::make_unique<SharedResources>(random_) : nullptr;
   MakeSubgraphs();
@@ -507,7 +512,8 @@ void Simulation::Start(const Launch& launch) {
     }
     return;
   }
-  const Clock::duration took = microseconds(random_.Between(1, slowest_us_));
+  const Clock::duration took =
+      microseconds(group_ > 0 ? slowest_us_ : random_.Between(1, slowest_us_));
   lane_computed_[lane] = start + took;
   for (const RowGroup& group : launch.rows) {
     computed_[{group.request, group.node}] = start + took;

@@ -118,6 +118,9 @@ class Simulation final {
   std::vector<Event> at_once_;  // Failed launches: told before anything else happens.
   uint64_t next_order_ = 0;
   Instant now_ = Instant(Clock::duration::zero());
+  // Above 0: requests of one row come in groups of so many, to batches that all take as long, as
+  // from clients that are answered together. Where it pays to wait for company.
+  int group_ = 0;
   int device_fault_percent_ = 0;
   int launch_fault_percent_ = 0;
   int host_fault_percent_ = 0;
