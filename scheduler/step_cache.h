@@ -30,7 +30,8 @@ struct KnownOutputs {
 class StepCache final {
  public:
   // `pool` outlives it and all that was found in it.
-  StepCache(memory::HostPool& pool, size_t max_bytes) : pool_(pool), known_(max_bytes) {}
+  StepCache(memory::HostPool& pool, size_t max_bytes)
+      : pool_(pool), max_bytes_(max_bytes), known_(max_bytes) {}
 
   // Null when it is not there. Counts either way.
   std::shared_ptr<const KnownOutputs> Find(const ContentDigest& inputs) ABSL_LOCKS_EXCLUDED(mu_);
@@ -43,10 +44,11 @@ class StepCache final {
   void Clear() ABSL_LOCKS_EXCLUDED(mu_);
 
   CacheCounts counts() const ABSL_LOCKS_EXCLUDED(mu_);
-  size_t max_bytes() const { return known_.max_bytes(); }
+  size_t max_bytes() const { return max_bytes_; }
 
  private:
   memory::HostPool& pool_;  // Its lock may be taken under ours, and takes none itself.
+  const size_t max_bytes_;
   mutable Mutex mu_;
   LruCache<ContentDigest, KnownOutputs, ContentDigestHash> known_ ABSL_GUARDED_BY(mu_);
 };
