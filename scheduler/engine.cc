@@ -8,7 +8,6 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
-#include "scheduler/warm_up.h"
 
 namespace omserve::scheduler {
 namespace {
@@ -58,92 +57,6 @@ Engine::~Engine() {
   }
   const MutexLock lock(device_work_mu_);
   completions_.reset();
-}
-
-absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
-  RETURN_IF_ERROR(spec.policy.Validate(spec.shape.max_rows()));
-  const MutexLock lock(device_work_mu_);
-  RETURN_IF_ERROR(device_.Bind());
-  const uint64_t generation = device_.generation();
-  const CostTable costs = WarmUpModel(spec);
-  // Streams and buffers are made here, on the caller's thread, so that traffic does not wait.
-  std::vector<std::unique_ptr<Lane>> lanes;
-  for (acl::Model* model : spec.instances) {
-    ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane,
-                     Lane::Create(device_, *completions_, *model, LaneOptions(), *this));
-    lanes.push_back(std::move(lane));
-  }
-  auto subgraph = std::make_unique<Subgraph>(Subgraph{.name = spec.name,
-                                                      .version = spec.version,
-                                                      .shape = std::move(spec.shape),
-                                                      .sequence = std::move(spec.sequence),
-                                                      .load = std::make_shared<SubgraphLoad>()});
-  const Subgraph* added = subgraph.get();
-  std::shared_ptr<SequenceStore> sequences;
-  if (added->sequence.has_value()) {
-    ASSIGN_OR_RETURN(sequences,
-                     SequenceStore::Create(device_, *added, static_cast<int>(lanes.size())));
-  }
-  OutputSets sets{.layout = LayOutOutputs(added->shape)};
-  absl::Status status;
-  RunOnDeviceThread([&] {
-    if (generation != device_.generation()) {
-      status =
-          Unavailable("device {} was lost while model '{}' was loaded", device_.id(), spec.name);
-      return;
-    }
-    // As many as there can be batches in flight; a pipeline adds what its rows hold: AddPlan.
-    const int set_count = static_cast<int>(lanes.size()) * options_.core.batches_per_lane;
-    status = ReserveForSubgraph(sets, set_count);
-    if (!status.ok()) {
-      return;
-    }
-    subgraph->index = static_cast<int>(subgraphs_.size());
-    absl::StatusOr<std::vector<int>> lane_limits = LimitLanes(subgraph->index, spec.limits);
-    if (!lane_limits.ok()) {
-      status = lane_limits.status();
-      for (const acl::DevicePtr block : sets.blocks) {
-        pool_->Free(block);
-      }
-      return;
-    }
-    subgraph->load->lane_count = static_cast<int64_t>(lanes.size());
-    taken_rows_.push_back(0);
-    core_.AddSubgraph(*subgraph, {.lanes = static_cast<int>(lanes.size()),
-                                  .policy = spec.policy,
-                                  .max_queue_rows = spec.max_queue_rows,
-                                  .level_rows = std::move(spec.level_rows),
-                                  .max_queue_time = spec.max_queue_time,
-                                  .costs = costs,
-                                  .output_sets = set_count,
-                                  .lane_limits = *std::move(lane_limits)});
-    subgraphs_.push_back(std::move(subgraph));
-    output_sets_.push_back(std::move(sets));
-    lanes_.push_back(std::move(lanes));
-    instances_.push_back(
-        {std::move(spec.instances), std::move(spec.reload), added, std::move(sequences)});
-  });
-  RETURN_IF_ERROR(status);
-  return added;
-}
-
-CostTable Engine::WarmUpModel(const SubgraphSpec& spec) {
-  if (options_.warm_up_runs == 0 || spec.instances.empty()) {
-    return CostTable();
-  }
-  const Instant start = clock_.Now();
-  absl::StatusOr<CostTable> costs = WarmUp(device_, *completions_, *spec.instances.front(),
-                                           spec.shape, options_.warm_up_runs, clock_);
-  if (!costs.ok()) {
-    OMSERVE_LOG(kWarning, "scheduler", "warm-up failed model={} version={} error=\"{}\"", spec.name,
-                spec.version, MessageOf(costs.status()));
-    return CostTable();
-  }
-  OMSERVE_LOG(kInfo, "scheduler", "warmed up model={} version={} ms={} gear_ms=\"{}\"", spec.name,
-              spec.version,
-              std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - start).count(),
-              CostsToString(spec.shape, *costs));
-  return *std::move(costs);
 }
 
 absl::Status Engine::CheckRoom(const Plan& plan, Instant deadline, size_t input_bytes) const {

@@ -292,11 +292,12 @@ class Engine final : private CompletionSink, private TurnSink {
     return {.slots = options_.core.batches_per_lane, .small_copy_bytes = options_.small_copy_bytes};
   }
   void Post(Message message) ABSL_LOCKS_EXCLUDED(mu_);
+  // Runs `task` on the device thread and waits for it.
+  void RunOnDeviceThread(std::function<void()> task);
+  // engine_models.cc.
   // What each gear takes; of no size when it is not known. A model that cannot be warmed up with
   // zeros may still serve what its clients send, so a failure is only told.
   CostTable WarmUpModel(const SubgraphSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(device_work_mu_);
-  // Runs `task` on the device thread and waits for it.
-  void RunOnDeviceThread(std::function<void()> task);
 
   // The device thread.
   void Run();
@@ -347,10 +348,11 @@ class Engine final : private CompletionSink, private TurnSink {
   void PlaceOutputs(const ActiveBatch& batch, bool on_host);
   bool WantedOnHost(const Launch& launch, size_t output) const;
   Place& PlaceOf(const RowGroup& group, int tensor);
+  void FailBatch(const ActiveBatch& batch, const absl::Status& status);
   // engine_answers.cc.
   absl::Status StatusOf(const Active& active, const Respond& respond) const;
   absl::Status RefusalStatus(const Plan& plan, const Respond& respond) const;
-  void FailBatch(const ActiveBatch& batch, const absl::Status& status);
+  void Record(const InferRequest& request, const Respond& respond, const InferResponse& response);
 
   // engine_limits.cc.
   // Makes the lanes of a subgraph that is added known to the rate limiter. By lane, which of them
@@ -371,7 +373,6 @@ class Engine final : private CompletionSink, private TurnSink {
   void TakePart(Split& split, size_t part, const Respond& respond, InferResponse response);
   InferResponse JoinAnswers(Split& split);
   void AnswerSplit(Split& split, const Respond& respond, InferResponse response);
-  void Record(const InferRequest& request, const Respond& respond, const InferResponse& response);
   void CancelSplit(const Split& split);
   // Where a part that is alone in its batch puts an output that the client wants: to its place in
   // the whole answer. Leaves `target` as it is for other outputs.

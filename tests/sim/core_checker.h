@@ -249,7 +249,7 @@ class CoreChecker final {
   // Of one priority, 0 for all.
   int QueuedRows(int subgraph, bool without_expired, uint64_t priority = 0);
   // Whether a request of its plan that came before is not answered yet, and that matters.
-  bool WaitsForTurn(const Request& request) const;
+  bool WaitsForEarlier(const Request& request) const;
   bool HasUses(const Batch& batch) const;
   // core_checker_memory.cc.
   // The batch's memory is free, and it may have it.

@@ -99,7 +99,7 @@ void CoreChecker::CheckRequestsAfter() {
     Expect(cancelling_ != id, name + " is answered when it is cancelled");
     Expect(!arriving_.contains(id) || (!draining_ && !arrival_full_ && !arrival_full_of_bytes_),
            name + " is refused");
-    Expect(!finished || WaitsForTurn(request), name + " is answered when every step is done");
+    Expect(!finished || WaitsForEarlier(request), name + " is answered when every step is done");
     for (size_t n = 0; n < request.steps.size(); ++n) {
       const PlanNode& node = request.arrival.plan->nodes[n];
       const bool could_start =
