@@ -31,9 +31,10 @@ struct BatchPolicyOptions {
   // every size can be formed; when more rows wait than the largest of these, the whole requests
   // that fit below it leave at once: waiting could form no preferred size any more.
   std::vector<int> preferred_rows;
-  // How long the oldest row may wait for a preferred or full batch. 0: no waiting, unless
+  // How long the oldest row may wait for a preferred or full batch; 0: no such wait.
   Clock::duration max_delay{0};
-  // rows wait for company as long as it pays by what was measured (derived_delay.h).
+  // With a max_delay of 0: rows wait for company as long as it pays by what was measured
+  // (derived_delay.h).
   bool derives_delay = false;
 
   // The largest preferred size of at most `rows`; 0 for none.

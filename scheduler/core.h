@@ -280,10 +280,10 @@ class Core final {
   void On(const LaneStuck& event);
   void On(const ArriveTogether& event);
   void On(const LookedUp& event);
+  void On(const TurnGranted& event);
   // Accepts all, or refuses all.
   void Receive(std::span<const Arrive> arrivals);
   Request& Register(const Arrive& event);
-  void On(const TurnGranted& event);
 
   LaneState& LaneAt(int subgraph, int lane);
 
@@ -367,6 +367,8 @@ class Core final {
   // How long the arrivals' batches of `node` take on the subgraph's lanes, at least; with `company`
   // in those of the rows that wait already.
   Clock::duration StepTime(std::span<const Arrive> arrivals, size_t node, bool company) const;
+  // How long each lane that serves is still at work: a scratch, until the next call.
+  std::span<Clock::duration> BusyTimes(const SubgraphState& state) const;
   // When a lane is free for a row of this urgency; now_ while no lane serves: nothing is known.
   Instant StartOf(const SubgraphState& state, const Urgency& row) const;
   const BatchGear& GearOf(const PlanNode& node, int bucket, int rows) const;
@@ -378,6 +380,8 @@ class Core final {
   // A batch is about to leave: drops the requests that would be late, or makes it smaller so that
   // none is. True: some were dropped, so decide anew.
   bool FitDeadlines(SubgraphState& state, int bucket, int lane, BatchDecision& decision);
+  // Ends a request that cannot be in time any longer, by `late_by`.
+  void Drop(RequestId id, Request& request, Clock::duration late_by);
   // The end of a batch that `node` of the request reads; now_ when there is none to wait for.
   Instant InputsAt(const Request& request, int node) const;
   void RemoveFromBacklog(Request& request, int node);
@@ -416,8 +420,8 @@ class Core final {
   bool HasTurn(SubgraphState& state, int lane);
   // The lane's turn is this batch's.
   void UseTurn(LaneState& lane, Launch& launch) const;
-  // Gives back the turns that lanes have or wait for and nothing can be launched
-  // with. `keeps_granted`: those that the arena may be launched with later in this event stay.
+  // Gives back the turns that lanes have or wait for and nothing can be launched with.
+  // `keeps_granted`: those that the arena may be launched with later in this event stay.
   void ReturnTurns(SubgraphState& state, bool keeps_granted);
   // Whether rows wait that a turn of the lane is for.
   static bool HasRowsFor(const SubgraphState& state, size_t lane);
@@ -458,7 +462,7 @@ class Core final {
   std::vector<int> touched_;                        // Each once.
   std::vector<int> changed_;                        // Each once; for VisitChanged.
   std::vector<int> round_;                          // Scratch of ScheduleTouched.
-  mutable std::vector<Clock::duration> busy_;       // Scratch of FreeAt.
+  mutable std::vector<Clock::duration> busy_;       // Scratch of BusyTimes.
   std::set<std::pair<Instant, RequestId>> delays_;  // The same by delay_at.
   // By plan that preserves order: its requests in the order of arrival, from the oldest that is not
   // answered on.
@@ -466,7 +470,7 @@ class Core final {
   std::vector<const Plan*> moved_;  // Those of which a request was finished or answered.
   // Scratch of RefuseForDeadline: when each step ends, with what waits and without.
   std::vector<std::pair<Instant, Instant>> ends_;
-  std::vector<FitGear> fit_gears_;  // Scratch of FitDeadlines.
+  std::vector<FitGear> fit_gears_;  // Scratch of FitDeadlines and CompanyUntil.
   std::vector<FitRow> fit_rows_;
   std::vector<std::pair<RequestId, int>> fit_groups_;
   int rows_ = 0;

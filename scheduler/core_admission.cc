@@ -165,14 +165,19 @@ Clock::duration Core::StepTime(std::span<const Arrive> arrivals, size_t node, bo
   return std::max(longest, total / static_cast<int64_t>(state.lanes.size()));
 }
 
-Instant Core::StartOf(const SubgraphState& state, const Urgency& row) const {
+std::span<Clock::duration> Core::BusyTimes(const SubgraphState& state) const {
   busy_.clear();
   for (const LaneState& lane : state.lanes) {
     if (lane.serves) {
       busy_.push_back(std::max(Clock::duration::zero(), lane.busy_until - now_));
     }
   }
-  return busy_.empty() ? now_ : now_ + TimeToDrain(busy_, state.backlog.Before(row, now_));
+  return busy_;
+}
+
+Instant Core::StartOf(const SubgraphState& state, const Urgency& row) const {
+  const std::span<Clock::duration> busy = BusyTimes(state);
+  return busy.empty() ? now_ : now_ + TimeToDrain(busy, state.backlog.Before(row, now_));
 }
 
 const BatchGear& Core::GearOf(const PlanNode& node, int bucket, int rows) const {
@@ -243,18 +248,15 @@ bool Core::FitDeadlines(SubgraphState& state, int bucket, int lane, BatchDecisio
     if (looked_at > (crowded ? kLookAhead : 1) * limit) {
       break;
     }
-    const Request& request = requests_.at(key.request);
-    Instant latest = request.deadline;
-    if (latest != Instant::max()) {
-      latest -= request.nodes[static_cast<size_t>(key.node)].tail;
+    if (decision.ahead) {
+      start = std::max(start, InputsAt(requests_.at(key.request), key.node));
     }
-    start = decision.ahead ? std::max(start, InputsAt(request, key.node)) : start;
     if (looked_at <= limit) {
       rows = looked_at;
       ++groups;
-      tightest = std::min(tightest, latest);
+      tightest = std::min(tightest, queued.latest_end);
     }
-    fit_rows_.push_back({queued.rows, latest});
+    fit_rows_.push_back({queued.rows, queued.latest_end});
     fit_groups_.emplace_back(key.request, key.node);
   }
   const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
@@ -287,13 +289,14 @@ bool Core::FitDeadlines(SubgraphState& state, int bucket, int lane, BatchDecisio
     }
     const Instant end =
         start + state.costs.ForRefusal(shape.GearFor(fit_rows_[i].rows).model_gear, now_, spreads);
-    End(id, found->second,
-        {.request = id,
-         .outcome = Outcome::kDropped,
-         .late_by = std::max(Clock::duration(1), end - fit_rows_[i].latest)});
-    RetireIfIdle(id);
+    Drop(id, found->second, std::max(Clock::duration(1), end - fit_rows_[i].latest));
   }
   return true;
+}
+
+void Core::Drop(RequestId id, Request& request, Clock::duration late_by) {
+  End(id, request, {.request = id, .outcome = Outcome::kDropped, .late_by = late_by});
+  RetireIfIdle(id);
 }
 
 Clock::duration Core::WorkOf(const SubgraphState& state, int bucket, int rows) {
@@ -356,13 +359,8 @@ void Core::PredictLane(LaneState& lane, const SubgraphState& state) {
 
 Instant Core::FreeAt(int subgraph) const {
   const SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
-  busy_.clear();
-  for (const LaneState& lane : state.lanes) {
-    if (lane.serves) {
-      busy_.push_back(std::max(Clock::duration::zero(), lane.busy_until - now_));
-    }
-  }
-  return busy_.empty() ? Instant::max() : now_ + TimeToDrain(busy_, state.backlog.total());
+  const std::span<Clock::duration> busy = BusyTimes(state);
+  return busy.empty() ? Instant::max() : now_ + TimeToDrain(busy, state.backlog.total());
 }
 
 const CostTable& Core::costs(int subgraph) const {

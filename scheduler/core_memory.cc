@@ -164,9 +164,7 @@ bool Core::DropFromArena(const SubgraphState& state, const QueueKey& key, int la
   if (end <= request.deadline) {
     return false;
   }
-  End(key.request, request,
-      {.request = key.request, .outcome = Outcome::kDropped, .late_by = end - request.deadline});
-  RetireIfIdle(key.request);
+  Drop(key.request, request, end - request.deadline);
   return true;
 }
 

@@ -104,8 +104,10 @@ using Event =
     std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain, LaneUp, DeviceLost,
                  DeviceBack, LaneStuck, ArriveTogether, LookedUp, TurnGranted>;
 
-// Commands, to be obeyed in order.
+// In place of an output set: the arena (core_memory.cc).
 inline constexpr int kArena = -1;
+
+// Commands, to be obeyed in order.
 struct Launch {
   BatchId batch = 0;
   int subgraph = 0;
@@ -140,7 +142,7 @@ struct Respond {
   Outcome outcome = Outcome::kOk;
   Refusal refusal = {};        // When refused.
   Clock::duration late_by{0};  // When dropped, or refused for its deadline: predicted end - that.
-  bool ran = false;            // Something of it was launched.
+  bool ran = false;            // Something of it was launched, started or looked up.
 };
 // Nothing in flight touches the request's memory any longer.
 struct Retire {

@@ -153,11 +153,7 @@ bool Core::DropLateSequences(SubgraphState& state, int lane, const Bucket& shape
   for (const SequenceTable::Ready& next : chosen_) {
     const auto found = requests_.find(next.request);
     if (found != requests_.end() && !found->second.responded && found->second.deadline < end) {
-      End(next.request, found->second,
-          {.request = next.request,
-           .outcome = Outcome::kDropped,
-           .late_by = end - found->second.deadline});
-      RetireIfIdle(next.request);
+      Drop(next.request, found->second, end - found->second.deadline);
       dropped = true;
     }
   }

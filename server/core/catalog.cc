@@ -166,30 +166,32 @@ absl::StatusOr<ModelHandle> Catalog::FindCompiled(const std::string& name, int64
   return entry->model;
 }
 
-size_t Catalog::CachedBytes() const {
-  size_t bytes = 0;
-  const MutexLock lock(mu_);
-  for (const auto& [name, versions] : entries_) {
-    for (const auto& [version, entry] : versions) {
-      for (size_t n = 0; entry.model != nullptr && n < entry.model->plan->nodes.size(); ++n) {
-        const auto& cache = entry.model->plan->nodes[n].cache;
-        bytes += cache == nullptr ? 0 : cache->max_bytes();
-      }
-    }
-  }
-  return bytes;
-}
-
-void Catalog::ClearCaches() const {
+std::vector<std::shared_ptr<scheduler::StepCache>> Catalog::Caches() const {
+  std::vector<std::shared_ptr<scheduler::StepCache>> caches;
   const MutexLock lock(mu_);
   for (const auto& [name, versions] : entries_) {
     for (const auto& [version, entry] : versions) {
       for (size_t n = 0; entry.model != nullptr && n < entry.model->plan->nodes.size(); ++n) {
         if (const auto& cache = entry.model->plan->nodes[n].cache; cache != nullptr) {
-          cache->Clear();
+          caches.push_back(cache);
         }
       }
     }
+  }
+  return caches;
+}
+
+size_t Catalog::CachedBytes() const {
+  size_t bytes = 0;
+  for (const auto& cache : Caches()) {
+    bytes += cache->max_bytes();
+  }
+  return bytes;
+}
+
+void Catalog::ClearCaches() const {
+  for (const auto& cache : Caches()) {
+    cache->Clear();
   }
 }
 

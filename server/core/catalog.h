@@ -67,7 +67,9 @@ class Catalog final {
   absl::StatusOr<ModelHandle> FindCompiled(const std::string& name, int64_t version) const
       ABSL_LOCKS_EXCLUDED(mu_);
   void Add(ModelHandle model) ABSL_LOCKS_EXCLUDED(mu_);
-  // The most that the caches of pipelines' steps hold.
+  // Those of pipelines' steps.
+  std::vector<std::shared_ptr<scheduler::StepCache>> Caches() const ABSL_LOCKS_EXCLUDED(mu_);
+  // The most that they hold.
   size_t CachedBytes() const ABSL_LOCKS_EXCLUDED(mu_);
   // What a refused load can be told of who has memory, the largest first; empty when nobody has.
   std::string Holders() const ABSL_LOCKS_EXCLUDED(mu_);

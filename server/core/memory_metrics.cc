@@ -14,10 +14,6 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Loads = std::vector<scheduler::Engine::Load>;
 
-std::string DeviceName(const scheduler::Dispatcher& dispatcher, size_t place) {
-  return std::to_string(dispatcher.engine(place).device_id());
-}
-
 size_t PlaceOf(const scheduler::Dispatcher& dispatcher, int device) {
   size_t place = 0;
   while (dispatcher.engine(place).device_id() != device) {
@@ -117,6 +113,10 @@ void AddCacheFamilies(const std::vector<CatalogEntry>& entries,
 }
 
 }  // namespace
+
+std::string DeviceName(const scheduler::Dispatcher& dispatcher, size_t place) {
+  return std::to_string(dispatcher.engine(place).device_id());
+}
 
 void AddMemoryFamilies(const std::vector<CatalogEntry>& entries,
                        const scheduler::Dispatcher& dispatcher, const Loads& loads,

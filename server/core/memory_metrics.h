@@ -5,6 +5,7 @@
 
 #include <prometheus/metric_family.h>
 
+#include <string>
 #include <vector>
 
 #include "scheduler/dispatcher.h"
@@ -12,6 +13,9 @@
 #include "server/core/catalog.h"
 
 namespace omserve::server {
+
+// The label `device` of the device at a place.
+std::string DeviceName(const scheduler::Dispatcher& dispatcher, size_t place);
 
 // Samples of each device, of each version of a compiled model on each, and of each step that has a
 // cache. `loads` by place.

@@ -205,10 +205,6 @@ void AddResourceFamilies(const scheduler::SharedRateLimiter& limiter,
 
 using Loads = std::vector<scheduler::Engine::Load>;  // By the device's place.
 
-std::string DeviceName(const Metrics::Sources& sources, size_t place) {
-  return std::to_string(sources.dispatcher.engine(place).device_id());
-}
-
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 // What was accepted, by device, and the bounds on it, which are each device's.
@@ -217,7 +213,7 @@ void AddLimitFamilies(const Metrics::Sources& sources, const Loads& loads,
   Family rows(MetricType::Gauge, "omserve_accepted_rows", "Rows that wait or run, of all models");
   Family bytes(MetricType::Gauge, "omserve_accepted_input_bytes", "Pinned memory of their inputs");
   for (size_t place = 0; place < loads.size(); ++place) {
-    const Labels labels{{"device", DeviceName(sources, place)}};
+    const Labels labels{{"device", DeviceName(sources.dispatcher, place)}};
     rows.Add(labels, loads[place].rows);
     bytes.Add(labels, static_cast<double>(loads[place].input_bytes));
   }
@@ -315,7 +311,8 @@ void AddLoadFamilies(const Metrics::Sources& sources, const Loads& loads,
   const auto per_device = [&](const char* name, const char* help, auto value) {
     Family family(MetricType::Gauge, name, help);
     for (size_t place = 0; place < loads.size(); ++place) {
-      family.Add({{"device", DeviceName(sources, place)}}, static_cast<double>(value(place)));
+      family.Add({{"device", DeviceName(sources.dispatcher, place)}},
+                 static_cast<double>(value(place)));
     }
     families.push_back(family.Take());
   };

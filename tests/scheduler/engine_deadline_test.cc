@@ -34,6 +34,24 @@ void AwaitQueuedRows(EngineHarness& harness, int rows) {
   }
 }
 
+// Holds the device thread up in an answer, until Release.
+struct HeldThread {
+  HeldThread(EngineHarness& harness, const std::shared_ptr<const Plan>& plan) {
+    EngineHarness::Send send = Row(plan);
+    send.before_answer = [this] {
+      held.count_down();
+      release.wait();
+    };
+    first = harness.Submit(send);
+    held.wait();
+  }
+  void Release() { release.count_down(); }
+
+  std::latch held{1};
+  std::latch release{1};
+  std::shared_ptr<Answer> first;
+};
+
 // One batch runs for 400 ms and another waits behind it. A request that joins the queue is answered
 // at its own deadline, long before either is over, and its memory comes back at once.
 TEST_CASE("A deadline is noticed while the device is busy") {
@@ -81,24 +99,16 @@ TEST_CASE("A cancelled request that waits gives its memory back at once") {
 TEST_CASE("A request that was not taken up gives its memory back with the cancellation") {
   EngineHarness harness({.device_settings = kQuick});
   const auto plan = BuildSingle(*harness.AddModel("m", ScaleAdd({1})));
-  std::latch held(1);
-  std::latch release(1);
-  auto holder = Row(plan);
-  holder.before_answer = [&] {
-    held.count_down();
-    release.wait();
-  };
-  const auto first = harness.Submit(holder);
-  held.wait();
+  HeldThread held(harness, plan);
   const size_t before = harness.pinned().used_bytes();
   const auto second = harness.Submit(Row(plan));
   REQUIRE(harness.pinned().used_bytes() > before);
   harness.engine().CancelRequest(second->id);
   CHECK(harness.pinned().used_bytes() == before);
   CHECK_FALSE(second->arrived());
-  release.count_down();
+  held.Release();
   CHECK(second->Get().status.code() == absl::StatusCode::kCancelled);
-  REQUIRE_OK(first->Get().status);
+  REQUIRE_OK(held.first->Get().status);
   CHECK(harness.recorder().batches().size() == 1);
 }
 
@@ -137,23 +147,15 @@ TEST_CASE("Too many requests on their way are refused") {
   EngineHarness harness({.device_settings = kQuick,
                          .engine = {.device_pool_bytes = size_t{32} << 20, .max_messages = 1}});
   const auto plan = BuildSingle(*harness.AddModel("m", ScaleAdd({1})));
-  std::latch held(1);
-  std::latch release(1);
-  auto holder = Row(plan);
-  holder.before_answer = [&] {
-    held.count_down();
-    release.wait();
-  };
-  const auto first = harness.Submit(holder);
-  held.wait();
+  HeldThread held(harness, plan);
   const auto second = harness.Submit(Row(plan));
   const auto third = harness.Submit(Row(plan));
-  release.count_down();
+  held.Release();
   REQUIRE_OK(second->submitted);
   REQUIRE(RefusalOf(third->submitted).has_value());
   CHECK(RefusalOf(third->submitted)->reason == RefusalReason::kQueueMessages);
   REQUIRE_OK(second->Get().status);
-  REQUIRE_OK(first->Get().status);
+  REQUIRE_OK(held.first->Get().status);
 }
 
 }  // namespace
