@@ -31,13 +31,13 @@ using DeviceLoads = absl::InlinedVector<DeviceLoad, 8>;
 // subgraphs have to do does not count: their lanes are theirs.
 int64_t PredictFinishNs(const Plan& plan, const DeviceLoad& device);
 
-// Index into `devices` of the one with the earliest predicted finish; of those that
-// differ by less than an eighth the one with
-// the fewest requests, and of these one after the other as `turn` counts up. A time that a device
-// has not measured is that of the fastest that has, and none counts as more than twice that: else a
-// device that was slow once would be given nothing to show that it no longer is. Where no device
-// has measured a step its rows count alike. Requires one device or more, each with one entry for
-// each node. Changes the times in place.
+// Index into `devices` of the one with the earliest predicted finish; of those that differ by less
+// than an eighth the one with the fewest requests, and of these one after the other as `turn`
+// counts up. A time that a device has not measured is that of the fastest that has, and none counts
+// as more than twice that: else a device that was slow once would be given nothing to show that it
+// no longer is. Where no device has measured a step its rows count alike. What a device took up
+// before it had measured anything is no part of its wait. Requires one device or more, each with
+// one entry for each node. Changes the times in place.
 size_t ChooseDevice(const Plan& plan, DeviceLoads& devices, uint64_t turn);
 
 }  // namespace omserve::scheduler
