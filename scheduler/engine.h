@@ -225,16 +225,16 @@ class Engine final : private CompletionSink, private TurnSink {
   };
   struct ActiveBatch {
     Launch launch;
-    Slot* slot = nullptr;    // Null once done, or given up.
-    Instant begun;           // When it was launched.
-    bool abandoned = false;  // Given up: not done until its lane or device was stopped.
+    Slot* slot = nullptr;   // Null once done, or given up.
+    Instant begun;          // When it was launched.
+    absl::Status given_up;  // Why, once it is: not done until its lane or device was stopped.
     absl::InlinedVector<BatchOutput, 2> outputs;
     memory::HostBlock controls;  // Inputs that the server made, one after the other.
 
     void Clear() {
       launch.rows.clear();
       slot = nullptr;
-      abandoned = false;
+      given_up = absl::OkStatus();
       outputs.clear();
       controls = memory::HostBlock();
     }

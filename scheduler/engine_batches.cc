@@ -26,13 +26,13 @@ void Engine::Obey(Launch& command) {
   NoteFailure(status);
   if (!loss_.ok()) {
     // A lost device cannot be waited for: what had been enqueued may touch memory until its reset.
-    batch.abandoned = true;
+    batch.given_up = status;
     return;
   }
   const Launch& launch = batch.launch;
   if (lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)]->stuck()) {
     // Part of it may still run: it is over when the lane was stopped.
-    batch.abandoned = true;
+    batch.given_up = status;
     own_events_.emplace_back(LaneStuck{.subgraph = launch.subgraph, .lane = launch.lane});
     return;
   }

@@ -82,7 +82,9 @@ void Engine::LoseDevice(uint64_t generation, const absl::Status& cause) {
 
 void Engine::GiveUp(ActiveBatch& batch, const absl::Status& cause) {
   batch.slot = nullptr;
-  batch.abandoned = true;
+  if (batch.given_up.ok()) {  // Else it failed by itself, and what became of it is the reason.
+    batch.given_up = cause;
+  }
   for (const RowGroup& group : batch.launch.rows) {
     Active& active = active_.at(group.request);
     active.failure = WithContext(
@@ -108,7 +110,7 @@ void Engine::Obey(const AbandonLane& command) {
   for (auto& [id, batch] : batches_) {
     const bool is_on_lane =
         batch.launch.subgraph == command.subgraph && batch.launch.lane == command.lane;
-    if (is_on_lane && (batch.slot != nullptr || batch.abandoned)) {
+    if (is_on_lane && (batch.slot != nullptr || !batch.given_up.ok())) {
       GiveUp(batch, cause);
       requests += batch.launch.rows.size();
     }
@@ -135,7 +137,7 @@ void Engine::AbandonDevice() {
   OMSERVE_LOG(kError, "scheduler", "device lost device={} requests={} error=\"{}\"", device_.id(),
               active_.size(), MessageOf(cause));
   for (auto& [id, batch] : batches_) {
-    if (batch.slot != nullptr || batch.abandoned) {
+    if (batch.slot != nullptr || !batch.given_up.ok()) {
       GiveUp(batch, cause);
     }
   }
@@ -156,7 +158,7 @@ void Engine::AbandonDevice() {
 void Engine::FinishAbandoned(std::optional<std::pair<int, int>> lane) {
   std::vector<BatchId> finished;
   for (const auto& [id, batch] : batches_) {
-    if (batch.abandoned &&
+    if (!batch.given_up.ok() &&
         (!lane.has_value() || *lane == std::pair(batch.launch.subgraph, batch.launch.lane))) {
       finished.push_back(id);
     }
@@ -164,8 +166,8 @@ void Engine::FinishAbandoned(std::optional<std::pair<int, int>> lane) {
   std::sort(finished.begin(), finished.end());
   for (const BatchId id : finished) {
     ActiveBatch& batch = batches_.at(id);
-    batch.abandoned = false;
-    RecordBatch(batch, {}, Unavailable("given up"));
+    const absl::Status why = std::exchange(batch.given_up, absl::OkStatus());
+    RecordBatch(batch, {}, why);
     Feed(BatchDone{.batch = id, .ok = false});
   }
 }
