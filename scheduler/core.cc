@@ -42,6 +42,7 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
   for (int set = state.options.output_sets - 1; set >= 0; --set) {
     state.free_sets.push_back(set);
   }
+  pairs_.AddSubgraph(state.costs);
   subgraphs_.push_back(std::move(state));
   wakes_.push_back(Instant::max());
   Touch(subgraph.index);
@@ -153,6 +154,9 @@ void Core::On(const BatchDone& event) {
     lane.turn = Turn::kSpent;
   }
   Touch(batch.subgraph);
+  TouchApart(state);
+  pairs_.End(event.batch, event.device_time, event.ok, now_);
+  TakeVerdicts();
   if (event.ok && batch.runs_since.has_value()) {
     const Clock::duration ran = now_ - *batch.runs_since;
     state.budgets[batch.model_gear].Record(ran);

@@ -15,7 +15,8 @@
 //  5. Every launched batch gets exactly one Release, after its BatchDone and after BatchDone of
 //     every batch that reads its outputs.
 //  6. Nothing waits for ever: while a subgraph has rows that wait, a lane of it is at work or waits
-//     for its turn, or the timer is armed, or all its lanes are out of service.
+//     for its turn, or the timer is armed, or all its lanes are out of service, or one that it is
+//     kept apart from is at work or has rows that are more urgent.
 //  7. Within a priority a row goes behind later ones only while these arrive within
 //     Options::patience of it; so, whatever arrives, its turn comes, in its bucket and among the
 //     buckets of its subgraph. Rows that a queue's timeout has delayed go behind all others of
@@ -29,6 +30,8 @@
 //     for rows that are gone, that wait for company or for inputs, and not on a lost device.
 // 11. No two unreleased batches of a subgraph have the same output set, and those in the arena are
 //     of one request. A request that waits for memory alone does not wait for ever.
+// 12. Of two subgraphs that are kept apart (pair_table.h) none is launched, but in the arena, while
+//     the other has a batch in flight on a lane in service.
 //
 // A batch *runs* from when it is the oldest on its lane and all that it reads is computed. One that
 // runs for twice the budget of its gear (run_budget.h) hangs: its lane is abandoned. Batches on an
@@ -55,6 +58,7 @@
 #include "scheduler/deadline_fit.h"
 #include "scheduler/derived_delay.h"
 #include "scheduler/ids.h"
+#include "scheduler/pair_table.h"
 #include "scheduler/plan.h"
 #include "scheduler/refusal.h"
 #include "scheduler/run_budget.h"
@@ -79,8 +83,9 @@ class Core final {
     // Rows of one priority go by deadline, but a row with a later deadline, or none, as if its
     // deadline were this long after its arrival: so no stream of urgent rows keeps it out for ever.
     Clock::duration patience = std::chrono::seconds(1);
+    PairOptions pairs;
   };
-  explicit Core(const Options& options) : options_(options) {}
+  explicit Core(const Options& options) : options_(options), pairs_(options.pairs) {}
 
   // Rows of one priority that may wait for a subgraph; 0 = no bound.
   struct LevelBounds {
@@ -149,6 +154,7 @@ class Core final {
   // How often a request went on by itself because all sets were taken.
   uint64_t arena_launches() const { return arena_launches_; }
   bool device_lost() const { return device_lost_; }
+  bool apart(int a, int b) const { return pairs_.Apart(a, b); }
   // All 0 for a subgraph without sequences.
   SequenceTable::Counts sequence_counts(int subgraph) const;
 
@@ -226,6 +232,8 @@ class Core final {
     bool changed = false;                 // It is in changed_.
     // Of a subgraph that keeps sequences, instead of `queues`.
     std::optional<SequenceTable> sequences;
+    std::vector<int> apart_from;    // Subgraphs that it is kept apart from.
+    std::optional<QueueKey> claim;  // Its most urgent rows, that only those keep back.
   };
   struct NodeRecord {
     NodeState state = NodeState::kWaiting;
@@ -423,8 +431,21 @@ class Core final {
   // Gives back the turns that lanes have or wait for and nothing can be launched with.
   // `keeps_granted`: those that the arena may be launched with later in this event stay.
   void ReturnTurns(SubgraphState& state, bool keeps_granted);
+  static bool AwaitsTurn(const SubgraphState& state);
   // Whether rows wait that a turn of the lane is for.
   static bool HasRowsFor(const SubgraphState& state, size_t lane);
+
+  // core_pairs.cc.
+  // Passes on what was measured, and notes who is kept apart from now on.
+  void TakeVerdicts();
+  // The turns of subgraphs that this one is kept apart from come within this event.
+  void TouchApart(const SubgraphState& state);
+  // Whether nothing that the subgraph is kept apart from runs, or is to run before rows like these.
+  bool MayGoNow(const SubgraphState& state, const QueueKey& head) const;
+  void Claim(SubgraphState& state, const QueueKey& head);
+  void Unclaim(SubgraphState& state);
+  // No lane can be chosen: the claim is that of the rows which wait for a turn now.
+  void RenewClaim(SubgraphState& state);
 
   // core_hangs.cc.
   // Notes which batches have begun to run, and abandons the lanes of those that hang. The instant
@@ -452,6 +473,7 @@ class Core final {
   const Options options_;
   std::vector<SubgraphState> subgraphs_;
   std::vector<int> with_sequences_;  // Of these.
+  PairTable pairs_;                  // Of those without.
   std::unordered_map<RequestId, Request> requests_;
   std::unordered_map<BatchId, Batch> batches_;
   std::set<std::pair<Instant, RequestId>> deadlines_;  // Of unanswered requests that have one.

@@ -244,10 +244,12 @@ bool Core::TryLaunch(SubgraphState& state) {
   }
   const int lane = BestLane(state);
   if (lane < 0) {
+    RenewClaim(state);
     return false;
   }
   OrderBuckets(state);
   if (state.free_sets.empty()) {
+    Unclaim(state);
     Starve(state);
     return false;
   }
@@ -282,11 +284,18 @@ bool Core::TryLaunch(SubgraphState& state) {
         break;
       }
     }
+    const Queue& queue = state.queues[static_cast<size_t>(state.order[chosen])];
+    const QueueKey head = (decision.ahead ? queue.ahead : queue.ready).begin()->first;
+    Claim(state, head);
+    if (!MayGoNow(state, head)) {
+      return false;
+    }
     if (!FitDeadlines(state, state.order[chosen], lane, decision) && HasTurn(state, lane)) {
       LaunchFrom(state, state.order[chosen], lane, decision);
     }
     return true;
   }
+  Unclaim(state);
   return false;
 }
 
@@ -296,6 +305,7 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
   auto& from_ages = decision.ahead ? queue.ahead_ages : queue.ready_ages;
   int& from_rows = decision.ahead ? queue.ahead_rows : queue.ready_rows;
   queue.awaited_by = 0;
+  state.claim.reset();  // Others wait for this batch now.
   Launch launch{.batch = next_batch_++,
                 .subgraph = state.subgraph->index,
                 .bucket = bucket,

@@ -25,6 +25,9 @@ Instant Core::WatchBatches(SubgraphState& state) {
     Batch& batch = batches_.at(id);
     if (!batch.runs_since.has_value() && HasInputs(batch)) {
       batch.runs_since = now_;
+      if (!state.sequences.has_value()) {
+        pairs_.Begin(id, batch.subgraph, batch.model_gear, now_);
+      }
       if (options_.run_budget.watches()) {
         // Twice, so that a batch a little slower than all before it is let through.
         batch.hangs_at = now_ + 2 * state.budgets[batch.model_gear].Get(options_.run_budget);
@@ -46,6 +49,7 @@ void Core::Abandon(const AbandonLane& command) {
   LaneState& lane = LaneAt(command.subgraph, command.lane);
   lane.serves = false;
   Touch(command.subgraph);
+  TouchApart(subgraphs_[static_cast<size_t>(command.subgraph)]);
   out_->push_back(command);
   EndAllOn(lane, Outcome::kLaneHung);
   SubgraphState& state = subgraphs_[static_cast<size_t>(command.subgraph)];

@@ -68,6 +68,12 @@ void Core::UseTurn(LaneState& lane, Launch& launch) const {
   }
 }
 
+bool Core::AwaitsTurn(const SubgraphState& state) {
+  return std::any_of(state.lanes.begin(), state.lanes.end(), [](const LaneState& lane) {
+    return lane.serves && lane.turn == Turn::kAsked;
+  });
+}
+
 bool Core::HasRowsFor(const SubgraphState& state, size_t lane) {
   if (state.sequences.has_value()) {
     return !state.sequences->ready(static_cast<int>(lane)).empty();

@@ -11,6 +11,7 @@
 #include "runtime/base/clock.h"
 #include "scheduler/batch_policy.h"
 #include "scheduler/ids.h"
+#include "scheduler/pair_table.h"
 #include "scheduler/plan.h"
 #include "scheduler/refusal.h"
 #include "scheduler/sequence.h"
@@ -180,6 +181,6 @@ struct ReturnTurn {
   bool used = false;
 };
 using Command = std::variant<Launch, StartHostStep, Respond, Retire, Release, ArmTimer, AbandonLane,
-                             LookUp, AskTurn, ReturnTurn>;
+                             LookUp, AskTurn, ReturnTurn, PairVerdict>;
 
 }  // namespace omserve::scheduler

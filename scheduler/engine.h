@@ -329,6 +329,7 @@ class Engine final : private CompletionSink, private TurnSink {
   void Obey(const LookUp& command);
   void Obey(const AskTurn& command);
   void Obey(const ReturnTurn& command);
+  void Obey(const PairVerdict& command);
   absl::Status LaunchBatch(const Launch& launch, ActiveBatch& batch);
   absl::Status MakeOutputs(const Launch& launch, ActiveBatch& batch);
   absl::StatusOr<acl::DevicePtr> OutputsBlock(const Launch& launch) const;

@@ -270,6 +270,24 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
   }
 }
 
+void Engine::Obey(const PairVerdict& command) {
+  const Subgraph& a = *subgraphs_[static_cast<size_t>(command.a)];
+  const Subgraph& b = *subgraphs_[static_cast<size_t>(command.b)];
+  if (command.apart) {
+    OMSERVE_LOG(kInfo, "scheduler",
+                "models kept apart device={} model={} version={} speed={:.2f} beside={} "
+                "beside_version={} beside_speed={:.2f}",
+                device_.id(), a.name, a.version, command.speed_a, b.name, b.version,
+                command.speed_b);
+  }
+  observer_.OnPair({.device = device_.id(),
+                    .a = &a,
+                    .b = &b,
+                    .speed_a = command.speed_a,
+                    .speed_b = command.speed_b,
+                    .apart = command.apart});
+}
+
 void Engine::Obey(const Release& command) {
   const auto found = batches_.find(command.batch);
   batches_.Erase(found);

@@ -68,6 +68,17 @@ struct DeviceIncident {
   absl::Status cause;
 };
 
+// How fast two subgraphs of a device were measured to compute beside each other, and what follows;
+// see pair_table.h.
+struct PairRecord {
+  int device = 0;
+  const Subgraph* a = nullptr;
+  const Subgraph* b = nullptr;
+  double speed_a = 1;
+  double speed_b = 1;
+  bool apart = false;
+};
+
 // Called on the device thread; must not block.
 class Observer {
  public:
@@ -75,6 +86,7 @@ class Observer {
   virtual void OnBatch(const BatchRecord& record) = 0;
   virtual void OnRequest(const RequestRecord& record) = 0;
   virtual void OnIncident(const DeviceIncident& incident) = 0;
+  virtual void OnPair(const PairRecord& record) = 0;
 };
 
 }  // namespace omserve::scheduler

@@ -41,6 +41,7 @@ class DeviceRecovery final : public scheduler::Observer {
   void OnBatch(const scheduler::BatchRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnRequest(const scheduler::RequestRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnIncident(const scheduler::DeviceIncident& incident) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnPair(const scheduler::PairRecord& record) override { next_.OnPair(record); }
 
   Snapshot snapshot() const ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -341,6 +341,27 @@ void AddPoolFamilies(const Metrics::Sources& sources, std::vector<MetricFamily>&
   gauge("process_resident_memory_bytes", "Resident memory size in bytes", ResidentMemoryBytes());
 }
 
+void AddPairFamilies(const std::vector<PairStatistics>& pairs,
+                     std::vector<MetricFamily>& families) {
+  Family speeds(MetricType::Gauge, "omserve_pair_speed",
+                "Speed of a model while the other one runs on the device, as a part of its speed "
+                "alone, as last measured");
+  Family apart(MetricType::Gauge, "omserve_pair_kept_apart",
+               "1 where the two run one after the other, since together both are slower than that, "
+               "as last measured");
+  for (const PairStatistics& pair : pairs) {
+    const Labels labels = {{"device", std::to_string(pair.models.device)},
+                           {"model", pair.models.model},
+                           {"version", std::to_string(pair.models.version)},
+                           {"beside", pair.models.beside},
+                           {"beside_version", std::to_string(pair.models.beside_version)}};
+    speeds.Add(labels, pair.speed);
+    apart.Add(labels, pair.apart ? 1 : 0);
+  }
+  families.push_back(speeds.Take());
+  families.push_back(apart.Take());
+}
+
 void AddRecoveryFamilies(const std::vector<std::unique_ptr<DeviceRecovery>>& recovery,
                          std::vector<MetricFamily>& families) {
   std::vector<DeviceRecovery::Snapshot> all;
@@ -427,6 +448,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddStageFamily(models, families);
   AddBatchFamilies(models, families);
   AddTurnFamilies(models, families);
+  AddPairFamilies(sources_.statistics.Pairs(), families);
   AddResourceFamilies(sources_.dispatcher.rate_limiter(), families);
   const std::vector<CatalogEntry> entries = sources_.catalog.List();
   AddModelGauges(entries, loads, sources_.clock.Now(), families);

@@ -118,6 +118,25 @@ void Statistics::CountRefused(const std::string& name, int64_t version, FailReas
   }
 }
 
+void Statistics::OnPair(const scheduler::PairRecord& record) {
+  const scheduler::Subgraph& a = *record.a;
+  const scheduler::Subgraph& b = *record.b;
+  const PairModels of_a{record.device, a.name, a.version, b.name, b.version};
+  const PairModels of_b{record.device, b.name, b.version, a.name, a.version};
+  const MutexLock lock(mu_);
+  pairs_[of_a] = {of_a, record.speed_a, record.apart};
+  pairs_[of_b] = {of_b, record.speed_b, record.apart};
+}
+
+std::vector<PairStatistics> Statistics::Pairs() const {
+  std::vector<PairStatistics> all;
+  const MutexLock lock(mu_);
+  for (const auto& [models, pair] : pairs_) {
+    all.push_back(pair);
+  }
+  return all;
+}
+
 void Statistics::OnBatch(const BatchRecord& record) {
   const uint64_t now_ms = static_cast<uint64_t>(wall_clock_().count());
   const auto groups = static_cast<uint64_t>(record.groups);

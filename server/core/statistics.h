@@ -92,6 +92,21 @@ struct ModelStatistics {
   uint64_t padding_elements = 0;  // those that only fill, by rows or by length.
 };
 
+// A model on a device, and one that ran beside it.
+struct PairModels {
+  int device = 0;
+  std::string model;
+  int64_t version = 0;
+  std::string beside;
+  int64_t beside_version = 0;
+  auto operator<=>(const PairModels&) const = default;
+};
+struct PairStatistics {
+  PairModels models;
+  double speed = 1;  // Of the model beside the other one, as a part of its speed alone.
+  bool apart = false;
+};
+
 // Thread-safe. The engine's thread writes, one short lock per batch and per request.
 class Statistics final : public scheduler::Observer {
  public:
@@ -111,9 +126,11 @@ class Statistics final : public scheduler::Observer {
   void OnRequest(const scheduler::RequestRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnIncident(const scheduler::DeviceIncident& /*incident*/) override {}  // Of no one model.
+  void OnPair(const scheduler::PairRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
 
   // In the order of name and version.
   std::vector<ModelStatistics> Snapshot() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<PairStatistics> Pairs() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   // Compares without making a string.
@@ -133,6 +150,7 @@ class Statistics final : public scheduler::Observer {
 
   mutable Mutex mu_;
   std::map<std::pair<std::string, int64_t>, ModelStatistics, KeyLess> entries_ ABSL_GUARDED_BY(mu_);
+  std::map<PairModels, PairStatistics> pairs_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace omserve::server

@@ -54,6 +54,7 @@ class NoObserver final : public scheduler::Observer {
   void OnBatch(const scheduler::BatchRecord& /*record*/) override {}
   void OnRequest(const scheduler::RequestRecord& /*record*/) override {}
   void OnIncident(const scheduler::DeviceIncident& /*incident*/) override {}
+  void OnPair(const scheduler::PairRecord& /*record*/) override {}
 };
 
 }  // namespace

@@ -144,6 +144,9 @@ inline std::string ToText(const Command& command) {
     return fmt::format("return s{} lane {}{}", back->subgraph, back->lane,
                        back->used ? "" : " unused");
   }
+  if (const auto* pair = std::get_if<PairVerdict>(&command)) {
+    return fmt::format("pair s{} s{} {}", pair->a, pair->b, pair->apart ? "apart" : "together");
+  }
   const Instant at = std::get<ArmTimer>(command).at;
   return at == Instant::max()
              ? "timer off"
@@ -229,6 +232,7 @@ class CoreHarness final {
   Lines DeviceBack() { return Handle(scheduler::DeviceBack{}); }
 
   const Core& core() const { return core_; }
+  const Subgraph* subgraph(size_t index) const { return subgraphs_[index].get(); }
   template <typename Visit>
   void VisitChanged(Visit visit) {
     core_.VisitChanged(visit);

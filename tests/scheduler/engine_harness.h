@@ -36,6 +36,14 @@ class Recorder final : public Observer {
     incidents_.push_back(incident);
     told_.NotifyAll();
   }
+  void OnPair(const PairRecord& record) override {
+    const MutexLock lock(mu_);
+    pairs_.push_back(record);
+  }
+  std::vector<PairRecord> pairs() const {
+    const MutexLock lock(mu_);
+    return pairs_;
+  }
   // Waits for it, for a minute at most.
   DeviceIncident AwaitIncident(DeviceIncident::Kind kind, size_t times) const;
   // Waits until so many batches are over, for a minute at most.
@@ -64,6 +72,7 @@ class Recorder final : public Observer {
   std::vector<BatchRecord> batches_ ABSL_GUARDED_BY(mu_);
   std::vector<std::pair<Instant, Instant>> runs_ ABSL_GUARDED_BY(mu_);
   std::vector<RequestRecord> requests_ ABSL_GUARDED_BY(mu_);
+  std::vector<PairRecord> pairs_ ABSL_GUARDED_BY(mu_);
   std::vector<DeviceIncident> incidents_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -49,6 +49,9 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   sequences_shared += other.sequences_shared;
   sequences_idle += other.sequences_idle;
   sequences_broken += other.sequences_broken;
+  pairs_together += other.pairs_together;
+  pairs_apart += other.pairs_apart;
+  waits_apart += other.waits_apart;
   arena += other.arena;
   arena_together += other.arena_together;
 }
@@ -87,6 +90,9 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"batches of several sequences", sequences_shared, 100},
                             {"sequences that idled out", sequences_idle, 100},
                             {"sequences that were broken", sequences_broken, 100},
+                            {"pairs left together", pairs_together, 40},
+                            {"pairs kept apart", pairs_apart, 15},
+                            {"waits for what is kept apart", waits_apart, 100},
                             {"batches in the arena", arena, 1000},
                             {"batches together in the arena", arena_together, 30}};
   for (size_t i = 0; i < outcomes.size(); ++i) {

@@ -52,6 +52,9 @@ struct CheckerCounts {
   size_t sequences_shared = 0;  // Batches with rows of several sequences.
   size_t sequences_idle = 0;    // That ended for having nothing to do.
   size_t sequences_broken = 0;  // That ended with a request that was lost.
+  size_t pairs_together = 0;    // Pairs measured, and left together,
+  size_t pairs_apart = 0;       // or kept apart from then on.
+  size_t waits_apart = 0;       // Rows that waited for a subgraph that is kept apart.
   size_t arena = 0;             // Batches in the arena,
   size_t arena_together = 0;    // of which these were there with another one.
 
@@ -200,12 +203,22 @@ class CoreChecker final {
   void CheckCommand(const LookUp& look_up);
   void CheckCommand(const AskTurn& ask);
   void CheckCommand(const ReturnTurn& back);
+  void CheckCommand(const PairVerdict& verdict);
 
   void CheckGroup(const Launch& launch, const RowGroup& group);
   void CheckOrder(const Launch& launch, Kind kind);
   void CheckBuckets(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
   void CheckFullSize(const Launch& launch, const std::vector<Waiting>& queue);
   void CheckReason(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
+  // core_checker_pairs.cc.
+  // No subgraph that is kept apart from the batch's is at work.
+  void CheckApart(const Launch& launch);
+  // Whether rows wait rightly for one that is, or whose rows are more urgent.
+  bool WaitsApart(const SubgraphRef& ref);
+  // The most urgent rows of each queue, in order.
+  std::vector<Waiting> FrontsOf(const SubgraphRef& ref);
+  // On lanes in service.
+  static bool IsAtWorkInService(const SubgraphRef& ref);
   // core_checker_turns.cc.
   void CheckTurn(const Launch& launch);
   void CheckTurnReason(const Launch& launch, bool full);

@@ -182,6 +182,10 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
   if (WaitsForMemory(ref)) {
     return;
   }
+  if (WaitsApart(ref)) {
+    ++counts_.waits_apart;
+    return;
+  }
   if (!ready.empty() && IsFilled(ref, bucket, ready)) {
     Expect(least >= options_.batches_per_lane, name + " is full and a lane has room");
   }

@@ -47,6 +47,7 @@ void CoreChecker::CheckCommand(const Launch& launch) {
          "a batch has the smallest gear that holds its rows");
   Expect(!ahead || (in_flight == 0 && !launch.limited),
          "rows are launched ahead to an idle lane that shares nothing only");
+  CheckApart(launch);
   CheckMemory(launch);
   if (ref.subgraph->sequence.has_value()) {
     CheckSequenceLaunch(launch);

@@ -24,13 +24,18 @@ std::string Simulation::Run() {
       .max_queue_time = microseconds(random_.Percent(20) ? random_.Between(1, 5000) : 0),
       .run_budget = {.floor = microseconds(floor_us),
                      .ceiling = microseconds(watches ? ceiling_us : 0)},
-      .patience = microseconds(random_.Between(0, 6000))};
+      .patience = microseconds(random_.Between(0, 6000)),
+      .pairs = {.runs = random_.Percent(60) ? random_.Between(1, 3) : 0,
+                .pays = random_.Percent(70) ? 0.9 : 1.8,
+                .valid = microseconds(random_.Between(1, 20000)),
+                .longest_trial = microseconds(random_.Between(1, 5000))}};
   core_ = std::make_unique<Core>(options_);
   checker_ = std::make_unique<CoreChecker>(*core_, options_);
   device_fault_percent_ = random_.Percent(60) ? 0 : random_.Between(1, 30);
   launch_fault_percent_ = random_.Percent(70) ? 0 : random_.Between(1, 20);
   host_fault_percent_ = random_.Percent(60) ? 0 : random_.Between(1, 30);
   hang_percent_ = watches && random_.Percent(60) ? random_.Between(1, 15) : 0;
+  slowdown_ = random_.Percent(40) ? 1 : random_.Between(2, 8);
   slowest_us_ = random_.Between(1, 2000);
   group_ = random_.Percent(20) ? random_.Between(2, 4) : 0;
   timer_late_us_ = random_.Percent(50) ? 0 : random_.Between(1, 300);
@@ -270,6 +275,12 @@ void Simulation::Obey(const Command& command) {
   }
 }
 
+bool Simulation::HasCompany(int subgraph, Instant at) const {
+  return std::any_of(lane_computed_.begin(), lane_computed_.end(), [&](const auto& lane) {
+    return lane.first.first != subgraph && lane.second > at && lane.second != Instant::max();
+  });
+}
+
 // A lane computes one batch after the other, each after the batches that it reads; that it is done
 // is told in the lane's order too, but after its copies to the host, so perhaps after its readers.
 void Simulation::Start(const Launch& launch) {
@@ -310,7 +321,8 @@ void Simulation::Start(const Launch& launch) {
     return;
   }
   const Clock::duration took =
-      microseconds(group_ > 0 ? slowest_us_ : random_.Between(1, slowest_us_));
+      microseconds(group_ > 0 ? slowest_us_ : random_.Between(1, slowest_us_)) *
+      (HasCompany(launch.subgraph, start) ? slowdown_ : 1);
   lane_computed_[lane] = start + took;
   for (const RowGroup& group : launch.rows) {
     computed_[{group.request, group.node}] = start + took;

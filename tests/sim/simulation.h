@@ -85,6 +85,8 @@ class Simulation final {
   void Grant(const std::vector<TurnGranted>& granted);
   void Step(const RivalSteps& steps);
   void CheckResources(bool ended);
+  // Whether another subgraph computes then.
+  bool HasCompany(int subgraph, Instant at) const;
   void Start(const Launch& launch);
   void Log(const std::string& line) {
     if (log_ != nullptr) {
@@ -125,6 +127,7 @@ class Simulation final {
   int launch_fault_percent_ = 0;
   int host_fault_percent_ = 0;
   int hang_percent_ = 0;
+  int slowdown_ = 1;  // So many times longer takes what begins while another subgraph computes.
   int slowest_us_ = 1;
   int timer_late_us_ = 0;
 };
