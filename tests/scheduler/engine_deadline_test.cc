@@ -27,9 +27,15 @@ EngineHarness::Send Row(const std::shared_ptr<const Plan>& plan,
   return {.plan = plan, .inputs = {Ramp(1, 0), Ramp(1, 1)}, .deadline = deadline};
 }
 
+// Of the only model, as told when the device thread had its last turn; 0 before its first one.
+int QueuedRows(EngineHarness& harness) {
+  const std::vector<int> rows = harness.engine().load().queued_rows;
+  return rows.empty() ? 0 : rows[0];
+}
+
 // Waits until the device thread has taken up what was submitted.
 void AwaitQueuedRows(EngineHarness& harness, int rows) {
-  while (harness.engine().load().queued_rows.at(0) != rows) {
+  while (QueuedRows(harness) != rows) {
     std::this_thread::yield();
   }
 }
@@ -85,9 +91,7 @@ TEST_CASE("A cancelled request that waits gives its memory back at once") {
   const size_t before = harness.pinned().used_bytes();
   harness.engine().CancelRequest(waiting->id);
   CHECK(waiting->Get().status.code() == absl::StatusCode::kCancelled);
-  while (harness.engine().load().queued_rows.at(0) != 0) {
-    std::this_thread::yield();
-  }
+  AwaitQueuedRows(harness, 0);
   CHECK(harness.pinned().used_bytes() < before);
   CHECK(harness.engine().load().input_bytes == 2 * 2 * kWidth * sizeof(float));
   CHECK_FALSE(running->arrived());

@@ -173,5 +173,41 @@ TEST_CASE("Stages of timed executions sum to the requests' times") {
   }
 }
 
+// Two models on one core: side by side each makes about half of its progress, and that is told.
+TEST_CASE("The speeds of models beside each other are measured") {
+  Engine::Options options{.device_pool_bytes = size_t{32} << 20};
+  options.core.pairs = {.runs = 4};
+  EngineHarness harness({.device_settings = R"("engine": "timed", "cores": 1,
+                             "timed": {"default_cost_us": 3000, "jitter": 0})",
+                         .engine = options});
+  const auto a = BuildSingle(*harness.AddModel("a", ScaleAdd({1})));
+  const auto b = BuildSingle(*harness.AddModel("b", ScaleAdd({1})));
+  const auto send = [&harness](const std::shared_ptr<const Plan>& plan) {
+    return harness.Submit({.plan = plan, .inputs = {Ramp(1, 0), Ramp(1, 1)}});
+  };
+  for (int i = 0; i < 4; ++i) {  // What each takes alone.
+    REQUIRE_OK(send(a)->Get().status);
+    REQUIRE_OK(send(b)->Get().status);
+  }
+  for (int round = 0; round < 100 && harness.recorder().pairs().empty(); ++round) {
+    std::vector<std::shared_ptr<Answer>> answers;
+    for (int i = 0; i < 10; ++i) {
+      answers.push_back(send(a));
+      answers.push_back(send(b));
+    }
+    for (const auto& answer : answers) {
+      REQUIRE_OK(answer->Get().status);
+    }
+  }
+  const std::vector<PairRecord> pairs = harness.recorder().pairs();
+  REQUIRE_FALSE(pairs.empty());
+  CHECK(pairs[0].a->name == "a");
+  CHECK(pairs[0].b->name == "b");
+  for (const double speed : {pairs[0].speed_a, pairs[0].speed_b}) {
+    CHECK(speed > 0.2);
+    CHECK(speed < 0.8);
+  }
+}
+
 }  // namespace
 }  // namespace omserve::scheduler

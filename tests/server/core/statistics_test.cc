@@ -68,6 +68,23 @@ TEST_CASE("Statistics: a batch of direct requests", "[statistics]") {
   CHECK(m.by_batch_size.at(3).compute_infer_ns == 10'000);
 }
 
+// Both sides of a pair, each beside the other; what is measured later takes the place.
+TEST_CASE("Statistics: models beside each other", "[statistics]") {
+  const scheduler::Subgraph text = Named("text");
+  const scheduler::Subgraph vision = Named("vision");
+  Statistics statistics(&FixedWallClock);
+  statistics.OnPair({.device = 1, .a = &vision, .b = &text, .speed_a = 0.9, .speed_b = 0.6});
+  statistics.OnPair(
+      {.device = 1, .a = &vision, .b = &text, .speed_a = 0.3, .speed_b = 0.2, .apart = true});
+  const std::vector<PairStatistics> pairs = statistics.Pairs();
+  REQUIRE(pairs.size() == 2);
+  CHECK(pairs[0].models == PairModels{1, "text", 1, "vision", 1});
+  CHECK(pairs[0].speed == 0.2);
+  CHECK(pairs[1].models == PairModels{1, "vision", 1, "text", 1});
+  CHECK(pairs[1].speed == 0.3);
+  CHECK(pairs[1].apart);
+}
+
 // A batch of which one request came through a pipeline: that one is counted with the batch.
 TEST_CASE("Statistics: steps of pipelines count as requests of the model", "[statistics]") {
   const scheduler::Subgraph subgraph = Named("m");
