@@ -98,7 +98,7 @@ TEST_CASE("A crowd says nothing of pairs") {
     device.table.Begin(2, 1, 0, device.now);
     device.table.Begin(3, 2, 0, device.now + milliseconds(5));
     device.now += milliseconds(60);
-    for (const BatchId batch : {1, 2, 3}) {
+    for (const BatchId batch : {BatchId{1}, BatchId{2}, BatchId{3}}) {
       device.table.End(batch, milliseconds(60), true, device.now);
     }
   }
