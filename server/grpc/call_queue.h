@@ -5,6 +5,7 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -51,18 +52,26 @@ class CallQueue final {
   void Stop();
 
   grpc::ServerCompletionQueue* get() { return queue_.get(); }
-  // Has on_wake run soon. Not again before it has begun.
-  void Wake() { alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &woken_); }
+  // Has on_wake run soon, once however often this is called before it begins. Any thread.
+  void Wake() {
+    if (!is_woken_.exchange(true)) {
+      alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &woken_);
+    }
+  }
 
  private:
   void Run();
-  void OnWoken(bool /*ok*/) { on_wake_(); }
+  void OnWoken(bool /*ok*/) {
+    is_woken_ = false;
+    on_wake_();
+  }
 
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::function<void()> on_idle_;
   std::function<void()> on_wake_;
   MemberEvent<CallQueue, &CallQueue::OnWoken> woken_;
   grpc::Alarm alarm_;
+  std::atomic<bool> is_woken_ = false;
   bool is_stopped_ = false;
   std::jthread thread_;
 };

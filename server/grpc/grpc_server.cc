@@ -18,6 +18,7 @@
 #include "server/grpc/health_service.h"
 #include "server/grpc/infer_method.h"
 #include "server/grpc/inference_service.h"
+#include "server/grpc/stream_method.h"
 
 namespace omserve::server {
 namespace {
@@ -48,6 +49,7 @@ struct GrpcServer::Parts {
   std::unique_ptr<grpc::Server> server;
   std::vector<std::unique_ptr<CallQueue>> queues;
   std::vector<std::unique_ptr<InferPoller>> pollers;
+  std::vector<std::shared_ptr<StreamPoller>> stream_pollers;
 
   void StartPollers();
 };
@@ -86,9 +88,19 @@ void GrpcServer::Parts::StartPollers() {
     InferPoller& poller = *pollers.emplace_back(
         std::make_unique<InferPoller>(front_end, inference.request_infer, *queues[i]));
     poller.Start();
-    queues[i]->Start(
-        "grpc-" + std::to_string(i), [&poller] { poller.OnIdle(); },
-        [&poller] { poller.OnWake(); });
+    const auto& streams = stream_pollers.emplace_back(
+        std::make_shared<StreamPoller>(front_end, inference.request_stream, *queues[i]));
+    streams->Start();
+    front_end.lifecycle.AddListener(streams);
+    const auto on_idle = [&poller, &of_streams = *streams] {
+      poller.OnIdle();
+      of_streams.OnIdle();
+    };
+    const auto on_wake = [&poller, &of_streams = *streams] {
+      poller.OnWake();
+      of_streams.OnWake();
+    };
+    queues[i]->Start("grpc-" + std::to_string(i), on_idle, on_wake);
   }
 }
 

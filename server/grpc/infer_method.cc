@@ -3,15 +3,12 @@
 
 #include <grpcpp/support/async_unary_call.h>
 
-#include <chrono>
-#include <string>
 #include <utility>
 
-#include "runtime/base/errors.h"
 #include "runtime/base/mutex.h"
 #include "server/grpc/grpc_status.h"
-#include "server/grpc/infer_request.h"
 #include "server/grpc/infer_response.h"
+#include "server/grpc/infer_start.h"
 
 namespace omserve::server {
 namespace {
@@ -19,18 +16,6 @@ namespace {
 // Calls that gRPC may fill before the queue's thread has seen one of them. More that arrive in one
 // read wait in gRPC, which costs them a detour.
 constexpr int kAwaitedCalls = 64;
-
-// The client's deadline on our clock.
-scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& clock) {
-  const std::chrono::system_clock::time_point deadline = context.deadline();
-  // Farther than this is none at all; a client without one sends the largest instant.
-  constexpr std::chrono::hours kFar{24 * 365};
-  const std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
-  if (deadline >= now + kFar) {
-    return scheduler::Instant::max();
-  }
-  return clock.Now() + std::chrono::duration_cast<Clock::duration>(deadline - now);
-}
 
 }  // namespace
 
@@ -68,7 +53,7 @@ class InferPoller::Call final {
       writer_.FinishWithError(ToGrpcStatus(result_.status), &finished_);
       return;
     }
-    const grpc::ByteBuffer response = BuildInferResponse(client_id_, result_);
+    const grpc::ByteBuffer response = BuildInferResponse(names_.id, result_);
     result_ = {};
     writer_.Finish(response, grpc::Status::OK, &finished_);
   }
@@ -111,22 +96,8 @@ class InferPoller::Call final {
   void Destroy() { const std::unique_ptr<Call> destroyed_here(this); }
 
   absl::StatusOr<scheduler::RequestId> Submit() {
-    const FrontEnd& front_end = poller_.front_end;
-    const scheduler::Instant received = front_end.clock.Now();
-    if (front_end.lifecycle.state() == LifecycleState::kStarting) {
-      return scheduler::ToStatus({.reason = scheduler::RefusalReason::kStarting},
-                                 "the server is still loading its models; retry when it is ready");
-    }
-    ASSIGN_OR_RETURN(WireInferRequest request, ParseInferRequest(request_));
-    ASSIGN_OR_RETURN(ModelHandle model,
-                     front_end.catalog.Find(request.model_name, request.model_version));
-    ASSIGN_OR_RETURN(InferCall call, PrepareCall(request, std::move(model)));
-    call.received = received;
-    call.deadline = DeadlineOf(context_, front_end.clock);
-    call.group = &poller_;
-    client_id_ = std::move(request.id);
-    return front_end.inference.Start(
-        call, [this](InferResult result) { Answer(std::move(result)); }, /*wakes=*/false);
+    return StartInfer(poller_.front_end, request_, DeadlineOf(context_, poller_.front_end.clock),
+                      &poller_, &names_, [this](InferResult result) { Answer(std::move(result)); });
   }
 
   // On the engine's thread.
@@ -159,7 +130,7 @@ class InferPoller::Call final {
   grpc::ServerContext context_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_;
   grpc::ByteBuffer request_;
-  std::string client_id_;
+  RequestNames names_;
   InferResult result_;           // From Answer to Send.
   scheduler::RequestId id_ = 0;  // 0: not with the engine. The rest is the queue's thread's.
   bool is_done_ = false;

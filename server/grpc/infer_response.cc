@@ -17,6 +17,7 @@ namespace omserve::server {
 namespace {
 
 using inference::ModelInferResponse;
+using inference::ModelStreamInferResponse;
 using OutputTensor = ModelInferResponse::InferOutputTensor;
 
 // Below this a copy costs less than a slice with its release hook, and frees the block sooner.
@@ -53,14 +54,19 @@ grpc::Slice Alias(const scheduler::ResponseOutput& output) {
           owner.release()};
 }
 
-// An entry of the map `parameters` that holds a string.
-void AppendParameter(std::string_view name, std::string_view text, std::string* out) {
-  std::string value;
-  AppendText(inference::InferParameter::kStringParamFieldNumber, text, &value);
+// An entry of the map `parameters`; `value` is an InferParameter.
+void AppendEntry(std::string_view name, std::string_view value, std::string* out) {
   std::string entry;
   AppendText(1, name, &entry);
   AppendText(2, value, &entry);
   AppendText(ModelInferResponse::kParametersFieldNumber, entry, out);
+}
+
+// One that holds a string.
+void AppendParameter(std::string_view name, std::string_view text, std::string* out) {
+  std::string value;
+  AppendText(inference::InferParameter::kStringParamFieldNumber, text, &value);
+  AppendEntry(name, value, out);
 }
 
 void AppendOutput(const TensorSpec& spec, const Dims& dims, std::string* out) {
@@ -96,12 +102,10 @@ std::string Describe(const std::string& id, const InferResult& result) {
   return head;
 }
 
-}  // namespace
-
-grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& result) {
+// The response after its head. Protobuf takes fields in any order and joins repeated ones, so the
+// tensors simply follow.
+std::vector<grpc::Slice> WithTensors(std::string head, const InferResult& result) {
   std::vector<grpc::Slice> slices;
-  // Protobuf takes fields in any order and joins repeated ones, so the tensors simply follow.
-  std::string head = Describe(id, result);
   for (const scheduler::ResponseOutput& output : result.outputs) {
     AppendHeader(ModelInferResponse::kRawOutputContentsFieldNumber, output.bytes.size(), &head);
     const auto* data = static_cast<const char*>(static_cast<const void*>(output.bytes.data()));
@@ -116,7 +120,50 @@ grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& re
   if (!head.empty()) {
     slices.emplace_back(head);
   }
-  return grpc::ByteBuffer(slices.data(), slices.size());
+  return slices;
+}
+
+// That no other answer to its request follows.
+void AppendFinal(std::string* out) {
+  std::string value;
+  AppendVarint(WireTag(inference::InferParameter::kBoolParamFieldNumber, WireType::kVarint),
+               &value);
+  AppendVarint(1, &value);
+  AppendEntry("triton_final_response", value, out);
+}
+
+}  // namespace
+
+grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& result) {
+  const std::vector<grpc::Slice> slices = WithTensors(Describe(id, result), result);
+  return {slices.data(), slices.size()};
+}
+
+grpc::ByteBuffer BuildStreamResponse(const std::string& id, const InferResult& result) {
+  std::string head = Describe(id, result);
+  AppendFinal(&head);
+  std::vector<grpc::Slice> slices = WithTensors(std::move(head), result);
+  size_t bytes = 0;
+  for (const grpc::Slice& slice : slices) {
+    bytes += slice.size();
+  }
+  std::string wrapping;
+  AppendHeader(ModelStreamInferResponse::kInferResponseFieldNumber, bytes, &wrapping);
+  slices.emplace(slices.begin(), wrapping);
+  return {slices.data(), slices.size()};
+}
+
+grpc::ByteBuffer BuildStreamError(const RequestNames& names, std::string_view message) {
+  std::string response;
+  AppendText(ModelInferResponse::kModelNameFieldNumber, names.model_name, &response);
+  AppendText(ModelInferResponse::kModelVersionFieldNumber, names.model_version, &response);
+  AppendText(ModelInferResponse::kIdFieldNumber, names.id, &response);
+  AppendFinal(&response);
+  std::string wrapped;
+  AppendText(ModelStreamInferResponse::kErrorMessageFieldNumber, message, &wrapped);
+  AppendText(ModelStreamInferResponse::kInferResponseFieldNumber, response, &wrapped);
+  const grpc::Slice slice(wrapped);
+  return {&slice, 1};
 }
 
 }  // namespace omserve::server

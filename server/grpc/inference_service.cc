@@ -16,10 +16,11 @@ using grpc::ServerContext;
 using grpc::Status;
 using Generated = inference::GRPCInferenceService;
 
-// ModelInfer takes its bytes as they came, so that tensors are not copied by the parser, from
-// queues that are polled by threads of ours. The other methods are small and rare; gRPC runs them
-// on threads of its own, which poll nothing.
-using Methods = Generated::WithRawMethod_ModelInfer<Generated::Service>;
+// ModelInfer and ModelStreamInfer take their bytes as they came, so that tensors are not copied by
+// the parser, from queues that are polled by threads of ours. The other methods are small and rare;
+// gRPC runs them on threads of its own, which poll nothing.
+using Methods = Generated::WithRawMethod_ModelInfer<
+    Generated::WithRawMethod_ModelStreamInfer<Generated::Service>>;
 
 Status NotBuilt(std::string_view method) {
   return ToGrpcStatus(Unimplemented("{} is not supported by omserve yet", method));
@@ -99,12 +100,6 @@ class InferenceService final : public Methods {
     return Status::OK;
   }
 
-  Status ModelStreamInfer(
-      ServerContext* /*context*/,
-      grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>*
-      /*stream*/) override {
-    return NotBuilt("ModelStreamInfer");
-  }
   Status RepositoryModelLoad(ServerContext* /*context*/,
                              const inference::RepositoryModelLoadRequest* /*request*/,
                              inference::RepositoryModelLoadResponse* /*response*/) override {
@@ -162,11 +157,15 @@ class InferenceService final : public Methods {
 
 InferenceMethods MakeInferenceService(const FrontEnd& front_end) {
   auto service = std::make_unique<InferenceService>(front_end);
-  RequestInfer request = [raw = service.get()](auto* context, auto* bytes, auto* writer,
-                                               auto* queue, QueueEvent* tag) {
+  RequestInfer infer = [raw = service.get()](auto* context, auto* bytes, auto* writer, auto* queue,
+                                             QueueEvent* tag) {
     raw->RequestModelInfer(context, bytes, writer, queue, queue, tag);
   };
-  return {std::move(service), std::move(request)};
+  RequestStream stream = [raw = service.get()](auto* context, auto* read_and_write, auto* queue,
+                                               QueueEvent* tag) {
+    raw->RequestModelStreamInfer(context, read_and_write, queue, queue, tag);
+  };
+  return {std::move(service), std::move(infer), std::move(stream)};
 }
 
 }  // namespace omserve::server

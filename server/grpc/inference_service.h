@@ -10,17 +10,19 @@
 
 #include "server/grpc/front_end.h"
 #include "server/grpc/infer_method.h"
+#include "server/grpc/stream_method.h"
 
 namespace omserve::server {
 
 struct InferenceMethods {
   std::unique_ptr<grpc::Service> service;
-  RequestInfer request_infer;  // Uses `service`.
+  RequestInfer request_infer;    // Uses `service`, as does
+  RequestStream request_stream;  // this.
 };
 
-// The service for a grpc::ServerBuilder, and what an InferPoller asks for its calls; all other
-// methods are answered at once. Thread-safe. `front_end` outlives it. Methods that are not built
-// yet answer UNIMPLEMENTED with their name.
+// The service for a grpc::ServerBuilder, and what pollers ask for their calls; all other methods
+// are answered at once. Thread-safe. `front_end` outlives it. Methods that are not built yet answer
+// UNIMPLEMENTED with their name.
 InferenceMethods MakeInferenceService(const FrontEnd& front_end);
 
 }  // namespace omserve::server

@@ -190,11 +190,6 @@ TEST_CASE("Methods that are not built", "[protocol]") {
   CheckNotBuilt(client, &Stub::CudaSharedMemoryUnregister, "CudaSharedMemoryUnregister");
   CheckNotBuilt(client, &Stub::TraceSetting, "TraceSetting");
   CheckNotBuilt(client, &Stub::LogSettings, "LogSettings");
-  grpc::ClientContext context;
-  Client::SetDeadline(context, std::chrono::seconds(30));
-  const auto stream = client.stub->ModelStreamInfer(&context);
-  stream->WritesDone();
-  CHECK(stream->Finish().error_message() == "ModelStreamInfer is not supported by omserve yet");
 }
 
 // Health of the daemon under both names, of a model, and of nobody.

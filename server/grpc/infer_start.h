@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a received ModelInferRequest to a request that runs: what the calls of ModelInfer and of
+// ModelStreamInfer have in common.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/core/inference.h"
+#include "server/grpc/front_end.h"
+
+namespace omserve::server {
+
+// The client's deadline on our clock; Instant::max() where it set none.
+scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& clock);
+
+// What a request calls itself and its model.
+struct RequestNames {
+  std::string id;
+  std::string model_name;
+  std::string model_version;
+};
+
+// Starts what `bytes` ask for; see Inference::Start, which may wait for Inference::Wake. `names` is
+// filled as far as the message can be read, also where it is refused. Errors: those of
+// Catalog::Find and Inference::Start; kInvalidArgument for bytes that are no request; a refusal
+// while models are loading.
+absl::StatusOr<scheduler::RequestId> StartInfer(const FrontEnd& front_end,
+                                                const grpc::ByteBuffer& bytes,
+                                                scheduler::Instant deadline, const void* group,
+                                                RequestNames* names,
+                                                std::function<void(InferResult)> done);
+
+}  // namespace omserve::server

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/grpc/stream_method.h"
+
+#include <grpcpp/support/async_stream.h>
+
+#include <atomic>
+#include <deque>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/mutex.h"
+#include "server/grpc/grpc_status.h"
+#include "server/grpc/infer_response.h"
+#include "server/grpc/infer_start.h"
+
+namespace omserve::server {
+namespace {
+
+// Streams that gRPC may open before the queue's thread has seen one of them.
+constexpr int kAwaitedStreams = 8;
+
+bool EndsWithFirstError(const grpc::ServerContext& context) {
+  const auto [first, last] = context.client_metadata().equal_range("triton_grpc_error");
+  return first != last && first->second == "true";
+}
+
+}  // namespace
+
+struct StreamPoller::State {
+  State(const FrontEnd& front_end_in, RequestStream request_in, CallQueue& queue_in)
+      : front_end(front_end_in), request(std::move(request_in)), queue(queue_in) {}
+
+  struct Answered {
+    Stream* stream;
+    size_t number;  // Of the request in its stream.
+    InferResult result;
+  };
+
+  const FrontEnd& front_end;
+  const RequestStream request;
+  CallQueue& queue;
+  std::atomic<bool> stopping = false;
+
+  // Of the queue's thread.
+  bool started = false;  // A request that its engine was not woken for.
+  std::unordered_set<Stream*> open;
+
+  Mutex mu;
+  std::vector<Answered> answered ABSL_GUARDED_BY(mu);
+};
+
+// Its tags come on the queue's thread: first OnReceived; then OnDone, once, when the call is over
+// or cancelled, and one for each read, write and finish that was begun. When none is awaited and no
+// engine has a request of it any more it destroys itself.
+class StreamPoller::Stream final {
+ public:
+  explicit Stream(State& poller)
+      : poller_(poller),
+        received_(this),
+        done_(this),
+        read_(this),
+        written_(this),
+        finished_(this),
+        stream_(&context_) {
+    context_.AsyncNotifyWhenDone(&done_);
+    poller_.request(&context_, &stream_, poller_.queue.get(), &received_);
+  }
+
+  // True for the first one since Proceed, which then has to be called.
+  bool Take(size_t number, InferResult result) {
+    --running_;
+    Request& request = requests_[number - first_number_];
+    request.id = 0;
+    request.result = std::move(result);
+    request.is_answered = true;
+    return !std::exchange(is_to_proceed_, true);
+  }
+
+  // Begins what can be begun.
+  void Proceed() {
+    is_to_proceed_ = false;
+    if (is_over_) {
+      DestroyIfUnused();
+      return;
+    }
+    if (is_finishing_ || is_writing_ || is_broken_) {
+      return;
+    }
+    if (!requests_.empty() && requests_.front().is_answered) {
+      SendFirst();
+      return;
+    }
+    if (requests_.empty() && (no_more_ || poller_.stopping)) {
+      Finish(no_more_ ? absl::OkStatus() : Unavailable("the server is shutting down"));
+      return;
+    }
+    ReadOn();
+  }
+
+ private:
+  struct Request {
+    scheduler::RequestId id = 0;  // 0: not with an engine.
+    RequestNames names;
+    InferResult result;
+    bool is_answered = false;
+  };
+
+  void OnReceived(bool ok) {
+    if (!ok) {
+      Destroy();  // The server is shut down, and OnDone does not come for what never was a call.
+      return;
+    }
+    std::make_unique<Stream>(poller_).release();  // gRPC's until its tags come.
+    poller_.open.insert(this);
+    ends_with_first_error_ = EndsWithFirstError(context_);
+    Proceed();
+  }
+
+  // The client is gone, or the stream was finished.
+  void OnDone(bool /*ok*/) {
+    is_over_ = true;
+    CancelAll();
+    DestroyIfUnused();
+  }
+
+  void OnRead(bool ok) {
+    is_reading_ = false;
+    if (!ok) {
+      no_more_ = true;
+    } else if (!is_over_ && !is_finishing_) {
+      Begin();
+    }
+    message_.Clear();
+    Proceed();
+  }
+
+  void OnWritten(bool ok) {
+    is_writing_ = false;
+    is_broken_ = is_broken_ || !ok;  // OnDone follows.
+    Proceed();
+  }
+
+  void OnFinished(bool /*ok*/) {
+    is_finishing_ = false;
+    DestroyIfUnused();
+  }
+
+  void ReadOn() {
+    if (!is_reading_ && !no_more_ && !is_broken_ && requests_.size() < kMostInStream) {
+      is_reading_ = true;
+      stream_.Read(&message_, &read_);
+    }
+  }
+
+  void Begin() {
+    Request& request = requests_.emplace_back();
+    const size_t number = first_number_ + requests_.size() - 1;
+    ++running_;
+    const absl::StatusOr<scheduler::RequestId> id = StartInfer(
+        poller_.front_end, message_, DeadlineOf(context_, poller_.front_end.clock), &poller_,
+        &request.names, [this, number](InferResult result) { Answer(number, std::move(result)); });
+    if (id.ok()) {
+      request.id = *id;
+      poller_.started = true;
+      return;
+    }
+    InferResult refused;
+    refused.status = id.status();
+    Take(number, std::move(refused));
+  }
+
+  // On an engine's thread.
+  void Answer(size_t number, InferResult result) {
+    const bool more_follow = result.more_follow;
+    {
+      const MutexLock lock(poller_.mu);
+      poller_.answered.push_back({this, number, std::move(result)});
+    }
+    if (!more_follow) {
+      poller_.queue.Wake();
+    }
+  }
+
+  void SendFirst() {
+    const Request request = std::move(requests_.front());
+    requests_.pop_front();
+    ++first_number_;
+    const absl::Status& status = request.result.status;
+    if (!status.ok() && ends_with_first_error_) {
+      CancelAll();
+      Finish(status);
+      return;
+    }
+    // Without a buffer hint, whatever else is ready: gRPC may then not tell the end of this write
+    // before it writes something else, and nothing else is written before that end.
+    is_writing_ = true;
+    stream_.Write(status.ok() ? BuildStreamResponse(request.names.id, request.result)
+                              : BuildStreamError(request.names, MessageOf(status)),
+                  &written_);
+    ReadOn();
+  }
+
+  void Finish(const absl::Status& status) {
+    is_finishing_ = true;
+    stream_.Finish(ToGrpcStatus(status), &finished_);
+  }
+
+  void CancelAll() {
+    for (const Request& request : requests_) {
+      if (request.id != 0) {
+        poller_.front_end.inference.Cancel(request.id);
+      }
+    }
+  }
+
+  void DestroyIfUnused() {
+    if (is_over_ && running_ == 0 && !is_reading_ && !is_writing_ && !is_finishing_) {
+      poller_.open.erase(this);
+      Destroy();
+    }
+  }
+  void Destroy() { const std::unique_ptr<Stream> destroyed_here(this); }
+
+  State& poller_;
+  MemberEvent<Stream, &Stream::OnReceived> received_;
+  MemberEvent<Stream, &Stream::OnDone> done_;
+  MemberEvent<Stream, &Stream::OnRead> read_;
+  MemberEvent<Stream, &Stream::OnWritten> written_;
+  MemberEvent<Stream, &Stream::OnFinished> finished_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
+  grpc::ByteBuffer message_;      // gRPC's while is_reading_.
+  std::deque<Request> requests_;  // Whose answers were not sent, in order.
+  size_t first_number_ = 0;       // Of the first of them.
+  size_t running_ = 0;            // Of them and of those that nobody waits for: with an engine.
+  bool ends_with_first_error_ = false;
+  bool no_more_ = false;  // The client has closed its side.
+  bool is_to_proceed_ = false;
+  bool is_reading_ = false;
+  bool is_writing_ = false;
+  bool is_finishing_ = false;
+  bool is_broken_ = false;
+  bool is_over_ = false;
+};
+
+StreamPoller::StreamPoller(const FrontEnd& front_end, RequestStream request, CallQueue& queue)
+    : state_(std::make_unique<State>(front_end, std::move(request), queue)) {}
+
+StreamPoller::~StreamPoller() = default;
+
+void StreamPoller::Start() {
+  for (int i = 0; i < kAwaitedStreams; ++i) {
+    std::make_unique<Stream>(*state_).release();  // gRPC's until its tags come.
+  }
+}
+
+void StreamPoller::OnIdle() {
+  if (std::exchange(state_->started, false)) {
+    state_->front_end.inference.Wake();
+  }
+}
+
+void StreamPoller::OnWake() {
+  std::vector<State::Answered> answered;
+  {
+    const MutexLock lock(state_->mu);
+    answered.swap(state_->answered);
+  }
+  // All are taken before any is sent, so that what is ready together is sent together.
+  std::vector<Stream*> streams;
+  for (State::Answered& answer : answered) {
+    if (answer.stream->Take(answer.number, std::move(answer.result))) {
+      streams.push_back(answer.stream);
+    }
+  }
+  if (state_->stopping) {
+    streams.assign(state_->open.begin(), state_->open.end());
+  }
+  for (Stream* stream : streams) {
+    stream->Proceed();
+  }
+}
+
+void StreamPoller::OnLifecycle(LifecycleState state) {
+  if (state == LifecycleState::kStopped) {
+    state_->stopping = true;
+    state_->queue.Wake();
+  }
+}
+
+}  // namespace omserve::server
