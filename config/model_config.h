@@ -46,6 +46,10 @@ absl::StatusOr<std::vector<std::string>> ValidateModelConfig(const inference::Mo
                                                              const std::string& model_name,
                                                              const SourceMap& source);
 
+// The name of the compiled file in a version's folder. A name that configurations of other servers
+// have, such as model.onnx, is that of what it was compiled from.
+std::string CompiledFilename(const inference::ModelConfig& config);
+
 // Whether the model is steps over other models, with no compiled file of its own.
 bool IsPipeline(const inference::ModelConfig& config);
 

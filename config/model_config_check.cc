@@ -34,6 +34,39 @@ bool StaysInside(std::string_view path) {
   }
 }
 
+// Runtimes of other servers whose models can be compiled for this one: a configuration that was
+// written for them is taken as it is. Others run code of the model's own, which is not here.
+constexpr std::string_view kForeignRuntimes[] = {
+    "onnxruntime",         "onnxruntime_onnx", "openvino", "pytorch",
+    "pytorch_libtorch",    "tensorflow",       "tensorrt", "tensorflow_savedmodel",
+    "tensorflow_graphdef", "tensorrt_plan"};
+
+// Of models before they are compiled.
+constexpr std::string_view kForeignSuffixes[] = {".onnx", ".plan",     ".pt",        ".xml",
+                                                 ".pth",  ".graphdef", ".savedmodel"};
+
+bool IsForeignRuntime(std::string_view name) {
+  return std::find(std::begin(kForeignRuntimes), std::end(kForeignRuntimes), name) !=
+         std::end(kForeignRuntimes);
+}
+
+// `expected`: the one of this server; empty: none, since a pipeline has no backend.
+void CheckRuntime(std::string_view key, const std::string& given, std::string_view expected,
+                  Findings& findings) {
+  if (given.empty() || given == expected) {
+    return;
+  }
+  const bool is_model = expected == kBackendName || expected == kModelPlatform;
+  if (is_model && IsForeignRuntime(given)) {
+    findings.Warn(key, fmt::format("accepted and ignored: the compiled model is what runs, on {}",
+                                   Quoted(expected)));
+    return;
+  }
+  findings.Error(key, fmt::format("expected {}, got {}; leave the key out",
+                                  expected.empty() ? "nothing for a pipeline" : Quoted(expected),
+                                  Quoted(given)));
+}
+
 void CheckIdentity(const ModelConfig& config, const std::string& model_name, Findings& findings) {
   if (!config.name().empty() && config.name() != model_name) {
     findings.Error("name", fmt::format("got {}, but the model's folder is '{}'; rename one of them "
@@ -41,18 +74,12 @@ void CheckIdentity(const ModelConfig& config, const std::string& model_name, Fin
                                        Quoted(config.name()), model_name));
   }
   const bool pipeline = IsPipeline(config);
-  if (!config.backend().empty() && (pipeline || config.backend() != kBackendName)) {
-    findings.Error("backend", fmt::format("expected {}, got {}; leave the key out",
-                                          pipeline ? "nothing for a pipeline" : "\"ascend\"",
-                                          Quoted(config.backend())));
-  }
-  const std::string expected = !pipeline               ? kModelPlatform
-                               : config.has_pipeline() ? kPipelinePlatform
-                                                       : kEnsemblePlatform;
-  if (!config.platform().empty() && config.platform() != expected) {
-    findings.Error("platform", fmt::format("expected \"{}\", got {}; leave the key out", expected,
-                                           Quoted(config.platform())));
-  }
+  CheckRuntime("backend", config.backend(), pipeline ? "" : kBackendName, findings);
+  CheckRuntime("platform", config.platform(),
+               !pipeline               ? kModelPlatform
+               : config.has_pipeline() ? kPipelinePlatform
+                                       : kEnsemblePlatform,
+               findings);
   const std::string& file = config.default_model_filename();
   if (pipeline && !file.empty()) {
     findings.Error("default_model_filename",
@@ -61,6 +88,10 @@ void CheckIdentity(const ModelConfig& config, const std::string& model_name, Fin
     findings.Error(
         "default_model_filename",
         fmt::format("expected the name of a file in the version's folder, got {}", Quoted(file)));
+  } else if (!file.empty() && CompiledFilename(config) != file) {
+    findings.Warn("default_model_filename",
+                  fmt::format("accepted and ignored: the compiled model is what runs, from '{}'",
+                              CompiledFilename(config)));
   }
 }
 
@@ -278,6 +309,14 @@ void CheckBatchSizes(const ModelConfig& config, Findings& findings) {
           fmt::format("expected 1 to {} (max_batch_size), got {}", config.max_batch_size(), size));
     }
   }
+}
+
+std::string CompiledFilename(const ModelConfig& config) {
+  const std::string& file = config.default_model_filename();
+  const bool is_foreign =
+      std::any_of(std::begin(kForeignSuffixes), std::end(kForeignSuffixes),
+                  [&file](std::string_view suffix) { return file.ends_with(suffix); });
+  return file.empty() || is_foreign ? kDefaultModelFilename : file;
 }
 
 absl::StatusOr<std::vector<std::string>> ValidateModelConfig(const ModelConfig& config,

@@ -93,9 +93,7 @@ class Completer final {
     config_.set_name(shape_.model_name);
     config_.set_backend(kBackendName);
     config_.set_platform(kModelPlatform);
-    if (config_.default_model_filename().empty()) {
-      config_.set_default_model_filename(kDefaultModelFilename);
-    }
+    config_.set_default_model_filename(CompiledFilename(config_));
     if (config_.version_policy().policy_choice_case() ==
         inference::ModelVersionPolicy::POLICY_CHOICE_NOT_SET) {
       config_.mutable_version_policy()->mutable_latest()->set_num_versions(1);

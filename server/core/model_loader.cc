@@ -307,9 +307,7 @@ absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
                                               LoadedSubgraphs* loaded) {
   const Clock::time_point start = context.clock.Now();
   const std::string what = VersionName(folder.name, version);
-  const std::string file = config.config.default_model_filename().empty()
-                               ? config::kDefaultModelFilename
-                               : config.config.default_model_filename();
+  const std::string file = config::CompiledFilename(config.config);
   const absl::StatusOr<std::vector<std::vector<int>>> groups = GroupsOf(config.config, context);
   if (!groups.ok()) {
     return WithContext(groups.status(), what);

@@ -39,16 +39,31 @@ dynamic_batching:
             .empty());
 }
 
-// The name is the folder's, and backend and platform are ours.
+// The name is the folder's, and what runs here was compiled: no code of the model's own.
 TEST_CASE("a foreign identity is refused") {
   CHECK(CheckError("name: other\n") ==
         "f:1:7: key 'name': got \"other\", but the model's folder is 'm'; rename one of them or "
         "leave the key out");
-  CHECK(CheckError("backend: onnxruntime\n") ==
-        "f:1:10: key 'backend': expected \"ascend\", got \"onnxruntime\"; leave the key out");
-  CHECK(CheckError("platform: onnxruntime_onnx\n") ==
-        "f:1:11: key 'platform': expected \"omserve_om\", got \"onnxruntime_onnx\"; leave the key "
-        "out");
+  CHECK(CheckError("backend: python\n") ==
+        "f:1:10: key 'backend': expected \"ascend\", got \"python\"; leave the key out");
+  CHECK(CheckError("platform: ensemble\n") ==
+        "f:1:11: key 'platform': expected \"omserve_om\", got \"ensemble\"; leave the key out");
+}
+
+// Models of other runtimes can be compiled, and their configurations serve as they are.
+TEST_CASE("the configuration of a model that was compiled since is taken") {
+  const std::vector<std::string> warnings = Warnings(
+      "platform: onnxruntime_onnx\nbackend: onnxruntime\ndefault_model_filename: model.onnx\n");
+  REQUIRE(warnings.size() == 3);
+  CHECK(warnings[0] ==
+        "f:2:10: key 'backend': accepted and ignored: the compiled model is what runs, on "
+        "\"ascend\"");
+  CHECK(warnings[1] ==
+        "f:1:11: key 'platform': accepted and ignored: the compiled model is what runs, on "
+        "\"omserve_om\"");
+  CHECK(warnings[2] ==
+        "f:3:25: key 'default_model_filename': accepted and ignored: the compiled model is what "
+        "runs, from 'model.om'");
 }
 
 // File names stay in the model's folder.
