@@ -9,6 +9,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "server/device_settings.h"
+#include "server/http/routes.h"
 
 namespace omserve::server {
 namespace {
@@ -164,6 +165,15 @@ absl::Status Daemon::StartScheduler() {
                                        Metrics::Build{.version = options_.version,
                                                       .device = runtime_->soc_name(),
                                                       .library = runtime_->library()});
+  door_ = std::make_unique<FrontDoor>(FrontDoor{.catalog = *catalog_,
+                                                .inference = *inference_,
+                                                .statistics = *statistics_,
+                                                .lifecycle = lifecycle_,
+                                                .readiness = *readiness_,
+                                                .metrics = *metrics_,
+                                                .clock = clock_,
+                                                .name = config.server_id(),
+                                                .version = options_.version});
   return absl::OkStatus();
 }
 
@@ -187,26 +197,12 @@ absl::Status Daemon::Listen() {
       HttpServer::Start({.address = config.http().address(),
                          .port = static_cast<int>(config.http().port()),
                          .max_body_bytes = static_cast<size_t>(config.http().max_body_bytes())},
-                        HttpRoutes({.catalog = *catalog_,
-                                    .lifecycle = lifecycle_,
-                                    .readiness = *readiness_,
-                                    .metrics = *metrics_,
-                                    .name = config.server_id(),
-                                    .version = options_.version}),
-                        {.catalog = *catalog_, .inference = *inference_, .lifecycle = lifecycle_},
-                        clock_));
+                        MakeRoutes(*door_), clock_));
   ASSIGN_OR_RETURN(
       grpc_, GrpcServer::Start({.address = config.grpc().address(),
                                 .port = static_cast<int>(config.grpc().port()),
                                 .max_receive_bytes = config.grpc().max_receive_message_bytes()},
-                               {.catalog = *catalog_,
-                                .inference = *inference_,
-                                .statistics = *statistics_,
-                                .lifecycle = lifecycle_,
-                                .readiness = *readiness_,
-                                .clock = clock_,
-                                .name = config.server_id(),
-                                .version = options_.version}));
+                               *door_));
   OMSERVE_LOG(kInfo, "server", "listening grpc={}:{} http={}:{}", config.grpc().address(),
               grpc_->port(), config.http().address(), http_->port());
   return absl::OkStatus();

@@ -85,6 +85,7 @@ class Daemon final {
   std::unique_ptr<Inference> inference_;
   std::unique_ptr<health::HealthMonitor> health_;  // Null when it is configured off.
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<FrontDoor> door_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;
 };

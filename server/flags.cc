@@ -116,10 +116,6 @@ absl::StatusOr<ServerConfig> EffectiveConfig(const Flags& flags) {
     config.mutable_log()->set_json(true);
   }
   RETURN_IF_ERROR(config::ValidateServerConfig(config, loaded.source));
-  if (config.device().ids_size() > 1) {
-    return Unimplemented("device.ids lists {} devices; omserved serves on one yet: list one",
-                         config.device().ids_size());
-  }
   return config;
 }
 

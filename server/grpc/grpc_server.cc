@@ -39,9 +39,9 @@ int PollerCount(const GrpcServer::Options& options) {
 }  // namespace
 
 struct GrpcServer::Parts {
-  explicit Parts(FrontEnd front_end_in) : front_end(std::move(front_end_in)) {}
+  explicit Parts(const FrontDoor& door_in) : door(door_in) {}
 
-  const FrontEnd front_end;
+  const FrontDoor& door;
   InferenceMethods inference;
   HealthMethods health;
   int port = 0;
@@ -55,13 +55,13 @@ struct GrpcServer::Parts {
 };
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
-                                                              FrontEnd front_end) {
+                                                              const FrontDoor& door) {
   // For the whole process; a second call does nothing.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::EnableDefaultHealthCheckService(false);  // Ours knows the models too.
-  auto parts = std::make_unique<Parts>(std::move(front_end));
-  parts->health = MakeHealthService(parts->front_end.readiness, parts->front_end.lifecycle);
-  parts->inference = MakeInferenceService(parts->front_end);
+  auto parts = std::make_unique<Parts>(door);
+  parts->health = MakeHealthService(parts->door.readiness, parts->door.lifecycle);
+  parts->inference = MakeInferenceService(parts->door);
   const std::string listen = HostPort(options.address, options.port);
   grpc::ServerBuilder builder;
   SetChannelArguments(builder, options.max_receive_bytes);
@@ -86,12 +86,12 @@ void GrpcServer::Parts::StartPollers() {
   health.await_watches(*queues.front());
   for (size_t i = 0; i < queues.size(); ++i) {
     InferPoller& poller = *pollers.emplace_back(
-        std::make_unique<InferPoller>(front_end, inference.request_infer, *queues[i]));
+        std::make_unique<InferPoller>(door, inference.request_infer, *queues[i]));
     poller.Start();
     const auto& streams = stream_pollers.emplace_back(
-        std::make_shared<StreamPoller>(front_end, inference.request_stream, *queues[i]));
+        std::make_shared<StreamPoller>(door, inference.request_stream, *queues[i]));
     streams->Start();
-    front_end.lifecycle.AddListener(streams);
+    door.lifecycle.AddListener(streams);
     const auto on_idle = [&poller, &of_streams = *streams] {
       poller.OnIdle();
       of_streams.OnIdle();

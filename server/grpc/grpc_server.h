@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/grpc/front_end.h"
+#include "server/core/front_door.h"
 
 namespace omserve::server {
 
@@ -21,10 +21,10 @@ class GrpcServer final {
     int64_t max_receive_bytes = (int64_t{1} << 31) - 1;
     int pollers = 0;  // Threads that read, parse and send; 0: by the number of cores.
   };
-  // Listens and serves. What `front_end` refers to outlives the server. Errors: kUnavailable when
+  // Listens and serves. `door` outlives the server. Errors: kUnavailable when
   // the address cannot be listened on.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
-                                                           FrontEnd front_end);
+                                                           const FrontDoor& door);
   GrpcServer(const GrpcServer&) = delete;
   GrpcServer& operator=(const GrpcServer&) = delete;
   // Stops with no grace where Stop was not called.

@@ -20,10 +20,10 @@ constexpr int kAwaitedCalls = 64;
 }  // namespace
 
 struct InferPoller::State {
-  State(const FrontEnd& front_end_in, RequestInfer request_in, CallQueue& queue_in)
-      : front_end(front_end_in), request(std::move(request_in)), queue(queue_in) {}
+  State(const FrontDoor& door_in, RequestInfer request_in, CallQueue& queue_in)
+      : door(door_in), request(std::move(request_in)), queue(queue_in) {}
 
-  const FrontEnd& front_end;
+  const FrontDoor& door;
   const RequestInfer request;
   CallQueue& queue;
 
@@ -77,7 +77,7 @@ class InferPoller::Call final {
 
   void OnDone(bool /*ok*/) {
     if (id_ != 0 && context_.IsCancelled()) {
-      poller_.front_end.inference.Cancel(id_);
+      poller_.door.inference.Cancel(id_);
     }
     is_done_ = true;
     DestroyIfOver();
@@ -96,8 +96,8 @@ class InferPoller::Call final {
   void Destroy() { const std::unique_ptr<Call> destroyed_here(this); }
 
   absl::StatusOr<scheduler::RequestId> Submit() {
-    return StartInfer(poller_.front_end, request_, DeadlineOf(context_, poller_.front_end.clock),
-                      &poller_, &names_, [this](InferResult result) { Answer(std::move(result)); });
+    return StartInfer(poller_.door, request_, DeadlineOf(context_, poller_.door.clock), &poller_,
+                      &names_, [this](InferResult result) { Answer(std::move(result)); });
   }
 
   // On the engine's thread.
@@ -137,8 +137,8 @@ class InferPoller::Call final {
   bool is_finished_ = false;
 };
 
-InferPoller::InferPoller(const FrontEnd& front_end, RequestInfer request, CallQueue& queue)
-    : state_(std::make_unique<State>(front_end, std::move(request), queue)) {}
+InferPoller::InferPoller(const FrontDoor& door, RequestInfer request, CallQueue& queue)
+    : state_(std::make_unique<State>(door, std::move(request), queue)) {}
 
 InferPoller::~InferPoller() = default;
 
@@ -150,7 +150,7 @@ void InferPoller::Start() {
 
 void InferPoller::OnIdle() {
   if (std::exchange(state_->started, false)) {
-    state_->front_end.inference.Wake();
+    state_->door.inference.Wake();
   }
 }
 

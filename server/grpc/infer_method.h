@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "server/core/front_door.h"
 #include "server/grpc/call_queue.h"
-#include "server/grpc/front_end.h"
 
 namespace omserve::server {
 
@@ -28,7 +28,7 @@ using RequestInfer = std::function<void(grpc::ServerContext* context, grpc::Byte
 class InferPoller final {
  public:
   // The references outlive it. Start calls it before it takes any.
-  InferPoller(const FrontEnd& front_end, RequestInfer request, CallQueue& queue);
+  InferPoller(const FrontDoor& door, RequestInfer request, CallQueue& queue);
   InferPoller(const InferPoller&) = delete;
   InferPoller& operator=(const InferPoller&) = delete;
   ~InferPoller();

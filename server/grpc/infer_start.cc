@@ -21,20 +21,16 @@ scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& c
   return clock.Now() + std::chrono::duration_cast<Clock::duration>(deadline - now);
 }
 
-absl::StatusOr<scheduler::RequestId> StartInfer(const FrontEnd& front_end,
+absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door,
                                                 const grpc::ByteBuffer& bytes,
                                                 scheduler::Instant deadline, const void* group,
                                                 RequestNames* names,
                                                 std::function<void(InferResult)> done) {
-  const scheduler::Instant received = front_end.clock.Now();
-  if (front_end.lifecycle.state() == LifecycleState::kStarting) {
-    return scheduler::ToStatus({.reason = scheduler::RefusalReason::kStarting},
-                               "the server is still loading its models; retry when it is ready");
-  }
+  const scheduler::Instant received = door.clock.Now();
+  RETURN_IF_ERROR(door.lifecycle.CheckStarted());
   ASSIGN_OR_RETURN(WireInferRequest request, ParseInferRequest(bytes));
   names->id = std::move(request.id);
-  absl::StatusOr<ModelHandle> model =
-      front_end.catalog.Find(request.model_name, request.model_version);
+  absl::StatusOr<ModelHandle> model = door.catalog.Find(request.model_name, request.model_version);
   names->model_name = std::move(request.model_name);
   names->model_version = std::move(request.model_version);
   RETURN_IF_ERROR(model.status());
@@ -42,7 +38,7 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontEnd& front_end,
   call.received = received;
   call.deadline = deadline;
   call.group = group;
-  return front_end.inference.Start(call, std::move(done), /*wakes=*/false);
+  return door.inference.Start(call, std::move(done), /*wakes=*/false);
 }
 
 }  // namespace omserve::server

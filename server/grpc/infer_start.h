@@ -10,8 +10,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/core/front_door.h"
 #include "server/core/inference.h"
-#include "server/grpc/front_end.h"
 
 namespace omserve::server {
 
@@ -29,7 +29,7 @@ struct RequestNames {
 // filled as far as the message can be read, also where it is refused. Errors: those of
 // Catalog::Find and Inference::Start; kInvalidArgument for bytes that are no request; a refusal
 // while models are loading.
-absl::StatusOr<scheduler::RequestId> StartInfer(const FrontEnd& front_end,
+absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door,
                                                 const grpc::ByteBuffer& bytes,
                                                 scheduler::Instant deadline, const void* group,
                                                 RequestNames* names,

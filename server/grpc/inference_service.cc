@@ -6,6 +6,7 @@
 
 #include "proto/inference/grpc_service.grpc.pb.h"
 #include "runtime/base/errors.h"
+#include "server/core/extensions.h"
 #include "server/grpc/grpc_status.h"
 #include "server/grpc/model_messages.h"
 
@@ -28,28 +29,27 @@ Status NotBuilt(std::string_view method) {
 
 class InferenceService final : public Methods {
  public:
-  explicit InferenceService(const FrontEnd& front_end) : front_end_(front_end) {}
+  explicit InferenceService(const FrontDoor& door) : door_(door) {}
 
   Status ServerLive(ServerContext* /*context*/, const inference::ServerLiveRequest* /*request*/,
                     inference::ServerLiveResponse* response) override {
-    response->set_live(front_end_.lifecycle.live());
+    response->set_live(door_.lifecycle.live());
     return Status::OK;
   }
 
   Status ServerReady(ServerContext* /*context*/, const inference::ServerReadyRequest* /*request*/,
                      inference::ServerReadyResponse* response) override {
-    response->set_ready(front_end_.lifecycle.ready());
+    response->set_ready(door_.lifecycle.ready());
     return Status::OK;
   }
 
   Status ServerMetadata(ServerContext* /*context*/,
                         const inference::ServerMetadataRequest* /*request*/,
                         inference::ServerMetadataResponse* response) override {
-    response->set_name(front_end_.name);
-    response->set_version(front_end_.version);
-    for (const char* extension : {"model_configuration", "parameters", "schedule_policy",
-                                  "sequence", "sequence(string_id)", "statistics"}) {
-      response->add_extensions(extension);
+    response->set_name(door_.name);
+    response->set_version(door_.version);
+    for (const std::string_view extension : kExtensions) {
+      response->add_extensions(std::string(extension));
     }
     return Status::OK;
   }
@@ -57,7 +57,7 @@ class InferenceService final : public Methods {
   Status ModelReady(ServerContext* /*context*/, const inference::ModelReadyRequest* request,
                     inference::ModelReadyResponse* response) override {
     const absl::StatusOr<bool> ready =
-        front_end_.readiness.IsModelReady(request->name(), request->version());
+        door_.readiness.IsModelReady(request->name(), request->version());
     if (ready.status().code() == absl::StatusCode::kInvalidArgument) {
       return ToGrpcStatus(ready.status());
     }
@@ -69,9 +69,9 @@ class InferenceService final : public Methods {
   Status ModelMetadata(ServerContext* /*context*/, const inference::ModelMetadataRequest* request,
                        inference::ModelMetadataResponse* response) override {
     const absl::StatusOr<ModelHandle> model =
-        front_end_.catalog.Find(request->name(), request->version());
+        door_.catalog.Find(request->name(), request->version());
     if (model.ok()) {
-      FillMetadata(**model, front_end_.catalog.Versions(request->name()), response);
+      FillMetadata(**model, door_.catalog.Versions(request->name()), response);
     }
     return ToGrpcStatus(model.status());
   }
@@ -79,7 +79,7 @@ class InferenceService final : public Methods {
   Status ModelConfig(ServerContext* /*context*/, const inference::ModelConfigRequest* request,
                      inference::ModelConfigResponse* response) override {
     const absl::StatusOr<ModelHandle> model =
-        front_end_.catalog.Find(request->name(), request->version());
+        door_.catalog.Find(request->name(), request->version());
     if (model.ok()) {
       *response->mutable_config() = (*model)->config;
     }
@@ -89,14 +89,14 @@ class InferenceService final : public Methods {
   Status ModelStatistics(ServerContext* /*context*/,
                          const inference::ModelStatisticsRequest* request,
                          inference::ModelStatisticsResponse* response) override {
-    return ToGrpcStatus(FillAllStatistics(front_end_.catalog, front_end_.statistics,
-                                          request->name(), request->version(), response));
+    return ToGrpcStatus(FillAllStatistics(door_.catalog, door_.statistics, request->name(),
+                                          request->version(), response));
   }
 
   Status RepositoryIndex(ServerContext* /*context*/,
                          const inference::RepositoryIndexRequest* request,
                          inference::RepositoryIndexResponse* response) override {
-    FillIndex(front_end_.catalog.List(), request->ready(), response);
+    FillIndex(door_.catalog.List(), request->ready(), response);
     return Status::OK;
   }
 
@@ -150,13 +150,13 @@ class InferenceService final : public Methods {
   }
 
  private:
-  const FrontEnd& front_end_;
+  const FrontDoor& door_;
 };
 
 }  // namespace
 
-InferenceMethods MakeInferenceService(const FrontEnd& front_end) {
-  auto service = std::make_unique<InferenceService>(front_end);
+InferenceMethods MakeInferenceService(const FrontDoor& door) {
+  auto service = std::make_unique<InferenceService>(door);
   RequestInfer infer = [raw = service.get()](auto* context, auto* bytes, auto* writer, auto* queue,
                                              QueueEvent* tag) {
     raw->RequestModelInfer(context, bytes, writer, queue, queue, tag);

@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "server/grpc/front_end.h"
+#include "server/core/front_door.h"
 #include "server/grpc/infer_method.h"
 #include "server/grpc/stream_method.h"
 
@@ -21,8 +21,8 @@ struct InferenceMethods {
 };
 
 // The service for a grpc::ServerBuilder, and what pollers ask for their calls; all other methods
-// are answered at once. Thread-safe. `front_end` outlives it. Methods that are not built yet answer
+// are answered at once. Thread-safe. `door` outlives it. Methods that are not built yet answer
 // UNIMPLEMENTED with their name.
-InferenceMethods MakeInferenceService(const FrontEnd& front_end);
+InferenceMethods MakeInferenceService(const FrontDoor& door);
 
 }  // namespace omserve::server

@@ -30,8 +30,8 @@ bool EndsWithFirstError(const grpc::ServerContext& context) {
 }  // namespace
 
 struct StreamPoller::State {
-  State(const FrontEnd& front_end_in, RequestStream request_in, CallQueue& queue_in)
-      : front_end(front_end_in), request(std::move(request_in)), queue(queue_in) {}
+  State(const FrontDoor& door_in, RequestStream request_in, CallQueue& queue_in)
+      : door(door_in), request(std::move(request_in)), queue(queue_in) {}
 
   struct Answered {
     Stream* stream;
@@ -39,7 +39,7 @@ struct StreamPoller::State {
     InferResult result;
   };
 
-  const FrontEnd& front_end;
+  const FrontDoor& door;
   const RequestStream request;
   CallQueue& queue;
   std::atomic<bool> stopping = false;
@@ -160,8 +160,8 @@ class StreamPoller::Stream final {
     const size_t number = first_number_ + requests_.size() - 1;
     ++running_;
     const absl::StatusOr<scheduler::RequestId> id = StartInfer(
-        poller_.front_end, message_, DeadlineOf(context_, poller_.front_end.clock), &poller_,
-        &request.names, [this, number](InferResult result) { Answer(number, std::move(result)); });
+        poller_.door, message_, DeadlineOf(context_, poller_.door.clock), &poller_, &request.names,
+        [this, number](InferResult result) { Answer(number, std::move(result)); });
     if (id.ok()) {
       request.id = *id;
       poller_.started = true;
@@ -211,7 +211,7 @@ class StreamPoller::Stream final {
   void CancelAll() {
     for (const Request& request : requests_) {
       if (request.id != 0) {
-        poller_.front_end.inference.Cancel(request.id);
+        poller_.door.inference.Cancel(request.id);
       }
     }
   }
@@ -246,8 +246,8 @@ class StreamPoller::Stream final {
   bool is_over_ = false;
 };
 
-StreamPoller::StreamPoller(const FrontEnd& front_end, RequestStream request, CallQueue& queue)
-    : state_(std::make_unique<State>(front_end, std::move(request), queue)) {}
+StreamPoller::StreamPoller(const FrontDoor& door, RequestStream request, CallQueue& queue)
+    : state_(std::make_unique<State>(door, std::move(request), queue)) {}
 
 StreamPoller::~StreamPoller() = default;
 
@@ -259,7 +259,7 @@ void StreamPoller::Start() {
 
 void StreamPoller::OnIdle() {
   if (std::exchange(state_->started, false)) {
-    state_->front_end.inference.Wake();
+    state_->door.inference.Wake();
   }
 }
 

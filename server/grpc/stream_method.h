@@ -13,9 +13,9 @@
 #include <functional>
 #include <memory>
 
+#include "server/core/front_door.h"
 #include "server/core/lifecycle.h"
 #include "server/grpc/call_queue.h"
-#include "server/grpc/front_end.h"
 
 namespace omserve::server {
 
@@ -38,7 +38,7 @@ class StreamPoller final : public LifecycleListener {
   static constexpr size_t kMostInStream = 256;
 
   // The references outlive it. Start calls it before it takes any.
-  StreamPoller(const FrontEnd& front_end, RequestStream request, CallQueue& queue);
+  StreamPoller(const FrontDoor& door, RequestStream request, CallQueue& queue);
   StreamPoller(const StreamPoller&) = delete;
   StreamPoller& operator=(const StreamPoller&) = delete;
   ~StreamPoller() override;

@@ -13,7 +13,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
-#include "server/http/http_session.h"
+#include "server/http/connection.h"
 
 namespace omserve::server {
 namespace {
@@ -38,14 +38,11 @@ absl::StatusOr<tcp::endpoint> EndpointOf(const HttpServer::Options& options) {
 }  // namespace
 
 struct HttpServer::Parts {
-  Parts(const Options& options, HttpRoutes the_routes, const InferRoute::Sources& sources,
-        const Clock& clock)
-      : routes(std::move(the_routes)),
-        infer(sources),
+  Parts(const Options& options, std::vector<Route> routes, const Clock& clock)
+      : router(std::move(routes)),
         max_connections(options.max_connections),
         workers(options.body_workers),
-        shared{.routes = routes,
-               .infer = infer,
+        shared{.router = router,
                .clock = clock,
                .max_body_bytes = options.max_body_bytes,
                .workers = workers} {}
@@ -87,23 +84,22 @@ struct HttpServer::Parts {
         retry.async_wait([this](const beast::error_code&) { Accept(); });
         return;
       }
-      if (shared.session_count.load(std::memory_order_relaxed) < max_connections) {
-        std::make_shared<HttpSession>(std::move(socket), shared)->Start();
+      if (shared.connection_count.load(std::memory_order_relaxed) < max_connections) {
+        std::make_shared<Connection>(std::move(socket), shared)->Start();
       }
       Accept();
     });
   }
 
   // Constant after Start.
-  const HttpRoutes routes;
-  const InferRoute infer;
+  const Router router;
   const size_t max_connections;
   int port = 0;
 
   // Synchronises itself. Ends what it was given before the context goes, to which it posts.
   asio::thread_pool workers;
-  // Outlives the context, whose pending sessions refer to it.
-  HttpShared shared;
+  // Outlives the context, whose pending connections refer to it.
+  ConnectionShared shared;
 
   // Confined to the thread.
   asio::io_context context{1};
@@ -114,11 +110,10 @@ struct HttpServer::Parts {
 };
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Options& options,
-                                                              HttpRoutes routes,
-                                                              const InferRoute::Sources& infer,
+                                                              std::vector<Route> routes,
                                                               const Clock& clock) {
   ASSIGN_OR_RETURN(const tcp::endpoint endpoint, EndpointOf(options));
-  auto parts = std::make_unique<Parts>(options, std::move(routes), infer, clock);
+  auto parts = std::make_unique<Parts>(options, std::move(routes), clock);
   RETURN_IF_ERROR(parts->Listen(endpoint));
   parts->Accept();
   parts->thread = StartThread("http", [p = parts.get()] { p->context.run(); });

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTTP port: metrics and health, for scrapers and probes, and inference.
+// A port that speaks HTTP: a socket that listens, and the thread that serves its connections.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/http/infer_route.h"
-#include "server/http/routes.h"
+#include "runtime/base/clock.h"
+#include "server/http/router.h"
 
 namespace omserve::server {
 
@@ -20,15 +21,14 @@ class HttpServer final {
     std::string address = "0.0.0.0";           // An IP address, or "localhost".
     int port = 8002;                           // 0: a free one.
     size_t max_connections = 256;              // Further ones are closed at once.
-    size_t max_body_bytes = size_t{64} << 20;  // Of an inference.
+    size_t max_body_bytes = size_t{64} << 20;  // Where the route takes tensors.
     size_t body_workers = 2;
   };
-  // Listens and serves. What `routes` and `infer` refer to outlives the server, whose destruction
-  // requires that the engine has answered every request. Errors: kInvalidArgument for
-  // an address that is none, kUnavailable when it cannot be listened on.
+  // Listens and serves. What the handlers refer to outlives the server, whose destruction requires
+  // that they have answered every request. Errors: kInvalidArgument for an address that is none,
+  // kUnavailable when it cannot be listened on.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const Options& options,
-                                                           HttpRoutes routes,
-                                                           const InferRoute::Sources& infer,
+                                                           std::vector<Route> routes,
                                                            const Clock& clock);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -6,7 +6,6 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "server/http/path.h"
 #include "tests/status_test_util.h"
 
 namespace omserve::server {
@@ -176,22 +175,6 @@ TEST_CASE("BuildInferAnswer: binary tensors") {
   const std::string nan("\0\0\xc0\x7f\0\0\0\0", 8);
   CHECK(BuildInferAnswer({}, TwoOutputs(nan, "\5")).status().code() ==
         absl::StatusCode::kInvalidArgument);
-}
-
-// Paths of models: with and without a version, percent-encoded, and others.
-TEST_CASE("ParseModelPath") {
-  const auto found = VALUE(ParseModelPath("/v2/models/my%20model/infer", "infer"));
-  REQUIRE(found.has_value());
-  CHECK(found->model == "my model");
-  CHECK(found->version.empty());
-  CHECK(VALUE(ParseModelPath("/v2/models/m/versions/7/infer", "infer"))->version == "7");
-  for (const char* path : {"/v2/models/m", "/v2/models/m/ready", "/v2/models//x/infer", "/v2/infer",
-                           "/v2/models/m/version/7/infer", "/v3/models/m/infer"}) {
-    CAPTURE(path);
-    CHECK_FALSE(VALUE(ParseModelPath(path, "infer")).has_value());
-  }
-  CHECK_FALSE(ParseModelPath("/v2/models/%zz/infer", "infer").ok());
-  CHECK(PathOf("/a/b?c=/d") == "/a/b");
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "server/http/routes.h"
 #include "tests/server/protocol/daemon_fixture.h"
 #include "tests/status_test_util.h"
 
@@ -27,16 +26,19 @@ TEST_CASE("HTTP: routes", "[protocol]") {
   const int port = daemon.http_port();
   CHECK(BodyOf(HttpGet(port, "/v2/health/live")) == R"({"live":true})");
   CHECK(BodyOf(HttpGet(port, "/v2/health/ready?x=1")) == R"({"ready":true})");
-  CHECK(BodyOf(HttpGet(port, "/v2")) == R"({"name":"omserve","version":"1.2.3",)"
-                                        R"("extensions":["binary_tensor_data","parameters"]})");
+  CHECK(BodyOf(HttpGet(port, "/v2")) ==
+        R"({"name":"omserve","version":"1.2.3",)"
+        R"("extensions":["binary_tensor_data","model_configuration",)"
+        R"("parameters","schedule_policy","sequence",)"
+        R"x("sequence(string_id)","statistics"]})x");
   CHECK(BodyOf(HttpGet(port, "/v2/models/my%20model/ready")) ==
         R"({"name":"my model","ready":true})");
   CHECK(StartsWith(HttpGet(port, "/v2/models/my%20model/versions/1/ready"), "HTTP/1.1 200 "));
-  CHECK(StartsWith(HttpGet(port, "/v2/models/my%20model/versions/7/ready"), "HTTP/1.1 404 "));
-  CHECK(BodyOf(HttpGet(port, "/v2/models/nobody/ready")) ==
-        R"({"error":"Request for unknown model: 'nobody' is not found"})");
+  CHECK(StartsWith(HttpGet(port, "/v2/models/my%20model/versions/7/ready"), "HTTP/1.1 400 "));
+  CHECK(BodyOf(HttpGet(port, "/v2/models/nobody/ready")) == R"({"name":"nobody","ready":false})");
   CHECK(StartsWith(HttpGet(port, "/v2/models/%zz/ready"), "HTTP/1.1 400 "));
-  for (const char* path : {"/", "/v2/models", "/v2/models/", "/v2/models//", "/v3", "/metrics/x"}) {
+  for (const char* path : {"/", "/v2/models", "/v2/models/", "/v2/models//", "/v3", "/metrics/x",
+                           "/v2/models/my%20model/versions/one/ready"}) {
     const std::string answer = HttpGet(port, path);
     CHECK(StartsWith(answer, "HTTP/1.1 404 "));
     CHECK(BodyOf(answer) == R"({"error":"Not Found"})");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the gRPC services call.
+// What the front ends call: the same services, whatever the protocol.
 #pragma once
 
 #include <string>
@@ -8,18 +8,20 @@
 #include "server/core/catalog.h"
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
+#include "server/core/metrics.h"
 #include "server/core/readiness.h"
 #include "server/core/statistics.h"
 
 namespace omserve::server {
 
-// The references outlive the services.
-struct FrontEnd {
+// The references outlive the front ends.
+struct FrontDoor {
   const Catalog& catalog;
   Inference& inference;
   const Statistics& statistics;
   Lifecycle& lifecycle;
   const Readiness& readiness;
+  const Metrics& metrics;
   const Clock& clock;
   std::string name;     // Of the server, in its metadata.
   std::string version;  // Likewise.

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a method of the protocols is about: access is given and taken by group, for gRPC and HTTP
+// alike.
+//
+// Source: the categories of Triton's restricted protocols; metrics is ours.
+#pragma once
+
+namespace omserve::server {
+
+enum class MethodGroup {
+  kHealth,
+  kMetadata,
+  kInference,
+  kModelConfig,
+  kModelRepository,
+  kSharedMemory,
+  kStatistics,
+  kTrace,
+  kLogging,
+  kMetrics,
+};
+
+}  // namespace omserve::server

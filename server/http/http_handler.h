@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a route of the HTTP port is given, and how it answers: at once or later.
+#pragma once
+
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "runtime/base/clock.h"
+#include "server/http/http_reply.h"
+
+namespace omserve::server {
+
+// What stands in a path in place of a pattern's {model}, {version}, {region} and {repository},
+// percent-decoded; empty where the pattern has none.
+struct PathParts {
+  std::string model;
+  std::string version;
+  std::string region;
+  std::string repository;
+};
+
+// A request as it came, all of it.
+struct HttpRequest {
+  PathParts parts;
+  boost::beast::http::request<boost::beast::http::string_body> message;
+  Clock::time_point received;  // When the last of its bytes was there.
+
+  const std::string& body() const { return message.body(); }
+  // Of the header; empty where it is not there. The request keeps it.
+  std::string_view Field(std::string_view name) const {
+    const boost::beast::string_view value =
+        message[boost::beast::string_view(name.data(), name.size())];
+    return {value.data(), value.size()};
+  }
+};
+
+// A request that is being answered. Thread-safe.
+class HttpExchange {
+ public:
+  virtual ~HttpExchange() = default;
+  // Exactly once, also when the client is gone, whom it then does not reach.
+  virtual void Answer(HttpReply reply) = 0;
+  // `cancel` runs when the client goes before it is answered, and soon where it is gone already; on
+  // the thread of the sockets, where it must not block. Once.
+  virtual void OnGone(std::function<void()> cancel) = 0;
+  // Runs `work`, which reads or writes so many bytes: on the thread of the sockets where they are
+  // few, else on a worker's. From another thread than these it returns before.
+  virtual void Run(size_t size_bytes, std::function<void()> work) = 0;
+};
+
+// Called on the thread of the sockets, or on a worker's where the body is long; does not block.
+// `request` is gone after the return.
+using HttpHandler =
+    std::function<void(const HttpRequest& request, const std::shared_ptr<HttpExchange>& exchange)>;
+
+// A handler that has its answer at once.
+inline HttpHandler AtOnce(std::function<HttpReply(const HttpRequest&)> answer) {
+  return [answer = std::move(answer)](const HttpRequest& request,
+                                      const std::shared_ptr<HttpExchange>& exchange) {
+    exchange->Answer(answer(request));
+  };
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// An inference over HTTP, from its bytes to the core and back.
+#include <charconv>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "server/http/infer_json.h"
+#include "server/http/routes.h"
+
+namespace omserve::server {
+namespace {
+
+constexpr std::string_view kHeaderLength = "Inference-Header-Content-Length";
+
+absl::StatusOr<std::optional<size_t>> HeaderBytes(std::string_view text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  size_t bytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return InvalidArgument("{} is '{}', expected a number of bytes", kHeaderLength,
+                           text.substr(0, 32));
+  }
+  return bytes;
+}
+
+// Reads the body into `rest`, which is what the answer has to be built with and in place before
+// `done` can run, and starts the inference. Errors: those of Catalog::Find, ParseInferBody and
+// Inference::Start; kUnavailable while models load; kUnimplemented for a compressed body.
+absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequest& request,
+                                           RestCall& rest, std::function<void(InferResult)> done) {
+  RETURN_IF_ERROR(door.lifecycle.CheckStarted());
+  const std::string_view encoding = request.Field("Content-Encoding");
+  if (!encoding.empty() && encoding != "identity") {
+    return Unimplemented(
+        "Content-Encoding '{}' is not supported by omserve yet; send the body as it is",
+        encoding.substr(0, 32));
+  }
+  ASSIGN_OR_RETURN(ModelHandle model,
+                   door.catalog.Find(request.parts.model, request.parts.version));
+  ASSIGN_OR_RETURN(const std::optional<size_t> header_bytes,
+                   HeaderBytes(request.Field(kHeaderLength)));
+  ASSIGN_OR_RETURN(rest, ParseInferBody(request.body(), header_bytes, std::move(model)));
+  rest.call.received = request.received;
+  return door.inference.Start(rest.call, std::move(done));
+}
+
+HttpReply ReplyOf(const RestCall& rest, std::shared_ptr<const InferResult> result) {
+  if (!result->status.ok()) {
+    return HttpError(result->status);
+  }
+  absl::StatusOr<RestAnswer> answer = BuildInferAnswer(rest, *result);
+  if (!answer.ok()) {
+    return HttpError(answer.status());
+  }
+  HttpReply reply;
+  if (answer->is_binary) {
+    reply.content_type = "application/octet-stream";
+    reply.AddField(kHeaderLength, std::to_string(answer->json.size()));
+  }
+  reply.body = std::move(answer->json);
+  reply.tensors = std::move(answer->binary);
+  reply.owner = std::move(result);
+  return reply;
+}
+
+void Infer(const FrontDoor& door, const HttpRequest& request,
+           const std::shared_ptr<HttpExchange>& exchange) {
+  auto rest = std::make_shared<RestCall>();
+  const absl::StatusOr<scheduler::RequestId> id =
+      Start(door, request, *rest, [exchange, rest](InferResult answered) {
+        auto result = std::make_shared<const InferResult>(std::move(answered));
+        size_t size_bytes = 0;
+        for (const scheduler::ResponseOutput& output : result->outputs) {
+          size_bytes += output.bytes.size();
+        }
+        exchange->Run(size_bytes,
+                      [exchange, rest, result] { exchange->Answer(ReplyOf(*rest, result)); });
+      });
+  if (!id.ok()) {
+    exchange->Answer(HttpError(id.status()));
+    return;
+  }
+  exchange->OnGone([&inference = door.inference, id = *id] { inference.Cancel(id); });
+}
+
+}  // namespace
+
+void AddInferRoutes(const FrontDoor& door, std::vector<Route>& routes) {
+  routes.push_back(
+      {.verb = "POST",
+       .pattern = "/v2/models/{model}[/versions/{version}]/infer",
+       .group = MethodGroup::kInference,
+       .handler =
+           [&door](const HttpRequest& request, const std::shared_ptr<HttpExchange>& exchange) {
+             Infer(door, request, exchange);
+           },
+       .takes_tensors = true});
+}
+
+}  // namespace omserve::server
