@@ -10,6 +10,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/mutex.h"
 #include "server/grpc/grpc_status.h"
+#include "server/grpc/guard.h"
 
 namespace omserve::server {
 namespace {
@@ -40,16 +41,17 @@ class HealthService final
   HealthService(const Readiness& readiness, const Lifecycle& lifecycle)
       : readiness_(readiness), lifecycle_(lifecycle) {}
 
-  grpc::Status Check(grpc::ServerContext* /*context*/, const HealthCheckRequest* request,
+  grpc::Status Check(grpc::ServerContext* context, const HealthCheckRequest* request,
                      HealthCheckResponse* response) override {
-    const ServingStatus status = StatusOf(readiness_, request->service(), lifecycle_.ready());
-    if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
-      return ToGrpcStatus(
-          NotFound("service '{}' is unknown; \"\" is the daemon, any other name is a model's",
-                   request->service().substr(0, 256)));
-    }
-    response->set_status(status);
-    return grpc::Status::OK;
+    return Guarded(context, MethodGroup::kHealth, [&]() -> absl::Status {
+      const ServingStatus status = StatusOf(readiness_, request->service(), lifecycle_.ready());
+      if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
+        return NotFound("service '{}' is unknown; \"\" is the daemon, any other name is a model's",
+                        request->service().substr(0, 256));
+      }
+      response->set_status(status);
+      return absl::OkStatus();
+    });
   }
 
  private:

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "runtime/base/mutex.h"
+#include "runtime/base/status_macros.h"
 #include "server/grpc/grpc_status.h"
+#include "server/grpc/guard.h"
 #include "server/grpc/infer_response.h"
 #include "server/grpc/infer_start.h"
 
@@ -96,6 +98,7 @@ class InferPoller::Call final {
   void Destroy() { const std::unique_ptr<Call> destroyed_here(this); }
 
   absl::StatusOr<scheduler::RequestId> Submit() {
+    RETURN_IF_ERROR(Guard(context_, MethodGroup::kInference));
     return StartInfer(poller_.door, request_, DeadlineOf(context_, poller_.door.clock), &poller_,
                       &names_, [this](InferResult result) { Answer(std::move(result)); });
   }

@@ -13,6 +13,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/mutex.h"
 #include "server/grpc/grpc_status.h"
+#include "server/grpc/guard.h"
 #include "server/grpc/infer_response.h"
 #include "server/grpc/infer_start.h"
 
@@ -116,7 +117,12 @@ class StreamPoller::Stream final {
     std::make_unique<Stream>(poller_).release();  // gRPC's until its tags come.
     poller_.open.insert(this);
     ends_with_first_error_ = EndsWithFirstError(context_);
-    Proceed();
+    const absl::Status allowed = Guard(context_, MethodGroup::kInference);
+    if (allowed.ok()) {
+      Proceed();
+    } else {
+      Finish(allowed);
+    }
   }
 
   // The client is gone, or the stream was finished.

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What there is to serve.
+#include "server/grpc/guard.h"
+#include "server/grpc/model_messages.h"
+#include "server/grpc/rpc_methods.h"
+
+namespace omserve::server {
+
+using grpc::ServerContext;
+using grpc::Status;
+
+Status InferenceService::RepositoryIndex(ServerContext* context,
+                                         const inference::RepositoryIndexRequest* request,
+                                         inference::RepositoryIndexResponse* response) {
+  return Guarded(context, MethodGroup::kModelRepository, [&]() -> absl::Status {
+    FillIndex(door_.catalog.List(), request->ready(), response);
+    return absl::OkStatus();
+  });
+}
+
+Status InferenceService::RepositoryModelLoad(
+    ServerContext* context, const inference::RepositoryModelLoadRequest* /*request*/,
+    inference::RepositoryModelLoadResponse* /*response*/) {
+  return Guarded(context, MethodGroup::kModelRepository,
+                 [] { return NotBuilt("RepositoryModelLoad"); });
+}
+
+Status InferenceService::RepositoryModelUnload(
+    ServerContext* context, const inference::RepositoryModelUnloadRequest* /*request*/,
+    inference::RepositoryModelUnloadResponse* /*response*/) {
+  return Guarded(context, MethodGroup::kModelRepository,
+                 [] { return NotBuilt("RepositoryModelUnload"); });
+}
+
+}  // namespace omserve::server
