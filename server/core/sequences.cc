@@ -157,6 +157,15 @@ scheduler::BatchPolicyOptions SequencePolicyOf(const inference::ModelConfig& con
   return policy;
 }
 
+absl::Status CheckSequenceId(const scheduler::SequenceId& id) {
+  constexpr size_t kLongestBytes = 128;  // As Triton.
+  if (id.text.size() > kLongestBytes) {
+    return InvalidArgument("sequence_id has {} bytes, expected {} at most", id.text.size(),
+                           kLongestBytes);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSequence(const Model& model, const scheduler::SequenceTurn& turn, int rows) {
   if (model.subgraph == nullptr || !model.subgraph->sequence.has_value()) {
     return absl::OkStatus();

@@ -27,6 +27,9 @@ absl::StatusOr<std::optional<scheduler::SequenceSpec>> MakeSequenceSpec(
 scheduler::BatchPolicyOptions SequencePolicyOf(const inference::ModelConfig& config,
                                                const scheduler::SequenceSpec& spec);
 
+// Of an id as a client wrote it. Errors: kInvalidArgument for a text that is too long.
+absl::Status CheckSequenceId(const scheduler::SequenceId& id);
+
 // Of a request of `rows` rows. A model without sequences does not look at what the call says of
 // one. Errors, in Triton's words: kInvalidArgument without an id, for several rows, and for an id
 // that the model's CORRID input cannot hold.

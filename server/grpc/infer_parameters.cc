@@ -7,14 +7,12 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "server/core/sequences.h"
 
 namespace omserve::server {
 namespace {
 
 using inference::InferParameter;
-
-// As Triton, whose longest is 128.
-constexpr size_t kLongestSequenceId = 128;
 
 const InferParameter* Find(const InferParameterMap& parameters, const char* name) {
   const auto found = parameters.find(name);
@@ -75,15 +73,10 @@ absl::Status ReadSequence(const InferParameterMap& parameters, scheduler::Sequen
       return absl::OkStatus();
     case InferParameter::kStringParam:
       turn->id.text = id->string_param();
-      break;
+      return CheckSequenceId(turn->id);
     default:
       return WrongType("sequence_id", "int64_param or string_param");
   }
-  if (turn->id.text.size() > kLongestSequenceId) {
-    return InvalidArgument("sequence_id has {} bytes, expected {} at most", turn->id.text.size(),
-                           kLongestSequenceId);
-  }
-  return absl::OkStatus();
 }
 
 absl::Status RefuseReserved(const InferParameterMap& parameters) {

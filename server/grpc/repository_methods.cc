@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What there is to serve.
+#include "server/core/model_messages.h"
 #include "server/grpc/guard.h"
-#include "server/grpc/model_messages.h"
 #include "server/grpc/rpc_methods.h"
 
 namespace omserve::server {

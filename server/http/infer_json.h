@@ -31,8 +31,7 @@ struct RestCall {
 // `header_bytes` is the value of Inference-Header-Content-Length: the JSON's length in `body`;
 // nullopt: all of it. 0: no JSON at all, `body` is the one input of the model, a row of it when the
 // model batches. `body` outlives the use of the call. Errors: kInvalidArgument for JSON, types,
-// sizes and parameters that are wrong; kUnimplemented for sequences, shared memory and
-// classification.
+// sizes and parameters that are wrong; kUnimplemented for shared memory and classification.
 absl::StatusOr<RestCall> ParseInferBody(std::string_view body, std::optional<size_t> header_bytes,
                                         ModelHandle model);
 

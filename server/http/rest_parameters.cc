@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "runtime/base/errors.h"
+#include "server/core/sequences.h"
 #include "server/http/infer_json.h"
 
 namespace omserve::server {
@@ -60,16 +61,24 @@ absl::StatusOr<std::optional<bool>> Bool(const json::object& parameters, const c
   return value->get_bool();
 }
 
-absl::Status RefuseSequence(const json::object& parameters, const std::string& model) {
+absl::Status ReadSequence(const json::object& parameters, scheduler::SequenceTurn& turn) {
+  ASSIGN_OR_RETURN(const std::optional<bool> start, Bool(parameters, "sequence_start"));
+  ASSIGN_OR_RETURN(const std::optional<bool> end, Bool(parameters, "sequence_end"));
+  turn.start = start.value_or(false);
+  turn.end = end.value_or(false);
   const json::value* id = parameters.if_contains("sequence_id");
-  if (id == nullptr || (id->is_string() && id->get_string().empty()) ||
-      (id->is_number() && json::serialize(*id) == "0")) {
-    return absl::OkStatus();  // By the protocol: not in a sequence.
+  if (id == nullptr) {
+    return absl::OkStatus();
   }
-  return Unimplemented(
-      "sequence_id is {}, but sequences are not supported by omserve over HTTP yet; send requests "
-      "to model '{}' without one",
-      json::serialize(*id).substr(0, 64), model);
+  if (!id->is_string()) {
+    json::error_code error;
+    turn.id.number = id->is_number() ? id->to_number<uint64_t>(error) : 0;
+    return error || !id->is_number()
+               ? WrongType("sequence_id", "a string or a whole number that is not negative")
+               : absl::OkStatus();
+  }
+  turn.id.text = std::string(std::string_view(id->get_string()));
+  return CheckSequenceId(turn.id);
 }
 
 absl::Status RefuseReserved(const json::object& parameters) {
@@ -92,7 +101,7 @@ absl::Status ReadRestParameters(const json::object& request, RestCall& rest) {
   if (parameters == nullptr) {
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(RefuseSequence(*parameters, rest.call.model->name));
+  RETURN_IF_ERROR(ReadSequence(*parameters, rest.call.sequence));
   RETURN_IF_ERROR(RefuseReserved(*parameters));
   ASSIGN_OR_RETURN(const std::optional<uint64_t> priority, Number(*parameters, "priority"));
   ASSIGN_OR_RETURN(const std::optional<uint64_t> timeout_us, Number(*parameters, "timeout"));

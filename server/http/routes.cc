@@ -8,7 +8,9 @@ std::vector<Route> MakeRoutes(const FrontDoor& door) {
   AddInferRoutes(door, routes);  // First, since most requests are for them.
   AddHealthRoutes(door, routes);
   AddMetricsRoutes(door, routes);
+  AddStatisticsRoutes(door, routes);  // Its "stats" is no model's name.
   AddMetadataRoutes(door, routes);
+  AddRepositoryRoutes(door, routes);
   return routes;
 }
 

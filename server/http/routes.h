@@ -19,6 +19,9 @@ std::vector<Route> MakeRoutes(const FrontDoor& door);
 void AddInferRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddHealthRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddMetadataRoutes(const FrontDoor& door, std::vector<Route>& routes);
+void AddStatisticsRoutes(const FrontDoor& door, std::vector<Route>& routes);
+void AddRepositoryRoutes(const FrontDoor& door, std::vector<Route>& routes);
+// /metrics; none where there are no metrics.
 void AddMetricsRoutes(const FrontDoor& door, std::vector<Route>& routes);
 
 }  // namespace omserve::server

@@ -132,8 +132,11 @@ TEST_CASE("ParseInferBody: refusals") {
   CHECK_THAT(Refusal(R"({"parameters": {"nested": {}}})"), Contains("'nested'"));
   CHECK_THAT(Refusal(R"({"parameters": {"triton_x": 1}})"), Contains("reserved"));
   CHECK_THAT(Refusal(R"({"outputs": [{}]})"), Contains("an element of 'outputs'"));
-  CHECK(Refused(R"({"parameters": {"sequence_id": 7}})").code() ==
-        absl::StatusCode::kUnimplemented);
+  CHECK_THAT(Refusal(R"({"parameters": {"sequence_id": -7}})"), Contains("'sequence_id'"));
+  CHECK_THAT(Refusal(R"({"parameters": {"sequence_id": true}})"), Contains("'sequence_id'"));
+  CHECK_THAT(Refusal(R"({"parameters": {"sequence_start": 1}})"), Contains("'sequence_start'"));
+  CHECK_THAT(Refusal(R"({"parameters": {"sequence_id": ")" + std::string(129, 'x') + "\"}}"),
+             Contains("sequence_id has 129 bytes"));
   CHECK(Refused(R"({"parameters": {"sequence_id": 0}})").ok());
   CHECK(Refused(R"({"outputs": [{"name": "y", "parameters": {"classification": 3}}]})").code() ==
         absl::StatusCode::kUnimplemented);

@@ -176,7 +176,6 @@ TEST_CASE("HTTP infer: errors", "[protocol]") {
   check(path, "{", 400, "not a JSON object");
   check(path, "{}", 400, "expected 2 inputs but got 0 inputs for model 'text'");
   check(path, TextJson(R"(,"outputs":[{"name":"nobody"}])"), 400, "nobody");
-  check(path, TextJson(R"(,"parameters":{"sequence_id":5})"), 501, "sequence");
   check(path, TextJson(), 501, "gzip", "-H 'Content-Encoding: gzip'");
   check(path, TextJson(), 400, "Inference-Header-Content-Length",
         "-H 'Inference-Header-Content-Length: many'");

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A real model that keeps state: Silero VAD, streamed in windows over gRPC by many callers at once,
 // against ONNX Runtime with the state carried by hand.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <thread>
@@ -199,6 +202,51 @@ TEST_CASE("A sequence model over gRPC: what is shown and what is refused", "[pro
   (*text.mutable_parameters())["sequence_id"].set_string_param("caller-1");
   REQUIRE(daemon.client().Infer(text, &response).ok());
   AwaitMetric(daemon.http_port(), "omserve_sequences_active{model=\"vad\",version=\"1\"}", 1);
+}
+
+// The probability, asked for over HTTP; -1 when the call failed. `id` is JSON.
+float AskHttp(int port, const std::vector<float>& samples, const std::string& id, bool start,
+              bool end) {
+  const std::string body = fmt::format(
+      R"({{"parameters":{{"sequence_id":{},"sequence_start":{},"sequence_end":{}}},"inputs":)"
+      R"([{{"name":"input","shape":[1,{}],"datatype":"FP32","data":[{}]}}]}})",
+      id, start, end, samples.size(), fmt::join(samples, ","));
+  // Ended by the last of the answer, since who ends its sending wants none.
+  const std::string answer = SendHttp(
+      port,
+      fmt::format("POST /v2/models/vad/infer HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{}",
+                  body.size(), body),
+      "}");
+  INFO(answer);
+  const size_t data = answer.find("\"data\":[");
+  CHECK(data != std::string::npos);
+  return data == std::string::npos ? -1 : std::strtof(answer.c_str() + data + 8, nullptr);
+}
+
+// Two sequences over HTTP in turn, one named by a number and one by a text: each has its own state.
+TEST_CASE("A sequence model over HTTP", "[1.8]") {
+  Repository repository;
+  repository.Write("vad/1/model.om", Compiled());
+  repository.Write("vad/config.yaml", kConfig);
+  TestDaemon daemon(repository);
+  VadReference reference(OMSERVE_SILERO_VAD);
+  constexpr int kWindows = 5;
+  std::vector<std::vector<float>> speech[2];
+  std::vector<float> answers[2];
+  for (uint64_t voice = 0; voice < 2; ++voice) {
+    speech[voice] = MakeSpeech(7 + voice, kWindows);
+  }
+  for (size_t w = 0; w < kWindows; ++w) {
+    for (size_t voice = 0; voice < 2; ++voice) {
+      answers[voice].push_back(AskHttp(daemon.http_port(), speech[voice][w],
+                                       voice == 0 ? "9007199254740993" : "\"caller-1\"", w == 0,
+                                       w == kWindows - 1));
+    }
+  }
+  CHECK(answers[0] == Expected(reference, speech[0]));
+  CHECK(answers[1] == Expected(reference, speech[1]));
+  AwaitMetric(daemon.http_port(),
+              "omserve_sequences_ended_total{model=\"vad\",version=\"1\",reason=\"end\"}", 2);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/grpc/model_messages.h"
+#include "server/core/model_messages.h"
 
 #include "runtime/base/status_macros.h"
 
