@@ -96,6 +96,12 @@ class ServerChecker final {
       findings_.Error("http.port", fmt::format("{} is grpc.port as well; choose another",
                                                config_.http().port()));
     }
+    Range("metrics.port", config_.metrics().port(), 0, 65535);
+    if (config_.grpc().port() != 0 && config_.metrics().allow() &&
+        config_.grpc().port() == config_.metrics().port()) {
+      findings_.Error("metrics.port", fmt::format("{} is grpc.port as well; choose another",
+                                                  config_.metrics().port()));
+    }
     Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
           kMaxMessageBytes);
     Range("http.max_body_bytes", config_.http().max_body_bytes(), 1, kMaxMessageBytes);
@@ -176,8 +182,10 @@ ServerConfig DefaultServerConfig() {
   config.mutable_grpc()->set_port(8001);
   config.mutable_grpc()->set_max_receive_message_bytes(kMaxMessageBytes);
   config.mutable_http()->set_address("0.0.0.0");
-  config.mutable_http()->set_port(8002);
+  config.mutable_http()->set_port(8000);
   config.mutable_http()->set_max_body_bytes(int64_t{64} << 20);
+  config.mutable_metrics()->set_allow(true);
+  config.mutable_metrics()->set_port(8002);
   config.mutable_device()->set_memory_pool_bytes(int64_t{1} << 30);
   config.mutable_device()->set_pinned_pool_bytes(int64_t{256} << 20);
   config.mutable_device()->set_health_interval_ms(5000);

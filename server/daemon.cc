@@ -165,15 +165,16 @@ absl::Status Daemon::StartScheduler() {
                                        Metrics::Build{.version = options_.version,
                                                       .device = runtime_->soc_name(),
                                                       .library = runtime_->library()});
-  door_ = std::make_unique<FrontDoor>(FrontDoor{.catalog = *catalog_,
-                                                .inference = *inference_,
-                                                .statistics = *statistics_,
-                                                .lifecycle = lifecycle_,
-                                                .readiness = *readiness_,
-                                                .metrics = *metrics_,
-                                                .clock = clock_,
-                                                .name = config.server_id(),
-                                                .version = options_.version});
+  door_ = std::make_unique<FrontDoor>(
+      FrontDoor{.catalog = *catalog_,
+                .inference = *inference_,
+                .statistics = *statistics_,
+                .lifecycle = lifecycle_,
+                .readiness = *readiness_,
+                .metrics = config.metrics().allow() ? metrics_.get() : nullptr,
+                .clock = clock_,
+                .name = config.server_id(),
+                .version = options_.version});
   return absl::OkStatus();
 }
 
@@ -203,9 +204,36 @@ absl::Status Daemon::Listen() {
                                 .port = static_cast<int>(config.grpc().port()),
                                 .max_receive_bytes = config.grpc().max_receive_message_bytes()},
                                *door_));
-  OMSERVE_LOG(kInfo, "server", "listening grpc={}:{} http={}:{}", config.grpc().address(),
-              grpc_->port(), config.http().address(), http_->port());
+  RETURN_IF_ERROR(ListenForScrapers());
+  OMSERVE_LOG(kInfo, "server", "listening grpc={}:{} http={}:{} metrics_port={}",
+              config.grpc().address(), grpc_->port(), config.http().address(), http_->port(),
+              metrics_port());
   return absl::OkStatus();
+}
+
+absl::Status Daemon::ListenForScrapers() {
+  const MetricsConfig& metrics = options_.config.metrics();
+  const HttpConfig& http = options_.config.http();
+  if (!metrics.allow() || (metrics.port() != 0 && metrics.port() == http.port())) {
+    return absl::OkStatus();
+  }
+  std::vector<Route> routes;
+  AddMetricsRoutes(*door_, routes);
+  ASSIGN_OR_RETURN(
+      scrapes_,
+      HttpServer::Start({.name = "metrics",
+                         .address = metrics.address().empty() ? http.address() : metrics.address(),
+                         .port = static_cast<int>(metrics.port()),
+                         .body_workers = 1},
+                        std::move(routes), clock_));
+  return absl::OkStatus();
+}
+
+int Daemon::metrics_port() const {
+  if (scrapes_ != nullptr) {
+    return scrapes_->port();
+  }
+  return options_.config.metrics().allow() ? http_->port() : 0;
 }
 
 absl::Status Daemon::LoadModels() {
@@ -277,6 +305,7 @@ absl::Status Daemon::Stop() {
   }
   grpc_.reset();
   http_.reset();
+  scrapes_.reset();
   catalog_->ClearCaches();
   const Clock::time_point patience = clock_.Now() + kReleaseGrace;
   while (pool_->used_bytes() > 0 && clock_.Now() < patience) {

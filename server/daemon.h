@@ -48,6 +48,8 @@ class Daemon final {
 
   int grpc_port() const { return grpc_->port(); }
   int http_port() const { return http_->port(); }
+  // Where metrics are: http_port() where there is no other port for them; 0 where there are none.
+  int metrics_port() const;
   size_t model_count() const;  // Model versions that are served.
   const std::string& device_name() const { return runtime_->soc_name(); }
 
@@ -64,6 +66,7 @@ class Daemon final {
   void NoteDeviceChange();
   void NoteDeviceGivenUp();
   absl::Status Listen();
+  absl::Status ListenForScrapers();
   absl::Status LoadModels();
   void Wait(std::chrono::milliseconds time);
 
@@ -88,6 +91,7 @@ class Daemon final {
   std::unique_ptr<FrontDoor> door_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<HttpServer> scrapes_;  // Null without a port for metrics alone.
 };
 
 }  // namespace omserve::server

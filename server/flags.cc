@@ -11,7 +11,7 @@ namespace {
 
 constexpr char kDescription[] =
     "omserved serves models compiled for Ascend NPUs (.om files) and pipelines of them over gRPC\n"
-    "(KServe v2 with Triton's extensions), with metrics and health over HTTP.\n"
+    "and REST (KServe v2 with Triton's extensions), with metrics for Prometheus.\n"
     "Without an NPU it runs on the CPU device that is shipped with it.";
 
 constexpr char kFooter[] =
@@ -21,12 +21,13 @@ constexpr char kFooter[] =
     "\n"
     "Examples:\n"
     "  omserved --model-repository ./repository\n"
-    "      serve everything in the folder; gRPC on port 8001, metrics and health on 8002\n"
+    "      serve everything in the folder; gRPC on port 8001, REST on 8000, metrics on 8002\n"
     "  omserved --config omserve.yaml --log-level debug\n"
     "      settings from a file, with one of them changed\n"
     "  omserved --model-repository ./repository --check-config\n"
     "      say what would be served and how, and whether it is right; start nothing\n"
-    "  omserved --model-repository ./repository --grpc-port 0 --http-port 0 --ready-file r.json\n"
+    "  omserved --model-repository ./repository --grpc-port 0 --http-port 0 --metrics-port 0 \\\n"
+    "           --ready-file r.json\n"
     "      take free ports, and write them to r.json as soon as models are served\n"
     "\n"
     "SIGTERM or Ctrl-C stops it in order: requests under way are finished first. A second signal\n"
@@ -44,12 +45,18 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->check(CLI::Range(0, 65535));
   app.add_option("--grpc-address", flags.grpc_address, "Address gRPC listens on [0.0.0.0]")
       ->type_name("ADDRESS");
-  app.add_option("--http-port", flags.http_port,
-                 "Port of metrics and health; 0 takes a free one [8002]")
+  app.add_option("--http-port", flags.http_port, "Port of REST; 0 takes a free one [8000]")
       ->type_name("PORT")
       ->check(CLI::Range(0, 65535));
-  app.add_option("--http-address", flags.http_address,
-                 "Address metrics and health listen on [0.0.0.0]")
+  app.add_option("--http-address", flags.http_address, "Address REST listens on [0.0.0.0]")
+      ->type_name("ADDRESS");
+  app.add_option("--allow-metrics", flags.allow_metrics, "Give metrics to scrapers [true]")
+      ->type_name("BOOL");
+  app.add_option("--metrics-port", flags.metrics_port,
+                 "Port of metrics; 0 takes a free one, REST's: they are there alone [8002]")
+      ->type_name("PORT")
+      ->check(CLI::Range(0, 65535));
+  app.add_option("--metrics-address", flags.metrics_address, "Address metrics listen on [REST's]")
       ->type_name("ADDRESS");
   app.add_option("--device-library", flags.device_library,
                  "libascendcl.so to use [CANN's, else the CPU device's]")
@@ -105,6 +112,15 @@ absl::StatusOr<ServerConfig> EffectiveConfig(const Flags& flags) {
   }
   if (flags.http_address.has_value()) {
     config.mutable_http()->set_address(*flags.http_address);
+  }
+  if (flags.allow_metrics.has_value()) {
+    config.mutable_metrics()->set_allow(*flags.allow_metrics);
+  }
+  if (flags.metrics_port.has_value()) {
+    config.mutable_metrics()->set_port(static_cast<uint32_t>(*flags.metrics_port));
+  }
+  if (flags.metrics_address.has_value()) {
+    config.mutable_metrics()->set_address(*flags.metrics_address);
   }
   if (flags.device_library.has_value()) {
     config.mutable_device()->set_library(*flags.device_library);

@@ -19,6 +19,9 @@ struct Flags {
   std::optional<std::string> grpc_address;
   std::optional<int> http_port;
   std::optional<std::string> http_address;
+  std::optional<bool> allow_metrics;
+  std::optional<int> metrics_port;
+  std::optional<std::string> metrics_address;
   std::optional<std::string> device_library;
   std::optional<std::string> log_level;
   bool log_json = false;

@@ -91,6 +91,7 @@ class ReadyFile final {
     const boost::json::object json{{"pid", getpid()},
                                    {"grpc_port", daemon.grpc_port()},
                                    {"http_port", daemon.http_port()},
+                                   {"metrics_port", daemon.metrics_port()},
                                    {"models", daemon.model_count()},
                                    {"device", daemon.device_name()}};
     RETURN_IF_ERROR(WriteFileAtomically(path, boost::json::serialize(json) + "\n"));

@@ -21,7 +21,7 @@ struct FrontDoor {
   const Statistics& statistics;
   Lifecycle& lifecycle;
   const Readiness& readiness;
-  const Metrics& metrics;
+  const Metrics* metrics;  // Null: they are not for clients.
   const Clock& clock;
   std::string name;     // Of the server, in its metadata.
   std::string version;  // Likewise.

@@ -29,8 +29,8 @@ absl::StatusOr<tcp::endpoint> EndpointOf(const HttpServer::Options& options) {
   const asio::ip::address address =
       asio::ip::make_address(options.address == "localhost" ? "127.0.0.1" : options.address, error);
   if (error) {
-    return InvalidArgument("http.address is '{}', expected an IP address such as 127.0.0.1 or ::",
-                           options.address);
+    return InvalidArgument("{}.address is '{}', expected an IP address such as 127.0.0.1 or ::",
+                           options.name, options.address);
   }
   return tcp::endpoint(address, static_cast<uint16_t>(options.port));
 }
@@ -47,7 +47,7 @@ struct HttpServer::Parts {
                .max_body_bytes = options.max_body_bytes,
                .workers = workers} {}
 
-  absl::Status Listen(const tcp::endpoint& endpoint) {
+  absl::Status Listen(const tcp::endpoint& endpoint, const std::string& name) {
     beast::error_code error;
     acceptor.open(endpoint.protocol(), error);
     if (!error) {
@@ -64,9 +64,9 @@ struct HttpServer::Parts {
     }
     if (error) {
       return Unavailable(
-          "HTTP cannot listen on {} port {}: {}; choose another with --http-port or --http-address "
+          "{0} cannot listen on {1} port {2}: {3}; choose another with --{0}-port or --{0}-address "
           "(port 0 takes a free one)",
-          endpoint.address().to_string(), endpoint.port(), error.message());
+          name, endpoint.address().to_string(), endpoint.port(), error.message());
     }
     return absl::OkStatus();
   }
@@ -114,9 +114,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Options& opt
                                                               const Clock& clock) {
   ASSIGN_OR_RETURN(const tcp::endpoint endpoint, EndpointOf(options));
   auto parts = std::make_unique<Parts>(options, std::move(routes), clock);
-  RETURN_IF_ERROR(parts->Listen(endpoint));
+  RETURN_IF_ERROR(parts->Listen(endpoint, options.name));
   parts->Accept();
-  parts->thread = StartThread("http", [p = parts.get()] { p->context.run(); });
+  parts->thread = StartThread(options.name, [p = parts.get()] { p->context.run(); });
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(parts)));  // NOLINT: private.
 }
 

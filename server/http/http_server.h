@@ -18,8 +18,9 @@ namespace omserve::server {
 class HttpServer final {
  public:
   struct Options {
+    std::string name = "http";                 // In messages, flags and settings, and the thread's.
     std::string address = "0.0.0.0";           // An IP address, or "localhost".
-    int port = 8002;                           // 0: a free one.
+    int port = 8000;                           // 0: a free one.
     size_t max_connections = 256;              // Further ones are closed at once.
     size_t max_body_bytes = size_t{64} << 20;  // Where the route takes tensors.
     size_t body_workers = 2;

@@ -185,13 +185,14 @@ absl::StatusOr<std::vector<Row>> RunAll(const Options& options, const std::strin
   std::error_code ignored;
   std::filesystem::create_directories(models, ignored);
   RETURN_IF_ERROR(MakeFrontModels(models, build + "/lib/libonnxruntime.so.1"));
-  ASSIGN_OR_RETURN(const auto omserved_process,
-                   PinnedServer::Start(options.omserved,
-                                       {"--model-repository", models, "--grpc-address", "127.0.0.1",
-                                        "--http-address", "127.0.0.1", "--grpc-port", "0",
-                                        "--http-port", "0", "--log-level", "warning",
-                                        "--device-library", build + "/lib/libascendcl.so"},
-                                       folder + "/omserved.json", kServerCore, kClientCore));
+  ASSIGN_OR_RETURN(
+      const auto omserved_process,
+      PinnedServer::Start(
+          options.omserved,
+          {"--model-repository", models, "--grpc-address", "127.0.0.1", "--http-address",
+           "127.0.0.1", "--grpc-port", "0", "--http-port", "0", "--metrics-port", "0",
+           "--log-level", "warning", "--device-library", build + "/lib/libascendcl.so"},
+          folder + "/omserved.json", kServerCore, kClientCore));
   ASSIGN_OR_RETURN(const auto echo_process,
                    PinnedServer::Start(build + "/tests/bin/front_echo", {}, folder + "/echo.json",
                                        kServerCore, kClientCore));

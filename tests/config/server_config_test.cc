@@ -24,7 +24,9 @@ TEST_CASE("the defaults") {
   CHECK(config.grpc().address() == "0.0.0.0");
   CHECK(config.grpc().port() == 8001);
   CHECK(config.grpc().max_receive_message_bytes() == 2147483647);
-  CHECK(config.http().port() == 8002);
+  CHECK(config.http().port() == 8000);
+  CHECK(config.metrics().allow());
+  CHECK(config.metrics().port() == 8002);
   CHECK(config.http().max_body_bytes() == 67108864);
   CHECK(config.device().library().empty());
   CHECK(config.device().ids().empty());
@@ -54,7 +56,7 @@ TEST_CASE("a file over the defaults") {
           .config;
   CHECK(config.grpc().port() == 0);
   CHECK(config.grpc().address() == "0.0.0.0");
-  CHECK(config.http().port() == 8002);
+  CHECK(config.http().port() == 8000);
   CHECK(config.device().memory_pool_bytes() == 67108864);
   CHECK(config.device().ids_size() == 2);
   CHECK(config.shutdown().drain_timeout_ms() == 5000);

@@ -69,7 +69,7 @@ cp -R -- "$scenes/repository/." "$repository/"
 cp -- "$scenes/models/vocab.json" "$scenes/models/answers.json" "$repository/scenes/"
 
 echo "Starting omserved on the CPU device:"
-"$bin/omserved" --model-repository "$repository" --grpc-port 0 --http-port 0 \
+"$bin/omserved" --model-repository "$repository" --grpc-port 0 --http-port 0 --metrics-port 0 \
   --ready-file "$ready" </dev/null >"$log" 2>&1 &
 server=$!
 

@@ -120,6 +120,7 @@ ServerConfig TestConfig(const Repository& repository) {
   config.mutable_grpc()->set_port(0);
   config.mutable_http()->set_address("127.0.0.1");
   config.mutable_http()->set_port(0);
+  config.mutable_metrics()->set_port(0);
   config.mutable_device()->set_library(std::string(OMSERVE_BINARY_DIR) + "/lib/libascendcl.so");
   config.mutable_device()->set_memory_pool_bytes(int64_t{64} << 20);
   config.mutable_device()->set_pinned_pool_bytes(int64_t{64} << 20);
@@ -256,6 +257,8 @@ ChildDaemon::ChildDaemon(const Repository& repository, const std::vector<std::st
                                         "--grpc-port",
                                         "0",
                                         "--http-port",
+                                        "0",
+                                        "--metrics-port",
                                         "0",
                                         "--grpc-address",
                                         "127.0.0.1",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be read over HTTP besides inference: metadata, configurations, statistics, the index.
+// What can be read over HTTP besides inference: metadata, configurations, statistics, the index,
+// and the port of metrics.
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 #include <string>
@@ -135,6 +136,29 @@ TEST_CASE("HTTP: repository index", "[1.2][1.12]") {
   CHECK(Post(port, "/v2/repository/index", "[]").status == 400);
   CHECK(Post(port, "/v2/repository/index", R"({"ready":1})").status == 400);
   CHECK(Get(port, "/v2/repository/index").status == 405);
+}
+
+// Scrapers have a port of their own, with nothing else on it; the HTTP port has metrics too.
+TEST_CASE("HTTP: the port of metrics", "[1.2]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  const int port = daemon.daemon().metrics_port();
+  CHECK(port != daemon.http_port());
+  CHECK(Metric(port, "omserve_ready") == 1);
+  CHECK(Metric(daemon.http_port(), "omserve_ready") == 1);
+  CHECK(Get(port, "/v2/health/live").status == 404);
+}
+
+// Where metrics are not allowed there is neither the port nor the path.
+TEST_CASE("HTTP: no metrics", "[1.2]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository,
+                    [](ServerConfig& config) { config.mutable_metrics()->set_allow(false); });
+  CHECK(daemon.daemon().metrics_port() == 0);
+  CHECK(Get(daemon.http_port(), "/metrics").status == 404);
+  CHECK(Get(daemon.http_port(), "/v2/health/live").status == 200);
 }
 
 }  // namespace

@@ -62,10 +62,33 @@ TEST_CASE("omserved: --check-config", "[protocol]") {
   CHECK(Contains(model.output, "did you mean 'max_batch_size'?"));
 }
 
+// Flags of what there is several of, and of metrics.
+TEST_CASE("omserved: devices and metrics", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  TempFolder folder;
+  REQUIRE_OK(WriteFileAtomically(
+      folder.path() + "/omserve.yaml",
+      "device: {ids: [0, 1]}\nmodel_repository: [" + repository.path() + "]\n"));
+  const ProgramResult good = RunOmserved(
+      "--check-config --allow-metrics=false --metrics-port 9 --metrics-address ::1 "
+      "--config '" +
+      folder.path() + "/omserve.yaml'");
+  CHECK(good.status == 0);
+  CHECK(Contains(good.output, "\"allow\": false"));
+  CHECK(Contains(good.output, "\"port\": 9"));
+  CHECK(Contains(good.output, "\"address\": \"::1\""));
+  const ProgramResult same =
+      RunOmserved("--check-config --grpc-port 8002 --model-repository '" + repository.path() + "'");
+  CHECK(same.status == 1);
+  CHECK(Contains(same.output, "metrics.port"));
+}
+
 // Starts that fail, each with one line that names the cause: no repository, a broken model, a
 // library that is none.
 TEST_CASE("omserved: failed starts", "[protocol]") {
-  const std::string ports = " --grpc-port 0 --http-port 0 --grpc-address 127.0.0.1 ";
+  const std::string ports =
+      " --grpc-port 0 --http-port 0 --metrics-port 0 --grpc-address 127.0.0.1 ";
   const ProgramResult missing = RunOmserved("--model-repository /no/such/folder" + ports);
   CHECK(missing.status == 1);
   CHECK(Contains(missing.output, "/no/such/folder"));
@@ -100,9 +123,9 @@ TEST_CASE("omserved: a taken port", "[protocol]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
-  const ProgramResult taken =
-      RunOmserved("--model-repository '" + repository.path() + "' --http-port 0 --grpc-port " +
-                  std::to_string(daemon.daemon().grpc_port()) + " --grpc-address 127.0.0.1");
+  const ProgramResult taken = RunOmserved(
+      "--model-repository '" + repository.path() + "' --http-port 0 --metrics-port 0 --grpc-port " +
+      std::to_string(daemon.daemon().grpc_port()) + " --grpc-address 127.0.0.1");
   CHECK(taken.status == 1);
   CHECK(Contains(taken.output, "--grpc-port"));
 }

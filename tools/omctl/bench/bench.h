@@ -25,7 +25,7 @@ struct BenchCommand {
   std::string arrivals = "poisson";
   int max_in_flight = 0;  // 0: 1024 over gRPC, 128 over REST.
   std::string protocol = "grpc";
-  std::string rest_url = "127.0.0.1:8002";
+  std::string rest_url = "127.0.0.1:8000";
   InputOptions inputs;
   std::string deadline;
   std::string timeout;

@@ -14,7 +14,7 @@ constexpr char kExamples[] =
     "  omctl bench resnet --rate 800 --arrivals constant --deadline 20ms --duration 30s\n"
     "  omctl bench scenes --input image=@00.png --input text='what color is it' --concurrency 8\n"
     "  omctl bench bert --shape input_ids:128 --batch 4 --data requests.json\n"
-    "  omctl bench resnet --protocol rest --rest-url 10.0.0.7:8002 --concurrency 8\n"
+    "  omctl bench resnet --protocol rest --rest-url 10.0.0.7:8000 --concurrency 8\n"
     "  omctl bench resnet --concurrency 1:64:x2 --plot resnet.svg --csv resnet.csv --json\n"
     "\n"
     "A closed loop (--concurrency) waits for an answer before it asks again, so a slow server is\n"
