@@ -2,7 +2,7 @@
 # omserved, omc and omctl with the bundled CPU device. On a host with NPUs the container runtime
 # mounts CANN's libraries, and omserved takes their libascendcl.so when it is in the library path.
 #   docker build -t omserve .
-#   docker run -p 8001:8001 -p 8002:8002 -v "$PWD/models:/var/lib/omserve/models:ro" omserve
+#   docker run -p 8000:8000 -p 8001:8001 -p 8002:8002 -v "$PWD/models:/var/lib/omserve/models:ro" omserve
 FROM debian:12 AS build
 WORKDIR /src
 # The set-up alone first: it changes rarely, and its layer is then reused.
@@ -27,7 +27,7 @@ COPY --from=build /src/.deps/onnxruntime/lib/libonnxruntime.so.1 /opt/omserve/li
 COPY config/samples/omserve.yaml /etc/omserve/omserve.yaml
 ENV PATH=/opt/omserve/bin:$PATH
 USER omserve
-EXPOSE 8001 8002
+EXPOSE 8000 8001 8002
 # SIGTERM, docker's default, drains: give `docker stop` more time than shutdown.drain_timeout_ms.
 ENTRYPOINT ["omserved"]
 CMD ["--config", "/etc/omserve/omserve.yaml"]

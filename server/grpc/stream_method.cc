@@ -87,7 +87,7 @@ class StreamPoller::Stream final {
       DestroyIfUnused();
       return;
     }
-    if (is_finishing_ || is_writing_ || is_broken_) {
+    if (is_ended_ || is_writing_ || is_broken_) {
       return;
     }
     if (!requests_.empty() && requests_.front().is_answered) {
@@ -136,7 +136,7 @@ class StreamPoller::Stream final {
     is_reading_ = false;
     if (!ok) {
       no_more_ = true;
-    } else if (!is_over_ && !is_finishing_) {
+    } else if (!is_over_ && !is_ended_) {
       Begin();
     }
     message_.Clear();
@@ -210,6 +210,7 @@ class StreamPoller::Stream final {
   }
 
   void Finish(const absl::Status& status) {
+    is_ended_ = true;
     is_finishing_ = true;
     stream_.Finish(ToGrpcStatus(status), &finished_);
   }
@@ -247,7 +248,8 @@ class StreamPoller::Stream final {
   bool is_to_proceed_ = false;
   bool is_reading_ = false;
   bool is_writing_ = false;
-  bool is_finishing_ = false;
+  bool is_ended_ = false;      // By us: nothing is begun any more.
+  bool is_finishing_ = false;  // And gRPC has not told of it.
   bool is_broken_ = false;
   bool is_over_ = false;
 };
