@@ -72,6 +72,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->type_name("FILE");
   app.add_flag("--check-config", flags.check_config,
                "Check all settings, print the effective ones as JSON, and exit");
+  AddTritonFlags(app, flags.triton);
 }
 
 }  // namespace
@@ -91,7 +92,8 @@ std::variant<Flags, int> ParseFlags(int argc, const char* const* argv, const std
   return flags;
 }
 
-absl::StatusOr<ServerConfig> EffectiveConfig(const Flags& flags) {
+absl::StatusOr<ServerConfig> EffectiveConfig(const Flags& flags,
+                                             std::vector<std::string>* warnings) {
   config::LoadedServerConfig loaded{.config = config::DefaultServerConfig()};
   if (!flags.config_file.empty()) {
     ASSIGN_OR_RETURN(loaded, config::LoadServerConfig(flags.config_file));
@@ -101,6 +103,7 @@ absl::StatusOr<ServerConfig> EffectiveConfig(const Flags& flags) {
     config.mutable_model_repository()->Assign(flags.model_repositories.begin(),
                                               flags.model_repositories.end());
   }
+  ASSIGN_OR_RETURN(*warnings, ApplyTritonFlags(flags.triton, config));
   if (flags.grpc_port.has_value()) {
     config.mutable_grpc()->set_port(static_cast<uint32_t>(*flags.grpc_port));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/server_config.h"
+#include "server/triton_flags.h"
 
 namespace omserve::server {
 
@@ -28,14 +29,17 @@ struct Flags {
   bool exit_on_error = true;  // Do not serve when a model cannot be loaded.
   std::string ready_file;
   bool check_config = false;
+  TritonFlags triton;
 };
 
 // The flags, or the exit status of a command line that is answered at once: --help and --version
 // with 0, a wrong one with 2. Prints the answer.
 std::variant<Flags, int> ParseFlags(int argc, const char* const* argv, const std::string& version);
 
-// The file that the flags name, or the defaults, with the flags over them; validated.
-// Errors: those of LoadServerConfig and ValidateServerConfig.
-absl::StatusOr<ServerConfig> EffectiveConfig(const Flags& flags);
+// The file that the flags name, or the defaults, with the flags over them; validated. `warnings`
+// gets a line for each flag that is not followed. Errors: those of LoadServerConfig,
+// ApplyTritonFlags and ValidateServerConfig.
+absl::StatusOr<ServerConfig> EffectiveConfig(const Flags& flags,
+                                             std::vector<std::string>* warnings);
 
 }  // namespace omserve::server

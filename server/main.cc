@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "config/model_config.h"
@@ -126,10 +127,14 @@ int Stop(Daemon& daemon) {
   return kStopped;
 }
 
-int Serve(const ServerConfig& config, const Flags& flags) {
+int Serve(const ServerConfig& config, const Flags& flags,
+          const std::vector<std::string>& warnings) {
   SetUpLog(config.log());
   StopSignals signals;  // Before every other thread.
   OMSERVE_LOG(kInfo, "server", "omserved version={} pid={}", OMSERVE_VERSION, getpid());
+  for (const std::string& warning : warnings) {
+    OMSERVE_LOG(kWarning, "server", "{}", warning);
+  }
   std::atomic<bool> device_given_up{false};  // Sequentially consistent, as the default is.
   const auto on_device_given_up = [&device_given_up] {
     OMSERVE_LOG(kError, "server", "the device could not be recovered; ending");
@@ -167,12 +172,19 @@ int Main(int argc, const char* const* argv) {
     return *status;
   }
   const Flags& flags = std::get<Flags>(parsed);
-  const absl::StatusOr<ServerConfig> config = EffectiveConfig(flags);
+  std::vector<std::string> warnings;
+  const absl::StatusOr<ServerConfig> config = EffectiveConfig(flags, &warnings);
   if (!config.ok()) {
     fmt::print(stderr, "omserved: {}\n", MessageOf(config.status()));
     return kFailed;
   }
-  return flags.check_config ? CheckConfig(*config) : Serve(*config, flags);
+  if (!flags.check_config) {
+    return Serve(*config, flags, warnings);
+  }
+  for (const std::string& warning : warnings) {
+    fmt::print(stderr, "{}\n", warning);
+  }
+  return CheckConfig(*config);
 }
 
 }  // namespace

@@ -194,5 +194,45 @@ TEST_CASE("OpenRuntime: settings of the CPU device", "[protocol]") {
   CHECK(Contains(std::string(MessageOf(both)), "device.config_file is '/some/acl.json'"));
 }
 
+// A script that starts tritonserver: what means the same is followed, the rest is taken with a
+// warning, and what would make a difference that is not built is refused.
+TEST_CASE("Triton's flags", "[2]") {
+  Repository repository;
+  repository.AddText();
+  const std::string base = "--check-config --model-repository '" + repository.path() + "' ";
+  const ProgramResult followed = RunOmserved(
+      base +
+      "--id=triton --exit-timeout-secs=7 --http-max-input-size 1000000 --cache-config "
+      "local,size=5000 --pinned-memory-pool-byte-size=1048576 --rate-limit execution_count "
+      "--rate-limit-resource R1:4 --rate-limit-resource=R2:2:0 --log-verbose=1 "
+      "--model-control-mode=none --strict-model-config=false --backend-config=onnxruntime,a=b "
+      "--backend-config default-max-batch-size=4 --allow-http=true");
+  INFO(followed.output);
+  CHECK(followed.status == 0);
+  for (const char* expected :
+       {"\"server_id\": \"triton\"", "\"drain_timeout_ms\": 7000",
+        "\"max_body_bytes\": \"1000000\"", "\"response_bytes\": \"5000\"",
+        "\"pinned_pool_bytes\": \"1048576\"", "\"name\": \"R1\"", "\"level\": \"debug\"",
+        "--strict-model-config is accepted and ignored: ",
+        "--backend-config is accepted and ignored: "}) {
+    CHECK_THAT(followed.output, Catch::Contains(expected));
+  }
+  const std::pair<const char*, const char*> refused[] = {
+      {"--cache-config=redis,host=a", "expected local,size=BYTES, got 'redis,host=a'"},
+      {"--rate-limit-resource=R1", "expected NAME:COUNT or NAME:COUNT:DEVICE, got 'R1'"},
+      {"--model-control-mode=explicit", "models are loaded at the start and stay"},
+      {"--load-model=a", "models are loaded at the start"},
+      {"--grpc-use-ssl=true", "TLS is not supported yet"},
+      {"--allow-grpc=false", "gRPC is always served"},
+  };
+  for (const auto& [flag, text] : refused) {
+    const ProgramResult result = RunOmserved(base + flag);
+    CHECK(result.status == 1);
+    CHECK_THAT(result.output, Catch::Contains(text));
+  }
+  const ProgramResult help = RunOmserved("--help");
+  CHECK_THAT(help.output, Catch::Contains("As tritonserver has them"));
+}
+
 }  // namespace
 }  // namespace omserve::server

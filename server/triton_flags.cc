@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Source: tritonserver's command line.
+#include "server/triton_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <string_view>
+
+#include "runtime/base/errors.h"
+
+namespace omserve::server {
+namespace {
+
+constexpr char kGroup[] = "As tritonserver has them";
+
+// Taken and passed over, and why.
+struct Ignored {
+  const char* name;
+  const char* why;
+};
+constexpr Ignored kIgnored[] = {
+    {"--allow-cpu-metrics", "all metrics are always there"},
+    {"--allow-gpu-metrics", "all metrics are always there"},
+    {"--backend-config", "there are no backends: the compiled model is what runs"},
+    {"--backend-directory", "there are no backends: the compiled model is what runs"},
+    {"--buffer-manager-thread-count", "tensors are copied by the thread that received them"},
+    {"--cache-directory", "the cache is built in"},
+    {"--cuda-memory-pool-byte-size", "device.memory_pool_bytes is the memory of an NPU"},
+    {"--disable-auto-complete-config", "what a configuration leaves out comes from the .om file"},
+    {"--enable-peer-access", "a CUDA setting"},
+    {"--grpc-infer-allocation-pool-size", "calls are allocated as they come"},
+    {"--grpc-infer-response-compression-level", "clients ask for compression"},
+    {"--grpc-infer-thread-count", "threads of gRPC follow the number of cores"},
+    {"--host-policy", "instances are placed by instance_group"},
+    {"--http-thread-count", "threads of HTTP follow the number of cores"},
+    {"--log-format", "lines have ISO 8601 times; --log-json gives objects"},
+    {"--metrics-config", "histograms have fixed buckets"},
+    {"--metrics-interval-ms", "metrics are read when they are asked for"},
+    {"--min-supported-compute-capability", "a CUDA setting"},
+    {"--model-load-thread-count", "models load one after the other"},
+    {"--model-load-retry-count", "a model that cannot be loaded is told"},
+    {"--model-load-gpu-limit", "what does not fit is refused with the numbers"},
+    {"--repoagent-directory", "there are no repository agents"},
+    {"--reuse-grpc-port", "a port has one daemon"},
+    {"--reuse-http-port", "a port has one daemon"},
+    {"--strict-model-config", "what a configuration leaves out comes from the .om file"},
+};
+
+// Right in one value only; anything else would be a difference that is not built.
+struct Fixed {
+  const char* name;
+  const char* value;
+  const char* why;
+};
+constexpr Fixed kFixed[] = {
+    {"--allow-client-shm", "false", "shared memory is not supported yet"},
+    {"--allow-grpc", "true", "gRPC is always served"},
+    {"--allow-http", "true", "HTTP is always served"},
+    {"--allow-sagemaker", "false", "SageMaker's endpoint is not supported"},
+    {"--allow-vertex-ai", "false", "Vertex AI's endpoint is not supported"},
+    {"--grpc-restricted-protocol", "", "restricted protocols are not supported yet"},
+    {"--grpc-use-ssl", "false", "TLS is not supported yet; put a proxy in front"},
+    {"--grpc-use-ssl-mutual", "false", "TLS is not supported yet; put a proxy in front"},
+    {"--http-restricted-api", "", "restricted protocols are not supported yet"},
+    {"--load-model", "", "models are loaded at the start, all that the repository has"},
+    {"--model-namespacing", "false", "model names are those of their folders"},
+    {"--repository-poll-secs", "0", "the repository is read at the start only"},
+    {"--trace-config", "", "traces are asked for by requests, with omserve_trace"},
+};
+
+bool ToInt(std::string_view text, int64_t* value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+std::vector<std::string_view> Split(std::string_view text, char by) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const size_t at = text.find(by);
+    parts.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) {
+      return parts;
+    }
+    text.remove_prefix(at + 1);
+  }
+}
+
+absl::Status ApplyCache(const std::string& given, ServerConfig& config) {
+  const size_t comma = given.find(',');
+  constexpr std::string_view kSize = "size=";
+  int64_t bytes = 0;
+  const std::string_view setting =
+      comma == std::string::npos ? "" : std::string_view(given).substr(comma + 1);
+  if (given.substr(0, comma) != "local" || !setting.starts_with(kSize) ||
+      !ToInt(setting.substr(kSize.size()), &bytes)) {
+    return InvalidArgument("--cache-config: expected local,size=BYTES, got '{}'", given);
+  }
+  config.mutable_cache()->set_response_bytes(bytes);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyResource(const std::string& given, ServerConfig& config) {
+  const std::vector<std::string_view> parts = Split(given, ':');
+  int64_t count = 0;
+  int64_t device = 0;
+  if (parts.size() < 2 || parts.size() > 3 || parts[0].empty() || !ToInt(parts[1], &count) ||
+      (parts.size() == 3 && !ToInt(parts[2], &device)) || count < 0 || count > INT32_MAX ||
+      device < 0 || device > INT32_MAX) {
+    return InvalidArgument(
+        "--rate-limit-resource: expected NAME:COUNT or NAME:COUNT:DEVICE, got '{}'", given);
+  }
+  RateLimitConfig::Resource& resource = *config.mutable_rate_limit()->add_resources();
+  resource.set_name(std::string(parts[0]));
+  resource.set_count(static_cast<int32_t>(count));
+  if (parts.size() == 3) {
+    resource.set_device(static_cast<int32_t>(device));
+  }
+  return absl::OkStatus();
+}
+
+// Triton switches each kind of line by itself; here a level holds all above it.
+void ApplyLog(const TritonFlags& flags, ServerConfig& config) {
+  if (flags.log_file.has_value()) {
+    config.mutable_log()->set_file(*flags.log_file);
+  }
+  if (flags.log_verbose.value_or(0) > 0) {
+    config.mutable_log()->set_level("debug");
+  } else if (!flags.log_error.value_or(true) && !flags.log_info.value_or(false) &&
+             !flags.log_warning.value_or(false)) {
+    config.mutable_log()->set_level("off");
+  } else if (!flags.log_warning.value_or(true) && !flags.log_info.value_or(false)) {
+    config.mutable_log()->set_level("error");
+  } else if (!flags.log_info.value_or(true)) {
+    config.mutable_log()->set_level("warning");
+  }
+}
+
+absl::Status ApplyOthers(const TritonFlags& flags, std::vector<std::string>& warnings) {
+  for (const TritonFlags::Other& other : flags.others) {
+    if (other.values.empty()) {
+      continue;
+    }
+    for (const Ignored& ignored : kIgnored) {
+      if (other.name == ignored.name) {
+        warnings.push_back(fmt::format("{} is accepted and ignored: {}", other.name, ignored.why));
+      }
+    }
+    for (const Fixed& fixed : kFixed) {
+      for (const std::string& value : other.values) {
+        if (other.name == fixed.name && value != fixed.value) {
+          return Unimplemented("{}={}: {}; leave the flag out", other.name, value, fixed.why);
+        }
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyModes(const TritonFlags& flags, std::vector<std::string>& warnings) {
+  if (flags.control_mode.value_or("none") != "none") {
+    return Unimplemented(
+        "--model-control-mode={}: models are loaded at the start and stay; leave the flag out",
+        *flags.control_mode);
+  }
+  for (const std::string& mode : flags.rate_limit) {
+    if (mode != "execution_count") {
+      warnings.push_back(
+          "--rate-limit=" + mode +
+          " is accepted and ignored: instances that name resources wait for their turn always");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
+  app.add_option("--id,--server-id", flags.server_id, "server_id")->group(kGroup);
+  app.add_option("--exit-timeout-secs", flags.exit_timeout_s, "shutdown.drain_timeout_ms")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->group(kGroup);
+  app.add_option("--http-max-input-size", flags.max_input_bytes, "http.max_body_bytes")
+      ->group(kGroup);
+  app.add_option("--pinned-memory-pool-byte-size", flags.pinned_pool_bytes,
+                 "device.pinned_pool_bytes")
+      ->group(kGroup);
+  app.add_option("--model-control-mode", flags.control_mode, "none")->group(kGroup);
+  app.add_option("--cache-config", flags.caches, "cache.response_bytes, as local,size=BYTES")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  app.add_option("--rate-limit", flags.rate_limit, "execution_count")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  app.add_option("--rate-limit-resource", flags.resources,
+                 "rate_limit.resources, as NAME:COUNT[:DEVICE]")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  app.add_option("--log-file", flags.log_file, "log.file")->group(kGroup);
+  app.add_option("--log-verbose", flags.log_verbose, "log.level debug, above 0")->group(kGroup);
+  app.add_option("--log-info", flags.log_info, "log.level warning, when false")->group(kGroup);
+  app.add_option("--log-warning", flags.log_warning, "log.level error, when false")->group(kGroup);
+  app.add_option("--log-error", flags.log_error, "log.level off, when false")->group(kGroup);
+  const auto add_other = [&](const char* name) {
+    TritonFlags::Other& other = flags.others.emplace_back();
+    other.name = name;
+    // Not in the help: it would be longer than what matters. docs/migrating-from-triton.md has
+    // them.
+    app.add_option(name, other.values)->allow_extra_args(false)->group("");
+  };
+  for (const Ignored& ignored : kIgnored) {
+    add_other(ignored.name);
+  }
+  for (const Fixed& fixed : kFixed) {
+    add_other(fixed.name);
+  }
+}
+
+absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& flags,
+                                                          ServerConfig& config) {
+  std::vector<std::string> warnings;
+  if (flags.server_id.has_value()) {
+    config.set_server_id(*flags.server_id);
+  }
+  if (flags.exit_timeout_s.has_value()) {
+    config.mutable_shutdown()->set_drain_timeout_ms(
+        static_cast<int32_t>(*flags.exit_timeout_s * 1000));
+  }
+  if (flags.max_input_bytes.has_value()) {
+    config.mutable_http()->set_max_body_bytes(*flags.max_input_bytes);
+  }
+  if (flags.pinned_pool_bytes.has_value()) {
+    config.mutable_device()->set_pinned_pool_bytes(*flags.pinned_pool_bytes);
+  }
+  for (const std::string& cache : flags.caches) {
+    RETURN_IF_ERROR(ApplyCache(cache, config));
+  }
+  for (const std::string& resource : flags.resources) {
+    RETURN_IF_ERROR(ApplyResource(resource, config));
+  }
+  ApplyLog(flags, config);
+  RETURN_IF_ERROR(ApplyModes(flags, warnings));
+  RETURN_IF_ERROR(ApplyOthers(flags, warnings));
+  return warnings;
+}
+
+}  // namespace omserve::server
