@@ -2,7 +2,8 @@
 # omserved, omc and omctl with the bundled CPU device. On a host with NPUs the container runtime
 # mounts CANN's libraries, and omserved takes their libascendcl.so when it is in the library path.
 #   docker build -t omserve .
-#   docker run -p 8000:8000 -p 8001:8001 -p 8002:8002 -v "$PWD/models:/var/lib/omserve/models:ro" omserve
+#   docker run -p 8000:8000 -p 8001:8001 -p 8002:8002 \
+#     -v "$PWD/models:/var/lib/omserve/models:ro" omserve
 FROM debian:12 AS build
 WORKDIR /src
 # The set-up alone first: it changes rarely, and its layer is then reused.

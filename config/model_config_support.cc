@@ -103,11 +103,15 @@ void CheckOptimizationSupport(const inference::ModelOptimizationPolicy& policy,
 }  // namespace
 
 void CheckSupport(const ModelConfig& config, Findings& findings) {
+  if (config.response_cache().enable() && config.has_sequence_batching()) {
+    findings.Error("response_cache.enable",
+                   "cannot stand beside sequence_batching: an answer depends on the requests "
+                   "before it; remove one of them");
+  }
   RefuseIf(!config.batch_input().empty(), "batch_input", findings);
   RefuseIf(!config.batch_output().empty(), "batch_output", findings);
   RefuseIf(config.model_transaction_policy().decoupled(), "model_transaction_policy.decoupled",
            findings);
-  RefuseIf(config.response_cache().enable(), "response_cache.enable", findings);
   RefuseIf(!config.model_warmup().empty(), "model_warmup", findings);
   RefuseIf(!config.model_repository_agents().agents().empty(), "model_repository_agents", findings);
   CheckTensorSupport(config, findings);

@@ -34,6 +34,7 @@ class ServerChecker final {
     CheckListeners();
     CheckDevice();
     CheckRateLimit();
+    Range("cache.response_bytes", config_.cache().response_bytes(), 0, kMaxInt64);
     Range("scheduler.max_queue_rows", config_.scheduler().max_queue_rows(), 1, kMaxInt32);
     Range("scheduler.host_workers", config_.scheduler().host_workers(), 0, 4096);
     Range("scheduler.in_flight_per_instance", config_.scheduler().in_flight_per_instance(), 1, 64);

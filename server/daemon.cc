@@ -148,7 +148,11 @@ absl::Status Daemon::StartScheduler() {
            .warm_up_runs = scheduler.warm_up_runs()},
           std::move(resources)));
   readiness_ = std::make_unique<Readiness>(*catalog_, *dispatcher_, lifecycle_);
-  inference_ = std::make_unique<Inference>(*dispatcher_, *pool_, clock_, *statistics_);
+  if (config.cache().response_bytes() > 0) {
+    cache_ = std::make_unique<ResponseCache>(static_cast<size_t>(config.cache().response_bytes()));
+  }
+  inference_ =
+      std::make_unique<Inference>(*dispatcher_, *pool_, clock_, *statistics_, cache_.get());
   if (config.device().health_interval_ms() != 0) {
     health_ = health::HealthMonitor::Start(
         MakeHealthSource(config.device(), *runtime_, device_views_, clock_),
@@ -158,6 +162,7 @@ absl::Status Daemon::StartScheduler() {
                                                         .statistics = *statistics_,
                                                         .dispatcher = *dispatcher_,
                                                         .pinned_pool = *pool_,
+                                                        .response_cache = cache_.get(),
                                                         .lifecycle = lifecycle_,
                                                         .clock = clock_,
                                                         .health = health_.get(),

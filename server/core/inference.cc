@@ -81,6 +81,15 @@ ElementBytes FillOf(const Model& model, size_t input) {
   return {};
 }
 
+// Where they are not the shapes that the request runs with.
+std::vector<Dims> ShapesAsSent(const InferCall& call, const std::optional<LengthFit>& fit) {
+  std::vector<Dims> shapes;
+  for (size_t i = 0; fit.has_value() && i < call.inputs.size(); ++i) {
+    shapes.push_back(call.inputs[i].shape);
+  }
+  return shapes;
+}
+
 // Cuts every output back to the lengths that the request came with.
 void CutOutputs(const Model& model, const LengthFit& fit, memory::HostPool& pool,
                 scheduler::InferResponse& response) {
@@ -149,6 +158,16 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
   std::optional<LengthFit> fit;
   absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call, fit);
   absl::StatusOr<scheduler::RequestId> id = scheduler::RequestId{0};
+  if (request.ok() && UsesCache(call)) {
+    const scheduler::Instant looked = clock_.Now();
+    const ResponseKey key = ResponseCache::KeyOf(model, ShapesAsSent(call, fit), **request);
+    std::vector<scheduler::ResponseOutput> kept = cache_->Find(key);
+    if (!kept.empty()) {
+      AnswerKept(call, std::move(kept), looked, done);
+      return id;
+    }
+    done = Keeping(key, clock_.Now() - looked, std::move(done));
+  }
   if (!request.ok()) {
     id = request.status();
   } else {
@@ -174,6 +193,37 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
     statistics_.CountRefused(model.name, model.version, ReasonOf(id.status()), refusal);
   }
   return id;
+}
+
+// A trace tells of a run, so what asks for one runs.
+bool Inference::UsesCache(const InferCall& call) const {
+  return cache_ != nullptr && call.model->config.response_cache().enable() && !call.trace;
+}
+
+Inference::Done Inference::Keeping(const ResponseKey& key, Clock::duration lookup, Done done) {
+  return [this, key, lookup, done = std::move(done)](InferResult result) {
+    Clock::duration cost = lookup;
+    if (result.status.ok()) {
+      const scheduler::Instant begun = clock_.Now();
+      cache_->Keep(key, result.model, result.outputs);
+      cost += clock_.Now() - begun;
+    }
+    statistics_.CountCacheMiss(result.model->name, result.model->version, cost);
+    done(std::move(result));
+  };
+}
+
+void Inference::AnswerKept(const InferCall& call, std::vector<scheduler::ResponseOutput> outputs,
+                           scheduler::Instant looked, const Done& done) {
+  const scheduler::Instant now = clock_.Now();
+  scheduler::StageTimes stages;
+  stages.total = now - (call.received == scheduler::Instant() ? looked : call.received);
+  stages[scheduler::Stage::kOverhead] = stages.total;
+  statistics_.CountCacheHit(call.model->name, call.model->version, now - looked, stages);
+  done({.status = absl::OkStatus(),
+        .model = call.model,
+        .outputs = std::move(outputs),
+        .stages = stages});
 }
 
 absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(

@@ -14,6 +14,7 @@
 #include "scheduler/request.h"
 #include "server/core/model.h"
 #include "server/core/request_check.h"
+#include "server/core/response_cache.h"
 #include "server/core/statistics.h"
 
 namespace omserve::server {
@@ -43,17 +44,24 @@ struct InferResult {
 // Thread-safe. The references outlive it.
 class Inference final {
  public:
+  // `cache`: null where no answers are kept.
   Inference(scheduler::Dispatcher& dispatcher, memory::HostPool& pool, const Clock& clock,
-            Statistics& statistics)
-      : dispatcher_(dispatcher), pool_(pool), clock_(clock), statistics_(statistics) {}
+            Statistics& statistics, ResponseCache* cache)
+      : dispatcher_(dispatcher),
+        pool_(pool),
+        clock_(clock),
+        statistics_(statistics),
+        cache_(cache) {}
 
   // Checks the call, copies its tensors once into pinned memory, and submits it. Nothing of `call`
   // is used after the return. Does not block.
   //
-  // OK: `done` runs exactly once, on a device thread, where it must not block; it may have run
-  // before this returns. Not OK: `done` never runs. Errors: those of CheckRequest; kInvalidArgument
-  // for damaged BYTES elements and for tensors larger than the pinned memory; else refusals
-  // (scheduler/refusal.h), for which nothing was copied except when that memory is used up.
+  // OK: `done` runs exactly once, where it must not block: on a device thread, or, for an answer
+  // that was kept, on the caller's before this returns 0, which is nobody's id. It may have run
+  // before this returns in any case. Not OK: `done` never runs. Errors: those of CheckRequest;
+  // kInvalidArgument for damaged BYTES elements and for tensors larger than the pinned memory; else
+  // refusals (scheduler/refusal.h), for which nothing was copied except when that memory is used
+  // up.
   //
   // With `wakes` false the call may wait until Wake, for callers that have more of them.
   absl::StatusOr<scheduler::RequestId> Start(const InferCall& call,
@@ -71,10 +79,18 @@ class Inference final {
   absl::Status CopyInputs(const InferCall& call, const CheckedRequest& checked,
                           scheduler::InferRequest& request);
 
+  using Done = std::function<void(InferResult)>;
+  bool UsesCache(const InferCall& call) const;
+  // `done` after the answer was kept.
+  Done Keeping(const ResponseKey& key, Clock::duration lookup, Done done);
+  void AnswerKept(const InferCall& call, std::vector<scheduler::ResponseOutput> outputs,
+                  scheduler::Instant looked, const Done& done);
+
   scheduler::Dispatcher& dispatcher_;
   memory::HostPool& pool_;
   const Clock& clock_;
   Statistics& statistics_;
+  ResponseCache* const cache_;
 };
 
 // The scheduler's priority (1 is the highest) of a request that asks for `asked`, by Triton's rule:

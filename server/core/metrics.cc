@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "scheduler/batch_policy.h"
+#include "server/core/cache_metrics.h"
 #include "server/core/device_metrics.h"
 #include "server/core/memory_metrics.h"
 #include "server/core/metric_family.h"
@@ -452,6 +453,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddResourceFamilies(sources_.dispatcher.rate_limiter(), families);
   const std::vector<CatalogEntry> entries = sources_.catalog.List();
   AddModelGauges(entries, loads, sources_.clock.Now(), families);
+  AddCacheFamilies(sources_.response_cache, entries, models, families);
   AddLimitFamilies(sources_, loads, families);
   AddSequenceFamilies(entries, loads, families);
   AddLoadFamilies(sources_, loads, families);

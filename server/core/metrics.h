@@ -18,6 +18,7 @@
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
 #include "server/core/lifecycle.h"
+#include "server/core/response_cache.h"
 #include "server/core/statistics.h"
 
 namespace omserve::server {
@@ -30,6 +31,7 @@ class Metrics final : public prometheus::Collectable {
     const Statistics& statistics;
     const scheduler::Dispatcher& dispatcher;
     const memory::HostPool& pinned_pool;
+    const ResponseCache* response_cache;  // Null where no answers are kept.
     const Lifecycle& lifecycle;
     const Clock& clock;
     const health::HealthMonitor* health;                           // Null when nobody reads it.

@@ -69,8 +69,8 @@ void FillStatistics(const ModelStatistics& from, const Model& model,
   Set(stage(scheduler::Stage::kCompute), to->mutable_request_compute());
   Set(stage(scheduler::Stage::kOutput), to->mutable_request_output());
   Set(stage(scheduler::Stage::kOverhead), to->mutable_request_overhead());
-  stats.mutable_cache_hit();  // There is no cache, and clients read the fields all the same.
-  stats.mutable_cache_miss();
+  Set(from.cache_hit, stats.mutable_cache_hit());
+  Set(from.cache_miss, stats.mutable_cache_miss());
   for (const auto& [rows, size] : from.by_batch_size) {
     inference::InferBatchStatistics& batch = *to->add_batch_stats();
     batch.set_batch_size(static_cast<uint64_t>(rows));

@@ -118,6 +118,26 @@ void Statistics::CountRefused(const std::string& name, int64_t version, FailReas
   }
 }
 
+void Statistics::CountCacheHit(const std::string& name, int64_t version, Clock::duration lookup,
+                               const scheduler::StageTimes& times) {
+  const uint64_t now_ms = static_cast<uint64_t>(wall_clock_().count());
+  const MutexLock lock(mu_);
+  ModelStatistics& entry = EntryLocked(name, version);
+  entry.last_inference_ms = now_ms;
+  ++entry.success.count;
+  entry.success.ns += Ns(times.total);
+  ++entry.cache_hit.count;
+  entry.cache_hit.ns += Ns(lookup);
+  entry.stages.Record(times);
+}
+
+void Statistics::CountCacheMiss(const std::string& name, int64_t version, Clock::duration cost) {
+  const MutexLock lock(mu_);
+  ModelStatistics& entry = EntryLocked(name, version);
+  ++entry.cache_miss.count;
+  entry.cache_miss.ns += Ns(cost);
+}
+
 void Statistics::OnPair(const scheduler::PairRecord& record) {
   const scheduler::Subgraph& a = *record.a;
   const scheduler::Subgraph& b = *record.b;

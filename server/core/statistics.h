@@ -74,6 +74,8 @@ struct ModelStatistics {
   DurationCount compute_input;
   DurationCount compute_infer;
   DurationCount compute_output;
+  DurationCount cache_hit;   // Looking an answer up that was kept,
+  DurationCount cache_miss;  // or in vain, and keeping the one that was computed.
   StageStatistics stages;
   std::array<uint64_t, kFailReasonCount> fail_by_reason{};
   std::array<uint64_t, scheduler::kRefusalReasonCount> refusals{};
@@ -120,6 +122,13 @@ class Statistics final : public scheduler::Observer {
   // or room, not for what it asked.
   void CountRefused(const std::string& name, int64_t version, FailReason reason,
                     std::optional<scheduler::RefusalReason> refusal = std::nullopt)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // A request that was answered with what was kept: it succeeds and runs nothing.
+  void CountCacheHit(const std::string& name, int64_t version, Clock::duration lookup,
+                     const scheduler::StageTimes& times) ABSL_LOCKS_EXCLUDED(mu_);
+  // One for which nothing was kept; it runs.
+  void CountCacheMiss(const std::string& name, int64_t version, Clock::duration cost)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnBatch(const scheduler::BatchRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);

@@ -185,7 +185,6 @@ TEST_CASE("what is not built yet is refused") {
       "batch_input: [{kind: BATCH_ITEM_SHAPE}]",
       "batch_output: [{}]",
       "model_transaction_policy: {decoupled: true}",
-      "response_cache: {enable: true}",
       "model_warmup: [{name: w}]",
       "model_repository_agents: {agents: [{name: checksum}]}",
       "input: [{name: x, reshape: {shape: [1]}}]",
@@ -202,8 +201,18 @@ TEST_CASE("what is not built yet is refused") {
     CHECK(status.code() == absl::StatusCode::kUnimplemented);
     CHECK(ErrorOf(status).find("not supported yet by this release") != std::string::npos);
   }
-  CHECK(ErrorOf(ParseStatus("response_cache:\n  enable: true\n")) ==
-        "f:2:11: key 'response_cache.enable': not supported yet by this release; remove the key");
+  CHECK(ErrorOf(ParseStatus("model_transaction_policy:\n  decoupled: true\n")) ==
+        "f:2:14: key 'model_transaction_policy.decoupled': not supported yet by this release; "
+        "remove the key");
+}
+
+// An answer that depends on earlier requests cannot be kept for later ones.
+TEST_CASE("answers of models with sequences are not kept") {
+  CHECK(Warnings("response_cache: {enable: true}\n").empty());
+  CHECK(ErrorOf(ParseStatus("max_batch_size: 2\nresponse_cache: {enable: true}\n"
+                            "sequence_batching: {}\n"))
+            .find("f:2:26: key 'response_cache.enable': cannot stand beside sequence_batching") !=
+        std::string::npos);
 }
 
 // The same settings switched off are no obstacle.

@@ -75,6 +75,7 @@ TEST_CASE("the sample settings are the defaults") {
   expected.mutable_device()->mutable_host()->set_run_mode("host");
   expected.mutable_device()->mutable_host()->set_intra_op_threads(1);
   expected.mutable_rate_limit();
+  expected.mutable_cache();
   CHECK(SameMessage(sample.config, expected));
 }
 
