@@ -53,10 +53,13 @@ class DigitWord final {
 
 inline constexpr std::array<uint64_t, 9> kPowersOfTen = {1,      10,      100,      1000,     10000,
                                                          100000, 1000000, 10000000, 100000000};
-// Those that a double holds exactly.
-inline constexpr std::array<double, 23> kExactPowersOfTen = {
-    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+// As doubles, the nearest: kExactPowers of them exactly, the others off by half of the last bit.
+inline constexpr size_t kExactPowers = 23;
+inline constexpr std::array<double, 64> kDoublePowersOfTen = {
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30, 1e31,
+    1e32, 1e33, 1e34, 1e35, 1e36, 1e37, 1e38, 1e39, 1e40, 1e41, 1e42, 1e43, 1e44, 1e45, 1e46, 1e47,
+    1e48, 1e49, 1e50, 1e51, 1e52, 1e53, 1e54, 1e55, 1e56, 1e57, 1e58, 1e59, 1e60, 1e61, 1e62, 1e63};
 
 // A number as it is written: mantissa * 10^exponent, all of it.
 struct Decimal {
@@ -143,8 +146,7 @@ inline const char* ReadShortForm(const char* at, Decimal* decimal) {
 }
 
 // Whether a double is so near to the middle between two floats that what it was computed from may
-// be on the other side of it. (Floats from 1e-22 to 1e41, where those doubles are, have all their
-// bits or are infinite.)
+// be on the other side of it. Requires that floats have all their bits there.
 inline bool IsNearMiddleOfFloats(double number) {
   constexpr uint64_t kMiddle =
       uint64_t{1} << (std::numeric_limits<double>::digits - std::numeric_limits<float>::digits - 1);
@@ -153,21 +155,29 @@ inline bool IsNearMiddleOfFloats(double number) {
   return lost - (kMiddle - kNear) <= 2 * kNear;
 }
 
+// Whether the float nearest to `magnitude`, from 0 up, is the one nearest to the number that it was
+// computed from. Three times that was rounded, at most, as mantissa, as power of ten and as their
+// product: it is off by no more than three of its last bits, of which a float drops 29.
+inline bool IsSafeAsFloat(double magnitude) {
+  return magnitude == 0 || (magnitude >= double{std::numeric_limits<float>::min()} &&
+                            magnitude <= double{std::numeric_limits<float>::max()} &&
+                            !IsNearMiddleOfFloats(magnitude));
+}
+
 // The T nearest to `decimal`. False when this quick way cannot tell.
 template <typename T>
 bool FromDecimal(const Decimal& decimal, T* number) {
+  constexpr bool kIsFloat = std::same_as<T, float>;
   const auto power =
       static_cast<size_t>(decimal.exponent < 0 ? -decimal.exponent : decimal.exponent);
-  if (power >= kExactPowersOfTen.size()) {
+  if (power >= (kIsFloat ? kDoublePowersOfTen.size() : kExactPowers)) {
     return false;
   }
   const auto mantissa = static_cast<double>(static_cast<int64_t>(decimal.mantissa));
-  const double magnitude = decimal.exponent < 0 ? mantissa / kExactPowersOfTen[power]
-                                                : mantissa * kExactPowersOfTen[power];
-  if constexpr (std::same_as<T, float>) {
-    // Rounded twice, when the mantissa became a double and now: off by less than three of the last
-    // bits, of which a float drops 29. It is the nearest unless a middle is that close.
-    if (IsNearMiddleOfFloats(magnitude) || magnitude > std::numeric_limits<float>::max()) {
+  const double magnitude = decimal.exponent < 0 ? mantissa / kDoublePowersOfTen[power]
+                                                : mantissa * kDoublePowersOfTen[power];
+  if constexpr (kIsFloat) {
+    if (!IsSafeAsFloat(magnitude)) {
       return false;
     }
   } else if (decimal.mantissa > uint64_t{1} << std::numeric_limits<double>::digits) {

@@ -10,15 +10,20 @@ constexpr uint64_t HasByte(uint64_t word, unsigned char byte) {
   return (differences - EightOf(0x01)) & ~differences & EightOf(0x80);
 }
 
-// Brackets are above '?', as letters are; digits, signs, commas and space are below.
-constexpr uint64_t MayHaveBracketOrQuote(uint64_t word) {
-  return (word & EightOf(0xc0)) | HasByte(word, '"');
+// Whether none of the eight bytes is a bracket or a quote.
+constexpr bool IsInside(uint64_t word) {
+  // Digits, signs, commas, points and space are below '@', as nearly all text of numbers is.
+  if (((word & EightOf(0xc0)) | HasByte(word, '"')) == 0) {
+    return true;
+  }
+  const uint64_t curly = word | EightOf('[' ^ '{');  // They differ in one bit.
+  return (HasByte(curly, '{') | HasByte(curly, '}') | HasByte(word, '"')) == 0;
 }
 
 const char* SkipNested(const char* at, const char* end) {
   size_t depth = 0;
   while (at != end) {
-    while (end - at >= 8 && MayHaveBracketOrQuote(LoadEight(at)) == 0) {
+    while (end - at >= 8 && IsInside(LoadEight(at))) {
       at += 8;
     }
     if (at == end) {
