@@ -98,11 +98,12 @@ class ElementWalk final {
   absl::Status Wrong(std::string_view expected) const {
     const char* const past = SkipJsonValue(at_, end_);
     const std::string_view value(at_, past == nullptr ? 0 : static_cast<size_t>(past - at_));
-    if (!IsJson(value)) {
+    const bool is_number = SkipJsonNumber(at_, end_) == past && past != nullptr;
+    if (!is_number && !IsJson(value)) {
       return NotJson("a value");
     }
     // A number that was asked for and is not taken is too large.
-    const bool too_large = expected == kNumber && SkipJsonNumber(at_, end_) == past;
+    const bool too_large = is_number && expected == kNumber;
     return InvalidArgument("element {} of its data is {}, expected {}{} for {}", done_,
                            ShownJson(value), expected, too_large ? " in range" : "",
                            DataTypeName(tensor_.type));

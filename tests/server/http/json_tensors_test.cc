@@ -95,6 +95,7 @@ TEST_CASE("JSON tensors: refusals") {
   CHECK_THAT(Refusal("[null]", DataType::kFp32, 1), Contains("null"));
   CHECK_THAT(Refusal("[1e39]", DataType::kFp32, 1), Contains("in range"));
   CHECK_THAT(Refusal("[{}]", DataType::kFp32, 1), Contains("a number"));
+  CHECK_THAT(Refusal("[1e99999999999]", DataType::kFp64, 1), Contains("in range"));
   CHECK_THAT(Refusal("[1]", DataType::kBytes, 1), Contains("a string"));
   CHECK_THAT(Refusal("[1]", DataType::kFp16, 1), Contains("FP16") && Contains("binary"));
   CHECK_THAT(Refusal("[1]", DataType::kInvalid, 1), Contains("no JSON form"));
