@@ -8,6 +8,7 @@
 #include "runtime/base/bytes_tensor.h"
 #include "runtime/base/errors.h"
 #include "server/core/trace_json.h"
+#include "server/http/json_cut.h"
 #include "server/http/json_tensors.h"
 #include "server/http/rest_parameters.h"
 
@@ -65,7 +66,29 @@ class Tail final {
   std::string_view bytes_;
 };
 
-absl::Status AddInput(const json::value& value, Tail& tail, RestCall& rest) {
+// A tensor that came as JSON. Texts are read here and now, because only that tells how many bytes
+// they are; numbers not before there is memory for them, straight into it.
+absl::Status AddJsonData(const JsonTensor& tensor, InferInput& input, RestCall& rest) {
+  RETURN_IF_ERROR(CheckJsonTensor(tensor));
+  if (tensor.type == DataType::kBytes) {
+    ASSIGN_OR_RETURN(std::string raw, ReadJsonTexts(tensor));
+    rest.encoded.push_back(std::move(raw));
+    input.pieces.push_back(std::as_bytes(std::span(rest.encoded.back())));
+    return absl::OkStatus();
+  }
+  input.encoded_bytes = static_cast<size_t>(tensor.count) * DataTypeSize(tensor.type);
+  input.encode = [text = tensor.text](const InferInput& from, std::span<std::byte> out) {
+    const DataType type = DataTypeFromName(from.datatype);
+    const auto count = static_cast<int64_t>(out.size() / DataTypeSize(type));
+    return WithContext(ReadJsonTensor({text, type, count}, out),
+                       fmt::format("input '{}'", from.name));
+  };
+  return absl::OkStatus();
+}
+
+// `data`: what was cut out of the document, in which its index stands instead.
+absl::Status AddInput(const json::value& value, std::span<const std::string_view> data, Tail& tail,
+                      RestCall& rest) {
   if (!value.is_object()) {
     return InvalidArgument("an element of 'inputs' is no object");
   }
@@ -77,12 +100,12 @@ absl::Status AddInput(const json::value& value, Tail& tail, RestCall& rest) {
   ASSIGN_OR_RETURN(input.shape, ShapeOf(object, input.name));
   ASSIGN_OR_RETURN(const TensorParameters parameters,
                    ReadTensorParameters(object, fmt::format("input '{}'", input.name)));
-  const json::value* data = object.if_contains("data");
-  if ((data != nullptr) == parameters.binary_size.has_value()) {
+  const json::value* index = object.if_contains("data");
+  if ((index != nullptr) == parameters.binary_size.has_value()) {
     return InvalidArgument("input '{}' must have either 'data' or the parameter binary_data_size",
                            input.name);
   }
-  if (data == nullptr) {
+  if (index == nullptr) {
     ASSIGN_OR_RETURN(const std::string_view bytes, tail.Take(*parameters.binary_size, input.name));
     input.pieces.push_back(std::as_bytes(std::span(bytes)));
   } else {
@@ -91,13 +114,15 @@ absl::Status AddInput(const json::value& value, Tail& tail, RestCall& rest) {
       return InvalidArgument("input '{}': a tensor of shape {} is too large", input.name,
                              DimsToString(input.shape));
     }
-    absl::StatusOr<std::string> raw =
-        EncodeJsonTensor(*data, DataTypeFromName(input.datatype), *count);
-    if (!raw.ok()) {
-      return WithContext(raw.status(), fmt::format("input '{}'", input.name));
+    const int64_t* cut = index->if_int64();
+    if (cut == nullptr || *cut < 0 || static_cast<size_t>(*cut) >= data.size()) {
+      return Internal("input '{}': its data was not cut out of the request", input.name);
     }
-    rest.encoded.push_back(*std::move(raw));
-    input.pieces.push_back(std::as_bytes(std::span(rest.encoded.back())));
+    RETURN_IF_ERROR(WithContext(AddJsonData({.text = data[static_cast<size_t>(*cut)],
+                                             .type = DataTypeFromName(input.datatype),
+                                             .count = *count},
+                                            input, rest),
+                                fmt::format("input '{}'", input.name)));
   }
   rest.call.inputs.push_back(std::move(input));
   return absl::OkStatus();
@@ -129,14 +154,15 @@ absl::StatusOr<const json::array*> OptionalArray(const json::object& object, con
   return &value->get_array();
 }
 
-absl::Status ReadHeader(const json::object& header, Tail& tail, RestCall& rest) {
+absl::Status ReadHeader(const json::object& header, std::span<const std::string_view> data,
+                        Tail& tail, RestCall& rest) {
   if (header.contains("id")) {
     ASSIGN_OR_RETURN(rest.id, RequiredText(header, "id", "the request"));
   }
   RETURN_IF_ERROR(ReadRestParameters(header, rest));
   ASSIGN_OR_RETURN(const json::array* inputs, OptionalArray(header, "inputs"));
   for (const json::value& input : *inputs) {
-    RETURN_IF_ERROR(AddInput(input, tail, rest));
+    RETURN_IF_ERROR(AddInput(input, data, tail, rest));
   }
   ASSIGN_OR_RETURN(const json::array* outputs, OptionalArray(header, "outputs"));
   for (const json::value& output : *outputs) {
@@ -225,10 +251,10 @@ absl::StatusOr<RestCall> ParseInferBody(std::string_view body, std::optional<siz
     return RawCall(body, std::move(model));
   }
   const std::string_view text = body.substr(0, header_bytes.value_or(body.size()));
+  ASSIGN_OR_RETURN(const CutRequest cut, CutTensorData(text));
   json::monotonic_resource memory;
   json::error_code error;
-  const json::value header =
-      json::parse(json::string_view(text.data(), text.size()), error, &memory);
+  const json::value header = json::parse(cut.document, error, &memory);
   if (error || !header.is_object()) {
     return InvalidArgument("the request is not a JSON object: {}",
                            error ? error.message() : "it is another JSON value");
@@ -236,7 +262,7 @@ absl::StatusOr<RestCall> ParseInferBody(std::string_view body, std::optional<siz
   RestCall rest;
   rest.call.model = std::move(model);
   Tail tail(body.substr(text.size()));
-  RETURN_IF_ERROR(ReadHeader(header.get_object(), tail, rest));
+  RETURN_IF_ERROR(ReadHeader(header.get_object(), cut.data, tail, rest));
   return rest;
 }
 

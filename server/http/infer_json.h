@@ -22,7 +22,7 @@ namespace omserve::server {
 // Move-only in effect: inputs point into `encoded`, whose elements stay where they are.
 struct RestCall {
   InferCall call;
-  std::deque<std::string> encoded;  // Inputs that came as JSON.
+  std::deque<std::string> encoded;  // Inputs that came as JSON strings, or as a raw one.
   std::string id;
   bool binary_default = false;                        // Where an output does not say.
   std::vector<std::optional<bool>> binary_by_output;  // In the order of call.outputs.
@@ -30,8 +30,10 @@ struct RestCall {
 
 // `header_bytes` is the value of Inference-Header-Content-Length: the JSON's length in `body`;
 // nullopt: all of it. 0: no JSON at all, `body` is the one input of the model, a row of it when the
-// model batches. `body` outlives the use of the call. Errors: kInvalidArgument for JSON, types,
-// sizes and parameters that are wrong; kUnimplemented for shared memory and classification.
+// model batches. `body` outlives the use of the call: numbers that came as JSON are read where they
+// stand, by the `encode` of their input, which finds what is wrong in them. Errors:
+// kInvalidArgument for JSON, types, sizes and parameters that are wrong; kUnimplemented for shared
+// memory and classification.
 absl::StatusOr<RestCall> ParseInferBody(std::string_view body, std::optional<size_t> header_bytes,
                                         ModelHandle model);
 

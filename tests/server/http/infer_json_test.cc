@@ -32,15 +32,26 @@ ModelHandle TwoInputs() {
 }
 
 std::string BytesOf(const InferInput& input) {
-  std::string bytes;
+  std::string bytes(input.encoded_bytes, '\0');
+  if (input.encode) {
+    REQUIRE_OK(input.encode(input, std::as_writable_bytes(std::span(bytes))));
+  }
   for (const auto piece : input.pieces) {
     bytes.append(static_cast<const char*>(static_cast<const void*>(piece.data())), piece.size());
   }
   return bytes;
 }
 
+// Of a body that is read, and whose tensors are then read into memory.
 absl::Status Refused(const std::string& body, std::optional<size_t> header_bytes = std::nullopt) {
-  return ParseInferBody(body, header_bytes, TwoInputs()).status();
+  ASSIGN_OR_RETURN(const RestCall rest, ParseInferBody(body, header_bytes, TwoInputs()));
+  for (const InferInput& input : rest.call.inputs) {
+    if (input.encode) {
+      std::string bytes(input.size_bytes(), '\0');
+      RETURN_IF_ERROR(input.encode(input, std::as_writable_bytes(std::span(bytes))));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::string Refusal(const std::string& body, std::optional<size_t> header_bytes = std::nullopt) {
@@ -64,6 +75,7 @@ TEST_CASE("ParseInferBody: JSON") {
   REQUIRE(rest.call.inputs.size() == 2);
   CHECK(rest.call.inputs[0].shape == Dims{1, 2});
   CHECK(rest.call.inputs[0].size_bytes() == 8);
+  CHECK(BytesOf(rest.call.inputs[0]) == std::string("\0\0\x80\x3f\0\0\x20\x40", 8));
   CHECK(BytesOf(rest.call.inputs[1]) == std::string("\2\0\0\0hi", 6));
   CHECK(rest.call.outputs == std::vector<std::string>{"n", "y"});
   CHECK(rest.binary_by_output == std::vector<std::optional<bool>>{std::nullopt, true});
