@@ -14,6 +14,7 @@ cp -R "$source_dir/tools/dev" "$copy/tools/"
 cp "$source_dir/dev" "$copy/"
 printf '# comment\n\nalpha-dev\nbeta-dev\n' >"$copy/cmake/packages-build.txt"
 echo gamma-dev >"$copy/cmake/packages-check.txt"
+echo "# none" >"$copy/cmake/packages-test.txt"
 
 # stand_in NAME: the body comes from standard input; each call is noted in $work/calls.
 stub=$work/stub

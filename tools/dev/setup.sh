@@ -47,7 +47,7 @@ vad_is_ready() {
 
 npm_has_work() { ! ort_is_ready || ! vad_is_ready; }
 
-# Prints the packages of the named lists (build, check) that are not installed, one a line. It asks
+# Prints the packages of the named lists (build, test, check) that are not installed, one a line. It asks
 # dpkg every time: that takes 10 ms, and unlike a stamp file it cannot be wrong.
 missing_packages() {
   local list wanted=() package
