@@ -22,6 +22,7 @@ readonly ort_root=$deps/onnxruntime
 # content in this file is complete.
 readonly ort_stamp=$ort_root/STAMP
 readonly vad_root=$deps/silero_vad
+readonly interop_js=$root/tests/interop/js interop_js_root=$deps/interop_js
 # Touched after an installation: a build folder older than this is configured again.
 readonly packages_stamp=$root/.cache/packages-installed
 
@@ -45,10 +46,16 @@ vad_is_ready() {
   [[ -f $vad_root/STAMP && $(<"$vad_root/STAMP") == "$vad_package" ]]
 }
 
-npm_has_work() { ! ort_is_ready || ! vad_is_ready; }
+# The packages of the client in JavaScript, as its lock file pins them with their integrity values.
+interop_js_is_ready() {
+  [[ ! -f $interop_js/package-lock.json ]] ||
+    cmp -s "$interop_js/package-lock.json" "$interop_js_root/STAMP"
+}
 
-# Prints the packages of the named lists (build, test, check) that are not installed, one a line. It asks
-# dpkg every time: that takes 10 ms, and unlike a stamp file it cannot be wrong.
+npm_has_work() { ! ort_is_ready || ! vad_is_ready || ! interop_js_is_ready; }
+
+# Prints the packages of the named lists (build, test, check) that are not installed, one a line. It
+# asks dpkg every time: that takes 10 ms, and unlike a stamp file it cannot be wrong.
 missing_packages() {
   local list wanted=() package
   [[ -z ${OMSERVE_SKIP_PACKAGES:-} ]] || return 0
@@ -179,6 +186,23 @@ install_vad() {
   rm -rf -- "$temp"
 }
 
+install_interop_js() {
+  local temp log=$logs/npm-interop.log
+  command -v npm >/dev/null ||
+    die "setup: grpc-js comes from npm, which is not on PATH: install Node.js with npm"
+  say "fetching grpc-js for the tests (npm packages, 3 MB)"
+  mkdir -p "$deps"
+  temp=$(mktemp -d "$deps/.tmp.XXXXXX")
+  cleanup_paths+=("$temp")
+  cp -- "$interop_js/package.json" "$interop_js/package-lock.json" "$temp/"
+  run_logged npm-interop npm ci --prefix "$temp" --ignore-scripts --no-audit --no-fund ||
+    die "setup: npm cannot bring grpc-js: $(last_error "$log"); see $log"
+  cp -- "$temp/package-lock.json" "$temp/STAMP"
+  chmod 755 "$temp"
+  rm -rf -- "$interop_js_root"
+  mv -- "$temp" "$interop_js_root"
+}
+
 # ensure LIST...: the packages of these lists, ONNX Runtime and the tests' model are there, or the
 # run ends here.
 ensure() {
@@ -195,5 +219,6 @@ ensure() {
   [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
   ort_is_ready || install_onnxruntime
   vad_is_ready || install_vad
+  interop_js_is_ready || install_interop_js
   unlock setup
 }
