@@ -103,9 +103,25 @@ class ServerChecker final {
       findings_.Error("metrics.port", fmt::format("{} is grpc.port as well; choose another",
                                                   config_.metrics().port()));
     }
+    CheckTls("grpc.tls", config_.grpc().tls());
     Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
           kMaxMessageBytes);
     Range("http.max_body_bytes", config_.http().max_body_bytes(), 1, kMaxMessageBytes);
+  }
+
+  void CheckTls(const std::string& path, const TlsConfig& tls) {
+    if (tls.certificate_file().empty() != tls.key_file().empty()) {
+      findings_.Error(FieldPath(path, tls.key_file().empty() ? "key_file" : "certificate_file"),
+                      "expected a file: a certificate and its key come together");
+    }
+    if (tls.certificate_file().empty() && !tls.client_ca_file().empty()) {
+      findings_.Error(FieldPath(path, "client_ca_file"),
+                      "clients show certificates where the server has one; set certificate_file "
+                      "and key_file");
+    }
+    if (tls.has_reload_seconds()) {
+      Range(FieldPath(path, "reload_seconds"), tls.reload_seconds(), 1, 86400);
+    }
   }
 
   void CheckDevice() {

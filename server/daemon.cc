@@ -64,6 +64,16 @@ absl::StatusOr<std::vector<scheduler::ResourceSetting>> SharedResources(
   return settings;
 }
 
+TlsFiles TlsOf(const TlsConfig& config) {
+  TlsFiles files{.certificate = config.certificate_file(),
+                 .key = config.key_file(),
+                 .client_ca = config.client_ca_file()};
+  if (config.has_reload_seconds()) {
+    files.reload = std::chrono::seconds(config.reload_seconds());
+  }
+  return files;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, Clock& clock) {
@@ -207,7 +217,8 @@ absl::Status Daemon::Listen() {
   ASSIGN_OR_RETURN(
       grpc_, GrpcServer::Start({.address = config.grpc().address(),
                                 .port = static_cast<int>(config.grpc().port()),
-                                .max_receive_bytes = config.grpc().max_receive_message_bytes()},
+                                .max_receive_bytes = config.grpc().max_receive_message_bytes(),
+                                .tls = TlsOf(config.grpc().tls())},
                                *door_));
   RETURN_IF_ERROR(ListenForScrapers());
   OMSERVE_LOG(kInfo, "server", "listening grpc={}:{} http={}:{} metrics_port={}",

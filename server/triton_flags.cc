@@ -59,8 +59,6 @@ constexpr Fixed kFixed[] = {
     {"--allow-sagemaker", "false", "SageMaker's endpoint is not supported"},
     {"--allow-vertex-ai", "false", "Vertex AI's endpoint is not supported"},
     {"--grpc-restricted-protocol", "", "restricted protocols are not supported yet"},
-    {"--grpc-use-ssl", "false", "TLS is not supported yet; put a proxy in front"},
-    {"--grpc-use-ssl-mutual", "false", "TLS is not supported yet; put a proxy in front"},
     {"--http-restricted-api", "", "restricted protocols are not supported yet"},
     {"--load-model", "", "models are loaded at the start, all that the repository has"},
     {"--model-namespacing", "false", "model names are those of their folders"},
@@ -135,6 +133,27 @@ void ApplyLog(const TritonFlags& flags, ServerConfig& config) {
   }
 }
 
+// Asked for TLS, nobody gets plain text.
+absl::Status ApplyTls(const TritonFlags& flags, ServerConfig& config) {
+  if (!flags.use_ssl.value_or(false) && !flags.use_ssl_mutual.value_or(false)) {
+    return absl::OkStatus();
+  }
+  if (flags.server_certificate.value_or("").empty() || flags.server_key.value_or("").empty()) {
+    return InvalidArgument(
+        "--grpc-use-ssl: expected --grpc-server-cert and --grpc-server-key, PEM files, beside it");
+  }
+  TlsConfig& tls = *config.mutable_grpc()->mutable_tls();
+  tls.set_certificate_file(*flags.server_certificate);
+  tls.set_key_file(*flags.server_key);
+  if (flags.use_ssl_mutual.value_or(false)) {
+    if (flags.root_certificate.value_or("").empty()) {
+      return InvalidArgument("--grpc-use-ssl-mutual: expected --grpc-root-cert beside it");
+    }
+    tls.set_client_ca_file(*flags.root_certificate);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ApplyOthers(const TritonFlags& flags, std::vector<std::string>& warnings) {
   for (const TritonFlags::Other& other : flags.others) {
     if (other.values.empty()) {
@@ -195,6 +214,15 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
                  "rate_limit.resources, as NAME:COUNT[:DEVICE]")
       ->allow_extra_args(false)
       ->group(kGroup);
+  app.add_option("--grpc-use-ssl", flags.use_ssl, "TLS on the gRPC port")->group(kGroup);
+  app.add_option("--grpc-use-ssl-mutual", flags.use_ssl_mutual,
+                 "the same, with certificates of clients")
+      ->group(kGroup);
+  app.add_option("--grpc-server-cert", flags.server_certificate, "grpc.tls.certificate_file")
+      ->group(kGroup);
+  app.add_option("--grpc-server-key", flags.server_key, "grpc.tls.key_file")->group(kGroup);
+  app.add_option("--grpc-root-cert", flags.root_certificate, "grpc.tls.client_ca_file")
+      ->group(kGroup);
   app.add_option("--log-file", flags.log_file, "log.file")->group(kGroup);
   app.add_option("--log-verbose", flags.log_verbose, "log.level debug, above 0")->group(kGroup);
   app.add_option("--log-info", flags.log_info, "log.level warning, when false")->group(kGroup);
@@ -237,6 +265,7 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
   for (const std::string& resource : flags.resources) {
     RETURN_IF_ERROR(ApplyResource(resource, config));
   }
+  RETURN_IF_ERROR(ApplyTls(flags, config));
   ApplyLog(flags, config);
   RETURN_IF_ERROR(ApplyModes(flags, warnings));
   RETURN_IF_ERROR(ApplyOthers(flags, warnings));

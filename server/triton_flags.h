@@ -25,6 +25,11 @@ struct TritonFlags {
   std::optional<int64_t> max_input_bytes;
   std::optional<int64_t> pinned_pool_bytes;
   std::optional<std::string> control_mode;
+  std::optional<bool> use_ssl;
+  std::optional<bool> use_ssl_mutual;
+  std::optional<std::string> server_certificate;
+  std::optional<std::string> server_key;
+  std::optional<std::string> root_certificate;
   std::optional<std::string> log_file;
   std::optional<int> log_verbose;
   std::optional<bool> log_info;

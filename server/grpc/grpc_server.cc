@@ -15,6 +15,7 @@
 #include "runtime/base/errors.h"
 #include "server/grpc/call_queue.h"
 #include "server/grpc/channel_arguments.h"
+#include "server/grpc/credentials.h"
 #include "server/grpc/health_service.h"
 #include "server/grpc/infer_method.h"
 #include "server/grpc/inference_service.h"
@@ -65,7 +66,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   const std::string listen = HostPort(options.address, options.port);
   grpc::ServerBuilder builder;
   SetChannelArguments(builder, options.max_receive_bytes);
-  builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &parts->port);
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                   MakeCredentials(options.tls));
+  builder.AddListeningPort(listen, credentials, &parts->port);
   builder.RegisterService(parts->inference.service.get());
   builder.RegisterService(parts->health.service.get());
   for (int i = 0; i < PollerCount(options); ++i) {

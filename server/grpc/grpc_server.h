@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/core/front_door.h"
+#include "server/core/tls_files.h"
 
 namespace omserve::server {
 
@@ -19,10 +20,11 @@ class GrpcServer final {
     std::string address = "0.0.0.0";  // A host name or number; an IPv6 address without brackets.
     int port = 8001;                  // 0: a free one.
     int64_t max_receive_bytes = (int64_t{1} << 31) - 1;
+    TlsFiles tls;     // Not given: plain text.
     int pollers = 0;  // Threads that read, parse and send; 0: by the number of cores.
   };
   // Listens and serves. `door` outlives the server. Errors: kUnavailable when
-  // the address cannot be listened on.
+  // the address cannot be listened on; MakeCredentials'.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
                                                            const FrontDoor& door);
   GrpcServer(const GrpcServer&) = delete;

@@ -152,5 +152,19 @@ TEST_CASE("two free ports do not collide") {
   CHECK(ServerError("grpc: {port: 0}\nhttp: {port: 0}").empty());
 }
 
+// A certificate and its key come together, and clients are asked only where the server has one.
+TEST_CASE("half of a TLS setting is refused") {
+  CHECK(ServerError("grpc: {tls: {certificate_file: a}}")
+            .find("key 'grpc.tls.key_file': expected a file: a certificate and its key come "
+                  "together") != std::string::npos);
+  CHECK(ServerError("grpc: {tls: {key_file: a}}").find("key 'grpc.tls.certificate_file'") !=
+        std::string::npos);
+  CHECK(ServerError("grpc: {tls: {client_ca_file: a}}").find("key 'grpc.tls.client_ca_file'") !=
+        std::string::npos);
+  CHECK(ServerError("grpc: {tls: {certificate_file: a, key_file: b, reload_seconds: 0}}")
+            .find("'grpc.tls.reload_seconds': expected a number from 1 to 86400, got 0") !=
+        std::string::npos);
+}
+
 }  // namespace
 }  // namespace omserve::config

@@ -110,7 +110,7 @@ TEST_CASE("an unknown key is refused with its neighbour") {
         "max_queue_device_time_microseconds");
   CHECK(ServerError("grpc:\n  zzz: 1\n") ==
         "omserve.yaml:2:3: key 'zzz': unknown; known keys: address, port, "
-        "max_receive_message_bytes");
+        "max_receive_message_bytes, tls");
 }
 
 // A value of the wrong kind is refused at the value, with the range, the unit or the form expected.

@@ -222,7 +222,9 @@ TEST_CASE("Triton's flags", "[2]") {
       {"--rate-limit-resource=R1", "expected NAME:COUNT or NAME:COUNT:DEVICE, got 'R1'"},
       {"--model-control-mode=explicit", "models are loaded at the start and stay"},
       {"--load-model=a", "models are loaded at the start"},
-      {"--grpc-use-ssl=true", "TLS is not supported yet"},
+      {"--grpc-use-ssl=true", "expected --grpc-server-cert and --grpc-server-key"},
+      {"--grpc-use-ssl-mutual=1 --grpc-server-cert a --grpc-server-key b",
+       "expected --grpc-root-cert"},
       {"--allow-grpc=false", "gRPC is always served"},
   };
   for (const auto& [flag, text] : refused) {

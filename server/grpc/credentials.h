@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a gRPC port is secured.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/core/tls_files.h"
+
+namespace omserve::server {
+
+// Plain text without files. With them TLS 1.2 or newer; the files are looked at every
+// `files.reload`, and what is new counts for new connections. Files that cannot be used then leave
+// the former ones in force. Errors: CheckTlsFiles'.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const TlsFiles& files);
+
+}  // namespace omserve::server
