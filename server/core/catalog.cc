@@ -59,6 +59,10 @@ absl::Status Catalog::Load(const std::vector<std::string>& repositories, const L
                            Statistics& statistics) {
   ASSIGN_OR_RETURN(std::vector<registry::ModelFolder> folders,
                    registry::ScanRepositories(repositories));
+  {
+    const MutexLock lock(mu_);
+    repositories_ = repositories;
+  }
   std::vector<Found> models;
   std::vector<Found> pipelines;
   for (registry::ModelFolder& folder : folders) {
@@ -231,7 +235,21 @@ void Catalog::AddFailure(const std::string& name, int64_t version, const absl::S
   OMSERVE_LOG(kError, "catalog", "model not served name={} version={} error=\"{}\"", name, version,
               MessageOf(status));
   const MutexLock lock(mu_);
-  entries_[name][version] = {.name = name, .version = version, .status = status};
+  entries_[name][version] = {.name = name, .version = version, .status = WithoutPaths(status)};
+}
+
+// Clients are told why a model is not served, and not where it lies.
+absl::Status Catalog::WithoutPaths(const absl::Status& status) const {
+  std::string text(MessageOf(status));
+  for (const std::string& repository : repositories_) {
+    for (size_t at = text.find(repository); at != std::string::npos;
+         at = text.find(repository, at)) {
+      // The '/' behind it goes too: what is left is the path within the repository.
+      const size_t end = at + repository.size();
+      text.erase(at, end - at + (end < text.size() && text[end] == '/' ? 1 : 0));
+    }
+  }
+  return {status.code(), text};
 }
 
 absl::StatusOr<ModelHandle> Catalog::Find(const std::string& name,

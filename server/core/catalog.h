@@ -73,12 +73,14 @@ class Catalog final {
   size_t CachedBytes() const ABSL_LOCKS_EXCLUDED(mu_);
   // What a refused load can be told of who has memory, the largest first; empty when nobody has.
   std::string Holders() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status WithoutPaths(const absl::Status& status) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddFailure(const std::string& name, int64_t version, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   mutable Mutex mu_;
   std::map<std::string, std::map<int64_t, CatalogEntry>> entries_ ABSL_GUARDED_BY(mu_);
   std::set<std::string> pipelines_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> repositories_ ABSL_GUARDED_BY(mu_);  // As they were given.
   LoadedSubgraphs subgraphs_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -171,8 +171,14 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
   if (!request.ok()) {
     id = request.status();
   } else {
+    // A deadline earlier than the client's own is the queue policy's.
+    const bool by_policy = (*request)->deadline < call.deadline;
     (*request)->done = [this, done = std::move(done), model_handle = call.model,
-                        fit = std::move(fit)](scheduler::InferResponse response) {
+                        fit = std::move(fit), by_policy](scheduler::InferResponse response) {
+      if (by_policy && response.status.code() == absl::StatusCode::kDeadlineExceeded &&
+          !scheduler::RefusalOf(response.status).has_value()) {
+        response.status = Unavailable("Request timeout expired");  // As Triton's clients know it.
+      }
       if (fit.has_value()) {
         CutOutputs(*model_handle, *fit, pool_, response);
       }

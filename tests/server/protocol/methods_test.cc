@@ -149,6 +149,9 @@ TEST_CASE("RepositoryIndex: a broken model", "[protocol]") {
   CHECK(index.models(0).name() == "broken");
   CHECK(index.models(0).state() == "UNAVAILABLE");
   CHECK_FALSE(index.models(0).reason().empty());
+  // Where files lie is nobody's business, which of them it is everybody's.
+  CHECK(index.models(0).reason().find(repository.path()) == std::string::npos);
+  CHECK(index.models(0).reason().find("broken/1/model.om") != std::string::npos);
   CHECK(index.models(1).name() == "pipe");
   CHECK(index.models(1).reason().find("did you mean 'text'") != std::string::npos);
   CHECK(index.models(2).state() == "READY");

@@ -165,6 +165,27 @@ TEST_CASE("A deadline in the past", "[protocol]") {
   CHECK(daemon.client().Statistics("patient").execution_count() == 0);
 }
 
+// A batch takes 400 ms, and nothing was measured: the second request is accepted, waits, and is
+// answered in Triton's words when the time that its queue gives it is over.
+TEST_CASE("A queue's timeout", "[1.15]") {
+  Repository repository;
+  repository.AddText("patient",
+                     "dynamic_batching:\n  max_queue_delay_microseconds: 0\n"
+                     "  default_queue_policy: {default_timeout_microseconds: 600000}\n");
+  repository.Write("acl.json", R"({"hostacl": {"engine": "timed", "cores": 1, "timed":
+                                  {"default_cost_us": 400000, "jitter": 0}}})");
+  TestDaemon daemon(repository, [&repository](ServerConfig& config) {
+    config.mutable_device()->set_config_file(repository.path() + "/acl.json");
+    config.mutable_scheduler()->set_warm_up_runs(0);
+  });
+  Pending running(daemon.client(), TextRequest("patient", 8));
+  AwaitMetric(daemon.http_port(), "omserve_requests_in_flight", 1);
+  Pending late(daemon.client(), TextRequest("patient", 8));
+  CHECK(late.Wait().error_code() == grpc::StatusCode::UNAVAILABLE);
+  CHECK(late.Wait().error_message() == "Request timeout expired");
+  CHECK(running.Wait().ok());
+}
+
 // A queue of two rows: the third row is refused at once, in Triton's words.
 TEST_CASE("A full queue refuses", "[protocol]") {
   Repository repository;
