@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -26,18 +25,30 @@ struct PathParts {
 };
 
 // A request as it came, all of it.
-struct HttpRequest {
+class HttpRequest final {
+ public:
+  using Header = boost::beast::http::request_header<>;
+
+  HttpRequest(PathParts path, Header header, std::string body, Clock::time_point when)
+      : parts(std::move(path)),
+        received(when),
+        header_(std::move(header)),
+        body_(std::move(body)) {}
+
   PathParts parts;
-  boost::beast::http::request<boost::beast::http::string_body> message;
   Clock::time_point received;  // When the last of its bytes was there.
 
-  const std::string& body() const { return message.body(); }
+  const std::string& body() const { return body_; }
   // Of the header; empty where it is not there. The request keeps it.
   std::string_view Field(std::string_view name) const {
     const boost::beast::string_view value =
-        message[boost::beast::string_view(name.data(), name.size())];
+        header_[boost::beast::string_view(name.data(), name.size())];
     return {value.data(), value.size()};
   }
+
+ private:
+  Header header_;
+  std::string body_;
 };
 
 // A request that is being answered. Thread-safe.
