@@ -182,7 +182,7 @@ void Connection::OnRead(const beast::error_code& error, size_t bytes) {
 }
 
 void Connection::OnReadEnd() {
-  if (phase_ == Phase::kWrite) {
+  if (phase_ == Phase::kWrite && stream_ != Stream::kOpen) {
     keep_alive_ = false;  // It may still read.
   } else {
     Close();

@@ -67,7 +67,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
     kHeader,  // A part of its header is.
     kBody,
     kAnswer,  // It is whole, and somebody owes the answer.
-    kWrite,   // The answer is on its way.
+    kWrite,   // The answer is on its way, or a part of one that comes in pieces.
     kLinger,  // What still comes is thrown away, so that the client sees why it was refused.
     kClosed,
   };
@@ -93,9 +93,16 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   // Compresses the answer where the client takes that, and writes it.
   void Answer(HttpReply reply);
   void Write(HttpReply reply);
-  std::string Head(const HttpReply& reply) const;
+  std::string Head(const HttpReply& reply, std::string_view framing) const;
   void Flush();
+  void OnFlushed();
   void OnWritten();
+
+  // An answer in pieces.
+  void BeginStream(HttpReply head);
+  void SendPiece(std::string_view piece);
+  void EndStream();
+  void FlushPieces();
   void CountOpen(int64_t change);
   int64_t SentBytes();  // Of this answer, and no longer in the system's memory.
   void Close();
@@ -128,6 +135,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   HttpReply out_;
   std::vector<boost::asio::const_buffer> left_;  // To write, of these two.
   int64_t written_bytes_ = 0;
+  enum class Stream { kNone, kOpen, kEnded };
+  Stream stream_ = Stream::kNone;
+  std::string pieces_;   // Of a stream, with their framing: not given to the socket yet.
+  std::string sending_;  // Given to it, by `left_`.
 };
 
 }  // namespace omserve::server

@@ -5,6 +5,7 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/beast/http/status.hpp>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -85,7 +86,7 @@ void Connection::Answer(HttpReply reply) {
   });
 }
 
-std::string Connection::Head(const HttpReply& reply) const {
+std::string Connection::Head(const HttpReply& reply, std::string_view framing) const {
   const beast::string_view reason =
       http::obsolete_reason(http::int_to_status(static_cast<unsigned>(reply.status)));
   std::string_view connection;
@@ -94,15 +95,15 @@ std::string Connection::Head(const HttpReply& reply) const {
   } else if (version_ == 10) {
     connection = "Connection: keep-alive\r\n";
   }
-  return fmt::format(
-      "HTTP/1.{} {} {}\r\nServer: omserve\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}{}\r\n",
-      version_ == 10 ? 0 : 1, reply.status, std::string_view(reason.data(), reason.size()),
-      reply.content_type, reply.size_bytes(), connection, reply.fields);
+  return fmt::format("HTTP/1.{} {} {}\r\nServer: omserve\r\nContent-Type: {}\r\n{}{}{}\r\n",
+                     version_ == 10 ? 0 : 1, reply.status,
+                     std::string_view(reason.data(), reason.size()), reply.content_type, framing,
+                     connection, reply.fields);
 }
 
 void Connection::Write(HttpReply reply) {
   Enter(Phase::kWrite);
-  out_head_ = Head(reply);
+  out_head_ = Head(reply, fmt::format("Content-Length: {}\r\n", reply.size_bytes()));
   out_ = std::move(reply);
   left_.clear();
   left_.emplace_back(asio::buffer(out_head_));
@@ -140,7 +141,72 @@ void Connection::Flush() {
     written_bytes_ += static_cast<int64_t>(bytes);
     Consume(left_, bytes);
   }
-  OnWritten();
+  OnFlushed();
+}
+
+void Connection::OnFlushed() {
+  if (stream_ == Stream::kNone) {
+    OnWritten();
+  } else if (!pieces_.empty()) {
+    FlushPieces();
+  } else if (stream_ == Stream::kEnded) {
+    stream_ = Stream::kNone;
+    OnWritten();
+  } else {
+    Enter(Phase::kAnswer);
+    if (!reading_ && buffer_.size() == 0) {
+      StartRead();
+    }
+  }
+}
+
+void Connection::BeginStream(HttpReply head) {
+  stream_ = Stream::kOpen;
+  keep_alive_ = keep_alive_ && version_ == 11;  // HTTP/1.0 ends an answer with the connection.
+  out_head_.clear();
+  pieces_ = Head(head, version_ == 11 ? "Transfer-Encoding: chunked\r\n" : "");
+  left_.clear();
+  written_bytes_ = 0;
+  FlushPieces();
+}
+
+void Connection::SendPiece(std::string_view piece) {
+  if (piece.empty()) {
+    return;  // As a chunk it would be the end.
+  }
+  if (pieces_.size() > shared_.limits.max_body_bytes) {
+    shared_.counters.Count(HttpRefusal::kSlowAnswer);
+    Close();
+    return;
+  }
+  if (version_ == 11) {
+    fmt::format_to(std::back_inserter(pieces_), "{:x}\r\n{}\r\n", piece.size(), piece);
+  } else {
+    pieces_ += piece;
+  }
+  if (left_.empty()) {
+    FlushPieces();
+  }
+}
+
+void Connection::EndStream() {
+  stream_ = Stream::kEnded;
+  if (version_ == 11) {
+    pieces_ += "0\r\n\r\n";
+  }
+  if (left_.empty()) {
+    FlushPieces();
+  }
+}
+
+void Connection::FlushPieces() {
+  sending_ = std::exchange(pieces_, {});
+  left_ = {asio::buffer(sending_)};
+  if (phase_ != Phase::kWrite) {  // The client has not been slow so far.
+    Enter(Phase::kWrite);
+    pace_.Start(since_, SentBytes());
+  }
+  Flush();
 }
 
 void Connection::OnWritten() {

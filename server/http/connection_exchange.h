@@ -34,6 +34,33 @@ class Connection::Exchange final : public HttpExchange,
     });
   }
 
+  void Begin(HttpReply head) override {
+    OnThread([head = std::move(head)](Exchange& self) mutable {
+      if (!self.gone_) {
+        self.connection_->BeginStream(std::move(head));
+      }
+    });
+  }
+
+  void Send(std::string piece) override {
+    OnThread([piece = std::move(piece)](Exchange& self) {
+      if (!self.gone_) {
+        self.connection_->SendPiece(piece);
+      }
+    });
+  }
+
+  void End() override {
+    OnThread([](Exchange& self) {
+      self.cancel_ = nullptr;
+      self.answered_ = true;
+      if (!self.gone_) {
+        self.connection_->exchange_.reset();
+        self.connection_->EndStream();
+      }
+    });
+  }
+
   void OnGone(std::function<void()> cancel) override {
     OnThread([cancel = std::move(cancel)](Exchange& self) mutable {
       if (self.gone_) {

@@ -57,6 +57,12 @@ class HttpExchange {
   virtual ~HttpExchange() = default;
   // Exactly once, also when the client is gone, whom it then does not reach.
   virtual void Answer(HttpReply reply) = 0;
+  // In place of Answer, an answer in pieces: Begin once, whose reply is sent but for a body, then
+  // any number of Send, each of which goes out as soon as the client takes it, then End. A client
+  // for whom more waits than a body may be long has gone.
+  virtual void Begin(HttpReply head) = 0;
+  virtual void Send(std::string piece) = 0;
+  virtual void End() = 0;
   // `cancel` runs when the client goes before it is answered, and soon where it is gone already; on
   // the thread of the sockets, where it must not block. Once.
   virtual void OnGone(std::function<void()> cancel) = 0;

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Too many connections, clients that are slow and clients that are half dead, and Unix sockets.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
 #include <catch2/catch.hpp>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -18,6 +13,7 @@
 #include "runtime/base/clock.h"
 #include "tests/server/protocol/curl.h"
 #include "tests/server/protocol/daemon_fixture.h"
+#include "tests/server/protocol/peer.h"
 #include "tests/status_test_util.h"
 
 namespace omserve::server {
@@ -28,54 +24,6 @@ using Catch::Matchers::StartsWith;
 using std::chrono::milliseconds;
 
 constexpr char kClosed[] = "omserve_http_closed_connections_total{reason=\"";
-
-// A connection to the port that gives up in time.
-class Peer final {
- public:
-  explicit Peer(int port, int receive_bytes = 0) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval patience{.tv_sec = 30};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (receive_bytes > 0) {
-      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
-    }
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    sockaddr generic{};
-    std::memcpy(&generic, &address, sizeof(address));
-    REQUIRE(connect(fd_, &generic, sizeof(address)) == 0);
-  }
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
-  ~Peer() { close(fd_); }
-
-  bool Send(const std::string& bytes) const {
-    return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(bytes.size());
-  }
-  // Until the daemon closes the connection, or `until` has come.
-  std::string Receive(const std::string& until = "") const {
-    std::string answer;
-    std::array<char, 4096> chunk{};
-    while (until.empty() || answer.find(until) == std::string::npos) {
-      const ssize_t n = recv(fd_, chunk.data(), chunk.size(), 0);
-      if (n <= 0) {
-        return answer;
-      }
-      answer.append(chunk.data(), static_cast<size_t>(n));
-    }
-    return answer;
-  }
-  // Whether something came within the time; nothing is read.
-  bool HasAnswer(milliseconds within) const {
-    pollfd readable{.fd = fd_, .events = POLLIN};
-    return poll(&readable, 1, static_cast<int>(within.count())) > 0;
-  }
-
- private:
-  const int fd_;
-};
 
 // Beyond the limit a connection is told so, and a place that becomes free is taken.
 TEST_CASE("HTTP limits: connections", "[protocol]") {
