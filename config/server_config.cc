@@ -23,6 +23,10 @@ constexpr int64_t kMinHealthIntervalMs = 100;
 constexpr int64_t kMaxHealthIntervalMs = 60'000;
 constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 
+constexpr size_t kMostUnixPathBytes = 108;  // Of sockaddr_un.
+constexpr int64_t kMostConnections = 1'000'000;
+constexpr int64_t kMostBytesPerSecond = 1'000'000'000;
+
 class ServerChecker final {
  public:
   ServerChecker(const ServerConfig& config, const SourceMap& source)
@@ -106,7 +110,23 @@ class ServerChecker final {
     CheckTls("grpc.tls", config_.grpc().tls());
     Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
           kMaxMessageBytes);
-    Range("http.max_body_bytes", config_.http().max_body_bytes(), 1, kMaxMessageBytes);
+    CheckHttpLimits();
+  }
+
+  void CheckHttpLimits() {
+    const HttpConfig& http = config_.http();
+    Range("http.max_body_bytes", http.max_body_bytes(), 1, kMaxMessageBytes);
+    Range("http.max_connections", http.max_connections(), 1, kMostConnections);
+    Range("http.threads", http.threads(), 0, 256);
+    Range("http.idle_timeout_ms", http.idle_timeout_ms(), 1, kMaxInt32);
+    Range("http.header_timeout_ms", http.header_timeout_ms(), 1, kMaxInt32);
+    Range("http.least_bytes_per_second", http.least_bytes_per_second(), 0, kMostBytesPerSecond);
+    Range("http.slow_after_ms", http.slow_after_ms(), 1, kMaxInt32);
+    if (http.unix_socket().size() >= kMostUnixPathBytes) {
+      findings_.Error("http.unix_socket",
+                      fmt::format("expected a path of less than {} bytes, got {}",
+                                  kMostUnixPathBytes, http.unix_socket().size()));
+    }
   }
 
   void CheckTls(const std::string& path, const TlsConfig& tls) {
@@ -201,6 +221,12 @@ ServerConfig DefaultServerConfig() {
   config.mutable_http()->set_address("0.0.0.0");
   config.mutable_http()->set_port(8000);
   config.mutable_http()->set_max_body_bytes(int64_t{64} << 20);
+  config.mutable_http()->set_max_connections(16384);
+  config.mutable_http()->set_idle_timeout_ms(120'000);
+  config.mutable_http()->set_header_timeout_ms(10'000);
+  config.mutable_http()->set_least_bytes_per_second(1024);
+  config.mutable_http()->set_slow_after_ms(20'000);
+  config.mutable_http()->set_compress_answers(true);
   config.mutable_metrics()->set_allow(true);
   config.mutable_metrics()->set_port(8002);
   config.mutable_device()->set_memory_pool_bytes(int64_t{1} << 30);

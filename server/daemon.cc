@@ -35,6 +35,25 @@ int HostWorkers(const SchedulerConfig& config) {
              : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
+HttpLimits LimitsOf(const HttpConfig& config) {
+  return {.max_connections = static_cast<size_t>(config.max_connections()),
+          .max_body_bytes = static_cast<size_t>(config.max_body_bytes()),
+          .idle_timeout = Milliseconds(config.idle_timeout_ms()),
+          .header_timeout = Milliseconds(config.header_timeout_ms()),
+          .slow_after = Milliseconds(config.slow_after_ms()),
+          .least_bytes_per_second = config.least_bytes_per_second(),
+          .compress_answers = config.compress_answers()};
+}
+
+// Small requests cost the sockets' thread a fraction of what the rest of the daemon spends on them.
+size_t HttpThreads(const HttpConfig& config) {
+  constexpr unsigned kCoresForOne = 4;
+  constexpr unsigned kMost = 8;
+  return config.threads() > 0
+             ? static_cast<size_t>(config.threads())
+             : std::clamp(std::thread::hardware_concurrency() / kCoresForOne, 1U, kMost);
+}
+
 size_t QueueBytes(const ServerConfig& config) {
   return static_cast<size_t>(config.scheduler().has_max_queue_bytes()
                                  ? config.scheduler().max_queue_bytes()
@@ -176,7 +195,8 @@ absl::Status Daemon::StartScheduler() {
                                                         .lifecycle = lifecycle_,
                                                         .clock = clock_,
                                                         .health = health_.get(),
-                                                        .recovery = recovery_},
+                                                        .recovery = recovery_,
+                                                        .http = http_counters_},
                                        Metrics::Build{.version = options_.version,
                                                       .device = runtime_->soc_name(),
                                                       .library = runtime_->library()});
@@ -208,12 +228,12 @@ void Daemon::NoteDeviceGivenUp() {
 
 absl::Status Daemon::Listen() {
   const ServerConfig& config = options_.config;
-  ASSIGN_OR_RETURN(
-      http_,
-      HttpServer::Start({.address = config.http().address(),
-                         .port = static_cast<int>(config.http().port()),
-                         .max_body_bytes = static_cast<size_t>(config.http().max_body_bytes())},
-                        MakeRoutes(*door_), clock_));
+  ASSIGN_OR_RETURN(http_, HttpServer::Start({.address = config.http().address(),
+                                             .port = static_cast<int>(config.http().port()),
+                                             .unix_socket = config.http().unix_socket(),
+                                             .limits = LimitsOf(config.http()),
+                                             .threads = HttpThreads(config.http())},
+                                            MakeRoutes(*door_), clock_, http_counters_));
   ASSIGN_OR_RETURN(
       grpc_, GrpcServer::Start({.address = config.grpc().address(),
                                 .port = static_cast<int>(config.grpc().port()),
@@ -230,7 +250,9 @@ absl::Status Daemon::Listen() {
 absl::Status Daemon::ListenForScrapers() {
   const MetricsConfig& metrics = options_.config.metrics();
   const HttpConfig& http = options_.config.http();
-  if (!metrics.allow() || (metrics.port() != 0 && metrics.port() == http.port())) {
+  const bool is_shared =
+      http.unix_socket().empty() && metrics.port() != 0 && metrics.port() == http.port();
+  if (!metrics.allow() || is_shared) {
     return absl::OkStatus();
   }
   std::vector<Route> routes;
@@ -240,8 +262,9 @@ absl::Status Daemon::ListenForScrapers() {
       HttpServer::Start({.name = "metrics",
                          .address = metrics.address().empty() ? http.address() : metrics.address(),
                          .port = static_cast<int>(metrics.port()),
+                         .limits = LimitsOf(http),
                          .body_workers = 1},
-                        std::move(routes), clock_));
+                        std::move(routes), clock_, http_counters_));
   return absl::OkStatus();
 }
 

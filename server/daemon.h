@@ -17,6 +17,7 @@
 #include "scheduler/dispatcher.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
+#include "server/core/http_counters.h"
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
@@ -88,6 +89,7 @@ class Daemon final {
   std::unique_ptr<ResponseCache> cache_;  // Null: no answers are kept.
   std::unique_ptr<Inference> inference_;
   std::unique_ptr<health::HealthMonitor> health_;  // Null when it is configured off.
+  HttpCounters http_counters_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<FrontDoor> door_;
   std::unique_ptr<GrpcServer> grpc_;

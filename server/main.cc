@@ -26,6 +26,7 @@
 #include "runtime/registry/registry.h"
 #include "server/daemon.h"
 #include "server/flags.h"
+#include "server/open_files.h"
 #include "server/stop_signals.h"
 
 namespace omserve::server {
@@ -127,6 +128,18 @@ int Stop(Daemon& daemon) {
   return kStopped;
 }
 
+// Each connection is an open file.
+void RaiseLimits(const HttpConfig& config) {
+  constexpr size_t kOthers = 512;  // Libraries' and devices' files, and connections of gRPC.
+  const size_t files = RaiseOpenFileLimit();
+  if (files < static_cast<size_t>(config.max_connections()) + kOthers) {
+    OMSERVE_LOG(kWarning, "server",
+                "the system allows {} open files, too few for http.max_connections={}; raise the "
+                "hard limit (ulimit -Hn, LimitNOFILE), or lower the setting",
+                files, config.max_connections());
+  }
+}
+
 int Serve(const ServerConfig& config, const Flags& flags,
           const std::vector<std::string>& warnings) {
   SetUpLog(config.log());
@@ -135,6 +148,7 @@ int Serve(const ServerConfig& config, const Flags& flags,
   for (const std::string& warning : warnings) {
     OMSERVE_LOG(kWarning, "server", "{}", warning);
   }
+  RaiseLimits(config.http());
   std::atomic<bool> device_given_up{false};  // Sequentially consistent, as the default is.
   const auto on_device_given_up = [&device_given_up] {
     OMSERVE_LOG(kError, "server", "the device could not be recovered; ending");

@@ -32,7 +32,6 @@ constexpr Ignored kIgnored[] = {
     {"--grpc-infer-response-compression-level", "clients ask for compression"},
     {"--grpc-infer-thread-count", "threads of gRPC follow the number of cores"},
     {"--host-policy", "instances are placed by instance_group"},
-    {"--http-thread-count", "threads of HTTP follow the number of cores"},
     {"--log-format", "lines have ISO 8601 times; --log-json gives objects"},
     {"--metrics-config", "histograms have fixed buckets"},
     {"--metrics-interval-ms", "metrics are read when they are asked for"},
@@ -200,6 +199,7 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
       ->group(kGroup);
   app.add_option("--http-max-input-size", flags.max_input_bytes, "http.max_body_bytes")
       ->group(kGroup);
+  app.add_option("--http-thread-count", flags.http_threads, "http.threads")->group(kGroup);
   app.add_option("--pinned-memory-pool-byte-size", flags.pinned_pool_bytes,
                  "device.pinned_pool_bytes")
       ->group(kGroup);
@@ -255,6 +255,9 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
   }
   if (flags.max_input_bytes.has_value()) {
     config.mutable_http()->set_max_body_bytes(*flags.max_input_bytes);
+  }
+  if (flags.http_threads.has_value()) {
+    config.mutable_http()->set_threads(*flags.http_threads);
   }
   if (flags.pinned_pool_bytes.has_value()) {
     config.mutable_device()->set_pinned_pool_bytes(*flags.pinned_pool_bytes);

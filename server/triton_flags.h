@@ -23,6 +23,7 @@ struct TritonFlags {
   std::optional<std::string> server_id;
   std::optional<double> exit_timeout_s;
   std::optional<int64_t> max_input_bytes;
+  std::optional<int32_t> http_threads;
   std::optional<int64_t> pinned_pool_bytes;
   std::optional<std::string> control_mode;
   std::optional<bool> use_ssl;

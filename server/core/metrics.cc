@@ -463,6 +463,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
     AddDeviceFamilies(sources_.health->latest(), sources_.clock.Now(), families);
   }
   AddRecoveryFamilies(sources_.recovery, families);
+  AddHttpFamilies(sources_.http, families);
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

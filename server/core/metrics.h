@@ -17,6 +17,7 @@
 #include "scheduler/dispatcher.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
+#include "server/core/http_counters.h"
 #include "server/core/lifecycle.h"
 #include "server/core/response_cache.h"
 #include "server/core/statistics.h"
@@ -36,6 +37,7 @@ class Metrics final : public prometheus::Collectable {
     const Clock& clock;
     const health::HealthMonitor* health;                           // Null when nobody reads it.
     const std::vector<std::unique_ptr<DeviceRecovery>>& recovery;  // By the device's place.
+    const HttpCounters& http;
   };
   // Labels of omserve_build_info.
   struct Build {

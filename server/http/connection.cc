@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+// Reading requests, and the time that everything may take. What is written stands in
+// connection_answer.cc.
 #include "server/http/connection.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
-#include <array>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http.hpp>
-#include <cerrno>
 #include <chrono>
-#include <functional>
-#include <span>
 #include <utility>
-#include <vector>
+
+#include "server/http/connection_exchange.h"
 
 namespace omserve::server {
 namespace {
@@ -24,175 +23,319 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using asio::ip::tcp;
 
 constexpr uint32_t kHeaderLimitBytes = 8 * 1024;
 constexpr size_t kBodyLimitBytes = 64 * 1024;  // Where the route takes no tensors.
-// For a whole request, for a whole response, and for a connection that says nothing.
-constexpr std::chrono::seconds kTimeout{30};
-// A shorter body is read and written where it is: handing it over costs more. JSON of so many bytes
-// takes a few milliseconds.
-constexpr size_t kShortBytes = 64 * 1024;
+// A read of a header, and of a body that is not read in place. Connections that wait hold so much.
+constexpr size_t kReadBytes = 4 * 1024;
+constexpr size_t kReadBodyBytes = 16 * 1024;
+// A body that is shorter goes through the buffer like the header that it comes with.
+constexpr uint64_t kInPlaceBytes = 4 * 1024;
+// How long a refused client may take to read why.
+constexpr std::chrono::seconds kLingerTime{2};
 
 std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
 
-// Its state is of the sockets' thread, which the calls of others reach by posting.
-class Connection::Exchange final : public HttpExchange,
-                                   public std::enable_shared_from_this<Exchange> {
- public:
-  explicit Exchange(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
-
-  void Answer(HttpReply reply) override {
-    asio::dispatch(connection_->stream_.get_executor(),
-                   [self = shared_from_this(), reply = std::move(reply)]() mutable {
-                     self->OnAnswer(std::move(reply));
-                   });
-  }
-
-  void OnGone(std::function<void()> cancel) override {
-    asio::dispatch(connection_->stream_.get_executor(),
-                   [self = shared_from_this(), cancel = std::move(cancel)]() mutable {
-                     if (self->gone_) {
-                       cancel();
-                     } else if (!self->answered_) {
-                       self->cancel_ = std::move(cancel);
-                     }
-                   });
-  }
-
-  void Run(size_t size_bytes, std::function<void()> work) override {
-    if (size_bytes <= kShortBytes) {
-      asio::dispatch(connection_->stream_.get_executor(), std::move(work));
-    } else {
-      asio::post(connection_->shared_.workers, std::move(work));
-    }
-  }
-
-  // On the sockets' thread.
-  bool answered() const { return answered_; }
-  void Leave() {
-    gone_ = true;
-    if (const std::function<void()> cancel = std::exchange(cancel_, nullptr)) {
-      cancel();
-    }
-  }
-
- private:
-  void OnAnswer(HttpReply reply) {
-    answered_ = true;
-    cancel_ = nullptr;
-    if (!gone_) {
-      connection_->exchange_.reset();
-      connection_->Write(std::move(reply));
-    }
-  }
-
-  const std::shared_ptr<Connection> connection_;
-  std::function<void()> cancel_;
-  bool gone_ = false;  // The client is.
-  bool answered_ = false;
-};
-
-// A response as it goes over the wire.
-struct Connection::Message {
-  std::string head;
-  HttpReply reply;
-};
-
-Connection::Connection(tcp::socket socket, ConnectionShared& shared)
-    : stream_(std::move(socket)), shared_(shared) {
-  shared_.connection_count.fetch_add(1, std::memory_order_relaxed);
-  beast::error_code ignored;  // Without it small answers only wait a little.
-  stream_.socket().set_option(tcp::no_delay(true), ignored);
+Connection::Connection(HttpSocket socket, ConnectionShared& shared)
+    : socket_(std::move(socket)), shared_(shared) {
+  CountOpen(1);
+  beast::error_code ignored;  // Without it small answers only wait a little; Unix has none.
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
 }
 
-Connection::~Connection() { shared_.connection_count.fetch_sub(1, std::memory_order_relaxed); }
+Connection::~Connection() {
+  if (phase_ != Phase::kClosed) {
+    CountOpen(-1);
+  }
+}
 
-void Connection::ReadHeader() {
+void Connection::CountOpen(int64_t change) {
+  shared_.open.fetch_add(change, std::memory_order_relaxed);
+  shared_.counters.connections.fetch_add(change, std::memory_order_relaxed);
+}
+
+void Connection::StartRefused() {
+  shared_.counters.Count(HttpRefusal::kConnections);
+  keep_alive_ = false;
+  refused_ = true;
+  HttpReply reply = HttpError(503, "too many connections");
+  reply.AddField("Retry-After", "1");
+  Write(std::move(reply));
+}
+
+void Connection::Enter(Phase phase) {
+  phase_ = phase;
+  since_ = shared_.clock.Now();
+  pace_.Start(since_);
+}
+
+void Connection::CheckTime(Clock::time_point now) {
+  const HttpLimits& limits = shared_.limits;
+  switch (phase_) {
+    case Phase::kIdle:
+      if (now - since_ >= limits.idle_timeout) {
+        shared_.counters.Count(HttpRefusal::kIdle);
+        Close();
+      }
+      break;
+    case Phase::kHeader:
+      if (now - since_ >= limits.header_timeout) {
+        shared_.counters.Count(HttpRefusal::kSlowHeader);
+        Refuse(408, "the header took too long");
+      }
+      break;
+    case Phase::kBody:
+      if (pace_.IsTooSlow(now, body_bytes_, limits)) {
+        shared_.counters.Count(HttpRefusal::kSlowBody);
+        Refuse(408, "the body comes too slowly");
+      }
+      break;
+    case Phase::kWrite:
+      if (pace_.IsDue(now, limits) && pace_.IsTooSlow(now, SentBytes(), limits)) {
+        shared_.counters.Count(HttpRefusal::kSlowAnswer);
+        Close();
+      }
+      break;
+    case Phase::kLinger:
+      if (now - since_ >= kLingerTime) {
+        Close();
+      }
+      break;
+    case Phase::kAnswer:
+    case Phase::kClosed:
+      break;
+  }
+}
+
+int64_t Connection::SentBytes() {
+  int queued = 0;  // Also what the client's system has not acknowledged.
+  if (ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0) {
+    queued = 0;
+  }
+  return written_bytes_ - queued;
+}
+
+void Connection::AwaitRequest() {
+  Enter(Phase::kIdle);
   parser_.emplace();
   parser_->header_limit(kHeaderLimitBytes);
-  // The path is not known yet, and the parser refuses a long body with the header.
-  parser_->body_limit(std::max(kBodyLimitBytes, shared_.max_body_bytes));
+  parser_->body_limit(boost::none);  // RequestBody has one.
   found_.reset();
-  stream_.expires_after(kTimeout);
-  http::async_read_header(
-      stream_, buffer_, *parser_,
-      [self = shared_from_this()](const beast::error_code& error, size_t /*bytes*/) {
-        if (error) {
-          self->OnReadError(error);
-        } else {
-          self->OnHeader();
-        }
+  body_.reset();
+  if (buffer_.size() > 0) {
+    // By way of the event loop: others come between two requests that were sent together.
+    asio::post(socket_.get_executor(), [self = shared_from_this()] { self->ReadHeader(); });
+  } else if (!reading_) {
+    StartRead();
+  }
+}
+
+void Connection::StartRead() {
+  reading_ = true;
+  asio::mutable_buffer into;
+  if (phase_ == Phase::kBody && !is_chunked_ && body_->takes_in_place() && rest_ > kInPlaceBytes) {
+    in_place_ = body_->Grow(rest_);
+    into = asio::buffer(in_place_.data(), in_place_.size());
+  } else {
+    in_place_ = {};
+    into = buffer_.prepare(phase_ == Phase::kBody ? kReadBodyBytes : kReadBytes);
+  }
+  socket_.async_read_some(
+      into, [self = shared_from_this()](const beast::error_code& error, size_t bytes) {
+        self->OnRead(error, bytes);
       });
 }
 
+void Connection::OnRead(const beast::error_code& error, size_t bytes) {
+  reading_ = false;
+  if (in_place_.empty()) {
+    buffer_.commit(bytes);
+  } else {
+    body_->Shrink(std::exchange(in_place_, {}).size() - bytes);
+    rest_ -= bytes;
+    body_bytes_ += static_cast<int64_t>(bytes);
+  }
+  if (error) {
+    OnReadEnd();
+    return;
+  }
+  switch (phase_) {
+    case Phase::kIdle:
+    case Phase::kHeader:
+      ReadHeader();
+      break;
+    case Phase::kBody:
+      ReadBody();
+      break;
+    case Phase::kLinger:
+      buffer_.consume(buffer_.size());
+      StartRead();
+      break;
+    case Phase::kAnswer:  // The next request: it is looked at when this one is answered.
+    case Phase::kWrite:
+    case Phase::kClosed:
+      break;
+  }
+}
+
+void Connection::OnReadEnd() {
+  if (phase_ == Phase::kWrite && stream_ != Stream::kOpen) {
+    keep_alive_ = false;  // It may still read.
+  } else {
+    Close();
+  }
+}
+
+void Connection::ReadHeader() {
+  if (phase_ == Phase::kIdle) {
+    Enter(Phase::kHeader);
+  }
+  if (phase_ != Phase::kHeader) {
+    return;  // Closed before its turn came.
+  }
+  beast::error_code error;
+  buffer_.consume(parser_->put(buffer_.data(), error));
+  if (error == http::error::header_limit) {
+    Refuse(431, fmt::format("the header is longer than {} bytes", kHeaderLimitBytes));
+  } else if (error && error != http::error::need_more) {
+    Refuse(400, "not a request of HTTP/1.1");
+  } else if (!parser_->is_header_done()) {
+    StartRead();
+  } else {
+    OnHeader();
+  }
+}
+
 void Connection::OnHeader() {
-  const http::request<http::string_body>& request = parser_->get();
+  const http::request<BodyTarget>& request = parser_->get();
   version_ = request.version();
   keep_alive_ = request.keep_alive();
   head_ = request.method() == http::verb::head;
+  is_chunked_ = parser_->chunked();
   found_ = shared_.router.Find(View(request.method_string()), View(request.target()));
-  if (parser_->content_length().value_or(0) > BodyLimit()) {
-    Refuse(413, fmt::format("the body is longer than {} bytes", BodyLimit()));
+  const std::optional<ContentCoding> coding =
+      ContentCodingOf(View(request[http::field::content_encoding]));
+  if (!coding.has_value()) {
+    RefuseCoding(View(request[http::field::content_encoding]));
     return;
   }
-  if (!parser_->content_length().has_value()) {
-    parser_->body_limit(BodyLimit());
+  answer_coding_ = shared_.limits.compress_answers
+                       ? ChooseContentCoding(View(request[http::field::accept_encoding]))
+                       : ContentCoding::kIdentity;
+  body_.emplace(BodyLimit(), *coding);
+  body_bytes_ = 0;
+  rest_ = parser_->content_length().value_or(0);
+  if (rest_ > BodyLimit()) {
+    RefuseBody(RequestBody::Problem::kTooLong);
+    return;
   }
-  if (!beast::iequals(request[http::field::expect], "100-continue")) {
+  if (*coding == ContentCoding::kIdentity) {
+    body_->Expect(rest_);
+  }
+  Enter(Phase::kBody);
+  const bool is_there = !is_chunked_ && buffer_.size() >= rest_;
+  if (is_there || !beast::iequals(request[http::field::expect], "100-continue")) {
     ReadBody();
     return;
   }
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  asio::async_write(stream_, asio::buffer(kContinue),
-                    [self = shared_from_this()](const beast::error_code& error, size_t /*bytes*/) {
-                      if (!error) {
-                        self->ReadBody();
-                      }
-                    });
+  beast::error_code error;  // These few bytes go at once: nothing else is being sent.
+  socket_.write_some(asio::buffer(kContinue), error);
+  if (error) {
+    Close();
+  } else {
+    ReadBody();
+  }
+}
+
+void Connection::RefuseCoding(std::string_view coding) {
+  constexpr size_t kMostShown = 32;
+  HttpReply reply = HttpError(415, fmt::format("Content-Encoding '{}' is not supported; use {}",
+                                               coding.substr(0, kMostShown), kContentCodings));
+  reply.AddField("Accept-Encoding", kContentCodings);
+  Refuse(std::move(reply));
 }
 
 size_t Connection::BodyLimit() const {
   const bool is_long =
       !found_.has_value() || (found_->route != nullptr && found_->route->takes_tensors);
-  return is_long ? shared_.max_body_bytes : kBodyLimitBytes;
+  return is_long ? shared_.limits.max_body_bytes
+                 : std::min(kBodyLimitBytes, shared_.limits.max_body_bytes);
 }
 
 void Connection::ReadBody() {
-  http::async_read(stream_, buffer_, *parser_,
-                   [self = shared_from_this()](const beast::error_code& error, size_t /*bytes*/) {
-                     if (error) {
-                       self->OnReadError(error);
-                     } else {
-                       self->OnRequest();
-                     }
-                   });
+  if (is_chunked_) {
+    if (!ReadChunks()) {
+      return;
+    }
+  } else {
+    const size_t piece = std::min<size_t>(rest_, buffer_.size());
+    const RequestBody::Problem problem =
+        body_->Put({static_cast<const char*>(buffer_.data().data()), piece});
+    if (problem != RequestBody::Problem::kNone) {
+      RefuseBody(problem);
+      return;
+    }
+    buffer_.consume(piece);
+    rest_ -= piece;
+    body_bytes_ += static_cast<int64_t>(piece);
+    if (rest_ > 0) {
+      StartRead();
+      return;
+    }
+  }
+  if (const RequestBody::Problem problem = body_->Finish();
+      problem != RequestBody::Problem::kNone) {
+    RefuseBody(problem);
+    return;
+  }
+  OnRequest();
 }
 
-void Connection::OnReadError(const beast::error_code& error) {
-  if (error == http::error::body_limit) {
+bool Connection::ReadChunks() {
+  BodyTarget::value_type& target = parser_->get().body();
+  target.body = &*body_;
+  while (!parser_->is_done()) {
+    beast::error_code error;
+    const size_t used = parser_->put(buffer_.data(), error);
+    buffer_.consume(used);
+    body_bytes_ += static_cast<int64_t>(used);
+    if (error == http::error::need_more || (!error && buffer_.size() == 0 && !parser_->is_done())) {
+      StartRead();
+      return false;
+    }
+    if (target.problem != RequestBody::Problem::kNone) {
+      RefuseBody(target.problem);
+      return false;
+    }
+    if (error) {
+      Refuse(400, "not a chunked body");
+      return false;
+    }
+  }
+  return true;
+}
+
+void Connection::RefuseBody(RequestBody::Problem problem) {
+  if (problem == RequestBody::Problem::kTooLong) {
     Refuse(413, fmt::format("the body is longer than {} bytes", BodyLimit()));
-  } else if (error == http::error::header_limit) {
-    Refuse(431, fmt::format("the header is longer than {} bytes", kHeaderLimitBytes));
-  } else if (error.category() == http::make_error_code(http::error::bad_method).category() &&
-             error != http::error::end_of_stream && error != http::error::partial_message) {
-    Refuse(400, "not a request of HTTP/1.1");
   } else {
-    Close();  // The client is gone, or said nothing for too long.
+    Refuse(400, "the body is not what its Content-Encoding says, or ends too early");
   }
 }
 
 void Connection::OnRequest() {
+  Enter(Phase::kAnswer);
   if (found_->route == nullptr) {
     Write(std::move(found_->refusal));
     return;
   }
   const HttpHandler& handler = found_->route->handler;
-  HttpRequest request{.parts = std::move(found_->parts),
-                      .message = parser_->release(),
-                      .received = shared_.clock.Now()};
+  HttpRequest request(std::move(found_->parts), std::move(parser_->get().base()), body_->Take(),
+                      since_);
   const auto exchange = std::make_shared<Exchange>(shared_from_this());
   exchange_ = exchange;
   if (request.body().size() <= kShortBytes) {
@@ -201,82 +344,26 @@ void Connection::OnRequest() {
     asio::post(shared_.workers,
                [&handler, exchange, request = std::move(request)] { handler(request, exchange); });
   }
-  if (!exchange->answered()) {
-    Watch();
+  if (phase_ == Phase::kAnswer && !reading_ && buffer_.size() == 0) {
+    StartRead();
   }
-}
-
-void Connection::Watch() {
-  if (watching_) {
-    return;  // The watch of an earlier request is still to fire.
-  }
-  watching_ = true;
-  stream_.socket().async_wait(tcp::socket::wait_read,
-                              [self = shared_from_this()](const beast::error_code& error) {
-                                self->watching_ = false;
-                                if (!error) {
-                                  self->OnReadable();
-                                }
-                              });
-}
-
-void Connection::OnReadable() {
-  const std::shared_ptr<Exchange> exchange = exchange_.lock();
-  char byte = 0;
-  const ssize_t peeked = recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (exchange == nullptr || peeked > 0 || (peeked < 0 && errno == EAGAIN)) {
-    return;  // The next request: it is read when this one is answered.
-  }
-  exchange->Leave();
-}
-
-void Connection::Refuse(int status, std::string_view text) {
-  keep_alive_ = false;
-  head_ = false;
-  Write(HttpError(status, text));
-}
-
-std::string Connection::Head(const HttpReply& reply) const {
-  const beast::string_view reason =
-      http::obsolete_reason(http::int_to_status(static_cast<unsigned>(reply.status)));
-  std::string_view connection;
-  if (!keep_alive_) {
-    connection = "Connection: close\r\n";
-  } else if (version_ == 10) {
-    connection = "Connection: keep-alive\r\n";
-  }
-  return fmt::format(
-      "HTTP/1.{} {} {}\r\nServer: omserve\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}{}\r\n",
-      version_ == 10 ? 0 : 1, reply.status, View(reason), reply.content_type, reply.size_bytes(),
-      connection, reply.fields);
-}
-
-void Connection::Write(HttpReply reply) {
-  const auto message = std::make_shared<Message>();
-  message->head = Head(reply);
-  message->reply = std::move(reply);
-  std::vector<asio::const_buffer> buffers = {asio::buffer(message->head)};
-  if (!head_) {
-    buffers.emplace_back(asio::buffer(message->reply.body));
-    for (const std::span<const std::byte> tensor : message->reply.tensors) {
-      buffers.emplace_back(tensor.data(), tensor.size());
-    }
-  }
-  stream_.expires_after(kTimeout);
-  asio::async_write(stream_, buffers,
-                    [self = shared_from_this(), message](const beast::error_code& error, size_t) {
-                      if (error || !self->keep_alive_) {
-                        self->Close();
-                      } else {
-                        self->ReadHeader();
-                      }
-                    });
 }
 
 void Connection::Close() {
-  beast::error_code ignored;  // A connection that is closed already is fine.
-  stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  stream_.socket().cancel(ignored);  // A watch would keep the session until the client closes too.
+  if (phase_ == Phase::kClosed) {
+    return;
+  }
+  Enter(Phase::kClosed);
+  CountOpen(-1);
+  if (is_linked()) {
+    unlink();
+  }
+  beast::error_code ignored;  // Its client may have closed it already.
+  socket_.shutdown(HttpSocket::shutdown_both, ignored);
+  socket_.close(ignored);  // Ends the read that is pending.
+  if (const std::shared_ptr<Exchange> exchange = exchange_.lock()) {
+    exchange->Leave();
+  }
 }
 
 }  // namespace omserve::server

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -26,18 +25,30 @@ struct PathParts {
 };
 
 // A request as it came, all of it.
-struct HttpRequest {
+class HttpRequest final {
+ public:
+  using Header = boost::beast::http::request_header<>;
+
+  HttpRequest(PathParts path, Header header, std::string body, Clock::time_point when)
+      : parts(std::move(path)),
+        received(when),
+        header_(std::move(header)),
+        body_(std::move(body)) {}
+
   PathParts parts;
-  boost::beast::http::request<boost::beast::http::string_body> message;
   Clock::time_point received;  // When the last of its bytes was there.
 
-  const std::string& body() const { return message.body(); }
+  const std::string& body() const { return body_; }
   // Of the header; empty where it is not there. The request keeps it.
   std::string_view Field(std::string_view name) const {
     const boost::beast::string_view value =
-        message[boost::beast::string_view(name.data(), name.size())];
+        header_[boost::beast::string_view(name.data(), name.size())];
     return {value.data(), value.size()};
   }
+
+ private:
+  Header header_;
+  std::string body_;
 };
 
 // A request that is being answered. Thread-safe.
@@ -46,6 +57,12 @@ class HttpExchange {
   virtual ~HttpExchange() = default;
   // Exactly once, also when the client is gone, whom it then does not reach.
   virtual void Answer(HttpReply reply) = 0;
+  // In place of Answer, an answer in pieces: Begin once, whose reply is sent but for a body, then
+  // any number of Send, each of which goes out as soon as the client takes it, then End. A client
+  // for whom more waits than a body may be long has gone.
+  virtual void Begin(HttpReply head) = 0;
+  virtual void Send(std::string piece) = 0;
+  virtual void End() = 0;
   // `cancel` runs when the client goes before it is answered, and soon where it is gone already; on
   // the thread of the sockets, where it must not block. Once.
   virtual void OnGone(std::function<void()> cancel) = 0;

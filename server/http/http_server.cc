@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/http_server.h"
 
-#include <boost/asio/io_context.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core/error.hpp>
 #include <chrono>
-#include <thread>
+#include <cstring>
+#include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
-#include "runtime/base/thread.h"
 #include "server/http/connection.h"
+#include "server/http/socket_thread.h"
 
 namespace omserve::server {
 namespace {
@@ -22,9 +26,19 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using asio::ip::tcp;
 
-constexpr std::chrono::milliseconds kAcceptPause{200};
+using Acceptor =
+    asio::basic_socket_acceptor<asio::generic::stream_protocol, asio::io_context::executor_type>;
 
-absl::StatusOr<tcp::endpoint> EndpointOf(const HttpServer::Options& options) {
+constexpr std::chrono::milliseconds kAcceptPause{200};
+// Connections beyond the limit that are answered before they are closed, at a time.
+constexpr size_t kMostRefused = 256;
+
+using Endpoint = asio::generic::stream_protocol::endpoint;
+
+absl::StatusOr<Endpoint> EndpointOf(const HttpServer::Options& options) {
+  if (!options.unix_socket.empty()) {
+    return Endpoint(asio::local::stream_protocol::endpoint(options.unix_socket));
+  }
   beast::error_code error;
   const asio::ip::address address =
       asio::ip::make_address(options.address == "localhost" ? "127.0.0.1" : options.address, error);
@@ -32,47 +46,88 @@ absl::StatusOr<tcp::endpoint> EndpointOf(const HttpServer::Options& options) {
     return InvalidArgument("{}.address is '{}', expected an IP address such as 127.0.0.1 or ::",
                            options.name, options.address);
   }
-  return tcp::endpoint(address, static_cast<uint16_t>(options.port));
+  return Endpoint(tcp::endpoint(address, static_cast<uint16_t>(options.port)));
+}
+
+// Takes away what a daemon left that did not end well: its socket is there, and nobody listens.
+void RemoveAbandoned(const std::string& path) {
+  asio::io_context context;
+  asio::local::stream_protocol::socket probe(context);
+  beast::error_code error;
+  probe.connect(asio::local::stream_protocol::endpoint(path), error);
+  if (error == asio::error::connection_refused) {
+    std::error_code ignored;  // Then it cannot be listened on, which says why.
+    std::filesystem::remove(path, ignored);
+  }
+}
+
+// 0 where the endpoint is not of TCP.
+int PortOf(const Endpoint& endpoint) {
+  tcp::endpoint address;
+  if (endpoint.protocol().family() == AF_UNIX || endpoint.size() > address.capacity()) {
+    return 0;
+  }
+  std::memcpy(address.data(), endpoint.data(), endpoint.size());
+  return address.port();
 }
 
 }  // namespace
 
 struct HttpServer::Parts {
-  Parts(const Options& options, std::vector<Route> routes, const Clock& clock)
+  Parts(const Options& options, std::vector<Route> routes, const Clock& clock,
+        HttpCounters& counters)
       : router(std::move(routes)),
-        max_connections(options.max_connections),
         workers(options.body_workers),
         shared{.router = router,
                .clock = clock,
-               .max_body_bytes = options.max_body_bytes,
-               .workers = workers} {}
+               .limits = options.limits,
+               .counters = counters,
+               .workers = workers} {
+    for (size_t i = 0; i < options.threads; ++i) {
+      threads.push_back(std::make_unique<SocketThread>(clock));
+    }
+    acceptor.emplace(threads.front()->context());
+    retry.emplace(threads.front()->context());
+  }
 
-  absl::Status Listen(const tcp::endpoint& endpoint, const std::string& name) {
+  absl::Status Listen(const Options& options) {
+    ASSIGN_OR_RETURN(const Endpoint endpoint, EndpointOf(options));
+    if (!options.unix_socket.empty()) {
+      RemoveAbandoned(options.unix_socket);
+    }
     beast::error_code error;
-    acceptor.open(endpoint.protocol(), error);
-    if (!error) {
-      acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    acceptor->open(endpoint.protocol(), error);
+    if (!error && options.unix_socket.empty()) {
+      acceptor->set_option(asio::socket_base::reuse_address(true), error);
     }
     if (!error) {
-      acceptor.bind(endpoint, error);
+      acceptor->bind(endpoint, error);
     }
     if (!error) {
-      acceptor.listen(asio::socket_base::max_listen_connections, error);
+      acceptor->listen(asio::socket_base::max_listen_connections, error);
     }
     if (!error) {
-      port = acceptor.local_endpoint(error).port();
+      port = PortOf(acceptor->local_endpoint(error));
+    }
+    if (error && !options.unix_socket.empty()) {
+      return Unavailable("{}.unix_socket: cannot listen on {}: {}", options.name,
+                         options.unix_socket, error.message());
     }
     if (error) {
       return Unavailable(
           "{0} cannot listen on {1} port {2}: {3}; choose another with --{0}-port or --{0}-address "
           "(port 0 takes a free one)",
-          name, endpoint.address().to_string(), endpoint.port(), error.message());
+          options.name, options.address, options.port, error.message());
     }
+    unix_socket = options.unix_socket;
     return absl::OkStatus();
   }
 
   void Accept() {
-    acceptor.async_accept([this](const beast::error_code& error, tcp::socket socket) {
+    // In turn: requests are short and many, so that no thread stays behind for long.
+    SocketThread& thread = *threads[next_thread++ % threads.size()];
+    accepted.emplace(thread.context());
+    acceptor->async_accept(*accepted, [this, &thread](const beast::error_code& error) {
       if (error == asio::error::operation_aborted) {
         return;
       }
@@ -80,52 +135,77 @@ struct HttpServer::Parts {
         // Out of descriptors, most likely, and still so at once: what is open gets time to end.
         OMSERVE_LOG(kWarning, "http", "a connection could not be accepted error=\"{}\"",
                     error.message());
-        retry.expires_after(kAcceptPause);
-        retry.async_wait([this](const beast::error_code&) { Accept(); });
+        retry->expires_after(kAcceptPause);
+        retry->async_wait([this](const beast::error_code&) { Accept(); });
         return;
       }
-      if (shared.connection_count.load(std::memory_order_relaxed) < max_connections) {
-        std::make_shared<Connection>(std::move(socket), shared)->Start();
-      }
+      Serve(thread);
       Accept();
     });
   }
 
+  void Serve(SocketThread& thread) {
+    shared.counters.accepted.fetch_add(1, std::memory_order_relaxed);
+    const auto open = static_cast<size_t>(shared.open.load(std::memory_order_relaxed));
+    if (open >= shared.limits.max_connections + kMostRefused) {
+      shared.counters.Count(HttpRefusal::kConnections);
+      return;  // Closed without a word: those who are told why are that many already.
+    }
+    const bool refuse = open >= shared.limits.max_connections;
+    asio::dispatch(
+        thread.context(),
+        [&thread, refuse, connection = std::make_shared<Connection>(*std::move(accepted), shared)] {
+          thread.Add(*connection);
+          if (refuse) {
+            connection->StartRefused();
+          } else {
+            connection->Start();
+          }
+        });
+  }
+
   // Constant after Start.
   const Router router;
-  const size_t max_connections;
   int port = 0;
+  std::string unix_socket;
 
-  // Synchronises itself. Ends what it was given before the context goes, to which it posts.
+  // Synchronises itself. Ends what it was given before the threads go, to which it posts.
   asio::thread_pool workers;
-  // Outlives the context, whose pending connections refer to it.
+  // Outlives the threads, whose pending connections refer to it.
   ConnectionShared shared;
+  std::vector<std::unique_ptr<SocketThread>> threads;
 
-  // Confined to the thread.
-  asio::io_context context{1};
-  tcp::acceptor acceptor{context};
-  asio::steady_timer retry{context};
-
-  std::jthread thread;
+  // Confined to the first thread.
+  std::optional<Acceptor> acceptor;
+  std::optional<asio::steady_timer> retry;
+  std::optional<HttpSocket> accepted;
+  size_t next_thread = 0;
 };
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Options& options,
                                                               std::vector<Route> routes,
-                                                              const Clock& clock) {
-  ASSIGN_OR_RETURN(const tcp::endpoint endpoint, EndpointOf(options));
-  auto parts = std::make_unique<Parts>(options, std::move(routes), clock);
-  RETURN_IF_ERROR(parts->Listen(endpoint, options.name));
+                                                              const Clock& clock,
+                                                              HttpCounters& counters) {
+  auto parts = std::make_unique<Parts>(options, std::move(routes), clock, counters);
+  RETURN_IF_ERROR(parts->Listen(options));
   parts->Accept();
-  parts->thread = StartThread(options.name, [p = parts.get()] { p->context.run(); });
+  for (const std::unique_ptr<SocketThread>& thread : parts->threads) {
+    thread->Start(options.name);
+  }
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(parts)));  // NOLINT: private.
 }
 
 HttpServer::HttpServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 HttpServer::~HttpServer() {
-  parts_->context.stop();
-  parts_->thread = {};  // Joins: nothing more is given to the workers.
-  parts_->workers.join();
+  for (const std::unique_ptr<SocketThread>& thread : parts_->threads) {
+    thread->Stop();
+  }
+  parts_->workers.join();  // Nothing more is given to them.
+  if (!parts_->unix_socket.empty()) {
+    std::error_code ignored;  // Taken away already.
+    std::filesystem::remove(parts_->unix_socket, ignored);
+  }
 }
 
 int HttpServer::port() const { return parts_->port; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A port that speaks HTTP: a socket that listens, and the thread that serves its connections.
+// A port that speaks HTTP: a socket that listens, and the threads that serve its connections.
 #pragma once
 
 #include <cstddef>
@@ -9,34 +9,39 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/base/clock.h"
+#include "server/core/http_counters.h"
+#include "server/http/http_limits.h"
 #include "server/http/router.h"
 
 namespace omserve::server {
 
-// Thread-safe. One thread of its own serves all connections; long bodies are read and written by
-// workers beside it.
+// Thread-safe. Each connection is served by one of the port's threads; long bodies are read and
+// written by workers beside them.
 class HttpServer final {
  public:
   struct Options {
-    std::string name = "http";                 // In messages, flags and settings, and the thread's.
-    std::string address = "0.0.0.0";           // An IP address, or "localhost".
-    int port = 8000;                           // 0: a free one.
-    size_t max_connections = 256;              // Further ones are closed at once.
-    size_t max_body_bytes = size_t{64} << 20;  // Where the route takes tensors.
+    std::string name = "http";        // In messages, flags and settings, and of the threads.
+    std::string address = "0.0.0.0";  // An IP address, or "localhost".
+    int port = 8000;                  // 0: a free one.
+    std::string unix_socket;          // A path to listen on instead; empty: none.
+    HttpLimits limits;
+    size_t threads = 1;
     size_t body_workers = 2;
   };
   // Listens and serves. What the handlers refer to outlives the server, whose destruction requires
-  // that they have answered every request. Errors: kInvalidArgument for an address that is none,
-  // kUnavailable when it cannot be listened on.
+  // that they have answered every request; so does `counters`. Errors: kInvalidArgument for an
+  // address that is none, kUnavailable when it cannot be listened on.
+  // A Unix socket that nobody listens on any longer is replaced.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const Options& options,
                                                            std::vector<Route> routes,
-                                                           const Clock& clock);
+                                                           const Clock& clock,
+                                                           HttpCounters& counters);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
-  // Closes every connection and joins the thread.
+  // Closes every connection and joins the threads.
   ~HttpServer();
 
-  int port() const;
+  int port() const;  // 0 with a Unix socket.
 
  private:
   struct Parts;  // Keeps Asio out of main.

@@ -6,6 +6,7 @@ namespace omserve::server {
 std::vector<Route> MakeRoutes(const FrontDoor& door) {
   std::vector<Route> routes;
   AddInferRoutes(door, routes);  // First, since most requests are for them.
+  AddGenerateRoutes(door, routes);
   AddHealthRoutes(door, routes);
   AddMetricsRoutes(door, routes);
   AddStatisticsRoutes(door, routes);  // Its "stats" is no model's name.

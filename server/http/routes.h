@@ -17,6 +17,8 @@ namespace omserve::server {
 std::vector<Route> MakeRoutes(const FrontDoor& door);
 
 void AddInferRoutes(const FrontDoor& door, std::vector<Route>& routes);
+// generate and generate_stream.
+void AddGenerateRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddHealthRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddMetadataRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddStatisticsRoutes(const FrontDoor& door, std::vector<Route>& routes);

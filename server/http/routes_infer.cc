@@ -30,16 +30,10 @@ absl::StatusOr<std::optional<size_t>> HeaderBytes(std::string_view text) {
 
 // Reads the body into `rest`, which is what the answer has to be built with and in place before
 // `done` can run, and starts the inference. Errors: those of Catalog::Find, ParseInferBody and
-// Inference::Start; kUnavailable while models load; kUnimplemented for a compressed body.
+// Inference::Start; kUnavailable while models load.
 absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequest& request,
                                            RestCall& rest, std::function<void(InferResult)> done) {
   RETURN_IF_ERROR(door.lifecycle.CheckStarted());
-  const std::string_view encoding = request.Field("Content-Encoding");
-  if (!encoding.empty() && encoding != "identity") {
-    return Unimplemented(
-        "Content-Encoding '{}' is not supported by omserve yet; send the body as it is",
-        encoding.substr(0, 32));
-  }
   ASSIGN_OR_RETURN(ModelHandle model,
                    door.catalog.Find(request.parts.model, request.parts.version));
   ASSIGN_OR_RETURN(const std::optional<size_t> header_bytes,

@@ -37,6 +37,16 @@ std::shared_ptr<grpc::Channel> Connect(int port) {
 
 }  // namespace
 
+LoopResult Summary(std::vector<float>& latencies_us, int concurrency,
+                   std::chrono::duration<double> took) {
+  std::sort(latencies_us.begin(), latencies_us.end());
+  return {.calls = latencies_us.size(),
+          .all_calls = latencies_us.size() + static_cast<size_t>(concurrency),
+          .seconds = took.count(),
+          .p50_us = Percentile(latencies_us, 0.5),
+          .p99_us = Percentile(latencies_us, 0.99)};
+}
+
 struct ClosedLoop::Call {
   std::optional<grpc::ClientContext> context;
   std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader;
@@ -121,12 +131,7 @@ absl::StatusOr<LoopResult> ClosedLoop::Run(const std::string& method, const std:
     }
   }
   RETURN_IF_ERROR(failure);
-  std::sort(latencies_us.begin(), latencies_us.end());
-  return LoopResult{.calls = latencies_us.size(),
-                    .all_calls = latencies_us.size() + static_cast<size_t>(concurrency),
-                    .seconds = std::chrono::duration<double>(last - start).count(),
-                    .p50_us = Percentile(latencies_us, 0.5),
-                    .p99_us = Percentile(latencies_us, 0.99)};
+  return Summary(latencies_us, concurrency, last - start);
 }
 
 }  // namespace omserve::bench

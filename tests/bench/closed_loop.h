@@ -23,6 +23,10 @@ struct LoopResult {
   double p99_us = 0;
 };
 
+// Of the latencies of calls that ended within the measured time, which sorts them.
+LoopResult Summary(std::vector<float>& latencies_us, int concurrency,
+                   std::chrono::duration<double> took);
+
 // Thread-compatible.
 class ClosedLoop final {
  public:

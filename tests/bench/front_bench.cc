@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The front door against its floor: omserved and a bare gRPC echo, each on core 0, asked in turn by
-// one lean client on core 1. Machines are noisy, so the two are interleaved for some rounds, and
-// what counts are the medians and the ratio to the echo of the same round.
+// one lean client on core 1; and REST against gRPC of the same daemon. Machines are noisy, so the
+// two are interleaved for some rounds, and what counts are the medians and the ratio to the echo of
+// the same round.
 //
 //   front_bench [--only SUBSTRING] [--rounds N] [--seconds S] [--omserved PROGRAM]
 //               [--benchmark_format=json]
@@ -21,6 +22,7 @@
 #include "tests/bench/bench_rows.h"
 #include "tests/bench/closed_loop.h"
 #include "tests/bench/front_models.h"
+#include "tests/bench/http_loop.h"
 #include "tests/bench/pinned_server.h"
 
 namespace omserve::bench {
@@ -45,6 +47,7 @@ struct Workload {
   int64_t width = 16;
   int concurrency = 1;
   std::string reference;  // The model that it is compared with; empty: the echo.
+  enum class Rest { kNo, kBinary, kJson } rest = Rest::kNo;  // Compared with gRPC.
 };
 
 const std::vector<Workload>& Workloads() {
@@ -58,6 +61,11 @@ const std::vector<Workload>& Workloads() {
       {"tiny_diamond/c32", "tiny_diamond", 16, 32},
       {"mlp_diamond/c8", "mlp_diamond", 64, 8},
       {"mlp_diamond/c32", "mlp_diamond", 64, 32},
+      {"rest16/c1", "identity16", 16, 1, "identity16", Workload::Rest::kBinary},
+      {"rest16/c32", "identity16", 16, 32, "identity16", Workload::Rest::kBinary},
+      {"rest16_json/c1", "identity16", 16, 1, "identity16", Workload::Rest::kJson},
+      {"rest16_json/c32", "identity16", 16, 32, "identity16", Workload::Rest::kJson},
+      {"rest150528/c8", "identity150528", 150528, 8, "identity150528", Workload::Rest::kBinary},
       {"one_step/c1", "one_step", 16, 1, "identity16"},
       {"one_step/c32", "one_step", 16, 32, "identity16"},
   };
@@ -80,6 +88,33 @@ std::string RequestTo(const std::string& model, int64_t width) {
   return request.SerializeAsString();
 }
 
+// The same over HTTP, with the tensor as bytes in both directions, or as JSON.
+std::string RestRequestTo(const std::string& model, int64_t width, bool is_json) {
+  std::string json =
+      fmt::format(R"({{"inputs":[{{"name":"x","shape":[1,{}],"datatype":"FP32",)", width);
+  std::string raw;
+  std::string numbers;
+  for (int64_t i = 0; i < width; ++i) {
+    const float element = static_cast<float>(i % 100);
+    raw.append(static_cast<const char*>(static_cast<const void*>(&element)), sizeof(element));
+    numbers += (i > 0 ? "," : "") + std::to_string(i % 100);
+  }
+  std::string fields;
+  if (is_json) {
+    json += "\"data\":[" + numbers + "]}]}";
+    raw.clear();
+  } else {
+    json += fmt::format(R"("parameters":{{"binary_data_size":{}}}}}],)"
+                        R"("parameters":{{"binary_data_output":true}}}})",
+                        raw.size());
+    fields = fmt::format("Inference-Header-Content-Length: {}\r\n", json.size());
+  }
+  return fmt::format(
+      "POST /v2/models/{}/infer HTTP/1.1\r\nHost: localhost\r\n{}"
+      "Content-Length: {}\r\n\r\n{}{}",
+      model, fields, json.size() + raw.size(), json, raw);
+}
+
 // What one server did in one round.
 struct Measured {
   double p50_us = 0;
@@ -92,19 +127,19 @@ struct Measured {
 
 class Side final {
  public:
-  explicit Side(PinnedServer& server) : server_(server), client_(server.grpc_port()) {}
+  explicit Side(PinnedServer& server)
+      : server_(server), grpc_(server.grpc_port()), http_(server.http_port()) {}
 
-  absl::StatusOr<std::string> Ask(const std::string& bytes) {
-    return client_.CallOnce(kMethod, bytes);
+  absl::StatusOr<std::string> Ask(const std::string& bytes, bool over_http) {
+    return over_http ? http_.CallOnce(bytes) : grpc_.CallOnce(kMethod, bytes);
   }
 
-  absl::StatusOr<Measured> Measure(const std::string& bytes, int concurrency, double seconds) {
-    using Seconds = std::chrono::duration<double>;
-    RETURN_IF_ERROR(client_.Run(kMethod, bytes, concurrency, Seconds(seconds / 4)).status());
+  absl::StatusOr<Measured> Measure(const std::string& bytes, bool over_http, int concurrency,
+                                   double seconds) {
+    RETURN_IF_ERROR(Run(bytes, over_http, concurrency, seconds / 4).status());
     const double before = server_.CpuSeconds();
     const double device_before = server_.CpuSecondsOf(kStreams);
-    ASSIGN_OR_RETURN(const LoopResult loop,
-                     client_.Run(kMethod, bytes, concurrency, Seconds(seconds)));
+    ASSIGN_OR_RETURN(const LoopResult loop, Run(bytes, over_http, concurrency, seconds));
     const double calls = static_cast<double>(loop.all_calls);
     const double cpu_us = (server_.CpuSeconds() - before) * 1e6 / calls;
     const double device_us = (server_.CpuSecondsOf(kStreams) - device_before) * 1e6 / calls;
@@ -117,8 +152,16 @@ class Side final {
   }
 
  private:
+  absl::StatusOr<LoopResult> Run(const std::string& bytes, bool over_http, int concurrency,
+                                 double seconds) {
+    const std::chrono::duration<double> duration(seconds);
+    return over_http ? http_.Run(bytes, concurrency, duration)
+                     : grpc_.Run(kMethod, bytes, concurrency, duration);
+  }
+
   PinnedServer& server_;
-  ClosedLoop client_;
+  ClosedLoop grpc_;
+  HttpLoop http_;
 };
 
 double MedianOf(const std::vector<Measured>& rounds, double Measured::*figure) {
@@ -140,7 +183,8 @@ double MedianRatio(const std::vector<Measured>& ours, const std::vector<Measured
 
 Row Summary(const Workload& workload, const std::vector<Measured>& ours,
             const std::vector<Measured>& theirs) {
-  const std::string other = workload.reference.empty() ? "echo" : "bare";
+  const bool is_rest = workload.rest != Workload::Rest::kNo;
+  const std::string other = is_rest ? "grpc" : workload.reference.empty() ? "echo" : "bare";
   Row row{.name = workload.name,
           .figures = {{"p50_us", MedianOf(ours, &Measured::p50_us)},
                       {"p99_us", MedianOf(ours, &Measured::p99_us)},
@@ -158,23 +202,29 @@ Row Summary(const Workload& workload, const std::vector<Measured>& ours,
 
 absl::StatusOr<Row> RunWorkload(const Workload& workload, const Options& options, Side& omserved,
                                 Side& echo) {
-  const std::string bytes = RequestTo(workload.model, workload.width);
+  const bool is_rest = workload.rest != Workload::Rest::kNo;
+  const std::string bytes = is_rest ? RestRequestTo(workload.model, workload.width,
+                                                    workload.rest == Workload::Rest::kJson)
+                                    : RequestTo(workload.model, workload.width);
   const std::string reference_bytes =
-      workload.reference.empty() ? bytes : RequestTo(workload.reference, workload.width);
+      RequestTo(workload.reference.empty() ? workload.model : workload.reference, workload.width);
   Side& reference = workload.reference.empty() ? echo : omserved;
-  ASSIGN_OR_RETURN(const std::string answer, omserved.Ask(bytes));
+  ASSIGN_OR_RETURN(const std::string answer, omserved.Ask(bytes, is_rest));
   inference::ModelInferResponse response;
-  if (!response.ParseFromString(answer) || response.raw_output_contents_size() != 1 ||
-      response.raw_output_contents(0).size() != static_cast<size_t>(workload.width) * 4) {
+  if (is_rest
+          ? !answer.starts_with("HTTP/1.1 200 ")
+          : !response.ParseFromString(answer) || response.raw_output_contents_size() != 1 ||
+                response.raw_output_contents(0).size() != static_cast<size_t>(workload.width) * 4) {
     return Internal("{}: the answer is not the tensor that was asked for", workload.name);
   }
   std::vector<Measured> ours;
   std::vector<Measured> theirs;
   for (int round = 0; round < options.rounds; ++round) {
-    ASSIGN_OR_RETURN(theirs.emplace_back(),
-                     reference.Measure(reference_bytes, workload.concurrency, options.seconds));
+    ASSIGN_OR_RETURN(
+        theirs.emplace_back(),
+        reference.Measure(reference_bytes, false, workload.concurrency, options.seconds));
     ASSIGN_OR_RETURN(ours.emplace_back(),
-                     omserved.Measure(bytes, workload.concurrency, options.seconds));
+                     omserved.Measure(bytes, is_rest, workload.concurrency, options.seconds));
   }
   return Summary(workload, ours, theirs);
 }

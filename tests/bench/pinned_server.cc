@@ -25,11 +25,11 @@ namespace {
 constexpr int kLookMs = 20;
 constexpr int kPatienceMs = 60'000;
 
-int PortIn(const std::string& ready) {
+int PortIn(const std::string& ready, const char* name) {
   boost::json::error_code error;
   const boost::json::value parsed = boost::json::parse(ready, error);
   const boost::json::object* object = error ? nullptr : parsed.if_object();
-  const boost::json::value* port = object == nullptr ? nullptr : object->if_contains("grpc_port");
+  const boost::json::value* port = object == nullptr ? nullptr : object->if_contains(name);
   return port != nullptr && port->is_int64() ? static_cast<int>(port->as_int64()) : 0;
 }
 
@@ -66,7 +66,8 @@ absl::StatusOr<std::unique_ptr<PinnedServer>> PinnedServer::Start(
   for (int waited = 0; waited < kPatienceMs; waited += kLookMs) {
     poll(nullptr, 0, kLookMs);
     if (const absl::StatusOr<std::string> ready = ReadFile(ready_file); ready.ok()) {
-      server->grpc_port_ = PortIn(*ready);
+      server->grpc_port_ = PortIn(*ready, "grpc_port");
+      server->http_port_ = PortIn(*ready, "http_port");
       if (server->grpc_port_ != 0) {
         return server;
       }

@@ -29,6 +29,7 @@ class PinnedServer final {
   ~PinnedServer();
 
   int grpc_port() const { return grpc_port_; }
+  int http_port() const { return http_port_; }  // 0 where the file names none.
   pid_t pid() const { return pid_; }
   // Of all its threads, user and system, since it started.
   double CpuSeconds() const;
@@ -40,6 +41,7 @@ class PinnedServer final {
 
   const pid_t pid_;
   int grpc_port_ = 0;
+  int http_port_ = 0;
 };
 
 }  // namespace omserve::bench

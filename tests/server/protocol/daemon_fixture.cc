@@ -249,11 +249,12 @@ TestDaemon::~TestDaemon() {
   CHECK(std::string(MessageOf(stopped)).empty());
 }
 
-ChildDaemon::ChildDaemon(const Repository& repository, const std::vector<std::string>& more_flags) {
+ChildDaemon::ChildDaemon(const std::string& repository,
+                         const std::vector<std::string>& more_flags) {
   const std::string ready = folder_.path() + "/ready.json";
   std::vector<std::string> arguments = {std::string(OMSERVE_BINARY_DIR) + "/bin/omserved",
                                         "--model-repository",
-                                        repository.path(),
+                                        repository,
                                         "--grpc-port",
                                         "0",
                                         "--http-port",

@@ -121,7 +121,9 @@ class TestDaemon final {
 class ChildDaemon final {
  public:
   // Starts it with free ports and a ready file, and waits until that is there.
-  ChildDaemon(const Repository& repository, const std::vector<std::string>& more_flags);
+  ChildDaemon(const Repository& repository, const std::vector<std::string>& more_flags)
+      : ChildDaemon(repository.path(), more_flags) {}
+  ChildDaemon(const std::string& repository, const std::vector<std::string>& more_flags);
   ChildDaemon(const ChildDaemon&) = delete;
   ChildDaemon& operator=(const ChildDaemon&) = delete;
   ~ChildDaemon();

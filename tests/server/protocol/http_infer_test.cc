@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/base/file.h"
+#include "tests/server/protocol/curl.h"
 #include "tests/server/protocol/daemon_fixture.h"
 #include "tests/status_test_util.h"
 
@@ -14,30 +15,6 @@ namespace {
 
 using Catch::Matchers::Contains;
 using inference::ModelInferResponse;
-
-struct CurlAnswer {
-  int status = 0;
-  std::string header;
-  std::string body;
-  int exit_code = 0;
-};
-
-// Posts the contents of `body` and gives the answer; `more` are curl's own options.
-CurlAnswer Post(int port, const std::string& path, const std::string& body,
-                const std::string& more = "") {
-  REQUIRE_OK(WriteFileAtomically("body", body));
-  const std::string command =
-      "curl -sS --max-time 30 -o answer -D header -w '%{http_code}' " + more +
-      " --data-binary @body 'http://127.0.0.1:" + std::to_string(port) + path + "' >status 2>error";
-  for (const char* file : {"answer", "header"}) {
-    REQUIRE_OK(WriteFileAtomically(file, ""));
-  }
-  const int exit_code = std::system(command.c_str());  // NOLINT: the test has one thread.
-  return {.status = std::atoi(VALUE(ReadFile("status")).c_str()),
-          .header = VALUE(ReadFile("header")),
-          .body = VALUE(ReadFile("answer")),
-          .exit_code = WEXITSTATUS(exit_code)};
-}
 
 boost::json::value Parsed(const std::string& text) {
   boost::system::error_code error;
@@ -176,7 +153,8 @@ TEST_CASE("HTTP infer: errors", "[protocol]") {
   check(path, "{", 400, "not a JSON object");
   check(path, "{}", 400, "expected 2 inputs but got 0 inputs for model 'text'");
   check(path, TextJson(R"(,"outputs":[{"name":"nobody"}])"), 400, "nobody");
-  check(path, TextJson(), 501, "gzip", "-H 'Content-Encoding: gzip'");
+  check(path, TextJson(), 415, "Content-Encoding 'br' is not supported; use gzip, deflate",
+        "-H 'Content-Encoding: br'");
   check(path, TextJson(), 400, "Inference-Header-Content-Length",
         "-H 'Inference-Header-Content-Length: many'");
   check(path, TextJson(std::string(100'000, ' ')), 413, "longer than 100000 bytes");

@@ -202,8 +202,9 @@ TEST_CASE("Triton's flags", "[2]") {
   const std::string base = "--check-config --model-repository '" + repository.path() + "' ";
   const ProgramResult followed = RunOmserved(
       base +
-      "--id=triton --exit-timeout-secs=7 --http-max-input-size 1000000 --cache-config "
-      "local,size=5000 --pinned-memory-pool-byte-size=1048576 --rate-limit execution_count "
+      "--id=triton --exit-timeout-secs=7 --http-max-input-size 1000000 --http-thread-count=3 "
+      "--cache-config local,size=5000 --pinned-memory-pool-byte-size=1048576 --rate-limit "
+      "execution_count "
       "--rate-limit-resource R1:4 --rate-limit-resource=R2:2:0 --log-verbose=1 "
       "--model-control-mode=none --strict-model-config=false --backend-config=onnxruntime,a=b "
       "--backend-config default-max-batch-size=4 --allow-http=true");
@@ -211,7 +212,7 @@ TEST_CASE("Triton's flags", "[2]") {
   CHECK(followed.status == 0);
   for (const char* expected :
        {"\"server_id\": \"triton\"", "\"drain_timeout_ms\": 7000",
-        "\"max_body_bytes\": \"1000000\"", "\"response_bytes\": \"5000\"",
+        "\"max_body_bytes\": \"1000000\"", "\"threads\": 3", "\"response_bytes\": \"5000\"",
         "\"pinned_pool_bytes\": \"1048576\"", "\"name\": \"R1\"", "\"level\": \"debug\"",
         "--strict-model-config is accepted and ignored: ",
         "--backend-config is accepted and ignored: "}) {

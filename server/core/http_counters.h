@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What there is to count of the HTTP ports' connections.
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+namespace omserve::server {
+
+// Why a connection ended, or was not served, other than by its client's wish.
+enum class HttpRefusal {
+  kConnections,  // There are as many as the settings allow.
+  kIdle,         // No request for too long.
+  kSlowHeader,
+  kSlowBody,
+  kSlowAnswer,  // The client does not take it.
+};
+inline constexpr size_t kHttpRefusals = 5;
+
+// Thread-safe: counts by themselves, of which none says anything about another.
+struct HttpCounters {
+  std::atomic<int64_t> connections{0};  // Open ones.
+  std::atomic<uint64_t> accepted{0};
+  std::array<std::atomic<uint64_t>, kHttpRefusals> refused{};
+
+  void Count(HttpRefusal why) {
+    refused[static_cast<size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  }
+};
+
+void AddHttpFamilies(const HttpCounters& counters, std::vector<prometheus::MetricFamily>& families);
+
+}  // namespace omserve::server

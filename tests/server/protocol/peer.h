@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client of a port over loopback whose bytes are written by hand.
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <cstring>
+#include <string>
+
+namespace omserve::server {
+
+// A connection to the port that gives up in time.
+class Peer final {
+ public:
+  explicit Peer(int port, int receive_bytes = 0) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    const timeval patience{.tv_sec = 30};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    if (receive_bytes > 0) {
+      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
+    }
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr generic{};
+    std::memcpy(&generic, &address, sizeof(address));
+    REQUIRE(connect(fd_, &generic, sizeof(address)) == 0);
+  }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  ~Peer() { close(fd_); }
+
+  bool Send(const std::string& bytes) const {
+    return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
+  }
+  // Until the daemon closes the connection, or `until` has come.
+  std::string Receive(const std::string& until = "") const {
+    std::string answer;
+    std::array<char, 4096> chunk{};
+    while (until.empty() || answer.find(until) == std::string::npos) {
+      const ssize_t n = recv(fd_, chunk.data(), chunk.size(), 0);
+      if (n <= 0) {
+        return answer;
+      }
+      answer.append(chunk.data(), static_cast<size_t>(n));
+    }
+    return answer;
+  }
+  // Whether something came within the time; nothing is read.
+  bool HasAnswer(std::chrono::milliseconds within) const {
+    pollfd readable{.fd = fd_, .events = POLLIN};
+    return poll(&readable, 1, static_cast<int>(within.count())) > 0;
+  }
+
+ private:
+  const int fd_;
+};
+
+}  // namespace omserve::server
