@@ -38,8 +38,8 @@ std::string_view View(beast::string_view text) { return {text.data(), text.size(
 
 }  // namespace
 
-Connection::Connection(HttpSocket socket, ConnectionShared& shared)
-    : socket_(std::move(socket)), shared_(shared) {
+Connection::Connection(HttpSocket socket, SocketThread& thread, ConnectionShared& shared)
+    : socket_(std::move(socket)), thread_(thread), shared_(shared) {
   CountOpen(1);
   beast::error_code ignored;  // Without it small answers only wait a little; Unix has none.
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);

@@ -47,7 +47,7 @@ struct ConnectionShared {
 // exchange is told.
 class Connection final : public std::enable_shared_from_this<Connection>, public ListedConnection {
  public:
-  Connection(HttpSocket socket, ConnectionShared& shared);
+  Connection(HttpSocket socket, SocketThread& thread, ConnectionShared& shared);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -108,6 +108,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   void Close();
 
   HttpSocket socket_;
+  SocketThread& thread_;
   ConnectionShared& shared_;
   Phase phase_ = Phase::kIdle;
   Clock::time_point since_;  // When the phase began.

@@ -71,12 +71,24 @@ class Connection::Exchange final : public HttpExchange,
     });
   }
 
-  void Run(size_t size_bytes, std::function<void()> work) override {
+  void Run(size_t size_bytes, std::function<void()> work, bool more_follow) override {
+    SocketThread& thread = connection_->thread_;
     if (size_bytes <= kShortBytes) {
-      boost::asio::dispatch(connection_->socket_.get_executor(), std::move(work));
-    } else {
-      boost::asio::post(connection_->shared_.workers, std::move(work));
+      thread.Post(std::move(work), more_follow);
+      return;
     }
+    boost::asio::post(connection_->shared_.workers, std::move(work));
+    if (!more_follow) {
+      thread.Post(nullptr, false);  // What waited for this one.
+    }
+  }
+
+  const void* group() const override { return &connection_->thread_; }
+  bool CanGather() const override {
+    return connection_->socket_.get_executor().running_in_this_thread();
+  }
+  void AfterOthers(std::function<void()> work) override {
+    connection_->thread_.AfterOthers(std::move(work));
   }
 
   // The client is gone. On the socket's thread.

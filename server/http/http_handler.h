@@ -67,8 +67,15 @@ class HttpExchange {
   // the thread of the sockets, where it must not block. Once.
   virtual void OnGone(std::function<void()> cancel) = 0;
   // Runs `work`, which reads or writes so many bytes: on the thread of the sockets where they are
-  // few, else on a worker's. From another thread than these it returns before.
-  virtual void Run(size_t size_bytes, std::function<void()> work) = 0;
+  // few, else on a worker's. From another thread than these it returns before; with `more_follow`
+  // it may wait for the next call of an exchange of the same group, which comes at once.
+  virtual void Run(size_t size_bytes, std::function<void()> work, bool more_follow = false) = 0;
+  // The same for exchanges whose calls of Run may wait for each other.
+  virtual const void* group() const = 0;
+  // Whether it is the thread of the sockets that calls. Then AfterOthers runs `work` once for all
+  // requests that are here by now, whose handlers ask for the same.
+  virtual bool CanGather() const = 0;
+  virtual void AfterOthers(std::function<void()> work) = 0;
 };
 
 // Called on the thread of the sockets, or on a worker's where the body is long; does not block.

@@ -152,16 +152,16 @@ struct HttpServer::Parts {
       return;  // Closed without a word: those who are told why are that many already.
     }
     const bool refuse = open >= shared.limits.max_connections;
-    asio::dispatch(
-        thread.context(),
-        [&thread, refuse, connection = std::make_shared<Connection>(*std::move(accepted), shared)] {
-          thread.Add(*connection);
-          if (refuse) {
-            connection->StartRefused();
-          } else {
-            connection->Start();
-          }
-        });
+    asio::dispatch(thread.context(), [&thread, refuse,
+                                      connection = std::make_shared<Connection>(
+                                          *std::move(accepted), thread, shared)] {
+      thread.Add(*connection);
+      if (refuse) {
+        connection->StartRefused();
+      } else {
+        connection->Start();
+      }
+    });
   }
 
   // Constant after Start.

@@ -11,6 +11,7 @@
 #include "server/http/generate.h"
 #include "server/http/infer_json.h"
 #include "server/http/routes.h"
+#include "server/http/start_together.h"
 
 namespace omserve::server {
 namespace {
@@ -23,14 +24,16 @@ std::string Event(std::string_view json) { return fmt::format("data: {}\n\n", js
 // Errors: those of Catalog::Find, InferBodyOfGenerate, ParseInferBody and Inference::Start;
 // kUnavailable while models load.
 absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequest& request,
-                                           RestCall& rest, std::function<void(InferResult)> done) {
+                                           RestCall& rest, HttpExchange& exchange,
+                                           std::function<void(InferResult)> done) {
   RETURN_IF_ERROR(door.lifecycle.CheckStarted());
   ASSIGN_OR_RETURN(ModelHandle model,
                    door.catalog.Find(request.parts.model, request.parts.version));
   ASSIGN_OR_RETURN(const std::string body, InferBodyOfGenerate(request.body(), *model));
   ASSIGN_OR_RETURN(rest, ParseInferBody(body, std::nullopt, std::move(model)));
   rest.call.received = request.received;
-  return door.inference.Start(rest.call, std::move(done));
+  rest.call.group = exchange.group();
+  return StartTogether(door.inference, rest.call, exchange, std::move(done));
 }
 
 void Send(const RestCall& rest, const InferResult& result, bool as_events, HttpExchange& exchange) {
@@ -51,15 +54,17 @@ void Generate(const FrontDoor& door, const HttpRequest& request, bool as_events,
               const std::shared_ptr<HttpExchange>& exchange) {
   auto rest = std::make_shared<RestCall>();
   const absl::StatusOr<scheduler::RequestId> id =
-      Start(door, request, *rest, [exchange, rest, as_events](InferResult answered) {
+      Start(door, request, *rest, *exchange, [exchange, rest, as_events](InferResult answered) {
         const auto result = std::make_shared<const InferResult>(std::move(answered));
+        const bool more_follow = result->more_follow;
         size_t size_bytes = 0;
         for (const scheduler::ResponseOutput& output : result->outputs) {
           size_bytes += output.bytes.size();
         }
-        exchange->Run(size_bytes, [exchange, rest, as_events, result] {
-          Send(*rest, *result, as_events, *exchange);
-        });
+        exchange->Run(
+            size_bytes,
+            [exchange, rest, as_events, result] { Send(*rest, *result, as_events, *exchange); },
+            more_follow);
       });
   if (!id.ok()) {
     exchange->Answer(HttpError(id.status()));

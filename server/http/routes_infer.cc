@@ -9,6 +9,7 @@
 #include "runtime/base/errors.h"
 #include "server/http/infer_json.h"
 #include "server/http/routes.h"
+#include "server/http/start_together.h"
 
 namespace omserve::server {
 namespace {
@@ -32,7 +33,8 @@ absl::StatusOr<std::optional<size_t>> HeaderBytes(std::string_view text) {
 // `done` can run, and starts the inference. Errors: those of Catalog::Find, ParseInferBody and
 // Inference::Start; kUnavailable while models load.
 absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequest& request,
-                                           RestCall& rest, std::function<void(InferResult)> done) {
+                                           RestCall& rest, HttpExchange& exchange,
+                                           std::function<void(InferResult)> done) {
   RETURN_IF_ERROR(door.lifecycle.CheckStarted());
   ASSIGN_OR_RETURN(ModelHandle model,
                    door.catalog.Find(request.parts.model, request.parts.version));
@@ -40,7 +42,8 @@ absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequ
                    HeaderBytes(request.Field(kHeaderLength)));
   ASSIGN_OR_RETURN(rest, ParseInferBody(request.body(), header_bytes, std::move(model)));
   rest.call.received = request.received;
-  return door.inference.Start(rest.call, std::move(done));
+  rest.call.group = exchange.group();
+  return StartTogether(door.inference, rest.call, exchange, std::move(done));
 }
 
 HttpReply ReplyOf(const RestCall& rest, std::shared_ptr<const InferResult> result) {
@@ -66,14 +69,16 @@ void Infer(const FrontDoor& door, const HttpRequest& request,
            const std::shared_ptr<HttpExchange>& exchange) {
   auto rest = std::make_shared<RestCall>();
   const absl::StatusOr<scheduler::RequestId> id =
-      Start(door, request, *rest, [exchange, rest](InferResult answered) {
+      Start(door, request, *rest, *exchange, [exchange, rest](InferResult answered) {
         auto result = std::make_shared<const InferResult>(std::move(answered));
+        const bool more_follow = result->more_follow;
         size_t size_bytes = 0;
         for (const scheduler::ResponseOutput& output : result->outputs) {
           size_bytes += output.bytes.size();
         }
-        exchange->Run(size_bytes,
-                      [exchange, rest, result] { exchange->Answer(ReplyOf(*rest, result)); });
+        exchange->Run(
+            size_bytes, [exchange, rest, result] { exchange->Answer(ReplyOf(*rest, result)); },
+            more_follow);
       });
   if (!id.ok()) {
     exchange->Answer(HttpError(id.status()));

@@ -2,7 +2,9 @@
 #include "server/http/socket_thread.h"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <chrono>
+#include <utility>
 
 #include "runtime/base/thread.h"
 #include "server/http/connection.h"
@@ -15,7 +17,10 @@ constexpr std::chrono::milliseconds kSweepInterval{250};
 
 }  // namespace
 
-SocketThread::~SocketThread() = default;
+SocketThread::~SocketThread() {
+  const MutexLock lock(mu_);
+  posted_.clear();  // Holds connections, which do not outlive the context.
+}
 
 void SocketThread::Start(const std::string& name) {
   SweepLater();
@@ -28,6 +33,43 @@ void SocketThread::Stop() {
 }
 
 void SocketThread::Add(Connection& connection) { connections_.push_back(connection); }
+
+void SocketThread::Post(std::function<void()> work, bool more_follow) {
+  {
+    const MutexLock lock(mu_);
+    if (work != nullptr) {
+      posted_.push_back(std::move(work));
+    }
+    if (more_follow || woken_ || posted_.empty()) {
+      return;
+    }
+    woken_ = true;
+  }
+  boost::asio::post(context_, [this] { RunPosted(); });
+}
+
+void SocketThread::RunPosted() {
+  std::vector<std::function<void()>> all;
+  {
+    const MutexLock lock(mu_);
+    all.swap(posted_);
+    woken_ = false;
+  }
+  for (const std::function<void()>& work : all) {
+    work();
+  }
+}
+
+void SocketThread::AfterOthers(std::function<void()> work) {
+  if (is_after_others_) {
+    return;
+  }
+  is_after_others_ = true;
+  boost::asio::post(context_, [this, work = std::move(work)] {
+    is_after_others_ = false;
+    work();
+  });
+}
 
 void SocketThread::SweepLater() {
   sweep_.expires_after(kSweepInterval);

@@ -6,10 +6,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
+#include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/mutex.h"
 
 namespace omserve::server {
 
@@ -39,11 +43,26 @@ class SocketThread final {
   boost::asio::io_context& context() { return context_; }
   // On the thread.
   void Add(Connection& connection);
+  // Runs `work` on the thread, in the order of the calls; null: nothing. From any thread, not
+  // waiting; with `more_follow` only after a call without. Waking a thread costs more than what it
+  // then does for an answer.
+  void Post(std::function<void()> work, bool more_follow);
+  // Runs `work` on the thread when what is ready by now is done, once for all calls until then.
+  // On the thread.
+  void AfterOthers(std::function<void()> work);
 
  private:
   void SweepLater();
+  void RunPosted();
 
   const Clock& clock_;
+
+  Mutex mu_;
+  std::vector<std::function<void()>> posted_ ABSL_GUARDED_BY(mu_);
+  bool woken_ ABSL_GUARDED_BY(mu_) = false;  // RunPosted is to come.
+
+  // Confined to the thread.
+  bool is_after_others_ = false;
   // Before the context, whose pending operations hold the connections that are in here.
   boost::intrusive::list<ListedConnection, boost::intrusive::constant_time_size<false>>
       connections_;
