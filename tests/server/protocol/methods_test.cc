@@ -30,9 +30,9 @@ TEST_CASE("Server methods", "[protocol]") {
   CHECK(metadata.name() == "omserve");
   CHECK(metadata.version() == "1.2.3");
   CHECK(std::set<std::string>(metadata.extensions().begin(), metadata.extensions().end()) ==
-        std::set<std::string>{"binary_tensor_data", "classification", "model_configuration",
-                              "parameters", "schedule_policy", "sequence", "sequence(string_id)",
-                              "statistics"});
+        std::set<std::string>{"binary_tensor_data", "classification", "logging",
+                              "model_configuration", "parameters", "schedule_policy", "sequence",
+                              "sequence(string_id)", "statistics"});
 }
 
 // Models that are there, that are not, and versions of both kinds.
@@ -193,7 +193,6 @@ TEST_CASE("Methods that are not built", "[protocol]") {
   CheckNotBuilt(client, &Stub::CudaSharedMemoryRegister, "CudaSharedMemoryRegister");
   CheckNotBuilt(client, &Stub::CudaSharedMemoryUnregister, "CudaSharedMemoryUnregister");
   CheckNotBuilt(client, &Stub::TraceSetting, "TraceSetting");
-  CheckNotBuilt(client, &Stub::LogSettings, "LogSettings");
 }
 
 // Health of the daemon under both names, of a model, and of nobody.
