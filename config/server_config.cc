@@ -242,6 +242,7 @@ ServerConfig DefaultServerConfig() {
   config.mutable_scheduler()->set_hang_floor_ms(200);
   config.mutable_scheduler()->set_max_queue_time_ms(30'000);
   config.mutable_scheduler()->set_warm_up_runs(3);
+  config.mutable_health()->set_strict_readiness(true);
   config.mutable_log()->set_level("info");
   config.mutable_log()->set_format("ISO8601");
   config.mutable_shutdown()->set_drain_timeout_ms(30'000);

@@ -233,6 +233,8 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
   app.add_option("--log-warning", flags.log_warning, "log.warning")->group(kGroup);
   app.add_option("--log-error", flags.log_error, "log.error")->group(kGroup);
   app.add_option("--log-format", flags.log_format, "log.format: default or ISO8601")->group(kGroup);
+  app.add_option("--strict-readiness", flags.strict_readiness, "health.strict_readiness")
+      ->group(kGroup);
   const auto add_other = [&](const char* name) {
     TritonFlags::Other& other = flags.others.emplace_back();
     other.name = name;
@@ -275,6 +277,9 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
   }
   RETURN_IF_ERROR(ApplyTls(flags, config));
   ApplyLog(flags, config);
+  if (flags.strict_readiness.has_value()) {
+    config.mutable_health()->set_strict_readiness(*flags.strict_readiness);
+  }
   RETURN_IF_ERROR(ApplyModes(flags, warnings));
   RETURN_IF_ERROR(ApplyOthers(flags, warnings));
   return warnings;

@@ -206,7 +206,7 @@ TEST_CASE("Triton's flags", "[2]") {
       "--cache-config local,size=5000 --pinned-memory-pool-byte-size=1048576 --rate-limit "
       "execution_count "
       "--rate-limit-resource R1:4 --rate-limit-resource=R2:2:0 --log-verbose=1 "
-      "--log-info=false --log-warning true --log-format=default "
+      "--log-info=false --log-warning true --log-format=default --strict-readiness=false "
       "--model-control-mode=none --strict-model-config=false --backend-config=onnxruntime,a=b "
       "--backend-config default-max-batch-size=4 --allow-http=true");
   INFO(followed.output);
@@ -215,8 +215,8 @@ TEST_CASE("Triton's flags", "[2]") {
        {"\"server_id\": \"triton\"", "\"drain_timeout_ms\": 7000",
         "\"max_body_bytes\": \"1000000\"", "\"threads\": 3", "\"response_bytes\": \"5000\"",
         "\"pinned_pool_bytes\": \"1048576\"", "\"name\": \"R1\"", "\"verbose_level\": 1",
-        "\"info\": false", "\"warning\": true", "\"format\": \"default\"",
-        "--strict-model-config is accepted and ignored: ",
+        "\"info\": false", "\"strict_readiness\": false", "\"warning\": true",
+        "\"format\": \"default\"", "--strict-model-config is accepted and ignored: ",
         "--backend-config is accepted and ignored: "}) {
     CHECK_THAT(followed.output, Catch::Contains(expected));
   }
