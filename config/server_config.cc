@@ -53,6 +53,10 @@ class ServerChecker final {
                       fmt::format("expected debug, info, warning, error or off, got {}",
                                   Quoted(config_.log().level())));
     }
+    if (config_.log().format() != "ISO8601" && config_.log().format() != "default") {
+      findings_.Error("log.format", fmt::format("expected ISO8601 or default, got {}",
+                                                Quoted(config_.log().format())));
+    }
     Range("shutdown.drain_timeout_ms", config_.shutdown().drain_timeout_ms(), 0, kMaxInt32);
     Range("shutdown.drain_delay_ms", config_.shutdown().drain_delay_ms(), 0, kMaxInt32);
     return findings_.ToStatus();
@@ -238,7 +242,9 @@ ServerConfig DefaultServerConfig() {
   config.mutable_scheduler()->set_hang_floor_ms(200);
   config.mutable_scheduler()->set_max_queue_time_ms(30'000);
   config.mutable_scheduler()->set_warm_up_runs(3);
+  config.mutable_health()->set_strict_readiness(true);
   config.mutable_log()->set_level("info");
+  config.mutable_log()->set_format("ISO8601");
   config.mutable_shutdown()->set_drain_timeout_ms(30'000);
   return config;
 }

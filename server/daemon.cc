@@ -176,7 +176,8 @@ absl::Status Daemon::StartScheduler() {
            .recovery = {.attempts = config.device().recovery_attempts()},
            .warm_up_runs = scheduler.warm_up_runs()},
           std::move(resources)));
-  readiness_ = std::make_unique<Readiness>(*catalog_, *dispatcher_, lifecycle_);
+  readiness_ = std::make_unique<Readiness>(*catalog_, *dispatcher_, lifecycle_,
+                                           config.health().strict_readiness());
   if (config.cache().response_bytes() > 0) {
     cache_ = std::make_unique<ResponseCache>(static_cast<size_t>(config.cache().response_bytes()));
   }
@@ -221,7 +222,9 @@ void Daemon::NoteDeviceChange() {
 }
 
 void Daemon::NoteDeviceGivenUp() {
-  if (options_.on_device_given_up && !lifecycle_.ready()) {
+  const bool serves_all =
+      lifecycle_.state() == LifecycleState::kReady && readiness_->IsEveryModelServed();
+  if (options_.on_device_given_up && !serves_all) {
     options_.on_device_given_up();
   }
 }

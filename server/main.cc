@@ -23,6 +23,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
+#include "runtime/base/log_settings.h"
 #include "runtime/registry/registry.h"
 #include "server/daemon.h"
 #include "server/flags.h"
@@ -46,6 +47,21 @@ void SetUpLog(const LogConfig& config) {
   LogOptions options{.json = config.json(), .file = config.file()};
   ParseLogLevel(config.level(), &options.level);  // Validated before.
   InitLog(options);
+  LogChange change;
+  if (config.has_info()) {
+    change.info = config.info();
+  }
+  if (config.has_warning()) {
+    change.warning = config.warning();
+  }
+  if (config.has_error()) {
+    change.error = config.error();
+  }
+  if (config.has_verbose_level()) {
+    change.verbose_level = config.verbose_level();
+  }
+  change.format = config.format() == "default" ? LogFormat::kDefault : LogFormat::kIso8601;
+  ChangeLogSettings(change);
   google::protobuf::SetLogHandler(&LogProtobuf);
 }
 

@@ -32,7 +32,6 @@ constexpr Ignored kIgnored[] = {
     {"--grpc-infer-response-compression-level", "clients ask for compression"},
     {"--grpc-infer-thread-count", "threads of gRPC follow the number of cores"},
     {"--host-policy", "instances are placed by instance_group"},
-    {"--log-format", "lines have ISO 8601 times; --log-json gives objects"},
     {"--metrics-config", "histograms have fixed buckets"},
     {"--metrics-interval-ms", "metrics are read when they are asked for"},
     {"--min-supported-compute-capability", "a CUDA setting"},
@@ -115,20 +114,25 @@ absl::Status ApplyResource(const std::string& given, ServerConfig& config) {
   return absl::OkStatus();
 }
 
-// Triton switches each kind of line by itself; here a level holds all above it.
 void ApplyLog(const TritonFlags& flags, ServerConfig& config) {
+  LogConfig& log = *config.mutable_log();
   if (flags.log_file.has_value()) {
-    config.mutable_log()->set_file(*flags.log_file);
+    log.set_file(*flags.log_file);
   }
-  if (flags.log_verbose.value_or(0) > 0) {
-    config.mutable_log()->set_level("debug");
-  } else if (!flags.log_error.value_or(true) && !flags.log_info.value_or(false) &&
-             !flags.log_warning.value_or(false)) {
-    config.mutable_log()->set_level("off");
-  } else if (!flags.log_warning.value_or(true) && !flags.log_info.value_or(false)) {
-    config.mutable_log()->set_level("error");
-  } else if (!flags.log_info.value_or(true)) {
-    config.mutable_log()->set_level("warning");
+  if (flags.log_verbose.has_value()) {
+    log.set_verbose_level(*flags.log_verbose);
+  }
+  if (flags.log_info.has_value()) {
+    log.set_info(*flags.log_info);
+  }
+  if (flags.log_warning.has_value()) {
+    log.set_warning(*flags.log_warning);
+  }
+  if (flags.log_error.has_value()) {
+    log.set_error(*flags.log_error);
+  }
+  if (flags.log_format.has_value()) {
+    log.set_format(*flags.log_format);
   }
 }
 
@@ -224,10 +228,13 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
   app.add_option("--grpc-root-cert", flags.root_certificate, "grpc.tls.client_ca_file")
       ->group(kGroup);
   app.add_option("--log-file", flags.log_file, "log.file")->group(kGroup);
-  app.add_option("--log-verbose", flags.log_verbose, "log.level debug, above 0")->group(kGroup);
-  app.add_option("--log-info", flags.log_info, "log.level warning, when false")->group(kGroup);
-  app.add_option("--log-warning", flags.log_warning, "log.level error, when false")->group(kGroup);
-  app.add_option("--log-error", flags.log_error, "log.level off, when false")->group(kGroup);
+  app.add_option("--log-verbose", flags.log_verbose, "log.verbose_level")->group(kGroup);
+  app.add_option("--log-info", flags.log_info, "log.info")->group(kGroup);
+  app.add_option("--log-warning", flags.log_warning, "log.warning")->group(kGroup);
+  app.add_option("--log-error", flags.log_error, "log.error")->group(kGroup);
+  app.add_option("--log-format", flags.log_format, "log.format: default or ISO8601")->group(kGroup);
+  app.add_option("--strict-readiness", flags.strict_readiness, "health.strict_readiness")
+      ->group(kGroup);
   const auto add_other = [&](const char* name) {
     TritonFlags::Other& other = flags.others.emplace_back();
     other.name = name;
@@ -270,6 +277,9 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
   }
   RETURN_IF_ERROR(ApplyTls(flags, config));
   ApplyLog(flags, config);
+  if (flags.strict_readiness.has_value()) {
+    config.mutable_health()->set_strict_readiness(*flags.strict_readiness);
+  }
   RETURN_IF_ERROR(ApplyModes(flags, warnings));
   RETURN_IF_ERROR(ApplyOthers(flags, warnings));
   return warnings;

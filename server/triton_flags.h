@@ -32,10 +32,12 @@ struct TritonFlags {
   std::optional<std::string> server_key;
   std::optional<std::string> root_certificate;
   std::optional<std::string> log_file;
-  std::optional<int> log_verbose;
+  std::optional<uint32_t> log_verbose;
   std::optional<bool> log_info;
   std::optional<bool> log_warning;
   std::optional<bool> log_error;
+  std::optional<std::string> log_format;
+  std::optional<bool> strict_readiness;
   std::vector<std::string> caches;      // "local,size=BYTES"
   std::vector<std::string> rate_limit;  // "execution_count" or "off"
   std::vector<std::string> resources;   // "NAME:COUNT[:DEVICE]"

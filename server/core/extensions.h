@@ -10,8 +10,9 @@
 
 namespace omserve::server {
 
-inline constexpr std::array<std::string_view, 7> kExtensions = {
-    "binary_tensor_data", "model_configuration", "parameters", "schedule_policy",
-    "sequence",           "sequence(string_id)", "statistics"};
+inline constexpr std::array<std::string_view, 9> kExtensions = {
+    "binary_tensor_data", "classification",  "logging",  "model_configuration",
+    "parameters",         "schedule_policy", "sequence", "sequence(string_id)",
+    "statistics"};
 
 }  // namespace omserve::server

@@ -9,6 +9,7 @@
 #include "config/model_config.h"
 #include "runtime/base/bytes_tensor.h"
 #include "runtime/base/errors.h"
+#include "server/core/classification.h"
 #include "server/core/sequences.h"
 
 namespace omserve::server {
@@ -155,6 +156,12 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
                                                       std::function<void(InferResult)> done,
                                                       bool wakes) {
   const Model& model = *call.model;
+  if (!call.classes.empty()) {  // Kept answers have the tensors.
+    done = [classes = call.classes, done = std::move(done)](InferResult result) {
+      result.classes = classes;
+      done(std::move(result));
+    };
+  }
   std::optional<LengthFit> fit;
   absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call, fit);
   absl::StatusOr<scheduler::RequestId> id = scheduler::RequestId{0};
@@ -237,6 +244,13 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
   const Model& model = *call.model;
   ASSIGN_OR_RETURN(CheckedRequest checked, CheckRequest(model, call.inputs, call.outputs));
   RETURN_IF_ERROR(CheckSequence(model, call.sequence, checked.rows));
+  for (size_t i = 0; i < call.classes.size(); ++i) {
+    if (call.classes[i] > 0) {
+      RETURN_IF_ERROR(CheckClassification(model.name,
+                                          model.outputs[static_cast<size_t>(checked.wanted[i])],
+                                          model.plan->batched, call.classes[i]));
+    }
+  }
   auto request = std::make_unique<scheduler::InferRequest>();
   request->deadline = call.deadline;
   request->priority = EffectivePriority(model.config, call.priority);

@@ -23,8 +23,10 @@ struct InferCall {
   ModelHandle model;  // From Catalog::Find.
   std::vector<InferInput> inputs;
   std::vector<std::string> outputs;  // Names in the order wanted; empty: all.
-  uint64_t priority = 0;             // 1 is the highest; 0: the model's default.
-  Clock::duration timeout{0};        // From now; 0: none.
+  // Of outputs that are wanted as texts of so many classes; 0 and those left out: as they are.
+  std::vector<uint64_t> classes;
+  uint64_t priority = 0;       // 1 is the highest; 0: the model's default.
+  Clock::duration timeout{0};  // From now; 0: none.
   scheduler::Instant deadline = scheduler::Instant::max();  // The client's own.
   scheduler::Instant received;  // When the whole message was there. Instant(): when it starts.
   scheduler::SequenceTurn sequence;
@@ -36,9 +38,19 @@ struct InferResult {
   absl::Status status;
   ModelHandle model;
   std::vector<scheduler::ResponseOutput> outputs;  // In the order wanted. Empty unless OK.
+  // As the call has them. Whoever answers calls ClassifyOutputs (classification.h), which takes its
+  // time, where that holds up no device.
+  std::vector<uint64_t> classes;
   std::vector<scheduler::StepTrace> trace;
   scheduler::StageTimes stages;
   bool more_follow = false;  // Of InferResponse.
+
+  // Of outputs[i], when those that are wanted as classes are texts.
+  DataType OutputType(size_t i) const {
+    return i < classes.size() && classes[i] > 0
+               ? DataType::kBytes
+               : model->outputs[static_cast<size_t>(outputs[i].output)].type;
+  }
 };
 
 // Thread-safe. The references outlive it.

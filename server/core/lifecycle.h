@@ -39,6 +39,8 @@ class Lifecycle final {
   LifecycleState state() const ABSL_LOCKS_EXCLUDED(mu_);
   // The process serves its protocols at all.
   bool live() const { return state() != LifecycleState::kStopped; }
+  // The first load is over, whatever became of it. Once true it stays so.
+  bool started() const { return state() != LifecycleState::kStarting; }
   // The refusal (scheduler/refusal.h) of every request while models are loading; OK afterwards.
   absl::Status CheckStarted() const ABSL_LOCKS_EXCLUDED(mu_);
   // New requests for any model are welcome: the state is kReady and every model is served.

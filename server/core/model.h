@@ -42,8 +42,9 @@ struct Model {
   // In the order of plan->inputs and plan->outputs.
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
-  int max_rows = 1;                   // Rows that one request may bring.
-  std::vector<PaddedLength> lengths;  // Dims that are padded up to compiled ones.
+  std::vector<std::vector<std::string>> labels;  // Of classes, by output; empty where none.
+  int max_rows = 1;                              // Rows that one request may bring.
+  std::vector<PaddedLength> lengths;             // Dims that are padded up to compiled ones.
 
   bool is_pipeline = false;
   const scheduler::Subgraph* subgraph = nullptr;  // That of `plan`; null for a pipeline.

@@ -10,6 +10,7 @@
 #include "scheduler/step_cache.h"
 #include "server/core/instance_limits.h"
 #include "server/core/instance_placement.h"
+#include "server/core/label_file.h"
 #include "server/core/sequences.h"
 
 namespace omserve::server {
@@ -126,7 +127,7 @@ std::vector<TensorSpec> WireSpecs(const scheduler::Plan& plan, const std::vector
 }
 
 // The parts that both kinds of model have in common.
-absl::StatusOr<std::shared_ptr<Model>> MakeModel(ModelConfig config,
+absl::StatusOr<std::shared_ptr<Model>> MakeModel(ModelConfig config, const std::string& folder,
                                                  std::shared_ptr<scheduler::Placement> placement) {
   auto model = std::make_shared<Model>();
   for (std::shared_ptr<const scheduler::Plan>& plan : placement->plans) {
@@ -156,6 +157,7 @@ absl::StatusOr<std::shared_ptr<Model>> MakeModel(ModelConfig config,
       model->outputs[dim.tensor].dims[dim.dim + (plan.batched ? 1 : 0)] = -1;
     }
   }
+  ASSIGN_OR_RETURN(model->labels, ReadLabelFiles(config, folder, model->outputs));
   model->config = std::move(config);
   return model;
 }
@@ -363,7 +365,7 @@ absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
     shares.push_back(*share);
   }
   absl::StatusOr<std::shared_ptr<Model>> made =
-      MakeModel(std::move(config.config), std::move(placement));
+      MakeModel(std::move(config.config), folder.path, std::move(placement));
   if (!made.ok()) {
     return WithContext(made.status(), what);
   }
@@ -443,7 +445,7 @@ absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
     return WithContext(batch, what);
   }
   absl::StatusOr<std::shared_ptr<Model>> made =
-      MakeModel(std::move(complete), std::move(placement));
+      MakeModel(std::move(complete), folder.path, std::move(placement));
   if (!made.ok()) {
     return WithContext(made.status(), what);
   }

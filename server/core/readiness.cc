@@ -21,13 +21,20 @@ bool Readiness::IsEveryModelServed() const {
   });
 }
 
+bool Readiness::IsConverged() const {
+  const std::vector<CatalogEntry> entries = catalog_.List();
+  return lifecycle_.state() == LifecycleState::kReady && IsEveryModelServed() &&
+         std::none_of(entries.begin(), entries.end(),
+                      [](const CatalogEntry& entry) { return entry.model == nullptr; });
+}
+
 void Readiness::Update() {
   // Two devices may tell of changes at once, and the one that looked first may be the last to say
   // so: whoever finds that what it said no longer holds says it again.
   bool said = false;
   do {
     said = IsEveryModelServed();
-    lifecycle_.SetModelsServed(said);
+    lifecycle_.SetModelsServed(said || !strict_);
   } while (IsEveryModelServed() != said);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "proto/health/health.grpc.pb.h"
@@ -20,18 +21,45 @@ using grpc::health::v1::HealthCheckResponse;
 using ServingStatus = HealthCheckResponse::ServingStatus;
 
 constexpr char kInferenceService[] = "inference.GRPCInferenceService";
+// No folder is named so, and a model has its folder's name.
+constexpr std::string_view kWords = "omserve/";
 
-// SERVICE_UNKNOWN for a name that is neither the daemon nor a model.
-ServingStatus StatusOf(const Readiness& readiness, const std::string& service, bool ready) {
-  bool serving = ready;
-  if (!service.empty() && service != kInferenceService) {
-    const absl::StatusOr<bool> model_ready = readiness.IsModelReady(service, "");
-    if (model_ready.status().code() == absl::StatusCode::kNotFound) {
-      return HealthCheckResponse::SERVICE_UNKNOWN;
-    }
-    serving = model_ready.value_or(false);
+// Whether one of the four words on the daemon holds; nullopt for any other word.
+std::optional<bool> Holds(const Readiness& readiness, const Lifecycle& lifecycle,
+                          std::string_view word) {
+  if (word == "live") {
+    return lifecycle.live();
   }
-  return serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+  if (word == "started") {
+    return lifecycle.started();
+  }
+  if (word == "ready") {
+    return lifecycle.ready();
+  }
+  if (word == "converged") {
+    return readiness.IsConverged();
+  }
+  return std::nullopt;
+}
+
+// SERVICE_UNKNOWN for a name that is neither the daemon's nor a model's.
+ServingStatus StatusOf(const Readiness& readiness, const Lifecycle& lifecycle,
+                       const std::string& service) {
+  std::optional<bool> serving;
+  if (service.empty() || service == kInferenceService) {
+    serving = lifecycle.ready();
+  } else if (service.starts_with(kWords)) {
+    serving = Holds(readiness, lifecycle, std::string_view(service).substr(kWords.size()));
+  } else {
+    const absl::StatusOr<bool> model_ready = readiness.IsModelReady(service, "");
+    if (model_ready.status().code() != absl::StatusCode::kNotFound) {
+      serving = model_ready.value_or(false);
+    }
+  }
+  if (!serving.has_value()) {
+    return HealthCheckResponse::SERVICE_UNKNOWN;
+  }
+  return *serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 
 // Watch ends when the client goes or the daemon stops, so it must not hold a thread meanwhile.
@@ -44,7 +72,7 @@ class HealthService final
   grpc::Status Check(grpc::ServerContext* context, const HealthCheckRequest* request,
                      HealthCheckResponse* response) override {
     return Guarded(context, MethodGroup::kHealth, [&]() -> absl::Status {
-      const ServingStatus status = StatusOf(readiness_, request->service(), lifecycle_.ready());
+      const ServingStatus status = StatusOf(readiness_, lifecycle_, request->service());
       if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
         return NotFound("service '{}' is unknown; \"\" is the daemon, any other name is a model's",
                         request->service().substr(0, 256));
@@ -94,7 +122,7 @@ class WatchCall final : public LifecycleListener {
       // States only move forward; the first may be told after a later one.
       state_ = std::max(state_, state);
       // Asked for anew: two threads may tell of changes, and the later one need not come later.
-      wanted_ = StatusOf(readiness_, request_.service(), lifecycle_.ready());
+      wanted_ = StatusOf(readiness_, lifecycle_, request_.service());
       stopped_ = state_ == LifecycleState::kStopped;
     }
     Proceed();

@@ -21,8 +21,10 @@ struct HealthMethods {
   std::function<void(CallQueue& queue)> await_watches;
 };
 
-// Services by name: "" and "inference.GRPCInferenceService" are the daemon, any other name is a
-// model. Watch ends when the daemon stops. Thread-safe; the references outlive the service.
+// Services by name: "" and "inference.GRPCInferenceService" are the daemon, SERVING while it is
+// ready; "omserve/live", "omserve/started", "omserve/ready" and "omserve/converged" are what is
+// said of it; any other name is a model. Watch ends when the daemon stops. Thread-safe; the
+// references outlive the service.
 HealthMethods MakeHealthService(const Readiness& readiness, Lifecycle& lifecycle);
 
 }  // namespace omserve::server

@@ -7,6 +7,7 @@
 
 #include "runtime/base/mutex.h"
 #include "runtime/base/status_macros.h"
+#include "server/core/classification.h"
 #include "server/grpc/grpc_status.h"
 #include "server/grpc/guard.h"
 #include "server/grpc/infer_response.h"
@@ -55,6 +56,7 @@ class InferPoller::Call final {
       writer_.FinishWithError(ToGrpcStatus(result_.status), &finished_);
       return;
     }
+    ClassifyOutputs(result_);
     const grpc::ByteBuffer response = BuildInferResponse(names_.id, result_);
     result_ = {};
     writer_.Finish(response, grpc::Status::OK, &finished_);
@@ -111,8 +113,10 @@ class InferPoller::Call final {
     bool wakes = false;
     {
       const MutexLock lock(poller_.mu);
-      // Not past answers that came before it: models may keep their order.
-      is_alone = !more_follow && poller_.answered.empty() && !poller_.sending;
+      // Not past answers that came before it: models may keep their order. And no texts are made on
+      // this thread, which has a device to feed.
+      is_alone =
+          !more_follow && result_.classes.empty() && poller_.answered.empty() && !poller_.sending;
       if (!is_alone) {
         poller_.answered.push_back(this);
         wakes = !more_follow && !poller_.woken;

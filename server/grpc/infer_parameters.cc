@@ -120,13 +120,15 @@ absl::Status CheckTensorParameters(std::string_view side, const std::string& ten
         "send its bytes in the message",
         side, tensor);
   }
-  const InferParameter* classification = Find(parameters, "classification");
-  if (classification != nullptr && classification->int64_param() != 0) {
-    return Unimplemented(
-        "{} '{}' asks for classification, which is not supported by omserve yet; ask for the "
-        "tensor "
-        "itself",
-        side, tensor);
+  return absl::OkStatus();
+}
+
+absl::Status ReadClassification(const InferParameterMap& parameters, InferCall& call) {
+  uint64_t classes = 0;
+  RETURN_IF_ERROR(ReadNumber(parameters, "classification", &classes));
+  if (classes > 0) {
+    call.classes.resize(call.outputs.size());
+    call.classes.back() = classes;
   }
   return absl::OkStatus();
 }

@@ -25,9 +25,12 @@ inline constexpr char kStagesParameter[] = "omserve_stages";
 // unknown name in triton_*, which is reserved.
 absl::Status ReadRequestParameters(const InferParameterMap& parameters, InferCall& call);
 
-// Parameters of one tensor. kUnimplemented for shared memory and classification. `side` is "input"
-// or "output".
+// Parameters of one tensor. kUnimplemented for shared memory. `side` is "input" or "output".
 absl::Status CheckTensorParameters(std::string_view side, const std::string& tensor,
                                    const InferParameterMap& parameters);
+
+// Of the output that call.outputs ends with: classification into call.classes. kInvalidArgument for
+// another type and for a number below 0; 0 is the tensor itself.
+absl::Status ReadClassification(const InferParameterMap& parameters, InferCall& call);
 
 }  // namespace omserve::server

@@ -301,6 +301,7 @@ absl::StatusOr<InferCall> PrepareCall(WireInferRequest& request, ModelHandle mod
   for (WireOutput& output : request.outputs) {
     RETURN_IF_ERROR(CheckTensorParameters("output", output.name, output.parameters));
     call.outputs.push_back(std::move(output.name));
+    RETURN_IF_ERROR(ReadClassification(output.parameters, call));
   }
   return call;
 }

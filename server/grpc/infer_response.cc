@@ -69,14 +69,14 @@ void AppendParameter(std::string_view name, std::string_view text, std::string* 
   AppendEntry(name, value, out);
 }
 
-void AppendOutput(const TensorSpec& spec, const Dims& dims, std::string* out) {
+void AppendOutput(const std::string& name, DataType type, const Dims& dims, std::string* out) {
   std::string shape;
   for (const int64_t dim : dims) {
     AppendVarint(static_cast<uint64_t>(dim), &shape);
   }
   std::string tensor;
-  AppendText(OutputTensor::kNameFieldNumber, spec.name, &tensor);
-  AppendText(OutputTensor::kDatatypeFieldNumber, DataTypeName(spec.type), &tensor);
+  AppendText(OutputTensor::kNameFieldNumber, name, &tensor);
+  AppendText(OutputTensor::kDatatypeFieldNumber, DataTypeName(type), &tensor);
   AppendText(OutputTensor::kShapeFieldNumber, shape, &tensor);
   AppendHeader(ModelInferResponse::kOutputsFieldNumber, tensor.size(), out);
   out->append(tensor);
@@ -96,8 +96,10 @@ std::string Describe(const std::string& id, const InferResult& result) {
     AppendParameter(kTraceParameter, TraceToJson(result.trace), &head);
     AppendParameter(kStagesParameter, StagesToJson(result.stages), &head);
   }
-  for (const scheduler::ResponseOutput& output : result.outputs) {
-    AppendOutput(result.model->outputs[static_cast<size_t>(output.output)], output.dims, &head);
+  for (size_t i = 0; i < result.outputs.size(); ++i) {
+    const scheduler::ResponseOutput& output = result.outputs[i];
+    AppendOutput(result.model->outputs[static_cast<size_t>(output.output)].name,
+                 result.OutputType(i), output.dims, &head);
   }
   return head;
 }

@@ -14,7 +14,8 @@ namespace omserve::server {
 
 // The serialised inference.ModelInferResponse: outputs in order, each with its raw_output_contents;
 // `id` is echoed. Larger tensors are not copied: their slices keep the pinned blocks until gRPC has
-// sent them, so the pool must outlive the server's connections. Requires result.status.ok().
+// sent them, so the pool must outlive the server's connections. Requires result.status.ok(), and
+// that ClassifyOutputs was called.
 grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& result);
 
 // The same in an inference.ModelStreamInferResponse, as the last answer to its request.

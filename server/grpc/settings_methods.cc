@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Settings that clients may change.
+#include "server/core/log_settings.h"
 #include "server/grpc/guard.h"
 #include "server/grpc/rpc_methods.h"
 
@@ -8,6 +9,35 @@ namespace omserve::server {
 using grpc::ServerContext;
 using grpc::Status;
 
+namespace {
+
+LogValue ValueOf(const inference::LogSettingsRequest::SettingValue& value) {
+  using Setting = inference::LogSettingsRequest::SettingValue;
+  switch (value.parameter_choice_case()) {
+    case Setting::kBoolParam:
+      return value.bool_param();
+    case Setting::kUint32Param:
+      return uint64_t{value.uint32_param()};
+    case Setting::kStringParam:
+      return value.string_param();
+    case Setting::PARAMETER_CHOICE_NOT_SET:
+      return {};
+  }
+  return {};
+}
+
+void SetValue(const LogValue& value, inference::LogSettingsResponse::SettingValue* setting) {
+  if (const bool* flag = std::get_if<bool>(&value)) {
+    setting->set_bool_param(*flag);
+  } else if (const uint64_t* number = std::get_if<uint64_t>(&value)) {
+    setting->set_uint32_param(static_cast<uint32_t>(*number));
+  } else if (const std::string* text = std::get_if<std::string>(&value)) {
+    setting->set_string_param(*text);
+  }
+}
+
+}  // namespace
+
 Status InferenceService::TraceSetting(ServerContext* context,
                                       const inference::TraceSettingRequest* /*request*/,
                                       inference::TraceSettingResponse* /*response*/) {
@@ -15,9 +45,19 @@ Status InferenceService::TraceSetting(ServerContext* context,
 }
 
 Status InferenceService::LogSettings(ServerContext* context,
-                                     const inference::LogSettingsRequest* /*request*/,
-                                     inference::LogSettingsResponse* /*response*/) {
-  return Guarded(context, MethodGroup::kLogging, [] { return NotBuilt("LogSettings"); });
+                                     const inference::LogSettingsRequest* request,
+                                     inference::LogSettingsResponse* response) {
+  return Guarded(context, MethodGroup::kLogging, [&] {
+    LogValues values;
+    for (const auto& [name, value] : request->settings()) {
+      values.emplace(name, ValueOf(value));
+    }
+    RETURN_IF_ERROR(ChangeLog(values, context->peer()));
+    for (const auto& [name, value] : LogValuesOf(CurrentLogSettings())) {
+      SetValue(value, &(*response->mutable_settings())[name]);
+    }
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace omserve::server

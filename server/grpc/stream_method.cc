@@ -12,6 +12,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/mutex.h"
+#include "server/core/classification.h"
 #include "server/grpc/grpc_status.h"
 #include "server/grpc/guard.h"
 #include "server/grpc/infer_response.h"
@@ -191,7 +192,7 @@ class StreamPoller::Stream final {
   }
 
   void SendFirst() {
-    const Request request = std::move(requests_.front());
+    Request request = std::move(requests_.front());
     requests_.pop_front();
     ++first_number_;
     const absl::Status& status = request.result.status;
@@ -200,6 +201,7 @@ class StreamPoller::Stream final {
       Finish(status);
       return;
     }
+    ClassifyOutputs(request.result);
     // Without a buffer hint, whatever else is ready: gRPC may then not tell the end of this write
     // before it writes something else, and nothing else is written before that end.
     is_writing_ = true;

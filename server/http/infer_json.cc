@@ -137,6 +137,10 @@ absl::Status AddOutput(const json::value& value, RestCall& rest) {
   ASSIGN_OR_RETURN(const TensorParameters parameters,
                    ReadTensorParameters(value.get_object(), fmt::format("output '{}'", name)));
   rest.call.outputs.push_back(std::move(name));
+  if (parameters.classes > 0) {
+    rest.call.classes.resize(rest.call.outputs.size());
+    rest.call.classes.back() = parameters.classes;
+  }
   rest.binary_by_output.push_back(parameters.binary);
   return absl::OkStatus();
 }
@@ -225,11 +229,10 @@ absl::StatusOr<RestCall> RawCall(std::string_view body, ModelHandle model) {
   return rest;
 }
 
-json::object OutputHeader(const TensorSpec& spec, const scheduler::ResponseOutput& output) {
-  return {
-      {"name", spec.name},
-      {"datatype", json::string(DataTypeName(spec.type).data(), DataTypeName(spec.type).size())},
-      {"shape", json::array(output.dims.begin(), output.dims.end())}};
+json::object OutputHeader(const std::string& name, DataType type, const Dims& dims) {
+  return {{"name", name},
+          {"datatype", json::string(DataTypeName(type).data(), DataTypeName(type).size())},
+          {"shape", json::array(dims.begin(), dims.end())}};
 }
 
 // "{...": an object's text without its closing brace, so that more can follow.
@@ -290,7 +293,8 @@ absl::StatusOr<RestAnswer> BuildInferAnswer(const RestCall& rest, const InferRes
   for (size_t i = 0; i < result.outputs.size(); ++i) {
     const scheduler::ResponseOutput& output = result.outputs[i];
     const TensorSpec& spec = result.model->outputs[static_cast<size_t>(output.output)];
-    json::object tensor = OutputHeader(spec, output);
+    const DataType type = result.OutputType(i);
+    json::object tensor = OutputHeader(spec.name, type, output.dims);
     const bool binary = i < rest.binary_by_output.size()
                             ? rest.binary_by_output[i].value_or(rest.binary_default)
                             : rest.binary_default;
@@ -303,7 +307,7 @@ absl::StatusOr<RestAnswer> BuildInferAnswer(const RestCall& rest, const InferRes
       continue;
     }
     answer.json += OpenObject(tensor) + R"(,"data":)";
-    const absl::Status said = AppendJsonTensor(spec.type, output.bytes, &answer.json);
+    const absl::Status said = AppendJsonTensor(type, output.bytes, &answer.json);
     if (!said.ok()) {
       return WithContext(said, fmt::format("output '{}'", spec.name));
     }

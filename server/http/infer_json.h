@@ -33,7 +33,7 @@ struct RestCall {
 // model batches. `body` outlives the use of the call: numbers that came as JSON are read where they
 // stand, by the `encode` of their input, which finds what is wrong in them. Errors:
 // kInvalidArgument for JSON, types, sizes and parameters that are wrong; kUnimplemented for shared
-// memory and classification.
+// memory.
 absl::StatusOr<RestCall> ParseInferBody(std::string_view body, std::optional<size_t> header_bytes,
                                         ModelHandle model);
 
@@ -47,8 +47,8 @@ struct RestAnswer {
   size_t size_bytes() const;
 };
 
-// Requires result.status.ok(). `rest` is what ParseInferBody gave. Errors: kInvalidArgument for
-// outputs that JSON cannot say.
+// Requires result.status.ok(), and that ClassifyOutputs was called. `rest` is what ParseInferBody
+// gave. Errors: kInvalidArgument for outputs that JSON cannot say.
 absl::StatusOr<RestAnswer> BuildInferAnswer(const RestCall& rest, const InferResult& result);
 
 }  // namespace omserve::server

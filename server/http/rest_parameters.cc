@@ -131,12 +131,7 @@ absl::StatusOr<TensorParameters> ReadTensorParameters(const json::object& tensor
         where);
   }
   ASSIGN_OR_RETURN(const std::optional<uint64_t> classes, Number(*parameters, "classification"));
-  if (classes.value_or(0) != 0) {
-    return Unimplemented(
-        "{} asks for classification, which is not supported by omserve yet; ask for the tensor "
-        "itself",
-        where);
-  }
+  read.classes = classes.value_or(0);
   ASSIGN_OR_RETURN(read.binary_size, Number(*parameters, "binary_data_size"));
   ASSIGN_OR_RETURN(read.binary, Bool(*parameters, "binary_data"));
   return read;

@@ -23,9 +23,9 @@ absl::Status ReadRestParameters(const boost::json::object& request, RestCall& re
 struct TensorParameters {
   std::optional<uint64_t> binary_size;  // Of an input: its bytes follow the JSON.
   std::optional<bool> binary;           // Of an output: it is wanted as bytes.
+  uint64_t classes = 0;                 // Of an output: it is wanted as so many; 0: as it is.
 };
-// Of a tensor, which `where` names in messages. kUnimplemented for shared memory and
-// classification.
+// Of a tensor, which `where` names in messages. kUnimplemented for shared memory.
 absl::StatusOr<TensorParameters> ReadTensorParameters(const boost::json::object& tensor,
                                                       const std::string& where);
 

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Probes. The status says all; the body is for KServe's client, which wants one.
 #include <boost/json.hpp>
+#include <functional>
+#include <string>
+#include <utility>
 
 #include "server/http/routes.h"
 
 namespace omserve::server {
 
 void AddHealthRoutes(const FrontDoor& door, std::vector<Route>& routes) {
-  routes.push_back({.verb = "GET",
-                    .pattern = "/v2/health/live",
-                    .group = MethodGroup::kHealth,
-                    .handler = AtOnce([&door](const HttpRequest& /*request*/) {
-                      const bool live = door.lifecycle.live();
-                      return HttpJson(live ? 200 : 400, {{"live", live}});
-                    })});
-  routes.push_back({.verb = "GET",
-                    .pattern = "/v2/health/ready",
-                    .group = MethodGroup::kHealth,
-                    .handler = AtOnce([&door](const HttpRequest& /*request*/) {
-                      const bool ready = door.lifecycle.ready();
-                      return HttpJson(ready ? 200 : 400, {{"ready", ready}});
-                    })});
+  const auto add = [&routes](const char* word, std::function<bool()> holds) {
+    routes.push_back(
+        {.verb = "GET",
+         .pattern = std::string("/v2/health/") + word,
+         .group = MethodGroup::kHealth,
+         .handler = AtOnce([word, holds = std::move(holds)](const HttpRequest& /*request*/) {
+           const bool so = holds();
+           return HttpJson(so ? 200 : 400, {{word, so}});
+         })});
+  };
+  add("live", [&door] { return door.lifecycle.live(); });
+  add("started", [&door] { return door.lifecycle.started(); });
+  add("ready", [&door] { return door.lifecycle.ready(); });
+  add("converged", [&door] { return door.readiness.IsConverged(); });
   routes.push_back({.verb = "GET",
                     .pattern = "/v2/models/{model}[/versions/{version}]/ready",
                     .group = MethodGroup::kHealth,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "server/core/classification.h"
 #include "server/http/infer_json.h"
 #include "server/http/routes.h"
 #include "server/http/start_together.h"
@@ -70,14 +71,22 @@ void Infer(const FrontDoor& door, const HttpRequest& request,
   auto rest = std::make_shared<RestCall>();
   const absl::StatusOr<scheduler::RequestId> id =
       Start(door, request, *rest, *exchange, [exchange, rest](InferResult answered) {
-        auto result = std::make_shared<const InferResult>(std::move(answered));
+        auto result = std::make_shared<InferResult>(std::move(answered));
         const bool more_follow = result->more_follow;
         size_t size_bytes = 0;
         for (const scheduler::ResponseOutput& output : result->outputs) {
           size_bytes += output.bytes.size();
         }
+        if (!result->classes.empty()) {
+          constexpr size_t kTextBytes = 16;  // What is written for a byte that is read.
+          size_bytes *= kTextBytes;
+        }
         exchange->Run(
-            size_bytes, [exchange, rest, result] { exchange->Answer(ReplyOf(*rest, result)); },
+            size_bytes,
+            [exchange, rest, result] {
+              ClassifyOutputs(*result);
+              exchange->Answer(ReplyOf(*rest, result));
+            },
             more_follow);
       });
   if (!id.ok()) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "runtime/base/file.h"
+#include "runtime/base/log_settings.h"
 #include "tests/status_test_util.h"
 
 namespace omserve {
@@ -56,6 +57,40 @@ TEST_CASE("Lines below the level cost nothing") {
   const std::string text = VALUE(ReadFile(path));
   CHECK_THAT(text, Contains("W test: loud 1"));
   CHECK_THAT(text, !Contains("quiet"));
+}
+
+// Each kind of lines by itself, and the level that was given at the start.
+TEST_CASE("Kinds of log lines are switched one by one", "[1.13]") {
+  const std::string path = FreshLog("kinds.log", LogLevel::kWarning, false);
+  CHECK_FALSE(CurrentLogSettings().info);
+  CHECK(CurrentLogSettings().warning);
+  CHECK(CurrentLogSettings().verbose_level == 0);
+  ChangeLogSettings({.info = true, .warning = false, .verbose_level = 1});
+  OMSERVE_LOG(kDebug, "test", "a debug line");
+  OMSERVE_LOG(kWarning, "test", "a warning");
+  OMSERVE_LOG(kInfo, "test", "news");
+  ChangeLogSettings({.error = false, .verbose_level = 0});
+  OMSERVE_LOG(kDebug, "test", "another debug line");
+  OMSERVE_LOG(kError, "test", "an error");
+  ChangeLogSettings({.error = true});
+  OMSERVE_LOG(kError, "test", "the last error");
+  const std::string text = VALUE(ReadFile(path));
+  CHECK_THAT(text, Contains("D test: a debug line") && Contains("I test: news"));
+  CHECK_THAT(text, Contains("E test: the last error"));
+  CHECK_THAT(text, !Contains("a warning") && !Contains("another") && !Contains("an error"));
+}
+
+// As Triton's lines begin, and back.
+TEST_CASE("The format of log lines is changed while they are written", "[1.13]") {
+  const std::string path = FreshLog("format.log", LogLevel::kInfo, false);
+  ChangeLogSettings({.format = LogFormat::kDefault});
+  OMSERVE_LOG(kInfo, "test", "short");
+  ChangeLogSettings({.format = LogFormat::kIso8601});
+  OMSERVE_LOG(kInfo, "test", "long");
+  const std::string text = VALUE(ReadFile(path));
+  CHECK_THAT(text,
+             Catch::Matchers::Matches(R"(I\d{4} \d\d:\d\d:\d\d\.\d{6} \d+\] test: short\n)"
+                                      R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} I test: long\n)"));
 }
 
 // Quotes, line ends and back-slashes from outside cannot break out of a JSON line.

@@ -302,18 +302,33 @@ TEST_CASE("PrepareCall: parameters that are refused", "[infer_request]") {
       "keys starting with 'triton_' are allowed: ['triton_enable_empty_final_response']");
 }
 
-// Shared memory and classification are not built: said, and not passed over.
+// Shared memory is not built: said, and not passed over.
 TEST_CASE("PrepareCall: tensors with extensions that are not built", "[infer_request]") {
   ModelInferRequest request = SomeRequest(true);
   (*request.mutable_inputs(0)->mutable_parameters())["shared_memory_region"].set_string_param("r");
   CheckRefused(request, absl::StatusCode::kUnimplemented,
                "input 'a' names a shared_memory_region, but shared memory is not supported by "
                "omserve yet; send its bytes in the message");
-  request = SomeRequest(true);
-  (*request.mutable_outputs(0)->mutable_parameters())["classification"].set_int64_param(3);
-  CheckRefused(request, absl::StatusCode::kUnimplemented,
-               "output 'y' asks for classification, which is not supported by omserve yet; ask for "
-               "the tensor itself");
+}
+
+// How many classes an output is wanted as; 0 asks for the tensor.
+TEST_CASE("PrepareCall: classification", "[infer_request][1.9]") {
+  ModelInferRequest request = SomeRequest(true);
+  inference::InferParameter& classes =
+      (*request.mutable_outputs(0)->mutable_parameters())["classification"];
+  classes.set_int64_param(3);
+  WireInferRequest wire = VALUE(ParseInferRequest(Buffer(request.SerializeAsString(), 64)));
+  CHECK(VALUE(PrepareCall(wire, SomeModel())).classes == std::vector<uint64_t>{3});
+  classes.set_int64_param(0);
+  wire = VALUE(ParseInferRequest(Buffer(request.SerializeAsString(), 64)));
+  CHECK(VALUE(PrepareCall(wire, SomeModel())).classes.empty());
+  classes.set_int64_param(-1);
+  CheckRefused(request, absl::StatusCode::kInvalidArgument,
+               "parameter 'classification' must not be negative, got -1");
+  classes.set_string_param("3");
+  CheckRefused(request, absl::StatusCode::kInvalidArgument,
+               "invalid value type for 'classification' parameter, expected int64_param or "
+               "uint64_param.");
 }
 
 }  // namespace

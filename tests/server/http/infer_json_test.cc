@@ -66,7 +66,8 @@ TEST_CASE("ParseInferBody: JSON") {
       "parameters": {"priority": 2, "timeout": 5000, "omserve_trace": true, "other": 1.5},
       "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [[1, 2.5]]},
                  {"name": "t", "shape": [1, 1], "datatype": "BYTES", "data": ["hi"]}],
-      "outputs": [{"name": "n"}, {"name": "y", "parameters": {"binary_data": true}}]})";
+      "outputs": [{"name": "n"},
+                  {"name": "y", "parameters": {"binary_data": true, "classification": 2}}]})";
   const RestCall rest = VALUE(ParseInferBody(body, std::nullopt, TwoInputs()));
   CHECK(rest.id == "a1");
   CHECK(rest.call.priority == 2);
@@ -80,6 +81,7 @@ TEST_CASE("ParseInferBody: JSON") {
   CHECK(rest.call.outputs == std::vector<std::string>{"n", "y"});
   CHECK(rest.binary_by_output == std::vector<std::optional<bool>>{std::nullopt, true});
   CHECK_FALSE(rest.binary_default);
+  CHECK(rest.call.classes == std::vector<uint64_t>{0, 2});
 }
 
 // Tensors after the JSON, in the order of the inputs that have no data.
@@ -150,8 +152,8 @@ TEST_CASE("ParseInferBody: refusals") {
   CHECK_THAT(Refusal(R"({"parameters": {"sequence_id": ")" + std::string(129, 'x') + "\"}}"),
              Contains("sequence_id has 129 bytes"));
   CHECK(Refused(R"({"parameters": {"sequence_id": 0}})").ok());
-  CHECK(Refused(R"({"outputs": [{"name": "y", "parameters": {"classification": 3}}]})").code() ==
-        absl::StatusCode::kUnimplemented);
+  CHECK_THAT(Refusal(R"({"outputs": [{"name": "y", "parameters": {"classification": -1}}]})"),
+             Contains("'classification'"));
   CHECK(Refused(input(R"("shape": [1], "parameters": {"shared_memory_region": "r"})")).code() ==
         absl::StatusCode::kUnimplemented);
 }

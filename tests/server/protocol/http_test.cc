@@ -28,7 +28,7 @@ TEST_CASE("HTTP: routes", "[protocol]") {
   CHECK(BodyOf(HttpGet(port, "/v2/health/ready?x=1")) == R"({"ready":true})");
   CHECK(BodyOf(HttpGet(port, "/v2")) ==
         R"({"name":"omserve","version":"1.2.3",)"
-        R"("extensions":["binary_tensor_data","model_configuration",)"
+        R"("extensions":["binary_tensor_data","classification","logging","model_configuration",)"
         R"("parameters","schedule_policy","sequence",)"
         R"x("sequence(string_id)","statistics"]})x");
   CHECK(BodyOf(HttpGet(port, "/v2/models/my%20model/ready")) ==

@@ -30,8 +30,9 @@ TEST_CASE("Server methods", "[protocol]") {
   CHECK(metadata.name() == "omserve");
   CHECK(metadata.version() == "1.2.3");
   CHECK(std::set<std::string>(metadata.extensions().begin(), metadata.extensions().end()) ==
-        std::set<std::string>{"binary_tensor_data", "model_configuration", "parameters",
-                              "schedule_policy", "sequence", "sequence(string_id)", "statistics"});
+        std::set<std::string>{"binary_tensor_data", "classification", "logging",
+                              "model_configuration", "parameters", "schedule_policy", "sequence",
+                              "sequence(string_id)", "statistics"});
 }
 
 // Models that are there, that are not, and versions of both kinds.
@@ -192,7 +193,6 @@ TEST_CASE("Methods that are not built", "[protocol]") {
   CheckNotBuilt(client, &Stub::CudaSharedMemoryRegister, "CudaSharedMemoryRegister");
   CheckNotBuilt(client, &Stub::CudaSharedMemoryUnregister, "CudaSharedMemoryUnregister");
   CheckNotBuilt(client, &Stub::TraceSetting, "TraceSetting");
-  CheckNotBuilt(client, &Stub::LogSettings, "LogSettings");
 }
 
 // Health of the daemon under both names, of a model, and of nobody.
@@ -207,16 +207,44 @@ TEST_CASE("Health: Check", "[protocol]") {
     request.set_service(service);
     return daemon.client().health->Check(&context, request, response);
   };
-  for (const char* service : {"", "inference.GRPCInferenceService", "text"}) {
+  for (const char* service : {"", "inference.GRPCInferenceService", "text", "omserve/live",
+                              "omserve/started", "omserve/ready", "omserve/converged"}) {
     HealthCheckResponse response;
     REQUIRE(check(service, &response).ok());
     CHECK(response.status() == HealthCheckResponse::SERVING);
   }
   HealthCheckResponse response;
+  CHECK(check("omserve/well", &response).error_code() == grpc::StatusCode::NOT_FOUND);
   const grpc::Status unknown = check("nobody", &response);
   CHECK(unknown.error_code() == grpc::StatusCode::NOT_FOUND);
   CHECK(unknown.error_message() ==
         "service 'nobody' is unknown; \"\" is the daemon, any other name is a model's");
+}
+
+// A model that could not be loaded: the daemon has started and is ready for the others, and is not
+// as it should be.
+TEST_CASE("Health: four words", "[1.2]") {
+  Repository repository;
+  repository.AddText();
+  repository.Write("broken/1/model.om", "no model at all");
+  TestDaemon daemon(repository, nullptr, /*exit_on_error=*/false);
+  const auto says = [&daemon](const std::string& word) {
+    HealthCheckRequest request;
+    HealthCheckResponse response;
+    request.set_service("omserve/" + word);
+    grpc::ClientContext context;
+    Client::SetDeadline(context, std::chrono::seconds(30));
+    REQUIRE(daemon.client().health->Check(&context, request, &response).ok());
+    const bool holds = response.status() == HealthCheckResponse::SERVING;
+    const std::string answer = HttpGet(daemon.http_port(), "/v2/health/" + word);
+    CHECK_THAT(answer, Catch::StartsWith(holds ? "HTTP/1.1 200 " : "HTTP/1.1 400 ") &&
+                           Catch::EndsWith("{\"" + word + "\":" + (holds ? "true}" : "false}")));
+    return holds;
+  };
+  CHECK(says("live"));
+  CHECK(says("started"));
+  CHECK(says("ready"));
+  CHECK_FALSE(says("converged"));
 }
 
 // A watcher of the daemon while it stops: serving, not serving, and the stream ends.

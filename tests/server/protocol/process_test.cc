@@ -206,6 +206,7 @@ TEST_CASE("Triton's flags", "[2]") {
       "--cache-config local,size=5000 --pinned-memory-pool-byte-size=1048576 --rate-limit "
       "execution_count "
       "--rate-limit-resource R1:4 --rate-limit-resource=R2:2:0 --log-verbose=1 "
+      "--log-info=false --log-warning true --log-format=default --strict-readiness=false "
       "--model-control-mode=none --strict-model-config=false --backend-config=onnxruntime,a=b "
       "--backend-config default-max-batch-size=4 --allow-http=true");
   INFO(followed.output);
@@ -213,8 +214,9 @@ TEST_CASE("Triton's flags", "[2]") {
   for (const char* expected :
        {"\"server_id\": \"triton\"", "\"drain_timeout_ms\": 7000",
         "\"max_body_bytes\": \"1000000\"", "\"threads\": 3", "\"response_bytes\": \"5000\"",
-        "\"pinned_pool_bytes\": \"1048576\"", "\"name\": \"R1\"", "\"level\": \"debug\"",
-        "--strict-model-config is accepted and ignored: ",
+        "\"pinned_pool_bytes\": \"1048576\"", "\"name\": \"R1\"", "\"verbose_level\": 1",
+        "\"info\": false", "\"strict_readiness\": false", "\"warning\": true",
+        "\"format\": \"default\"", "--strict-model-config is accepted and ignored: ",
         "--backend-config is accepted and ignored: "}) {
     CHECK_THAT(followed.output, Catch::Contains(expected));
   }
@@ -222,6 +224,7 @@ TEST_CASE("Triton's flags", "[2]") {
       {"--cache-config=redis,host=a", "expected local,size=BYTES, got 'redis,host=a'"},
       {"--rate-limit-resource=R1", "expected NAME:COUNT or NAME:COUNT:DEVICE, got 'R1'"},
       {"--model-control-mode=explicit", "models are loaded at the start and stay"},
+      {"--log-format=short", "expected ISO8601 or default, got 'short'"},
       {"--load-model=a", "models are loaded at the start"},
       {"--grpc-use-ssl=true", "expected --grpc-server-cert and --grpc-server-key"},
       {"--grpc-use-ssl-mutual=1 --grpc-server-cert a --grpc-server-key b",

@@ -17,14 +17,15 @@ using HealthStatus = grpc::health::v1::HealthCheckResponse::ServingStatus;
 // A daemon that serves "text" on a CPU device whose fault rules the test writes while it runs.
 class FaultyDaemon final {
  public:
-  FaultyDaemon() {
+  explicit FaultyDaemon(bool strict_readiness = true) {
     repository_.AddText();
     SetFaults("[]");
     REQUIRE_OK(WriteFileAtomically(
         folder_.path() + "/acl.json",
         R"({"hostacl": {"faults_file": ")" + folder_.path() + R"(/faults.json"}})"));
-    daemon_.emplace(repository_, [this](ServerConfig& config) {
+    daemon_.emplace(repository_, [this, strict_readiness](ServerConfig& config) {
       config.mutable_device()->set_config_file(folder_.path() + "/acl.json");
+      config.mutable_health()->set_strict_readiness(strict_readiness);
       config.mutable_scheduler()->set_hang_floor_ms(150);
       config.mutable_scheduler()->set_hang_timeout_ms(300);
     });
@@ -108,6 +109,19 @@ TEST_CASE("A lost device is recovered without a restart") {
   CHECK(Metric(daemon.http_port(), "omserve_device_errors_total{device=\"0\",code=\"507010\"") >=
         1);
   CHECK(Metric(daemon.http_port(), "omserve_device_last_recovery_seconds") > 0);
+}
+
+// Where readiness is not strict, it is not about devices; what converged means is.
+TEST_CASE("A lost device does not count where readiness is not strict", "[1.2]") {
+  FaultyDaemon daemon(/*strict_readiness=*/false);
+  CHECK_THAT(HttpGet(daemon.http_port(), "/v2/health/converged"), Catch::Contains("HTTP/1.1 200"));
+  daemon.SetFaults(R"([{"device_lost": 507010, "task": "execute"},
+                       {"call": "aclmdlLoadFromMemWithMem", "code": 507899, "times": 3}])");
+  CHECK(daemon.FirstFailure().error_code() == grpc::StatusCode::UNAVAILABLE);
+  CHECK_THAT(HttpGet(daemon.http_port(), "/v2/health/converged"), Catch::Contains("HTTP/1.1 400"));
+  CHECK_THAT(HttpGet(daemon.http_port(), "/v2/health/ready"), Catch::Contains("HTTP/1.1 200"));
+  CHECK(daemon.Health() == grpc::health::v1::HealthCheckResponse::SERVING);
+  AwaitMetric(daemon.http_port(), "omserve_device_recoveries_total", 1);
 }
 
 // A device that stays lost: after the attempts that it was given the daemon ends by itself, so that
