@@ -224,7 +224,7 @@ TEST_CASE("Triton's flags", "[2]") {
       {"--cache-config=redis,host=a", "expected local,size=BYTES, got 'redis,host=a'"},
       {"--rate-limit-resource=R1", "expected NAME:COUNT or NAME:COUNT:DEVICE, got 'R1'"},
       {"--model-control-mode=explicit", "models are loaded at the start and stay"},
-      {"--log-format=short", "expected ISO8601 or default, got 'short'"},
+      {"--log-format=short", "expected ISO8601 or default, got \"short\""},
       {"--load-model=a", "models are loaded at the start"},
       {"--grpc-use-ssl=true", "expected --grpc-server-cert and --grpc-server-key"},
       {"--grpc-use-ssl-mutual=1 --grpc-server-cert a --grpc-server-key b",
