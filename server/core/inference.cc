@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "config/model_config.h"
@@ -82,11 +84,16 @@ ElementBytes FillOf(const Model& model, size_t input) {
   return {};
 }
 
-// Where they are not the shapes that the request runs with.
+// Where they are not the shapes that the request runs with; in the order of the inputs' names,
+// whatever order they came in.
 std::vector<Dims> ShapesAsSent(const InferCall& call, const std::optional<LengthFit>& fit) {
-  std::vector<Dims> shapes;
+  std::map<std::string_view, Dims> by_name;
   for (size_t i = 0; fit.has_value() && i < call.inputs.size(); ++i) {
-    shapes.push_back(call.inputs[i].shape);
+    by_name[call.inputs[i].name] = call.inputs[i].shape;
+  }
+  std::vector<Dims> shapes;
+  for (const auto& [name, shape] : by_name) {
+    shapes.push_back(shape);
   }
   return shapes;
 }

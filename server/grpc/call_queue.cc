@@ -26,6 +26,10 @@ void CallQueue::Stop() {
   if (std::exchange(is_stopped_, true)) {
     return;
   }
+  {
+    const MutexLock lock(open_mu_);
+    is_open_ = false;
+  }
   queue_->Shutdown();
   if (thread_.joinable()) {
     thread_.join();

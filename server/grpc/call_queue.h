@@ -12,6 +12,8 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/base/mutex.h"
+
 namespace omserve::server {
 
 // What a tag of a queue points to.
@@ -52,11 +54,24 @@ class CallQueue final {
   void Stop();
 
   grpc::ServerCompletionQueue* get() { return queue_.get(); }
-  // Has on_wake run soon, once however often this is called before it begins. Any thread.
+  // Has on_wake run soon, once however often this is called before it begins; not after Stop. Any
+  // thread.
   void Wake() {
-    if (!is_woken_.exchange(true)) {
-      alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &woken_);
+    WhileOpen([this] {
+      if (!is_woken_.exchange(true)) {
+        alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &woken_);
+      }
+    });
+  }
+  // Runs `begin`, which begins something whose end the queue tells, unless Stop was called: gRPC
+  // aborts where that is begun on a queue that is shut down. False: it did not run.
+  template <typename Begin>
+  bool WhileOpen(Begin begin) ABSL_LOCKS_EXCLUDED(open_mu_) {
+    const MutexLock lock(open_mu_);
+    if (is_open_) {
+      begin();
     }
+    return is_open_;
   }
 
  private:
@@ -72,6 +87,8 @@ class CallQueue final {
   MemberEvent<CallQueue, &CallQueue::OnWoken> woken_;
   grpc::Alarm alarm_;
   std::atomic<bool> is_woken_ = false;
+  Mutex open_mu_;
+  bool is_open_ ABSL_GUARDED_BY(open_mu_) = true;
   bool is_stopped_ = false;
   std::jthread thread_;
 };

@@ -12,8 +12,9 @@
 namespace omserve::server {
 
 // Plain text without files. With them TLS 1.2 or newer; the files are looked at every
-// `files.reload`, and what is new counts for new connections. Files that cannot be used then leave
-// the former ones in force. Errors: CheckTlsFiles'.
+// `files.reload`, and what is new counts for new connections. A key and a certificate that do not
+// belong together when they are looked at may keep new connections out until the next look. Errors:
+// CheckTlsFiles'.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const TlsFiles& files);
 
 }  // namespace omserve::server

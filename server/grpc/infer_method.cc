@@ -109,24 +109,26 @@ class InferPoller::Call final {
   void Answer(InferResult result) {
     const bool more_follow = result.more_follow;
     result_ = std::move(result);
+    State& poller = poller_;
     bool is_alone = false;
-    bool wakes = false;
     {
-      const MutexLock lock(poller_.mu);
+      const MutexLock lock(poller.mu);
       // Not past answers that came before it: models may keep their order. And no texts are made on
       // this thread, which has a device to feed.
       is_alone =
-          !more_follow && result_.classes.empty() && poller_.answered.empty() && !poller_.sending;
+          !more_follow && result_.classes.empty() && poller.answered.empty() && !poller.sending;
       if (!is_alone) {
-        poller_.answered.push_back(this);
-        wakes = !more_follow && !poller_.woken;
-        poller_.woken = poller_.woken || wakes;
+        poller.answered.push_back(this);
+        // Before the lock is given back: then the queue's thread may send the answer, for which it
+        // may have been woken by somebody else, and nothing of this is left.
+        if (!more_follow && !poller.woken) {
+          poller.woken = true;
+          poller.queue.Wake();
+        }
       }
     }
     if (is_alone) {
       Send();  // Here, and not after a thread was woken for it.
-    } else if (wakes) {
-      poller_.queue.Wake();
     }
   }
 

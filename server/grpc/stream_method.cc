@@ -157,8 +157,7 @@ class StreamPoller::Stream final {
 
   void ReadOn() {
     if (!is_reading_ && !no_more_ && !is_broken_ && requests_.size() < kMostInStream) {
-      is_reading_ = true;
-      stream_.Read(&message_, &read_);
+      is_reading_ = poller_.queue.WhileOpen([this] { stream_.Read(&message_, &read_); });
     }
   }
 
@@ -182,12 +181,13 @@ class StreamPoller::Stream final {
   // On an engine's thread.
   void Answer(size_t number, InferResult result) {
     const bool more_follow = result.more_follow;
-    {
-      const MutexLock lock(poller_.mu);
-      poller_.answered.push_back({this, number, std::move(result)});
-    }
+    State& poller = poller_;
+    const MutexLock lock(poller.mu);
+    poller.answered.push_back({this, number, std::move(result)});
+    // Before the lock is given back: then the queue's thread may take the answer, for which it may
+    // have been woken by somebody else, and nothing of this is left.
     if (!more_follow) {
-      poller_.queue.Wake();
+      poller.queue.Wake();
     }
   }
 
@@ -204,17 +204,17 @@ class StreamPoller::Stream final {
     ClassifyOutputs(request.result);
     // Without a buffer hint, whatever else is ready: gRPC may then not tell the end of this write
     // before it writes something else, and nothing else is written before that end.
-    is_writing_ = true;
-    stream_.Write(status.ok() ? BuildStreamResponse(request.names.id, request.result)
-                              : BuildStreamError(request.names, MessageOf(status)),
-                  &written_);
+    const grpc::ByteBuffer message = status.ok()
+                                         ? BuildStreamResponse(request.names.id, request.result)
+                                         : BuildStreamError(request.names, MessageOf(status));
+    is_writing_ = poller_.queue.WhileOpen([&] { stream_.Write(message, &written_); });
     ReadOn();
   }
 
   void Finish(const absl::Status& status) {
     is_ended_ = true;
-    is_finishing_ = true;
-    stream_.Finish(ToGrpcStatus(status), &finished_);
+    is_finishing_ =
+        poller_.queue.WhileOpen([&] { stream_.Finish(ToGrpcStatus(status), &finished_); });
   }
 
   void CancelAll() {
@@ -295,8 +295,8 @@ void StreamPoller::OnWake() {
 }
 
 void StreamPoller::OnLifecycle(LifecycleState state) {
-  if (state == LifecycleState::kStopped) {
-    state_->stopping = true;
+  // It may be told again, when the queue is gone.
+  if (state == LifecycleState::kStopped && !state_->stopping.exchange(true)) {
     state_->queue.Wake();
   }
 }

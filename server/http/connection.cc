@@ -304,6 +304,11 @@ bool Connection::ReadChunks() {
     buffer_.consume(used);
     body_bytes_ += static_cast<int64_t>(used);
     if (error == http::error::need_more || (!error && buffer_.size() == 0 && !parser_->is_done())) {
+      // What the parser waits for the end of, such as an extension or a trailer, has to end.
+      if (buffer_.size() > kHeaderLimitBytes) {
+        Refuse(400, "not a chunked body");
+        return false;
+      }
       StartRead();
       return false;
     }

@@ -135,6 +135,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   std::string out_head_;
   HttpReply out_;
   std::vector<boost::asio::const_buffer> left_;  // To write, of these two.
+  bool waits_to_write_ = false;  // Since some of the answer did not fit into the socket's memory.
   int64_t written_bytes_ = 0;
   enum class Stream { kNone, kOpen, kEnded };
   Stream stream_ = Stream::kNone;

@@ -114,6 +114,7 @@ void Connection::Write(HttpReply reply) {
     }
   }
   written_bytes_ = 0;
+  waits_to_write_ = false;
   Flush();
 }
 
@@ -124,6 +125,11 @@ void Connection::Flush() {
     beast::error_code error;
     const size_t bytes = socket_.write_some(left_, error);
     if (error == asio::error::would_block || error == asio::error::try_again) {
+      if (!std::exchange(waits_to_write_, true)) {
+        // What of the answers before is still on its way is no movement of this one, nor the
+        // opposite of it.
+        pace_.Start(since_, SentBytes());
+      }
       socket_.async_wait(HttpSocket::wait_write,
                          [self = shared_from_this()](const beast::error_code& failed) {
                            if (failed) {

@@ -167,7 +167,8 @@ absl::Status ReadBools(const JsonTensor& tensor, std::span<std::byte> out) {
 // Whether what stands between the quotes is the string itself.
 bool IsPlain(std::string_view text) {
   for (const char c : text) {
-    if (c < 0x20 || c == '\\') {  // Of a signed char also all that is not ASCII.
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x80 || c == '\\') {
       return false;
     }
   }

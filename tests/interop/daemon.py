@@ -45,6 +45,8 @@ class Daemon:
         until = time.monotonic() + PATIENCE_S
         while not ready.exists():
             if self.process.poll() is not None or time.monotonic() > until:
+                self.process.kill()
+                self.process.wait()
                 self.log.seek(0)
                 raise RuntimeError("omserved did not start:\n" + self.log.read())
             time.sleep(0.02)

@@ -121,7 +121,7 @@ TEST_CASE("Load: the short form") {
         .slow = 5,
         .dead = 3,
         .duration = std::chrono::milliseconds(3000)},
-       "  header_timeout_ms: 1s\n  slow_after_ms: 2s\n  least_bytes_per_second: 100\n");
+       "  header_timeout_ms: 1s\n  slow_after_ms: 5s\n  least_bytes_per_second: 100\n");
 }
 
 TEST_CASE("Load: the full form", "[.full]") {

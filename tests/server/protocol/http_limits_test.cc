@@ -56,21 +56,20 @@ TEST_CASE("HTTP limits: half-dead clients", "[protocol]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, [](ServerConfig& config) {
-    config.mutable_http()->set_idle_timeout_ms(300);
-    config.mutable_http()->set_header_timeout_ms(300);
-    config.mutable_http()->set_slow_after_ms(300);
+    config.mutable_http()->set_idle_timeout_ms(3000);
+    config.mutable_http()->set_header_timeout_ms(1000);
+    config.mutable_http()->set_slow_after_ms(1000);
     config.mutable_http()->set_threads(2);
   });
   const int port = daemon.http_port();
   const Peer idle(port);
   const Peer header(port);
-  const Peer body(port);
-  const Peer chunked(port);
-  const Peer reader(port, 4096);
   REQUIRE(header.Send("GET /v2/health/live HTTP/1.1\r\nHo"));
+  const Peer body(port);
   REQUIRE(
       body.Send("POST /v2/models/text/infer HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n"
                 "\r\n{\"inputs\":"));
+  const Peer chunked(port);
   REQUIRE(
       chunked.Send("POST /v2/models/text/infer HTTP/1.1\r\nHost: h\r\n"
                    "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"inp"));
@@ -78,6 +77,7 @@ TEST_CASE("HTTP limits: half-dead clients", "[protocol]") {
   for (int i = 0; i < 2000; ++i) {
     many += "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
   }
+  const Peer reader(port, 4096);
   reader.Send(many);
   CHECK(idle.Receive().empty());
   CHECK_THAT(header.Receive(), StartsWith("HTTP/1.1 408 ") && Contains("the header took too long"));
@@ -90,19 +90,33 @@ TEST_CASE("HTTP limits: half-dead clients", "[protocol]") {
   AwaitMetric(scrapes, "omserve_http_connections", 1);  // The scrape's own.
 }
 
+// What the parser waits for the end of has to end: an extension of a chunk, and a trailer.
+TEST_CASE("HTTP limits: chunks without an end", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  for (const char* begin : {"1;", "0\r\nX: "}) {
+    const Peer peer(daemon.http_port());
+    REQUIRE(peer.Send(std::string("POST /v2/models/text/infer HTTP/1.1\r\nHost: h\r\n"
+                                  "Transfer-Encoding: chunked\r\n\r\n") +
+                      begin + std::string(64 * 1024, 'a')));
+    CHECK_THAT(peer.Receive(), StartsWith("HTTP/1.1 400 ") && Contains("not a chunked body"));
+  }
+}
+
 // A body that takes several times the window and moves in each is served.
 TEST_CASE("HTTP limits: a slow client that moves", "[protocol]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, [](ServerConfig& config) {
-    config.mutable_http()->set_slow_after_ms(1500);
+    config.mutable_http()->set_slow_after_ms(3000);
     config.mutable_http()->set_least_bytes_per_second(1);
   });
   const Peer peer(daemon.http_port());
   REQUIRE(
       peer.Send("POST /v2/models/text/infer HTTP/1.1\r\nHost: h\r\nContent-Length: 1000002\r\n"
                 "\r\n"));
-  const Clock::time_point until = SteadyClock().Now() + milliseconds(3500);
+  const Clock::time_point until = SteadyClock().Now() + milliseconds(7000);
   size_t sent = 0;
   while (SteadyClock().Now() < until) {
     REQUIRE_FALSE(peer.HasAnswer(milliseconds(50)));

@@ -106,7 +106,6 @@ TEST_CASE("gRPC over TLS, with a certificate that changes") {
         grpc::StatusCode::UNAVAILABLE);
   CHECK_FALSE(InferOver(port, grpc::InsecureChannelCredentials()).ok());
   files.Make("renewed", "other");
-  // First the key: for a moment the two do not belong together, and the former ones stay in force.
   REQUIRE_OK(WriteFileAtomically(files.Path("server.key"), files.Read("renewed.key")));
   REQUIRE_OK(WriteFileAtomically(files.Path("server.pem"), files.Read("renewed.pem")));
   const Clock::time_point patience = SteadyClock().Now() + std::chrono::seconds(30);
