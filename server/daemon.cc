@@ -345,6 +345,11 @@ absl::Status Daemon::Stop() {
     return Internal("{} requests are still on the device, which does not finish them",
                     dispatcher_->request_count());
   }
+  // As gRPC has it: answers that were given to it are on their way.
+  const Clock::time_point flushed = clock_.Now() + kFlushGrace;
+  while (http_counters_.answering > 0 && clock_.Now() < flushed) {
+    Wait(kReleasePoll);
+  }
   grpc_.reset();
   http_.reset();
   scrapes_.reset();

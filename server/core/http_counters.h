@@ -23,7 +23,8 @@ inline constexpr size_t kHttpRefusals = 5;
 
 // Thread-safe: counts by themselves, of which none says anything about another.
 struct HttpCounters {
-  std::atomic<int64_t> connections{0};  // Open ones.
+  std::atomic<int64_t> connections{0};  // Open ones, and of these
+  std::atomic<int64_t> answering{0};    // those whose client has not all of its answer yet.
   std::atomic<uint64_t> accepted{0};
   std::array<std::atomic<uint64_t>, kHttpRefusals> refused{};
 

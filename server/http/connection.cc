@@ -67,6 +67,8 @@ void Connection::StartRefused() {
 }
 
 void Connection::Enter(Phase phase) {
+  const auto answers = [](Phase of) { return of == Phase::kAnswer || of == Phase::kWrite; };
+  shared_.counters.answering += (answers(phase) ? 1 : 0) - (answers(phase_) ? 1 : 0);
   phase_ = phase;
   since_ = shared_.clock.Now();
   pace_.Start(since_);

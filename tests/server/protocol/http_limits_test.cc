@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Too many connections, clients that are slow and clients that are half dead, and Unix sockets.
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "runtime/base/clock.h"
@@ -88,6 +90,38 @@ TEST_CASE("HTTP limits: half-dead clients", "[protocol]") {
   AwaitMetric(scrapes, std::string(kClosed) + "slow_body\"}", 2);
   AwaitMetric(scrapes, std::string(kClosed) + "slow_header\"}", 1);
   AwaitMetric(scrapes, "omserve_http_connections", 1);  // The scrape's own.
+}
+
+// An answer that fills every buffer on the way, to a client that reads it when the daemon ends.
+TEST_CASE("HTTP: the end of the daemon cuts no answer", "[protocol]") {
+  Repository repository;
+  repository.AddText("text", "max_batch_size: 512\n");
+  TestDaemon daemon(repository);
+  inference::ModelInferRequest request = TextRequest("text", 512);
+  std::string body = R"({"inputs":[)";
+  for (int i = 0; i < 2; ++i) {
+    body += fmt::format(R"({}{{"name":"{}","datatype":"INT64","shape":[512,32],"data":[)",
+                        i == 0 ? "" : ",", request.inputs(i).name());
+    for (int value = 0; value < 512 * 32; ++value) {
+      body += value == 0 ? "1" : ",1";
+    }
+    body += "]}";
+  }
+  body += "]}";
+  const Peer peer(daemon.http_port(), 64 * 1024);
+  REQUIRE(
+      peer.Send(fmt::format("POST /v2/models/text/infer HTTP/1.1\r\nHost: h\r\n"
+                            "Content-Length: {}\r\n\r\n{}",
+                            body.size(), body)));
+  AwaitMetric(daemon.daemon().metrics_port(), "nv_inference_count{model=\"text\",version=\"1\"}",
+              512);
+  absl::Status stopped;
+  std::jthread stopper([&] { stopped = daemon.daemon().Stop(); });
+  const std::string answer = peer.Receive();
+  stopper.join();
+  CHECK(stopped.ok());
+  REQUIRE_THAT(answer, StartsWith("HTTP/1.1 200 "));
+  CHECK(answer.ends_with("]}]}"));
 }
 
 // What the parser waits for the end of has to end: an extension of a chunk, and a trailer.
