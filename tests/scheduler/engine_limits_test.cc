@@ -175,8 +175,11 @@ TEST_CASE("A lane that hangs gives its turn back when it was stopped") {
   const auto placement =
       DispatcherHarness::Single(harness.AddModel("m", ScaleAdd({1, 2}), {}, {}, kGlobal));
   size_t failed = 0;
-  for (const auto& answer : SendMany(harness, placement, 100)) {
-    failed += answer->Get().status.ok() ? 0 : 1;
+  // The other device may compute nearly all for a while: only the fifth batch of this one hangs.
+  for (int round = 0; round < 20 && failed == 0; ++round) {
+    for (const auto& answer : SendMany(harness, placement, 100)) {
+      failed += answer->Get().status.ok() ? 0 : 1;
+    }
   }
   CHECK(failed >= 1);
   CHECK(failed < 50);  // One batch, if the machine is not too slow itself.
