@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/base/bytes_tensor.h"
+#include "tests/server/http/test_model.h"
 #include "tests/status_test_util.h"
 
 namespace omserve::server {
@@ -16,15 +17,8 @@ using Catch::Matchers::Contains;
 
 // A model "m", version 3, that batches.
 std::shared_ptr<Model> MakeModel(std::vector<TensorSpec> inputs) {
-  auto model = std::make_shared<Model>();
-  model->name = "m";
-  model->version = 3;
-  auto plan = std::make_shared<scheduler::Plan>();
-  plan->batched = true;
-  model->plan = plan;
-  model->inputs = std::move(inputs);
-  model->outputs = {{"text_output", DataType::kBytes, {-1, 1}}, {"y", DataType::kFp32, {-1, 2}}};
-  return model;
+  return TestModel(std::move(inputs),
+                   {{"text_output", DataType::kBytes, {-1, 1}}, {"y", DataType::kFp32, {-1, 2}}});
 }
 
 std::string Infer(const std::string& body, const Model& model) {

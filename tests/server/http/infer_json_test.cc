@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "tests/server/http/test_model.h"
 #include "tests/status_test_util.h"
 
 namespace omserve::server {
@@ -16,15 +17,8 @@ using namespace std::chrono_literals;  // NOLINT: durations as people write them
 
 // A model "m" of these inputs and an output "y" FP32 [-1,2].
 ModelHandle MakeModel(std::vector<TensorSpec> inputs) {
-  auto model = std::make_shared<Model>();
-  model->name = "m";
-  model->version = 3;
-  auto plan = std::make_shared<scheduler::Plan>();
-  plan->batched = true;
-  model->plan = plan;
-  model->inputs = std::move(inputs);
-  model->outputs = {{"y", DataType::kFp32, {-1, 2}}, {"n", DataType::kInt8, {-1, 1}}};
-  return model;
+  return TestModel(std::move(inputs),
+                   {{"y", DataType::kFp32, {-1, 2}}, {"n", DataType::kInt8, {-1, 1}}});
 }
 
 ModelHandle TwoInputs() {

@@ -221,6 +221,13 @@ std::optional<double> Metric(int http_port, const std::string& name) {
   return std::stod(line.substr(line.rfind(' ') + 1));
 }
 
+void Pause(std::chrono::milliseconds time) {
+  Mutex mu;
+  CondVar nobody_notifies;
+  const MutexLock lock(mu);
+  SteadyClock().WaitUntil(nobody_notifies, mu, SteadyClock().Now() + time);
+}
+
 void AwaitMetric(int http_port, const std::string& name, double value) {
   const Clock::time_point patience = SteadyClock().Now() + std::chrono::milliseconds(kPatienceMs);
   while (SteadyClock().Now() < patience) {

@@ -95,6 +95,8 @@ std::string SendHttp(int port, const std::string& bytes, const std::string& unti
 std::string HttpGet(int port, const std::string& path);
 // The value of a metric line that begins with `name`; nullopt where there is none.
 std::optional<double> Metric(int http_port, const std::string& name);
+// Between two looks at something that nobody tells of.
+void Pause(std::chrono::milliseconds time);
 // Asks until a metric has the value; fails the test after a while.
 void AwaitMetric(int http_port, const std::string& name, double value);
 

@@ -9,7 +9,6 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
-#include "runtime/base/mutex.h"
 #include "server/core/tls_files.h"
 #include "tests/server/protocol/daemon_fixture.h"
 #include "tests/status_test_util.h"
@@ -64,13 +63,6 @@ grpc::Status InferOver(int port, const std::shared_ptr<grpc::ChannelCredentials>
   return stub->ModelInfer(&context, TextRequest("text", 1), &response);
 }
 
-void Pause() {
-  Mutex mu;
-  CondVar nobody_notifies;
-  const MutexLock lock(mu);
-  SteadyClock().WaitUntil(nobody_notifies, mu, SteadyClock().Now() + std::chrono::milliseconds(50));
-}
-
 std::shared_ptr<grpc::ChannelCredentials> Trusting(const std::string& ca,
                                                    const std::string& key = "",
                                                    const std::string& certificate = "") {
@@ -111,7 +103,7 @@ TEST_CASE("gRPC over TLS, with a certificate that changes") {
   const Clock::time_point patience = SteadyClock().Now() + std::chrono::seconds(30);
   bool renewed = false;
   while (!renewed && SteadyClock().Now() < patience) {
-    Pause();
+    Pause(std::chrono::milliseconds(50));
     renewed = InferOver(port, Trusting(files.Read("other.pem"))).ok();
   }
   CHECK(renewed);
