@@ -7,47 +7,6 @@
 
 namespace omserve::scheduler {
 
-void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options) {
-  OMSERVE_CHECK(static_cast<size_t>(subgraph.index) == subgraphs_.size(),
-                "subgraphs are numbered in the order in which they are added");
-  SubgraphState state;
-  state.subgraph = &subgraph;
-  state.options = options;
-  state.queues.resize(subgraph.shape.buckets.size());
-  state.lanes.resize(static_cast<size_t>(options.lanes));
-  for (size_t b = 0; b < state.queues.size() && options.policy.derives_delay; ++b) {
-    state.queues[b].gaps = ArrivalGaps(subgraph.shape.buckets[b].max_rows());
-  }
-  for (size_t lane = 0; lane < options.lane_limits.size(); ++lane) {
-    state.lanes[lane].limit = options.lane_limits[lane];
-    state.lanes[lane].turn = options.lane_limits[lane] == 0 ? Turn::kFree : Turn::kNone;
-  }
-  const size_t gears = subgraph.shape.model_gear_count();
-  state.costs = options.costs.size() == gears ? options.costs : CostTable(gears);
-  state.budgets.resize(gears);
-  if (subgraph.sequence.has_value()) {
-    const SequenceSpec& spec = *subgraph.sequence;
-    for (const Bucket& bucket : subgraph.shape.buckets) {
-      OMSERVE_CHECK(spec.strategy == SequenceSpec::Strategy::kOldest ||
-                        spec.slots_per_lane <= bucket.max_rows(),
-                    "a sequence that has a row to itself finds it in every gear");
-    }
-    with_sequences_.push_back(subgraph.index);
-    state.sequences.emplace(SequenceTable::Options{
-        .lanes = options.lanes, .slots_per_lane = spec.slots_per_lane, .max_idle = spec.max_idle});
-  }
-  if (options.output_sets == 0) {
-    state.options.output_sets = 2 * options.lanes * options_.batches_per_lane;
-  }
-  for (int set = state.options.output_sets - 1; set >= 0; --set) {
-    state.free_sets.push_back(set);
-  }
-  pairs_.AddSubgraph(state.costs);
-  subgraphs_.push_back(std::move(state));
-  wakes_.push_back(Instant::max());
-  Touch(subgraph.index);
-}
-
 int Core::queued_rows(int subgraph) const {
   const SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
   int rows = state.sequences.has_value() ? static_cast<int>(state.sequences->waiting()) : 0;
@@ -69,8 +28,9 @@ void Core::Handle(std::span<const Event> events, Instant now, std::vector<Comman
   }
   TouchDue();
   ScheduleTouched();
-  wake_ = next_wake_;
   AnswerInOrder();
+  VacateIdle();
+  wake_ = next_wake_;
   if (!delays_.empty()) {
     wake_ = std::min(wake_, delays_.begin()->first);
   }
@@ -337,7 +297,7 @@ void Core::End(RequestId id, Request& request, Respond respond) {
   }
   respond.ran = request.ran;
   out_->push_back(respond);
-  if (respond.outcome != Outcome::kOk) {
+  if (respond.outcome != Outcome::kOk && request.accepted) {
     EndSequencesOf(id, request);
   }
 }
@@ -348,6 +308,7 @@ void Core::RetireIfIdle(RequestId id) {
     if (found->second.accepted) {
       rows_ -= found->second.rows;
       input_bytes_ -= found->second.input_bytes;
+      CountRequest(*found->second.plan, -1);
     }
     requests_.erase(found);
     LeaveArena(id);

@@ -32,6 +32,8 @@
 //     of one request. A request that waits for memory alone does not wait for ever.
 // 12. Of two subgraphs that are kept apart (pair_table.h) none is launched, but in the arena, while
 //     the other has a batch in flight on a lane in service.
+// 13. After Unload nothing is accepted for the subgraph; Unloaded comes once, with the event that
+//     ends the last that holds it, and then nothing in flight or queued names it.
 //
 // A batch *runs* from when it is the oldest on its lane and all that it reads is computed. One that
 // runs for twice the budget of its gear (run_budget.h) hangs: its lane is abandoned. Batches on an
@@ -76,7 +78,8 @@ class Core final {
   using SubgraphOptions = scheduler::SubgraphOptions;
   explicit Core(const Options& options) : options_(options), pairs_(options.pairs) {}
 
-  // `subgraph.index` must be the number of subgraphs added before. `subgraph` outlives the core.
+  // `subgraph.index` must be a number that is free: that of one which was unloaded, or the next.
+  // `subgraph` lives until it is unloaded.
   void AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options);
 
   // Appends what is to be done to `commands`. `now` never decreases.
@@ -105,7 +108,8 @@ class Core final {
     }
     changed_.clear();
   }
-  // Gives the subgraph more output sets; `count` is no less than it has.
+  // How many output sets the subgraph has from now on. A batch keeps the one that it has to its
+  // end, also if that is one of those taken away.
   void SetOutputSets(int subgraph, int count);
   int output_sets(int subgraph) const {
     return subgraphs_[static_cast<size_t>(subgraph)].options.output_sets;
@@ -195,6 +199,10 @@ class Core final {
     std::optional<SequenceTable> sequences;
     std::vector<int> apart_from;    // Subgraphs that it is kept apart from.
     std::optional<QueueKey> claim;  // Its most urgent rows, that only those keep back.
+    int requests = 0;               // That were accepted, name it and are not retired.
+    bool unloading = false;         // It is in unloading_.
+
+    bool is_vacant() const { return subgraph == nullptr; }
   };
   struct NodeRecord {
     NodeState state = NodeState::kWaiting;
@@ -250,11 +258,21 @@ class Core final {
   void On(const ArriveTogether& event);
   void On(const LookedUp& event);
   void On(const TurnGranted& event);
+  void On(const Unload& event);
   // Accepts all, or refuses all.
   void Receive(std::span<const Arrive> arrivals);
   Request& Register(const Arrive& event);
 
   LaneState& LaneAt(int subgraph, int lane);
+
+  // core_models.cc.
+  // Vacates the places of those that are to go and that nothing holds any longer.
+  void VacateIdle();
+  void Vacate(SubgraphState& state);
+  // Whether a step of the plan is of a subgraph that is to go, or has gone.
+  bool IsUnloading(const Plan& plan) const;
+  // Counts an accepted request in or out of its subgraphs.
+  void CountRequest(const Plan& plan, int count);
 
   // core_batching.cc.
   // Launches what can be launched of the subgraphs that were touched, and sets their wakes.
@@ -432,9 +450,10 @@ class Core final {
   void ExpireDeadlines();
 
   const Options options_;
-  std::vector<SubgraphState> subgraphs_;
-  std::vector<int> with_sequences_;  // Of these.
-  PairTable pairs_;                  // Of those without.
+  std::vector<SubgraphState> subgraphs_;  // Vacant where one was unloaded.
+  std::vector<int> unloading_;            // Of these.
+  std::vector<int> with_sequences_;       // Likewise.
+  PairTable pairs_;                       // Of those without.
   std::unordered_map<RequestId, Request> requests_;
   std::unordered_map<BatchId, Batch> batches_;
   std::set<std::pair<Instant, RequestId>> deadlines_;  // Of unanswered requests that have one.

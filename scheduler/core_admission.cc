@@ -47,6 +47,9 @@ std::optional<Respond> Core::Refuse(std::span<const Arrive> arrivals) {
   if (draining_) {
     return Refused(RefusalReason::kDraining);
   }
+  if (IsUnloading(*arrivals.front().plan)) {
+    return Refused(RefusalReason::kUnloading);
+  }
   if (device_lost_) {
     return Refused(RefusalReason::kDeviceLost);
   }
@@ -186,6 +189,7 @@ const BatchGear& Core::GearOf(const PlanNode& node, int bucket, int rows) const 
 
 void Core::Accept(RequestId id, Request& request) {
   request.accepted = true;
+  CountRequest(*request.plan, 1);
   rows_ += request.rows;
   input_bytes_ += request.input_bytes;
   if (request.deadline != Instant::max()) {

@@ -30,7 +30,9 @@ void Core::TouchNode(const Request& request, int node) {
 
 void Core::TouchAll() {
   for (size_t s = 0; s < subgraphs_.size(); ++s) {
-    Touch(static_cast<int>(s));
+    if (!subgraphs_[s].is_vacant()) {
+      Touch(static_cast<int>(s));
+    }
   }
 }
 

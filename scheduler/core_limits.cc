@@ -100,6 +100,10 @@ void Core::ReturnTurns(SubgraphState& state, bool keeps_granted) {
 }
 
 void Core::On(const TurnGranted& event) {
+  const SubgraphState& state = subgraphs_[static_cast<size_t>(event.subgraph)];
+  if (static_cast<size_t>(event.lane) >= state.lanes.size()) {
+    return;  // It was unloaded since.
+  }
   LaneState& lane = LaneAt(event.subgraph, event.lane);
   if (lane.turn == Turn::kAsked && lane.ticket == event.ticket) {
     lane.turn = Turn::kGranted;

@@ -19,10 +19,14 @@ namespace omserve::scheduler {
 
 void Core::SetOutputSets(int subgraph, int count) {
   SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
-  OMSERVE_CHECK(count >= state.options.output_sets, "output sets are not taken away");
-  // The new ones behind those in use so far.
+  std::erase_if(state.free_sets, [count](int set) { return set >= count; });
+  // The new ones behind those in use so far; but one that a batch has kept comes with its end.
   for (int set = state.options.output_sets; set < count; ++set) {
-    state.free_sets.insert(state.free_sets.begin(), set);
+    const bool is_held = std::any_of(state.holders.begin(), state.holders.end(),
+                                     [&](BatchId id) { return batches_.at(id).output_set == set; });
+    if (!is_held) {
+      state.free_sets.insert(state.free_sets.begin(), set);
+    }
   }
   state.options.output_sets = count;
   Touch(subgraph);
@@ -30,7 +34,7 @@ void Core::SetOutputSets(int subgraph, int count) {
 
 int Core::output_sets_used(int subgraph) const {
   const SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
-  return state.options.output_sets - static_cast<int>(state.free_sets.size());
+  return static_cast<int>(state.holders.size());
 }
 
 void Core::TakeOutputs(SubgraphState& state, Launch& launch) {
@@ -45,7 +49,9 @@ void Core::TakeOutputs(SubgraphState& state, Launch& launch) {
 void Core::ReturnOutputs(BatchId id, const Batch& batch) {
   SubgraphState& state = subgraphs_[static_cast<size_t>(batch.subgraph)];
   if (batch.output_set != kArena) {
-    state.free_sets.push_back(batch.output_set);
+    if (batch.output_set < state.options.output_sets) {
+      state.free_sets.push_back(batch.output_set);
+    }
     std::erase(state.holders, id);
   }
   Touch(batch.subgraph);

@@ -101,9 +101,14 @@ struct TurnGranted {
   uint64_t ticket = 0;
   bool waited = false;  // They were not free when it asked.
 };
+// The subgraph is to go: requests for it are refused from now on, and Unloaded follows when those
+// that were accepted are retired, its lanes serve and the device is not lost.
+struct Unload {
+  int subgraph = 0;
+};
 using Event =
     std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain, LaneUp, DeviceLost,
-                 DeviceBack, LaneStuck, ArriveTogether, LookedUp, TurnGranted>;
+                 DeviceBack, LaneStuck, ArriveTogether, LookedUp, TurnGranted, Unload>;
 
 // In place of an output set: the arena (core_memory.cc).
 inline constexpr int kArena = -1;
@@ -180,7 +185,11 @@ struct ReturnTurn {
   int lane = 0;
   bool used = false;
 };
+// Nothing of the subgraph is left in the core. Its number is free for another one.
+struct Unloaded {
+  int subgraph = 0;
+};
 using Command = std::variant<Launch, StartHostStep, Respond, Retire, Release, ArmTimer, AbandonLane,
-                             LookUp, AskTurn, ReturnTurn, PairVerdict>;
+                             LookUp, AskTurn, ReturnTurn, PairVerdict, Unloaded>;
 
 }  // namespace omserve::scheduler

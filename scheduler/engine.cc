@@ -217,6 +217,10 @@ void Engine::Run() {
   }
   lanes_.clear();
   retired_lanes_.clear();
+  {
+    const MutexLock lock(mu_);
+    removed_.clear();  // Of who did not wait for it.
+  }
   instances_.clear();  // State of sequences is the device's too.
   FreeReserved();
   pool_.reset();

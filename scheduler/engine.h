@@ -79,7 +79,7 @@ class Engine final : private CompletionSink, private TurnSink {
     int64_t version = 1;
     SubgraphShape shape;
     std::optional<SequenceSpec> sequence;  // When it keeps state between requests.
-    std::vector<acl::Model*> instances;    // One lane each; they outlive the engine.
+    std::vector<acl::Model*> instances;    // One lane each; they outlive the subgraph.
     // Drops an instance and loads it again, for when its stream hung or the device was lost; gives
     // its new address. Runs on the recovery thread, bound to the device. Empty: a hung lane is
     // mended without, and a lost device stays lost.
@@ -91,15 +91,24 @@ class Engine final : private CompletionSink, private TurnSink {
     std::vector<InstanceLimit> limits;  // By instance; empty: none is limited.
   };
   // Warms the model up, makes the lanes (streams, buffers, events) and adds the subgraph. Blocks
-  // until the device thread has done it. The result lives as long as the engine. Errors: the
+  // until the device thread has done it. The result lives until RemoveSubgraph. Errors: the
   // policy's, the device's, and the rate limiter's for an instance that could never execute.
   absl::StatusOr<const Subgraph*> AddSubgraph(SubgraphSpec spec);
+  // Refuses requests for the subgraph from now on, waits until those accepted are over, and frees
+  // its lanes and their memory on the caller's thread. No plan that names it may be submitted once
+  // this returns. Blocks; while the device is lost, until it is back. OK: the engine has nothing
+  // of it, and its instances may go. Errors: kUnavailable when the engine was drained instead;
+  // then it keeps the subgraph, and its instances outlive the engine.
+  absl::Status RemoveSubgraph(const Subgraph& subgraph) ABSL_LOCKS_EXCLUDED(mu_, device_work_mu_);
 
   // Reserves memory for what requests of a pipeline keep on the device between its steps; for the
   // plan of a single subgraph there is none. Before the plan's first request. Blocks until the
   // device thread has done it. Errors: kResourceExhausted with the numbers; nothing is reserved
   // then.
   absl::Status AddPlan(const Plan& plan);
+  // Gives back what no other plan needs. Requires that no request of it is left, and comes before
+  // its subgraphs go. Harmless for a plan that was not added. Blocks as AddPlan.
+  void RemovePlan(const Plan& plan);
 
   // Always takes the request; returns without blocking. OK: `done` runs exactly once, with later
   // failures through it. Not OK: a refusal (refusal.h) for a deadline that has passed, a drain or
@@ -242,7 +251,16 @@ class Engine final : private CompletionSink, private TurnSink {
   // Memory for the outputs of a subgraph's batches; see Launch::output_set.
   struct OutputSets {
     OutputLayout layout;
-    std::vector<acl::DevicePtr> blocks;
+    std::vector<acl::DevicePtr> blocks;  // Null where one was taken away.
+
+    size_t size_bytes() const;
+  };
+  using Lanes = std::vector<std::unique_ptr<Lane>>;
+  // A pipeline whose steps read each other's outputs on the device.
+  struct PlanMemory {
+    const Plan* plan = nullptr;  // Who it is; not looked into once it was added.
+    size_t arena_bytes = 0;
+    std::vector<int> read;  // The subgraphs whose outputs are read, each once.
   };
   // What the lanes of a subgraph are made from.
   struct Instances {
@@ -252,6 +270,13 @@ class Engine final : private CompletionSink, private TurnSink {
     // Null where there are no sequences. Shared because that of a lost device stays beside the new
     // one until nothing is in flight.
     std::shared_ptr<SequenceStore> sequences;
+  };
+  // What the engine had of a subgraph that is gone.
+  struct RemovedSubgraph {
+    std::unique_ptr<Subgraph> subgraph;
+    Lanes lanes;
+    Instances instances;
+    uint64_t generation = 0;  // Of the device when the lanes were made.
   };
   struct LaneJob {
     int subgraph = 0;
@@ -298,6 +323,10 @@ class Engine final : private CompletionSink, private TurnSink {
   // What each gear takes; of no size when it is not known. A model that cannot be warmed up with
   // zeros may still serve what its clients send, so a failure is only told.
   CostTable WarmUpModel(const SubgraphSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(device_work_mu_);
+  // On the device thread: a place that is free, in every table by subgraph.
+  size_t FindPlace();
+  // engine_remove.cc.
+  void FreeLanes(RemovedSubgraph& removed) ABSL_LOCKS_EXCLUDED(mu_, device_work_mu_);
 
   // The device thread.
   void Run();
@@ -330,6 +359,7 @@ class Engine final : private CompletionSink, private TurnSink {
   void Obey(const AskTurn& command);
   void Obey(const ReturnTurn& command);
   void Obey(const PairVerdict& command);
+  void Obey(const Unloaded& command);
   absl::Status LaunchBatch(const Launch& launch, ActiveBatch& batch);
   absl::Status MakeOutputs(const Launch& launch, ActiveBatch& batch);
   absl::StatusOr<acl::DevicePtr> OutputsBlock(const Launch& launch) const;
@@ -360,6 +390,7 @@ class Engine final : private CompletionSink, private TurnSink {
   // need the same: Core::SubgraphOptions::lane_limits.
   absl::StatusOr<std::vector<int>> LimitLanes(int subgraph,
                                               const std::vector<InstanceLimit>& limits);
+  void DropTurnClients(size_t subgraph);
   SharedRateLimiter::Client TurnClient(int subgraph, int lane) const;
   // What was granted at once is fed after the present commands.
   void NoteGranted();
@@ -390,6 +421,13 @@ class Engine final : private CompletionSink, private TurnSink {
   // Both: all of it, or on an error nothing.
   absl::Status ReserveForSubgraph(OutputSets& sets, int count);
   absl::Status ReserveForPlan(const Plan& plan);
+  void ReleaseForPlan(const PlanMemory& gone);
+  // Gives a subgraph so many output sets; those beyond that no batch has are freed.
+  void KeepOutputSets(size_t subgraph, size_t count);
+  // The sets that a subgraph has by itself: one for each batch that can be in flight.
+  size_t OwnSets(size_t subgraph) const {
+    return lanes_[subgraph].size() * static_cast<size_t>(options_.core.batches_per_lane);
+  }
   // Everything reserved so far, in a pool that is new.
   void ReserveAgain();
   void FreeReserved();
@@ -440,7 +478,8 @@ class Engine final : private CompletionSink, private TurnSink {
   // Owned by the device thread.
   Core core_;
   std::unique_ptr<memory::DevicePool> pool_;
-  std::vector<std::unique_ptr<Subgraph>> subgraphs_;
+  std::vector<std::unique_ptr<Subgraph>> subgraphs_;  // Null where one was removed.
+  std::vector<PlanMemory> plans_;
   std::vector<OutputSets> output_sets_;  // By subgraph.
   acl::DevicePtr arena_;                 // See kArena.
   size_t arena_bytes_ = 0;
@@ -448,11 +487,11 @@ class Engine final : private CompletionSink, private TurnSink {
   std::vector<Instances> instances_;  // By subgraph.
   std::vector<int> taken_;            // Those of the next that are not 0.
   std::vector<int64_t> taken_rows_;   // By subgraph: taken up since its load was published.
-  std::vector<std::vector<std::unique_ptr<Lane>>> lanes_;  // By subgraph; null while being mended.
-  std::vector<std::unique_ptr<Lane>> retired_lanes_;       // Stopped; see MendLane.
+  std::vector<Lanes> lanes_;          // By subgraph; null while being mended.
+  Lanes retired_lanes_;               // Stopped; see MendLane.
   RecyclingMap<RequestId, Active> active_;
-  // By subgraph and, where any is limited, by lane.
-  std::vector<std::vector<SharedRateLimiter::Client>> turn_clients_;
+  // By subgraph and, where any is limited, by lane; absent for a lane that is not.
+  std::vector<std::vector<std::optional<SharedRateLimiter::Client>>> turn_clients_;
   std::vector<TurnGranted> granted_;  // Scratch of Obey.
   std::unordered_map<RequestId, Split> splits_;
   RequestId next_part_ = RequestId{1} << 63;  // Above all ids that requests bring.
@@ -470,12 +509,13 @@ class Engine final : private CompletionSink, private TurnSink {
 
   mutable Mutex mu_;
   CondVar wake_;
-  CondVar progressed_;  // load_ changed.
+  CondVar progressed_;  // load_ or removed_ changed.
   std::vector<Message> messages_ ABSL_GUARDED_BY(mu_);
   bool gate_closed_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   size_t submitted_ ABSL_GUARDED_BY(mu_) = 0;  // Requests in messages_.
   Load load_ ABSL_GUARDED_BY(mu_);
+  std::vector<RemovedSubgraph> removed_ ABSL_GUARDED_BY(mu_);  // Until who asked takes them.
   bool idle_ ABSL_GUARDED_BY(mu_) = true;
   size_t drain_cancelled_ ABSL_GUARDED_BY(mu_) = 0;
 

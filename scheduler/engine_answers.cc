@@ -96,6 +96,8 @@ absl::Status Engine::RefusalStatus(const Plan& plan, const Respond& respond) con
     case RefusalReason::kDeviceLost:
       return refuse(fmt::format("model '{}': device {} is being recovered: {}", model, device_.id(),
                                 MessageOf(loss_)));
+    case RefusalReason::kUnloading:
+      return refuse(fmt::format("model '{}' is being unloaded", model));
     case RefusalReason::kPinnedMemory:
     case RefusalReason::kStarting:
       break;  // The layers above refuse for these.

@@ -290,7 +290,12 @@ void Engine::Obey(const PairVerdict& command) {
 
 void Engine::Obey(const Release& command) {
   const auto found = batches_.find(command.batch);
+  const auto s = static_cast<size_t>(found->second.launch.subgraph);
+  const int set = found->second.launch.output_set;
   batches_.Erase(found);
+  if (set >= core_.output_sets(static_cast<int>(s))) {
+    pool_->Free(std::exchange(output_sets_[s].blocks[static_cast<size_t>(set)], {}));
+  }
   if (!old_arenas_.empty()) {
     FreeOldArenas();
   }

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "runtime/base/check.h"
-#include "runtime/base/status_macros.h"
 #include "scheduler/engine.h"
 
 namespace omserve::scheduler {
@@ -12,20 +11,34 @@ namespace omserve::scheduler {
 absl::StatusOr<std::vector<int>> Engine::LimitLanes(int subgraph,
                                                     const std::vector<InstanceLimit>& limits) {
   std::vector<int> numbers(limits.size());
-  std::vector<SharedRateLimiter::Client> clients(limits.size());
+  std::vector<std::optional<SharedRateLimiter::Client>>& clients =
+      turn_clients_[static_cast<size_t>(subgraph)];
+  clients.resize(limits.size());
   for (size_t lane = 0; lane < limits.size(); ++lane) {
     if (limits[lane].needs.empty()) {
       continue;
     }
     OMSERVE_CHECK(options_.rate_limiter != nullptr, "an engine with limited lanes has a limiter");
-    ASSIGN_OR_RETURN(clients[lane],
-                     options_.rate_limiter->AddLane(device_.id(), limits[lane], subgraph,
-                                                    static_cast<int>(lane), *this));
+    const absl::StatusOr<SharedRateLimiter::Client> client = options_.rate_limiter->AddLane(
+        device_.id(), limits[lane], subgraph, static_cast<int>(lane), *this);
+    if (!client.ok()) {
+      DropTurnClients(static_cast<size_t>(subgraph));
+      return client.status();
+    }
+    clients[lane] = *client;
     const auto first = std::find(limits.begin(), limits.end(), limits[lane]);
     numbers[lane] = 1 + static_cast<int>(first - limits.begin());
   }
-  turn_clients_.push_back(std::move(clients));
   return numbers;
+}
+
+void Engine::DropTurnClients(size_t subgraph) {
+  for (const std::optional<SharedRateLimiter::Client> client : turn_clients_[subgraph]) {
+    if (client.has_value()) {
+      options_.rate_limiter->RemoveLane(*client);
+    }
+  }
+  turn_clients_[subgraph].clear();
 }
 
 void Engine::Obey(const AskTurn& command) {
@@ -46,7 +59,7 @@ void Engine::NoteGranted() {
 }
 
 SharedRateLimiter::Client Engine::TurnClient(int subgraph, int lane) const {
-  return turn_clients_[static_cast<size_t>(subgraph)][static_cast<size_t>(lane)];
+  return *turn_clients_[static_cast<size_t>(subgraph)][static_cast<size_t>(lane)];
 }
 
 void Engine::OnTurnGranted(const TurnGranted& granted) { Post(granted); }

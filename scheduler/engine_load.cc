@@ -43,9 +43,8 @@ void Engine::PublishLoad() {
       load_.sequences[static_cast<size_t>(subgraph)] = core_.sequence_counts(subgraph);
       load_.output_sets[static_cast<size_t>(subgraph)] = core_.output_sets(subgraph);
       load_.output_sets_used[static_cast<size_t>(subgraph)] = core_.output_sets_used(subgraph);
-      const OutputSets& sets = output_sets_[static_cast<size_t>(subgraph)];
       load_.output_bytes[static_cast<size_t>(subgraph)] =
-          sets.blocks.size() * sets.layout.size_bytes;
+          output_sets_[static_cast<size_t>(subgraph)].size_bytes();
       PublishSubgraphLoad(subgraph);
     }
     // Also where the core did nothing with them: a step further on, a request that was refused.
@@ -62,6 +61,10 @@ void Engine::PublishLoad() {
 
 void Engine::PublishSubgraphLoad(int subgraph) {
   const auto s = static_cast<size_t>(subgraph);
+  if (subgraphs_[s] == nullptr) {
+    taken_rows_[s] = 0;  // They were refused, in the turn in which it went.
+    return;
+  }
   SubgraphLoad& load = *subgraphs_[s]->load;
   const CostTable& costs = core_.costs(subgraph);
   int64_t batch_ns = 0;

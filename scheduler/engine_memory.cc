@@ -18,6 +18,12 @@ bool IsReadOnDevice(const Plan& plan, const PlanNode& node) {
 
 }  // namespace
 
+size_t Engine::OutputSets::size_bytes() const {
+  return layout.size_bytes *
+         static_cast<size_t>(std::count_if(blocks.begin(), blocks.end(),
+                                           [](const acl::DevicePtr block) { return !!block; }));
+}
+
 absl::Status Engine::AddPlan(const Plan& plan) {
   if (std::none_of(plan.nodes.begin(), plan.nodes.end(),
                    [&plan](const PlanNode& node) { return IsReadOnDevice(plan, node); })) {
@@ -75,6 +81,11 @@ absl::Status Engine::ReserveForSubgraph(OutputSets& sets, int count) {
 // Twice what the lanes hold: the outputs of all batches in flight can wait for the next step while
 // as many are computed. More would only let one step run further ahead of the next.
 absl::Status Engine::ReserveForPlan(const Plan& plan) {
+  if (std::any_of(plans_.begin(), plans_.end(),
+                  [&plan](const PlanMemory& known) { return known.plan == &plan; })) {
+    return absl::OkStatus();
+  }
+  PlanMemory memory{.plan = &plan, .arena_bytes = plan.arena_bytes};
   std::vector<std::pair<size_t, std::vector<acl::DevicePtr>>> taken;
   absl::Status status;
   for (const PlanNode& node : plan.nodes) {
@@ -82,15 +93,20 @@ absl::Status Engine::ReserveForPlan(const Plan& plan) {
       continue;
     }
     const auto s = static_cast<size_t>(node.subgraph->index);
-    const size_t wanted =
-        2 * lanes_[s].size() * static_cast<size_t>(options_.core.batches_per_lane);
-    const bool has = output_sets_[s].blocks.size() >= wanted ||
-                     std::any_of(taken.begin(), taken.end(),
-                                 [s](const auto& entry) { return entry.first == s; });
+    if (std::find(memory.read.begin(), memory.read.end(), node.subgraph->index) ==
+        memory.read.end()) {
+      memory.read.push_back(node.subgraph->index);
+    }
+    std::vector<acl::DevicePtr>& all = output_sets_[s].blocks;
+    all.resize(std::max(all.size(), 2 * OwnSets(s)));
+    const auto missing = static_cast<size_t>(
+        std::count_if(all.begin(), all.end(), [](const acl::DevicePtr block) { return !block; }));
+    const bool has =
+        missing == 0 || std::any_of(taken.begin(), taken.end(),
+                                    [s](const auto& entry) { return entry.first == s; });
     if (!has && status.ok()) {
       std::vector<acl::DevicePtr>& blocks = taken.emplace_back(s, 0).second;
-      status = WithContext(TakeBlocks(output_sets_[s].layout.size_bytes,
-                                      wanted - output_sets_[s].blocks.size(), blocks),
+      status = WithContext(TakeBlocks(output_sets_[s].layout.size_bytes, missing, blocks),
                            fmt::format("step '{}'", node.name));
     }
   }
@@ -108,7 +124,12 @@ absl::Status Engine::ReserveForPlan(const Plan& plan) {
   }
   for (auto& [s, blocks] : taken) {
     std::vector<acl::DevicePtr>& all = output_sets_[s].blocks;
-    all.insert(all.end(), blocks.begin(), blocks.end());
+    for (acl::DevicePtr& block : all) {
+      if (!block) {
+        block = blocks.back();
+        blocks.pop_back();
+      }
+    }
     core_.SetOutputSets(static_cast<int>(s), static_cast<int>(all.size()));
   }
   if (!arena.empty()) {
@@ -116,7 +137,53 @@ absl::Status Engine::ReserveForPlan(const Plan& plan) {
     arena_bytes_ = plan.arena_bytes;
     FreeOldArenas();
   }
+  plans_.push_back(std::move(memory));
   return status;
+}
+
+void Engine::ReleaseForPlan(const PlanMemory& gone) {
+  size_t arena_bytes = 0;
+  for (const PlanMemory& plan : plans_) {
+    arena_bytes = std::max(arena_bytes, plan.arena_bytes);
+  }
+  if (arena_bytes < arena_bytes_) {
+    std::vector<acl::DevicePtr> smaller(1);
+    if (pool_ != nullptr && arena_bytes > 0) {
+      smaller.clear();
+      // Where there is no room beside the one that is too large, that one stays.
+      if (!TakeBlocks(arena_bytes, 1, smaller).ok()) {
+        smaller.clear();
+      }
+    }
+    if (!smaller.empty()) {
+      old_arenas_.push_back(std::exchange(arena_, smaller.front()));
+      arena_bytes_ = arena_bytes;
+      FreeOldArenas();
+    }
+  }
+  for (const int subgraph : gone.read) {
+    const bool is_read = std::any_of(plans_.begin(), plans_.end(), [=](const PlanMemory& plan) {
+      return std::find(plan.read.begin(), plan.read.end(), subgraph) != plan.read.end();
+    });
+    if (!is_read) {
+      KeepOutputSets(static_cast<size_t>(subgraph), OwnSets(static_cast<size_t>(subgraph)));
+    }
+  }
+}
+
+void Engine::KeepOutputSets(size_t subgraph, size_t count) {
+  core_.SetOutputSets(static_cast<int>(subgraph), static_cast<int>(count));
+  std::vector<acl::DevicePtr>& blocks = output_sets_[subgraph].blocks;
+  for (size_t set = count; set < blocks.size(); ++set) {
+    const bool is_used = std::any_of(batches_.begin(), batches_.end(), [&](const auto& entry) {
+      const Launch& launch = entry.second.launch;
+      return launch.subgraph == static_cast<int>(subgraph) &&
+             launch.output_set == static_cast<int>(set);
+    });
+    if (!is_used && blocks[set]) {  // Else its batch's end frees it.
+      pool_->Free(std::exchange(blocks[set], acl::DevicePtr()));
+    }
+  }
 }
 
 void Engine::FreeOldArenas() {
@@ -153,7 +220,9 @@ void Engine::FreeReserved() {
   FreeOldArenas();
   for (OutputSets& sets : output_sets_) {
     for (const acl::DevicePtr block : sets.blocks) {
-      pool_->Free(block);
+      if (block) {
+        pool_->Free(block);
+      }
     }
     sets.blocks.clear();
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine's models: how one is warmed up, gets its lanes and memory, and is made known to the
-// core. Most of it on the caller's thread, so that traffic does not wait.
+// The engine's models as they come: how one is warmed up, gets its lanes and memory, and is made
+// known to the core. Most of it on the caller's thread, so that traffic does not wait.
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -49,7 +50,8 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
     if (!status.ok()) {
       return;
     }
-    subgraph->index = static_cast<int>(subgraphs_.size());
+    const size_t s = FindPlace();
+    subgraph->index = static_cast<int>(s);
     absl::StatusOr<std::vector<int>> lane_limits = LimitLanes(subgraph->index, spec.limits);
     if (!lane_limits.ok()) {
       status = lane_limits.status();
@@ -59,7 +61,6 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
       return;
     }
     subgraph->load->lane_count = static_cast<int64_t>(lanes.size());
-    taken_rows_.push_back(0);
     core_.AddSubgraph(*subgraph, {.lanes = static_cast<int>(lanes.size()),
                                   .policy = spec.policy,
                                   .max_queue_rows = spec.max_queue_rows,
@@ -68,14 +69,28 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
                                   .costs = costs,
                                   .output_sets = set_count,
                                   .lane_limits = *std::move(lane_limits)});
-    subgraphs_.push_back(std::move(subgraph));
-    output_sets_.push_back(std::move(sets));
-    lanes_.push_back(std::move(lanes));
-    instances_.push_back(
-        {std::move(spec.instances), std::move(spec.reload), added, std::move(sequences)});
+    subgraphs_[s] = std::move(subgraph);
+    output_sets_[s] = std::move(sets);
+    lanes_[s] = std::move(lanes);
+    instances_[s] = {std::move(spec.instances), std::move(spec.reload), added,
+                     std::move(sequences)};
   });
   RETURN_IF_ERROR(status);
   return added;
+}
+
+size_t Engine::FindPlace() {
+  const auto s = static_cast<size_t>(std::find(subgraphs_.begin(), subgraphs_.end(), nullptr) -
+                                     subgraphs_.begin());
+  if (s == subgraphs_.size()) {
+    subgraphs_.emplace_back();
+    output_sets_.emplace_back();
+    lanes_.emplace_back();
+    instances_.emplace_back();
+    taken_rows_.push_back(0);
+    turn_clients_.emplace_back();
+  }
+  return s;
 }
 
 CostTable Engine::WarmUpModel(const SubgraphSpec& spec) {

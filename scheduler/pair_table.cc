@@ -21,11 +21,27 @@ constexpr double Seconds(Clock::duration time) {
 
 }  // namespace
 
-void PairTable::AddSubgraph(const CostTable& alone) {
-  std::vector<Alone>& gears = alone_.emplace_back(alone.size());
+void PairTable::AddSubgraph(int subgraph, const CostTable& alone) {
+  const auto s = static_cast<size_t>(subgraph);
+  alone_.resize(std::max(alone_.size(), s + 1));
+  std::vector<Alone>& gears = alone_[s];
+  gears.resize(alone.size());
   for (size_t gear = 0; gear < gears.size(); ++gear) {
     // As of the first batch: a model may serve for a while before it has company.
     gears[gear] = {.cost = alone.Expected(gear), .measured = Instant::max()};
+  }
+}
+
+void PairTable::RemoveSubgraph(int subgraph) {
+  const auto is_of = [subgraph](const Key& key) {
+    return key.first == subgraph || key.second == subgraph;
+  };
+  alone_[static_cast<size_t>(subgraph)].clear();
+  std::erase_if(pairs_, [&](const auto& entry) { return is_of(entry.first); });
+  std::erase_if(apart_, is_of);
+  for (Run& run : runs_) {
+    // What it had beside it is not who has that number next.
+    run.mixed = run.mixed || run.beside == subgraph;
   }
 }
 

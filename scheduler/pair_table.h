@@ -51,8 +51,10 @@ class PairTable final {
  public:
   explicit PairTable(const PairOptions& options) : options_(options) {}
 
-  // In the order of their indices. `alone`: what warm-up measured, perhaps nothing.
-  void AddSubgraph(const CostTable& alone);
+  // `alone`: what warm-up measured, perhaps nothing.
+  void AddSubgraph(int subgraph, const CostTable& alone);
+  // Forgets it. Requires that no batch of it runs.
+  void RemoveSubgraph(int subgraph);
 
   // A batch of the subgraph begins to compute.
   void Begin(BatchId batch, int subgraph, size_t gear, Instant now);

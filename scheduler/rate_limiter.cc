@@ -57,14 +57,26 @@ absl::Status RateLimiter::Check(int device, const std::vector<ResourceNeed>& nee
 
 size_t RateLimiter::ResourceFor(const ResourceNeed& need, int device) {
   const std::optional<int> of = need.global ? std::nullopt : std::optional(device);
-  const auto [at, added] = by_name_.try_emplace({need.name, of}, resources_.size());
+  const auto vacant = std::find_if(resources_.begin(), resources_.end(),
+                                   [](const Resource& resource) { return resource.clients == 0; });
+  const auto [at, added] =
+      by_name_.try_emplace({need.name, of}, static_cast<size_t>(vacant - resources_.begin()));
   if (added) {
-    const uint32_t total = SettingOf(need, device).value_or(0);
-    resources_.push_back({.name = need.name, .device = of, .total = total, .free = total});
-    reserved_.push_back(false);
+    if (vacant == resources_.end()) {
+      resources_.emplace_back();
+      reserved_.push_back(false);
+    }
+    const std::optional<uint32_t> given = SettingOf(need, device);
+    resources_[at->second] = {.name = need.name,
+                              .device = of,
+                              .total = given.value_or(0),
+                              .free = given.value_or(0),
+                              .is_given = given.has_value()};
     is_global_[need.name] = need.global;
   }
   Resource& resource = resources_[at->second];
+  ++resource.clients;
+  resource.surplus = 0;
   if (resource.total < need.count) {  // No setting: as many as who needs most.
     resource.free += need.count - resource.total;
     resource.total = need.count;
@@ -81,8 +93,49 @@ absl::StatusOr<RateLimiter::Client> RateLimiter::AddClient(int device,
   for (const ResourceNeed& need : needs) {
     state.needs.push_back({ResourceFor(need, device), need.count});
   }
-  clients_.push_back(std::move(state));
-  return clients_.size() - 1;
+  const auto vacant = std::find_if(clients_.begin(), clients_.end(),
+                                   [](const ClientState& other) { return other.is_vacant; });
+  const auto client = static_cast<Client>(vacant - clients_.begin());
+  if (vacant == clients_.end()) {
+    clients_.emplace_back();
+  }
+  clients_[client] = std::move(state);
+  return client;
+}
+
+void RateLimiter::RemoveClient(Client client) {
+  OMSERVE_CHECK(clients_[client].state == State::kIdle, "an instance that is gone has no turn");
+  const std::vector<Need> needs = std::move(clients_[client].needs);
+  clients_[client] = {.needs = {}, .is_vacant = true};
+  for (const Need& need : needs) {
+    Resource& resource = resources_[need.resource];
+    if (--resource.clients == 0) {
+      by_name_.erase({resource.name, resource.device});
+      const auto same = by_name_.lower_bound({resource.name, std::nullopt});
+      if (same == by_name_.end() || same->first.first != resource.name) {
+        is_global_.erase(resource.name);
+      }
+      continue;
+    }
+    if (resource.is_given) {
+      continue;
+    }
+    uint32_t most = 0;
+    for (const ClientState& other : clients_) {
+      for (const Need& left : other.needs) {
+        most = left.resource == need.resource ? std::max(most, left.count) : most;
+      }
+    }
+    resource.surplus = resource.total - most;
+    DropSurplus(resource);
+  }
+}
+
+void RateLimiter::DropSurplus(Resource& resource) {
+  const uint32_t dropped = std::min(resource.surplus, resource.free);
+  resource.surplus -= dropped;
+  resource.free -= dropped;
+  resource.total -= dropped;
 }
 
 void RateLimiter::Wait(Client client) {
@@ -98,6 +151,7 @@ void RateLimiter::Free(const ClientState& state) {
     Resource& resource = resources_[need.resource];
     resource.free += need.count;
     OMSERVE_CHECK(resource.free <= resource.total, "what comes back was given out");
+    DropSurplus(resource);
   }
 }
 
@@ -161,6 +215,9 @@ void RateLimiter::GrantWaiting(std::vector<Client>* granted) {
 std::vector<RateLimiter::Usage> RateLimiter::usage() const {
   std::vector<Usage> all;
   for (const Resource& resource : resources_) {
+    if (resource.clients == 0) {
+      continue;
+    }
     all.push_back({.name = resource.name,
                    .device = resource.device,
                    .total = resource.total,

@@ -66,6 +66,9 @@ class RateLimiter final {
   // An instance on a device. Priority 0 means 1. Errors: Check's.
   absl::StatusOr<Client> AddClient(int device, const std::vector<ResourceNeed>& needs,
                                    uint32_t priority);
+  // The instance is gone; its number may be given to a later one. Requires that it neither waits
+  // nor holds.
+  void RemoveClient(Client client);
 
   // The client wants its resources; it is granted them by this call or a later one. Requires that
   // it neither waits nor holds. Appends to `granted` who holds them now.
@@ -96,6 +99,9 @@ class RateLimiter final {
     std::optional<int> device;
     uint32_t total = 0;
     uint32_t free = 0;
+    uint32_t surplus = 0;   // Of `total`: copies that go when they come back.
+    bool is_given = false;  // By a setting.
+    int clients = 0;        // That need it; 0: its place is vacant.
   };
   struct Need {
     size_t resource = 0;
@@ -108,12 +114,14 @@ class RateLimiter final {
     // Its turns so far, each counted as its priority: who has least is next.
     uint64_t turns = 0;
     uint64_t asked = 0;  // Order of asking, among equals.
+    bool is_vacant = false;
   };
 
   std::optional<uint32_t> SettingOf(const ResourceNeed& need, int device) const;
   size_t ResourceFor(const ResourceNeed& need, int device);
   void Wait(Client client);
   void Free(const ClientState& state);
+  static void DropSurplus(Resource& resource);
   void GrantWaiting(std::vector<Client>* granted);
 
   const std::vector<ResourceSetting> settings_;

@@ -24,6 +24,7 @@ absl::StatusCode CodeOf(RefusalReason reason) {
     case RefusalReason::kStarting:
     case RefusalReason::kDraining:
     case RefusalReason::kDeviceLost:
+    case RefusalReason::kUnloading:
       return absl::StatusCode::kUnavailable;
   }
   return absl::StatusCode::kUnavailable;
@@ -55,6 +56,8 @@ std::string_view RefusalReasonName(RefusalReason reason) {
       return "DRAINING";
     case RefusalReason::kDeviceLost:
       return "DEVICE_LOST";
+    case RefusalReason::kUnloading:
+      return "UNLOADING";
   }
   return "UNKNOWN";
 }

@@ -26,8 +26,9 @@ enum class RefusalReason : uint8_t {
   kStarting,             // Models are still loaded.
   kDraining,             // The server is shutting down.
   kDeviceLost,           // The device is being recovered.
+  kUnloading,            // A model that it needs is being unloaded.
 };
-inline constexpr size_t kRefusalReasonCount = 11;
+inline constexpr size_t kRefusalReasonCount = 12;
 
 // "DEADLINE_PASSED", "QUEUE_ROWS" and so on: what clients see and metrics count.
 std::string_view RefusalReasonName(RefusalReason reason);

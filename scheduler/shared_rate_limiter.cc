@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduler/shared_rate_limiter.h"
 
-#include "runtime/base/check.h"
+#include <algorithm>
+
 #include "runtime/base/errors.h"
 
 namespace omserve::scheduler {
@@ -17,9 +18,14 @@ absl::StatusOr<SharedRateLimiter::Client> SharedRateLimiter::AddLane(int device,
                                                                      TurnSink& sink) {
   const MutexLock lock(mu_);
   ASSIGN_OR_RETURN(const Client client, limiter_.AddClient(device, limit.needs, limit.priority));
-  OMSERVE_CHECK(client == lanes_.size(), "clients are numbered in the order in which they come");
-  lanes_.push_back({.subgraph = subgraph, .lane = lane, .sink = &sink});
+  lanes_.resize(std::max(lanes_.size(), client + 1));
+  lanes_[client] = {.subgraph = subgraph, .lane = lane, .sink = &sink};
   return client;
+}
+
+void SharedRateLimiter::RemoveLane(Client client) {
+  const MutexLock lock(mu_);
+  limiter_.RemoveClient(client);
 }
 
 void SharedRateLimiter::Ask(Client client, uint64_t ticket, bool renews,

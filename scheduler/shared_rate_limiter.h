@@ -33,10 +33,12 @@ class SharedRateLimiter final {
 
   // Whether an instance on the device could ever execute. Errors: RateLimiter::Check's.
   absl::Status Check(int device, const InstanceLimit& limit) const ABSL_LOCKS_EXCLUDED(mu_);
-  // A lane of the engine of `device`, for as long as this lives; nothing is granted to it before
-  // it asks. `sink` outlives every Ask and Return. Errors: as Check.
+  // A lane of the engine of `device`, until RemoveLane; nothing is granted to it before it asks.
+  // `sink` outlives every Ask and Return. Errors: as Check.
   absl::StatusOr<Client> AddLane(int device, const InstanceLimit& limit, int subgraph, int lane,
                                  TurnSink& sink) ABSL_LOCKS_EXCLUDED(mu_);
+  // Requires that it neither waits nor holds.
+  void RemoveLane(Client client) ABSL_LOCKS_EXCLUDED(mu_);
 
   // As RateLimiter::Ask or, when `renews`, Renew; Return. What is granted to lanes of the same sink
   // is appended to `own`, in place of a call.

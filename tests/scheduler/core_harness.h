@@ -147,6 +147,9 @@ inline std::string ToText(const Command& command) {
   if (const auto* pair = std::get_if<PairVerdict>(&command)) {
     return fmt::format("pair s{} s{} {}", pair->a, pair->b, pair->apart ? "apart" : "together");
   }
+  if (const auto* unloaded = std::get_if<Unloaded>(&command)) {
+    return fmt::format("unloaded s{}", unloaded->subgraph);
+  }
   const Instant at = std::get<ArmTimer>(command).at;
   return at == Instant::max()
              ? "timer off"
@@ -230,6 +233,15 @@ class CoreHarness final {
   Lines LaneUp(int subgraph, int lane) { return Handle(scheduler::LaneUp{subgraph, lane}); }
   Lines DeviceLost() { return Handle(scheduler::DeviceLost{}); }
   Lines DeviceBack() { return Handle(scheduler::DeviceBack{}); }
+  Lines Unload(int subgraph) { return Handle(scheduler::Unload{subgraph}); }
+  // Another subgraph in the place of one that was unloaded.
+  const Subgraph* Replace(int index, const std::vector<Gears>& buckets,
+                          const Core::SubgraphOptions& options = {}) {
+    old_.push_back(std::exchange(subgraphs_[static_cast<size_t>(index)],
+                                 std::make_unique<Subgraph>(MakeSubgraph(index, buckets))));
+    core_.AddSubgraph(*subgraphs_[static_cast<size_t>(index)], options);
+    return subgraphs_[static_cast<size_t>(index)].get();
+  }
 
   const Core& core() const { return core_; }
   const Subgraph* subgraph(size_t index) const { return subgraphs_[index].get(); }
@@ -267,6 +279,7 @@ class CoreHarness final {
   }
 
   std::vector<std::unique_ptr<Subgraph>> subgraphs_;
+  std::vector<std::unique_ptr<Subgraph>> old_;
   Core core_;
   Instant now_ = At(std::chrono::microseconds(0));
   std::vector<Command> commands_;

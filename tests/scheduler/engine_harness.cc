@@ -138,7 +138,19 @@ const Subgraph* EngineHarness::AddModel(const std::string& name, const std::stri
     return model->Reload(*device, instance);
   };
   models_.push_back(std::move(loaded));
-  return VALUE(engine_->AddSubgraph(std::move(spec)));
+  models_.back()->subgraph = VALUE(engine_->AddSubgraph(std::move(spec)));
+  return models_.back()->subgraph;
+}
+
+void EngineHarness::RemoveModel(const Subgraph* subgraph) {
+  REQUIRE_OK(engine_->RemoveSubgraph(*subgraph));
+  REQUIRE_OK(device_->Bind());
+  std::erase_if(models_, [subgraph](const auto& model) { return model->subgraph == subgraph; });
+}
+
+void EngineHarness::RemovePlan(const std::shared_ptr<const Plan>& plan) {
+  engine_->RemovePlan(*plan);
+  plans_.erase(plan);
 }
 
 void EngineHarness::AddPlan(const std::shared_ptr<const Plan>& plan) {

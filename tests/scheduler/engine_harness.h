@@ -139,6 +139,9 @@ class EngineHarness final {
     return AddModel(name, om, ModelOptions());
   }
 
+  // Waits until nothing of it is in flight; then its file and instances go too.
+  void RemoveModel(const Subgraph* subgraph);
+
   struct Send {
     std::shared_ptr<const Plan> plan;
     std::vector<TestInput> inputs;
@@ -152,6 +155,7 @@ class EngineHarness final {
   };
   // As Submit does by itself, but while the device thread is free to do it.
   void AddPlan(const std::shared_ptr<const Plan>& plan);
+  void RemovePlan(const std::shared_ptr<const Plan>& plan);
   std::shared_ptr<Answer> Submit(const Send& send);
 
   Engine& engine() { return *engine_; }
@@ -162,6 +166,7 @@ class EngineHarness final {
     return recorder_.AwaitIncident(kind, times);
   }
   Clock& clock() { return clock_; }
+  const acl::Device& device() const { return *device_; }
 
  private:
   struct Loaded {
@@ -170,6 +175,7 @@ class EngineHarness final {
     std::string om;
     std::shared_ptr<const acl::SharedWeights> weights;
     std::vector<std::unique_ptr<acl::Model>> instances;
+    const Subgraph* subgraph = nullptr;
   };
   // Destroyed in reverse order: what is borrowed outlives its borrower.
   Clock& clock_;

@@ -17,12 +17,13 @@ class Device {
  public:
   explicit Device(const std::vector<milliseconds>& alone, const PairOptions& options = {.runs = 4})
       : table(options) {
+    int subgraph = 0;
     for (const milliseconds cost : alone) {
       CostTable costs(1);
       if (cost > milliseconds(0)) {
         costs.Record(0, cost, kStart);
       }
-      table.AddSubgraph(costs);
+      table.AddSubgraph(subgraph++, costs);
     }
   }
 

@@ -149,5 +149,28 @@ TEST_CASE("A pause saves nothing up") {
   CHECK(Return(limiter, busy, /*used=*/false) == Clients{late});
 }
 
+// Who is gone needs nothing: what others need is all that is left, its name may mean another thing,
+// and its number is another's.
+TEST_CASE("What instances that are gone needed is forgotten") {
+  RateLimiter limiter({});
+  const RateLimiter::Client large = VALUE(limiter.AddClient(0, {{"R", 4}}, 1));
+  const RateLimiter::Client one = VALUE(limiter.AddClient(0, {{"R", 2}}, 1));
+  const RateLimiter::Client two = VALUE(limiter.AddClient(0, {{"R", 2}}, 1));
+  CHECK(Ask(limiter, one) == Clients{one});
+  CHECK(Ask(limiter, two) == Clients{two});
+  limiter.RemoveClient(large);
+  CHECK(TotalOf(limiter, "R", 0) == 4);  // All of it is held.
+  CHECK(Return(limiter, one).empty());
+  CHECK(TotalOf(limiter, "R", 0) == 2);
+  CHECK(Ask(limiter, one).empty());  // From now on one at a time.
+  CHECK(Return(limiter, two) == Clients{one});
+  CHECK(Return(limiter, one).empty());
+  limiter.RemoveClient(one);
+  limiter.RemoveClient(two);
+  CHECK(limiter.usage().empty());
+  CHECK(VALUE(limiter.AddClient(0, {{"R", 1, /*global=*/true}}, 1)) == large);
+  CHECK(TotalOf(limiter, "R", {}) == 1);
+}
+
 }  // namespace
 }  // namespace omserve::scheduler

@@ -22,6 +22,9 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   launches_overtaken += other.launches_overtaken;
   waits_for_siblings += other.waits_for_siblings;
   models_added += other.models_added;
+  unloads += other.unloads;
+  unloads_busy += other.unloads_busy;
+  places_reused += other.places_reused;
   shared += other.shared;
   two_steps += other.two_steps;
   host_steps += other.host_steps;
@@ -63,6 +66,9 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"launches before less urgent rows", launches_overtaken, 100},
                             {"waits for a sibling", waits_for_siblings, 100},
                             {"models added while others serve", models_added, 500},
+                            {"models unloaded", unloads, 1000},
+                            {"models unloaded at work", unloads_busy, 300},
+                            {"models in the place of another", places_reused, 500},
                             {"batches of several requests", shared, 1000},
                             {"batches of several steps", two_steps, 1000},
                             {"host steps", host_steps, 1000},
@@ -105,7 +111,8 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
   for (const RefusalReason reason :
        {RefusalReason::kDeadlinePassed, RefusalReason::kDeadlineTooShort,
         RefusalReason::kDeadlineUnreachable, RefusalReason::kQueueRows, RefusalReason::kQueueBytes,
-        RefusalReason::kQueueTime, RefusalReason::kDraining, RefusalReason::kDeviceLost}) {
+        RefusalReason::kQueueTime, RefusalReason::kDraining, RefusalReason::kDeviceLost,
+        RefusalReason::kUnloading}) {
     all.push_back({fmt::format("refusals: {}", RefusalReasonName(reason)),
                    refusals[static_cast<size_t>(reason)], 100});
   }

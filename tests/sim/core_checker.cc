@@ -21,16 +21,6 @@ void CoreChecker::Expect(bool holds, const std::string& what) {
   }
 }
 
-void CoreChecker::AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOptions& options) {
-  Expect(core_.output_sets(subgraph.index) > 0, "a subgraph has memory for its outputs");
-  const auto lanes = static_cast<size_t>(options.lanes);
-  const size_t gears = subgraph.shape.model_gear_count();
-  subgraphs_.push_back({&subgraph, options, std::vector<int>(lanes), std::vector<bool>(lanes, true),
-                        options.costs.size() == gears ? options.costs : CostTable(gears),
-                        std::vector<Turn>(lanes)});
-  counts_.models_added += seen_.empty() ? 0 : 1;
-}
-
 void CoreChecker::Before(const Event& event, Instant now) {
   now_ = now;
   arriving_.clear();

@@ -25,8 +25,11 @@ struct CheckerCounts {
   size_t launches_overtaken = 0;  // The same, and not full.
   size_t waits_for_siblings = 0;  // After an event, of a bucket before an idle lane.
   size_t models_added = 0;        // While others were serving.
-  size_t shared = 0;              // Batches with rows of several requests.
-  size_t two_steps = 0;           // Batches with rows of several steps.
+  size_t unloads = 0;
+  size_t unloads_busy = 0;   // Of these, with requests in flight.
+  size_t places_reused = 0;  // By a model, after another one.
+  size_t shared = 0;         // Batches with rows of several requests.
+  size_t two_steps = 0;      // Batches with rows of several steps.
   size_t host_steps = 0;
   size_t delayed = 0;            // Requests that their queue's timeout put behind.
   size_t launches_delayed = 0;   // Row groups of such.
@@ -152,6 +155,8 @@ class CoreChecker final {
     std::vector<bool> serves;    // By lane.
     CostTable costs;
     std::vector<Turn> turns;  // By lane.
+    bool unloading = false;
+    bool gone = false;
 
     int LimitOf(size_t lane) const {
       return options.lane_limits.empty() ? 0 : options.lane_limits[lane];
@@ -189,6 +194,7 @@ class CoreChecker final {
   void Apply(const ArriveTogether& event);
   void Apply(const LookedUp& event);
   void Apply(const TurnGranted& event);
+  void Apply(const Unload& event);
   void Arrived(std::span<const Arrive> arrivals);
   // The request that arrives, the first of several; 0 for none.
   RequestId Newcomer() const { return arriving_.empty() ? 0 : *arriving_.begin(); }
@@ -204,12 +210,19 @@ class CoreChecker final {
   void CheckCommand(const AskTurn& ask);
   void CheckCommand(const ReturnTurn& back);
   void CheckCommand(const PairVerdict& verdict);
+  void CheckCommand(const Unloaded& unloaded);
 
   void CheckGroup(const Launch& launch, const RowGroup& group);
   void CheckOrder(const Launch& launch, Kind kind);
   void CheckBuckets(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
   void CheckFullSize(const Launch& launch, const std::vector<Waiting>& queue);
   void CheckReason(const Launch& launch, Kind kind, const std::vector<Waiting>& queue);
+  // core_checker_models.cc.
+  void CheckUnloadsAfter();
+  static bool Names(const Plan& plan, const Subgraph* subgraph);
+  bool IsUnloading(const Plan& plan) const;
+  // Why the subgraph cannot go yet; empty when it can.
+  std::string HolderOf(const SubgraphRef& ref) const;
   // core_checker_pairs.cc.
   // No subgraph that is kept apart from the batch's is at work.
   void CheckApart(const Launch& launch);

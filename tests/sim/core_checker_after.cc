@@ -25,6 +25,7 @@ void CoreChecker::After() {
   CheckRunsAfter();
   CheckTurnsAfter();
   CheckQueuesAfter();
+  CheckUnloadsAfter();
 }
 
 bool CoreChecker::HasInputs(const Batch& batch) const {
@@ -97,7 +98,8 @@ void CoreChecker::CheckRequestsAfter() {
     Expect(!device_lost_, name + " is answered when the device is lost");
     Expect(!OnStoppedLane(id), name + " is answered when its lane is abandoned");
     Expect(cancelling_ != id, name + " is answered when it is cancelled");
-    Expect(!arriving_.contains(id) || (!draining_ && !arrival_full_ && !arrival_full_of_bytes_),
+    Expect(!arriving_.contains(id) || (!draining_ && !arrival_full_ && !arrival_full_of_bytes_ &&
+                                       !IsUnloading(*request.arrival.plan)),
            name + " is refused");
     Expect(!finished || WaitsForEarlier(request), name + " is answered when every step is done");
     for (size_t n = 0; n < request.steps.size(); ++n) {
@@ -248,6 +250,7 @@ void CoreChecker::CheckEmpty() {
   Expect(batches_.empty(), "every batch is released at the end");
   Expect(sequences_.empty(), "every sequence ends in the end");
   Expect(core_.idle(), "the core is idle at the end");
+  CheckUnloadsAfter();
   Expect(arena_owner_ == 0, "the arena is nobody's at the end");
   Expect(armed_ == Instant::max(), "no timer is armed at the end");
 }

@@ -59,7 +59,7 @@ void CoreChecker::CheckCommand(const Respond& respond) {
       break;
     case Outcome::kSequenceNotStarted:
       Expect(arriving_.contains(respond.request) && !joined_ && !request.arrival.sequence.start &&
-                 !draining_ && !device_lost_ && !late,
+                 !draining_ && !device_lost_ && !late && !IsUnloading(*request.arrival.plan),
              name + " is refused when it does not start a sequence");
       Expect(std::none_of(sequences_.begin(), sequences_.end(),
                           [&](const auto& entry) {
@@ -98,7 +98,8 @@ void CoreChecker::CheckRefusal(const Request& request, const Respond& respond) {
   const std::string name = fmt::format("r{}", respond.request);
   Expect(arriving_.contains(respond.request), name + " is refused only when it arrives");
   const bool late = request.arrival.deadline <= now_;
-  const bool serves = !late && !draining_ && !device_lost_;
+  const bool unloading = IsUnloading(*request.arrival.plan);
+  const bool serves = !late && !draining_ && !device_lost_ && !unloading;
   const bool has_deadline = request.arrival.deadline != Instant::max();
   const bool has_hint = respond.refusal.retry_after > Clock::duration::zero();
   switch (respond.refusal.reason) {
@@ -109,7 +110,11 @@ void CoreChecker::CheckRefusal(const Request& request, const Respond& respond) {
       Expect(draining_ && !late, name + " is refused when draining");
       break;
     case RefusalReason::kDeviceLost:
-      Expect(device_lost_ && !draining_ && !late, name + " is refused for a lost device");
+      Expect(device_lost_ && !draining_ && !late && !unloading,
+             name + " is refused for a lost device");
+      break;
+    case RefusalReason::kUnloading:
+      Expect(unloading && !draining_ && !late, name + " is refused for a model that goes");
       break;
     case RefusalReason::kQueueRows:
       Expect(serves && arrival_full_ && has_hint, name + " is refused when full");

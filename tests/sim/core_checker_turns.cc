@@ -10,6 +10,11 @@
 namespace omserve::scheduler {
 
 void CoreChecker::Apply(const TurnGranted& event) {
+  std::vector<Turn>& turns = subgraphs_.at(static_cast<size_t>(event.subgraph)).turns;
+  if (static_cast<size_t>(event.lane) >= turns.size()) {
+    ++counts_.turns_late;  // Of one that was there before.
+    return;
+  }
   Turn& turn = TurnOf(event.subgraph, event.lane);
   if (!turn.asked || turn.ticket != event.ticket) {
     ++counts_.turns_late;

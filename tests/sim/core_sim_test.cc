@@ -83,6 +83,7 @@ constexpr NamedFlaw kFlaws[] = {
     {"a batch exceeds its gear", OverfillGear},       {"failures are answered as ok", AnswerAsOk},
     {"a turn is kept for ever", Forget<ReturnTurn>},  {"a turn is not asked for", Forget<AskTurn>},
     {"a lane launches out of turn", LaunchOutOfTurn}, {"two batches share memory", ShareOutputs},
+    {"a model is never unloaded", Forget<Unloaded>},
 };
 
 std::string ViolationOf(sim::Choices choices, const NamedFlaw& flaw, std::ostream* log = nullptr) {

@@ -39,8 +39,20 @@ RateLimiter::Client SharedResources::Add(int device, const InstanceLimit& limit)
   const absl::StatusOr<RateLimiter::Client> client =
       limiter_.AddClient(device, limit.needs, limit.priority);
   OMSERVE_CHECK(client.ok(), "random needs are within the totals");
-  limits_.push_back(limit);
+  limits_.resize(std::max(limits_.size(), *client + 1));
+  limits_[*client] = limit;
   return *client;
+}
+
+void SharedResources::Remove(int subgraph) {
+  std::erase_if(ids_, [&](const auto& entry) {
+    if (entry.first.first != subgraph) {
+      return false;
+    }
+    lanes_.erase(entry.second);
+    limiter_.RemoveClient(entry.second);
+    return true;
+  });
 }
 
 InstanceLimit SharedResources::RandomLimit(sim::Choices& random) const {

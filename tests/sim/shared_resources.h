@@ -25,6 +25,9 @@ class SharedResources final {
   // when none is limited.
   std::vector<int> LimitLanes(int subgraph, int lanes, sim::Choices& random);
 
+  // The subgraph is gone, and its lanes with it.
+  void Remove(int subgraph);
+
   // What follows for the lanes; `waited` is set.
   std::vector<TurnGranted> Ask(const AskTurn& command);
   std::vector<TurnGranted> Return(const ReturnTurn& command);

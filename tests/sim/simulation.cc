@@ -13,6 +13,18 @@ namespace omserve::scheduler {
 
 using std::chrono::microseconds;
 
+namespace {
+
+std::span<const Arrive> ArrivalsOf(const Event& event) {
+  if (const auto* together = std::get_if<ArriveTogether>(&event)) {
+    return together->parts;
+  }
+  const auto* arrive = std::get_if<Arrive>(&event);
+  return {arrive, arrive == nullptr ? size_t{0} : size_t{1}};
+}
+
+}  // namespace
+
 std::string Simulation::Run() {
   const bool watches = random_.Percent(40);
   const int floor_us = random_.Between(1, 4000);
@@ -126,6 +138,14 @@ void Simulation::Happen(const Happening& happening) {
     Add(added->subgraph, added->options);
     return;
   }
+  if (std::holds_alternative<ModelUnloaded>(happening)) {
+    UnloadOne();
+    return;
+  }
+  if (const auto* replaced = std::get_if<ModelReplaced>(&happening)) {
+    Replace(replaced->index);
+    return;
+  }
   if (std::holds_alternative<DeviceStopped>(happening)) {
     std::vector<BatchId> all;
     for (const auto& [batch, lane] : in_flight_) {
@@ -140,6 +160,9 @@ void Simulation::Happen(const Happening& happening) {
     return;
   }
   const Event& event = std::get<Event>(happening);
+  if (!MayArrive(event)) {
+    return;
+  }
   // A timer that was set back in the meantime is not told, but now and then a stray one is.
   if (std::holds_alternative<TimerFired>(event) && checker_->armed() > now_ &&
       !random_.Percent(10)) {
@@ -183,6 +206,17 @@ void Simulation::FeedAndRest(const Event& event) {
   }
 }
 
+bool Simulation::MayArrive(const Event& event) const {
+  const std::span<const Arrive> arrivals = ArrivalsOf(event);
+  return arrivals.empty() ||
+         std::none_of(arrivals.front().plan->nodes.begin(), arrivals.front().plan->nodes.end(),
+                      [this](const PlanNode& node) {
+                        return node.on_device() &&
+                               subgraphs_[static_cast<size_t>(node.subgraph->index)].get() !=
+                                   node.subgraph;
+                      });
+}
+
 std::vector<BatchId> Simulation::InFlight(int subgraph, int lane) const {
   std::vector<BatchId> batches;
   for (const auto& [batch, of] : in_flight_) {
@@ -193,23 +227,11 @@ std::vector<BatchId> Simulation::InFlight(int subgraph, int lane) const {
   return batches;
 }
 
-namespace {
-
-std::span<const Arrive> ArrivalsOf(const Event& event) {
-  if (const auto* together = std::get_if<ArriveTogether>(&event)) {
-    return together->parts;
-  }
-  const auto* arrive = std::get_if<Arrive>(&event);
-  return {arrive, arrive == nullptr ? size_t{0} : size_t{1}};
-}
-
-}  // namespace
-
 void Simulation::Feed(const Event& event) {
   static constexpr std::array<const char*, std::variant_size_v<Event>> kNames = {
-      "arrive",          "cancel",    "batch done",  "host step done", "timer",
-      "drain",           "lane up",   "device lost", "device back",    "lane stuck",
-      "arrive together", "looked up", "turn granted"};
+      "arrive",          "cancel",    "batch done",   "host step done", "timer",
+      "drain",           "lane up",   "device lost",  "device back",    "lane stuck",
+      "arrive together", "looked up", "turn granted", "unload"};
   if (const auto* done = std::get_if<BatchDone>(&event)) {
     in_flight_.erase(done->batch);
   }
@@ -228,6 +250,8 @@ void Simulation::Feed(const Event& event) {
     } else if (const auto* turn = std::get_if<TurnGranted>(&event)) {
       detail = fmt::format("s{} lane {}: t{}{}", turn->subgraph, turn->lane, turn->ticket,
                            turn->waited ? ", waited" : "");
+    } else if (const auto* unload = std::get_if<Unload>(&event)) {
+      detail = fmt::format("s{}", unload->subgraph);
     }
     Log(fmt::format("{}us {} {}", now_.time_since_epoch().count() / 1000, kNames.at(event.index()),
                     detail));
@@ -272,6 +296,15 @@ void Simulation::Obey(const Command& command) {
     Grant(resources_->Ask(*ask));
   } else if (const auto* back = std::get_if<ReturnTurn>(&command)) {
     Grant(resources_->Return(*back));
+  } else if (const auto* unloaded = std::get_if<Unloaded>(&command)) {
+    const int index = unloaded->subgraph;
+    if (resources_ != nullptr) {
+      resources_->Remove(index);
+    }
+    gone_.push_back(std::move(subgraphs_[static_cast<size_t>(index)]));
+    if (random_.Percent(70)) {
+      Post(Later(3000), ModelReplaced{index});
+    }
   }
 }
 

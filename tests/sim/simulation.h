@@ -41,6 +41,7 @@ class Simulation final {
 
  private:
   void MakeSubgraphs();
+  std::unique_ptr<Subgraph> RandomSubgraph(int index);
   void MakeSequences(Subgraph& subgraph);
   Core::SubgraphOptions RandomOptions(const Subgraph& subgraph);
   void Add(size_t subgraph, const Core::SubgraphOptions& options);
@@ -49,6 +50,13 @@ class Simulation final {
   Instant ThereAt(const Plan& plan) const;
   void PostArrivals();
   Arrive RandomArrival(RequestId id, Instant at);
+  Arrive ArrivalFor(RequestId id, Instant at, std::shared_ptr<const Plan> plan);
+  // A model that serves is to go.
+  void UnloadOne();
+  // Another model in the place of one that has gone, and requests for it.
+  void Replace(int index);
+  // Nobody has a plan any longer that names what is gone.
+  bool MayArrive(const Event& event) const;
   // All batches of a lane, or of the device, are over: the device touches their memory no longer.
   // Nothing comes of a lane's when the device was lost meanwhile.
   struct LaneStopped {
@@ -65,13 +73,17 @@ class Simulation final {
     size_t subgraph;
     Core::SubgraphOptions options;
   };
+  struct ModelUnloaded {};
+  struct ModelReplaced {
+    int index;
+  };
   // Another device's instance wants what the lanes share, or is done with it; so often more.
   struct RivalSteps {
     int rival;
     int left;
   };
-  using Happening =
-      std::variant<Event, LaneStopped, LaneMended, DeviceStopped, ModelAdded, RivalSteps>;
+  using Happening = std::variant<Event, LaneStopped, LaneMended, DeviceStopped, ModelAdded,
+                                 RivalSteps, ModelUnloaded, ModelReplaced>;
   void Post(Instant at, Happening happening) {
     events_.emplace(std::pair(at, next_order_++), std::move(happening));
   }
@@ -106,6 +118,9 @@ class Simulation final {
   std::unique_ptr<SharedResources> resources_;  // Null: no lane is limited.
   std::string resource_violation_;
   std::vector<std::unique_ptr<Subgraph>> subgraphs_;
+  std::vector<std::unique_ptr<Subgraph>> gone_;
+  std::set<int> serving_;          // Subgraphs that were added and are not to go.
+  RequestId next_request_ = 1000;  // Of requests that come with a model which replaces another.
   std::vector<Instant> added_at_;  // By subgraph.
   std::vector<std::shared_ptr<const Plan>> plans_;
   std::map<RequestId, Arrive> requests_;

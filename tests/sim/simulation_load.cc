@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "tests/scheduler/core_harness.h"
@@ -15,18 +16,7 @@ using std::chrono::microseconds;
 void Simulation::MakeSubgraphs() {
   const int count = random_.Between(1, 4);
   for (int s = 0; s < count; ++s) {
-    std::vector<Gears> buckets(static_cast<size_t>(random_.Between(1, 3)));
-    for (Gears& gears : buckets) {
-      int rows = random_.Between(1, 2);
-      for (int g = random_.Between(1, 4); g > 0; --g) {
-        gears.push_back(rows);
-        rows += random_.Between(1, 4);
-      }
-    }
-    subgraphs_.push_back(std::make_unique<Subgraph>(MakeSubgraph(s, buckets)));
-    if (random_.Percent(20)) {
-      MakeSequences(*subgraphs_.back());
-    }
+    subgraphs_.push_back(RandomSubgraph(s));
     const Core::SubgraphOptions options = RandomOptions(*subgraphs_.back());
     const Instant before = s == 0 ? now_ : added_at_.back();
     if (s > 0 && (before > now_ || random_.Percent(20))) {
@@ -39,7 +29,62 @@ void Simulation::MakeSubgraphs() {
   }
 }
 
+std::unique_ptr<Subgraph> Simulation::RandomSubgraph(int index) {
+  std::vector<Gears> buckets(static_cast<size_t>(random_.Between(1, 3)));
+  for (Gears& gears : buckets) {
+    int rows = random_.Between(1, 2);
+    for (int g = random_.Between(1, 4); g > 0; --g) {
+      gears.push_back(rows);
+      rows += random_.Between(1, 4);
+    }
+  }
+  auto subgraph = std::make_unique<Subgraph>(MakeSubgraph(index, buckets));
+  if (random_.Percent(20)) {
+    MakeSequences(*subgraph);
+  }
+  return subgraph;
+}
+
+void Simulation::UnloadOne() {
+  if (serving_.empty()) {
+    return;
+  }
+  auto chosen = serving_.begin();
+  std::advance(chosen, random_.Between(0, static_cast<int>(serving_.size()) - 1));
+  const int index = *chosen;
+  serving_.erase(chosen);
+  FeedAndRest(Unload{index});
+}
+
+void Simulation::Replace(int index) {
+  const auto s = static_cast<size_t>(index);
+  for (auto* const times : {&lane_computed_, &lane_done_}) {
+    std::erase_if(*times, [index](const auto& entry) { return entry.first.first == index; });
+  }
+  subgraphs_[s] = RandomSubgraph(index);
+  const Subgraph* own = subgraphs_[s].get();
+  Add(s, RandomOptions(*own));
+  std::vector<TestNode> nodes = {{.subgraph = own}};
+  for (const int other : serving_) {  // With others it makes a chain, where it can.
+    const Subgraph* next = subgraphs_[static_cast<size_t>(other)].get();
+    if (next != own && !own->sequence.has_value() && !next->sequence.has_value() &&
+        random_.Percent(50)) {
+      nodes.push_back({.subgraph = next, .producers = {static_cast<int>(nodes.size()) - 1}});
+    }
+  }
+  const std::shared_ptr<const Plan> plan = MakePlan(nodes);
+  Instant at = now_;
+  for (int i = random_.Between(1, 12); i > 0; --i) {
+    at = std::max(at, Later(500));
+    Post(at, ArrivalFor(next_request_++, at, plan));
+  }
+  if (random_.Percent(30)) {
+    Post(at, ModelUnloaded{});
+  }
+}
+
 void Simulation::Add(size_t subgraph, const Core::SubgraphOptions& options) {
+  serving_.insert(static_cast<int>(subgraph));
   Log(fmt::format("s{} is added", subgraph));
   core_->AddSubgraph(*subgraphs_[subgraph], options);
   checker_->AddSubgraph(*subgraphs_[subgraph], options);
@@ -146,12 +191,13 @@ void Simulation::MakePlans() {
 }
 
 Arrive Simulation::RandomArrival(RequestId id, Instant at) {
-  Arrive arrive{.request = id};
-  arrive.plan =
+  const std::shared_ptr<const Plan> plan =
       plans_[static_cast<size_t>(random_.Between(0, static_cast<int>(plans_.size()) - 1))];
-  if (ThereAt(*arrive.plan) > at) {
-    arrive.plan = plans_.front();
-  }
+  return ArrivalFor(id, at, ThereAt(*plan) > at ? plans_.front() : plan);
+}
+
+Arrive Simulation::ArrivalFor(RequestId id, Instant at, std::shared_ptr<const Plan> plan) {
+  Arrive arrive{.request = id, .plan = std::move(plan)};
   int most = 8;
   for (const PlanNode& node : arrive.plan->nodes) {
     int bucket = 0;
@@ -206,6 +252,9 @@ void Simulation::PostArrivals() {
     --i;
     together.parts.back().rows = random_.Between(1, arrive.rows);
     Post(at, std::move(together));
+  }
+  for (int unloads = random_.Percent(30) ? random_.Between(1, 3) : 0; unloads > 0; --unloads) {
+    Post(At(microseconds(random_.Between(0, count * gap_us))), ModelUnloaded{});
   }
   if (random_.Percent(40)) {
     Post(At(microseconds(random_.Between(0, count * gap_us))), Drain{});
