@@ -193,7 +193,7 @@ class Engine final : private CompletionSink, private TurnSink {
     std::vector<InferResponse> answers;  // By part.
     // By wanted output: where the parts' rows stand one after the other; null while no part was
     // launched alone.
-    std::vector<std::shared_ptr<memory::HostBlock>> blocks;
+    std::vector<OutputPlace> blocks;
     size_t unanswered = 0;  // Parts.
     size_t unretired = 0;
     bool answered = false;
@@ -229,8 +229,9 @@ class Engine final : private CompletionSink, private TurnSink {
   };
   struct BatchOutput {
     acl::DevicePtr device;  // In the batch's output set, or the store of its sequence's state.
-    std::shared_ptr<memory::HostBlock> host;  // Null when nobody on the host wants it.
-    std::span<std::byte> host_bytes;          // The batch's rows, within `host`.
+    std::shared_ptr<const void> host;  // Null when nobody on the host wants it.
+    std::span<std::byte> host_bytes;   // The batch's rows, which `host` keeps.
+    bool own_places = false;           // Rows of some of its requests go there instead.
   };
   struct ActiveBatch {
     Launch launch;
@@ -377,6 +378,15 @@ class Engine final : private CompletionSink, private TurnSink {
   void KeepState(const Launch& launch);
   void RecordBatch(const ActiveBatch& batch, const LaunchTimes& times, const absl::Status& status);
   void PlaceOutputs(const ActiveBatch& batch, bool on_host);
+  // engine_places.cc.
+  absl::Status MakeHostRows(const Launch& launch, size_t output, size_t row_bytes,
+                            BatchOutput& target);
+  // Empty unless the output has own_places.
+  std::vector<HostRows> RowsToPlaces(const ActiveBatch& batch, size_t output) const;
+  // Where the client of a group wants the group's rows of an output; null where it does not say, or
+  // the place is too small, or a copy by the device is not worth its while.
+  const OutputPlace* OwnPlace(const Launch& launch, const RowGroup& group, size_t output,
+                              size_t row_bytes) const;
   bool WantedOnHost(const Launch& launch, size_t output) const;
   Place& PlaceOf(const RowGroup& group, int tensor);
   void FailBatch(const ActiveBatch& batch, const absl::Status& status);

@@ -47,7 +47,8 @@ absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
   for (size_t i = 0; i < batch.outputs.size(); ++i) {
     const BatchOutput& output = batch.outputs[i];
     targets_.push_back({.device = output.device,
-                        .host = output.host_bytes,
+                        .host = output.own_places ? std::span<std::byte>() : output.host_bytes,
+                        .rows = RowsToPlaces(batch, i),
                         .kept = StateRows(batch, static_cast<int>(i))});
   }
   Lane& lane = *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
@@ -73,10 +74,7 @@ absl::Status Engine::MakeOutputs(const Launch& launch, ActiveBatch& batch) {
       RETURN_IF_ERROR(PlacePart(launch, i, row_bytes, target));
     }
     if (target.host == nullptr && WantedOnHost(launch, i)) {
-      ASSIGN_OR_RETURN(memory::HostBlock host,
-                       host_pool_.Allocate(row_bytes * static_cast<size_t>(launch.row_count)));
-      target.host = std::make_shared<memory::HostBlock>(std::move(host));
-      target.host_bytes = target.host->bytes();
+      RETURN_IF_ERROR(MakeHostRows(launch, i, row_bytes, target));
     }
   }
   return absl::OkStatus();
@@ -176,9 +174,14 @@ void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
         place.batch_output = static_cast<int>(i);
         place.offset_bytes = offset_bytes;
         place.size_bytes = size_bytes;
-        if (on_host && batch.outputs[i].host) {
-          place.owner = batch.outputs[i].host;
-          place.host = batch.outputs[i].host_bytes.subspan(offset_bytes, size_bytes);
+        const BatchOutput& output = batch.outputs[i];
+        const OutputPlace* own = on_host && output.own_places
+                                     ? OwnPlace(launch, group, i, bucket.output_row_bytes[i])
+                                     : nullptr;
+        if (on_host && (own != nullptr || output.host)) {
+          place.owner = own != nullptr ? own->owner : output.host;
+          place.host = own != nullptr ? own->bytes.first(size_bytes)
+                                      : output.host_bytes.subspan(offset_bytes, size_bytes);
           place.host_dims = bucket.output_dims[i];
           if (subgraph.shape.batched) {
             place.host_dims.insert(place.host_dims.begin(), group.rows);

@@ -142,16 +142,20 @@ absl::Status Engine::PlacePart(const Launch& launch, size_t output, size_t row_b
     if (plan.outputs[static_cast<size_t>(active.in->wanted[w])] != tensor) {
       continue;
     }
-    std::shared_ptr<memory::HostBlock>& block = active.split->blocks[w];
-    if (block == nullptr) {
-      ASSIGN_OR_RETURN(
-          memory::HostBlock whole,
-          host_pool_.Allocate(row_bytes * static_cast<size_t>(active.split->in->rows)));
-      block = std::make_shared<memory::HostBlock>(std::move(whole));
+    const InferRequest& in = *active.split->in;
+    const size_t all_bytes = row_bytes * static_cast<size_t>(in.rows);
+    OutputPlace& whole = active.split->blocks[w];
+    if (whole.owner == nullptr && !in.places.empty() && in.places[w].bytes.size() >= all_bytes) {
+      whole = in.places[w];
     }
-    target.host = block;
-    target.host_bytes = block->bytes().subspan(row_bytes * static_cast<size_t>(active.first_row),
-                                               row_bytes * static_cast<size_t>(group.rows));
+    if (whole.owner == nullptr) {
+      ASSIGN_OR_RETURN(memory::HostBlock taken, host_pool_.Allocate(all_bytes));
+      const auto block = std::make_shared<memory::HostBlock>(std::move(taken));
+      whole = {.bytes = block->bytes(), .owner = block};
+    }
+    target.host = whole.owner;
+    target.host_bytes = whole.bytes.subspan(row_bytes * static_cast<size_t>(active.first_row),
+                                            row_bytes * static_cast<size_t>(group.rows));
   }
   return absl::OkStatus();
 }

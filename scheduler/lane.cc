@@ -243,6 +243,9 @@ absl::Status Lane::CopyOut(Slot& slot, std::span<const OutputTarget> outputs) {
   size_t copied_bytes = 0;
   for (const OutputTarget& output : outputs) {
     copied_bytes += output.host.size();
+    for (const HostRows& rows : output.rows) {
+      copied_bytes += rows.to.size();
+    }
     for (const KeptRow& row : output.kept) {
       copied_bytes += row.size_bytes;
     }
@@ -262,6 +265,9 @@ absl::Status Lane::CopyOut(Slot& slot, std::span<const OutputTarget> outputs) {
   for (const OutputTarget& output : outputs) {
     if (!output.host.empty()) {
       RETURN_IF_ERROR(copies.CopyToHost(output.host, output.device));
+    }
+    for (const HostRows& rows : output.rows) {
+      RETURN_IF_ERROR(copies.CopyToHost(rows.to, output.device + rows.offset_bytes));
     }
     for (const KeptRow& row : output.kept) {
       RETURN_IF_ERROR(copies.CopyOnDevice(row.to, row.from, row.size_bytes));

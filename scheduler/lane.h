@@ -46,9 +46,16 @@ struct KeptRow {
   size_t size_bytes = 0;
 };
 
+// Rows of an output that are copied to the host.
+struct HostRows {
+  size_t offset_bytes = 0;  // Where they stand in the output.
+  std::span<std::byte> to;
+};
+
 struct OutputTarget {
-  acl::DevicePtr device;      // Always: a buffer of at least the gear's size.
-  std::span<std::byte> host;  // Where the first host.size() bytes are copied; empty: not needed.
+  acl::DevicePtr device;       // Always: a buffer of at least the gear's size.
+  std::span<std::byte> host;   // Where the first host.size() bytes are copied; empty: not needed.
+  std::vector<HostRows> rows;  // Where they are copied instead, when not all to one place.
   std::vector<KeptRow> kept;
 };
 

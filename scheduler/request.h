@@ -23,8 +23,9 @@ namespace omserve::scheduler {
 
 struct RequestInput {
   Dims dims;                         // Full dims as sent: [rows, ...] when the plan batches.
-  std::span<const std::byte> bytes;  // Within `block`.
+  std::span<const std::byte> bytes;  // Within `block`, or pinned memory that `owner` keeps.
   memory::HostBlock block;
+  std::shared_ptr<const void> owner = nullptr;
   int64_t padding_elements = 0;  // Elements of it that only fill rows up to a compiled length.
 };
 
@@ -49,6 +50,13 @@ struct ResponseOutput {
   std::shared_ptr<const void> owner;  // Keeps `bytes`; a batch's rows share one block.
 };
 
+// Pinned memory of the client's in which an output may be put. It need not be: whoever asked looks
+// where ResponseOutput::bytes are.
+struct OutputPlace {
+  std::span<std::byte> bytes;
+  std::shared_ptr<const void> owner;  // Keeps `bytes`.
+};
+
 struct InferResponse {
   absl::Status status;
   std::vector<ResponseOutput> outputs;  // In the order asked for. Empty unless status is OK.
@@ -64,6 +72,7 @@ struct InferRequest {
   int rows = 1;
   std::vector<RequestInput> inputs;  // In the order of Plan::inputs.
   std::vector<int> wanted;           // Indices into Plan::outputs.
+  std::vector<OutputPlace> places;   // By `wanted`; empty: none, as are empty bytes.
   std::vector<int> buckets;          // From Plan::ResolveBuckets.
   uint64_t priority = 1;             // 1 is the highest.
   Instant deadline = Instant::max();

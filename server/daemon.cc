@@ -181,8 +181,11 @@ absl::Status Daemon::StartScheduler() {
   if (config.cache().response_bytes() > 0) {
     cache_ = std::make_unique<ResponseCache>(static_cast<size_t>(config.cache().response_bytes()));
   }
-  inference_ =
-      std::make_unique<Inference>(*dispatcher_, *pool_, clock_, *statistics_, cache_.get());
+  if (config.shared_memory().allow()) {
+    shared_memory_ = std::make_unique<SharedMemory>(devices_.front().get());
+  }
+  inference_ = std::make_unique<Inference>(*dispatcher_, *pool_, clock_, *statistics_, cache_.get(),
+                                           shared_memory_.get());
   if (config.device().health_interval_ms() != 0) {
     health_ = health::HealthMonitor::Start(
         MakeHealthSource(config.device(), *runtime_, device_views_, clock_),
@@ -193,6 +196,7 @@ absl::Status Daemon::StartScheduler() {
                                                         .dispatcher = *dispatcher_,
                                                         .pinned_pool = *pool_,
                                                         .response_cache = cache_.get(),
+                                                        .shared_memory = shared_memory_.get(),
                                                         .lifecycle = lifecycle_,
                                                         .clock = clock_,
                                                         .health = health_.get(),
@@ -208,6 +212,7 @@ absl::Status Daemon::StartScheduler() {
                 .lifecycle = lifecycle_,
                 .readiness = *readiness_,
                 .metrics = config.metrics().allow() ? metrics_.get() : nullptr,
+                .shared_memory = shared_memory_.get(),
                 .clock = clock_,
                 .name = config.server_id(),
                 .version = options_.version});

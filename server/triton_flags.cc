@@ -51,7 +51,6 @@ struct Fixed {
   const char* why;
 };
 constexpr Fixed kFixed[] = {
-    {"--allow-client-shm", "false", "shared memory is not supported yet"},
     {"--allow-grpc", "true", "gRPC is always served"},
     {"--allow-http", "true", "HTTP is always served"},
     {"--allow-sagemaker", "false", "SageMaker's endpoint is not supported"},
@@ -235,6 +234,8 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
   app.add_option("--log-format", flags.log_format, "log.format: default or ISO8601")->group(kGroup);
   app.add_option("--strict-readiness", flags.strict_readiness, "health.strict_readiness")
       ->group(kGroup);
+  app.add_option("--allow-client-shm", flags.allow_client_shm, "shared_memory.allow")
+      ->group(kGroup);
   const auto add_other = [&](const char* name) {
     TritonFlags::Other& other = flags.others.emplace_back();
     other.name = name;
@@ -279,6 +280,9 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
   ApplyLog(flags, config);
   if (flags.strict_readiness.has_value()) {
     config.mutable_health()->set_strict_readiness(*flags.strict_readiness);
+  }
+  if (flags.allow_client_shm.has_value()) {
+    config.mutable_shared_memory()->set_allow(*flags.allow_client_shm);
   }
   RETURN_IF_ERROR(ApplyModes(flags, warnings));
   RETURN_IF_ERROR(ApplyOthers(flags, warnings));

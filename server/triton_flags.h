@@ -38,6 +38,7 @@ struct TritonFlags {
   std::optional<bool> log_error;
   std::optional<std::string> log_format;
   std::optional<bool> strict_readiness;
+  std::optional<bool> allow_client_shm;
   std::vector<std::string> caches;      // "local,size=BYTES"
   std::vector<std::string> rate_limit;  // "execution_count" or "off"
   std::vector<std::string> resources;   // "NAME:COUNT[:DEVICE]"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DeviceBuffer and HostBuffer: owners of aclrtMalloc and aclrtMallocHost.
+// DeviceBuffer, HostBuffer and RegisteredHost: owners of what aclrtMalloc, aclrtMallocHost and
+// aclrtHostRegister give.
 #include <utility>
 
 #include "runtime/acl/device.h"
@@ -73,6 +74,23 @@ HostBuffer::~HostBuffer() {
   if (device_ != nullptr) {
     LogFailure(*device_, "aclrtFreeHost",
                ReleaseOn(*device_, [this] { return device_->symbols().aclrtFreeHost(data_); }));
+  }
+}
+
+RegisteredHost::RegisteredHost(RegisteredHost&& other) noexcept
+    : device_(std::exchange(other.device_, nullptr)), data_(std::exchange(other.data_, nullptr)) {}
+
+RegisteredHost& RegisteredHost::operator=(RegisteredHost&& other) noexcept {
+  RegisteredHost old_owner(std::move(other));
+  std::swap(device_, old_owner.device_);
+  std::swap(data_, old_owner.data_);
+  return *this;
+}
+
+RegisteredHost::~RegisteredHost() {
+  if (device_ != nullptr) {
+    LogFailure(*device_, "aclrtHostUnregister",
+               ReleaseOn(*device_, [this] { return device_->symbols().aclrtHostUnregister(data_); }));
   }
 }
 

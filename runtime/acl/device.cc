@@ -138,6 +138,18 @@ absl::StatusOr<HostBuffer> Device::AllocateHost(size_t size_bytes) const {
   return HostBuffer(this, static_cast<std::byte*>(data), size_bytes);
 }
 
+absl::StatusOr<RegisteredHost> Device::RegisterHost(std::span<std::byte> pages) const {
+  if (symbols_->aclrtHostRegister == nullptr || symbols_->aclrtHostUnregister == nullptr) {
+    return Unimplemented("aclrtHostRegister came with CANN 8.5");
+  }
+  void* address = nullptr;  // For kernels, where the host's address is not the device's.
+  RETURN_IF_ERROR(
+      AclStatus(*symbols_, fmt::format("aclrtHostRegister of {} bytes", pages.size()),
+                symbols_->aclrtHostRegister(pages.data(), pages.size(), ACL_HOST_REGISTER_MAPPED,
+                                            &address)));
+  return RegisteredHost(this, pages.data());
+}
+
 absl::Status Device::Clear(DevicePtr at, size_t size_bytes) const {
   if (size_bytes == 0) {
     return absl::OkStatus();

@@ -84,6 +84,25 @@ class HostBuffer final {
   size_t size_bytes_ = 0;
 };
 
+// Host memory of the program's own that copies to and from the device may use as if it were pinned.
+class RegisteredHost final {
+ public:
+  RegisteredHost() = default;
+  RegisteredHost(RegisteredHost&& other) noexcept;
+  RegisteredHost& operator=(RegisteredHost&& other) noexcept;
+  // No task may use the memory any longer.
+  ~RegisteredHost();
+
+  explicit operator bool() const { return device_ != nullptr; }
+
+ private:
+  friend class Device;
+  RegisteredHost(const Device* device, std::byte* data) : device_(device), data_(data) {}
+
+  const Device* device_ = nullptr;
+  std::byte* data_ = nullptr;
+};
+
 // Orders streams against each other and against the host. Re-recordable; a wait concerns the newest
 // record at the time of the wait call.
 class Event final {
@@ -193,6 +212,9 @@ class Device final {
   // Contents undefined. Size 0 gives an empty buffer. Slow: not for the request path.
   absl::StatusOr<DeviceBuffer> Allocate(size_t size_bytes) const;
   absl::StatusOr<HostBuffer> AllocateHost(size_t size_bytes) const;
+  // Whole pages of the process's memory, which stay where they are until the result goes. Errors:
+  // kUnimplemented before CANN 8.5.
+  absl::StatusOr<RegisteredHost> RegisterHost(std::span<std::byte> pages) const;
   // Synchronous; for set-up, not for the request path.
   absl::Status Clear(DevicePtr at, size_t size_bytes) const;
   absl::Status CopyToDeviceNow(DevicePtr to, std::span<const std::byte> host) const;

@@ -94,6 +94,8 @@
   OPTIONAL(aclrtGetDeviceUtilizationRate, "7.0", "no utilisation")                                \
   OPTIONAL(aclrtCreateEventExWithFlag, "7.1", "aclrtCreateEventWithFlag, a new event per record") \
   OPTIONAL(aclrtQueryEventStatus, "5.1", "aclrtQueryEvent")                                       \
+  OPTIONAL(aclrtHostRegister, "8.5", "tensors in clients' shared memory are copied")              \
+  OPTIONAL(aclrtHostUnregister, "8.5", "tensors in clients' shared memory are copied")            \
   OPTIONAL(aclrtEventGetTimestamp, "8.5", "no times on the device's clock in traces")             \
   OPTIONAL(aclmdlGetTensorRealName, "5.0.1", "names above 127 characters stay shortened")
 

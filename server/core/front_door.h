@@ -10,6 +10,7 @@
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
 #include "server/core/readiness.h"
+#include "server/core/shared_memory.h"
 #include "server/core/statistics.h"
 
 namespace omserve::server {
@@ -21,7 +22,8 @@ struct FrontDoor {
   const Statistics& statistics;
   Lifecycle& lifecycle;
   const Readiness& readiness;
-  const Metrics* metrics;  // Null: they are not for clients.
+  const Metrics* metrics;       // Null: they are not for clients.
+  SharedMemory* shared_memory;  // Null: clients may share none.
   const Clock& clock;
   std::string name;     // Of the server, in its metadata.
   std::string version;  // Likewise.

@@ -131,6 +131,20 @@ absl::Status WritePadded(const Model& model, size_t input, const InferInput& fro
   return absl::OkStatus();
 }
 
+// Where the device may put the outputs itself.
+std::vector<scheduler::OutputPlace> PlacesOf(const scheduler::Plan& plan,
+                                             const SharedTensors& shared,
+                                             const std::vector<int>& wanted) {
+  std::vector<scheduler::OutputPlace> places(wanted.size());
+  for (size_t i = 0; i < wanted.size() && i < shared.outputs.size(); ++i) {
+    const SharedBytes& place = shared.outputs[i].place;
+    if (place.is_pinned && IsForDeviceOnly(plan, plan.outputs[static_cast<size_t>(wanted[i])])) {
+      places[i] = {.bytes = place.bytes, .owner = place.owner};
+    }
+  }
+  return places;
+}
+
 }  // namespace
 
 uint64_t EffectivePriority(const inference::ModelConfig& config, uint64_t asked) {
@@ -170,7 +184,14 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
     };
   }
   std::optional<LengthFit> fit;
-  absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call, fit);
+  SharedTensors shared;
+  absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call, fit, shared);
+  if (request.ok() && !shared.empty()) {  // Kept answers go there as others do.
+    done = [this, shared = std::move(shared), done = std::move(done)](InferResult result) {
+      PutShared(shared, shared_memory_->counts(), result);
+      done(std::move(result));
+    };
+  }
   absl::StatusOr<scheduler::RequestId> id = scheduler::RequestId{0};
   if (request.ok() && UsesCache(call)) {
     const scheduler::Instant looked = clock_.Now();
@@ -247,7 +268,7 @@ void Inference::AnswerKept(const InferCall& call, std::vector<scheduler::Respons
 }
 
 absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
-    const InferCall& call, std::optional<LengthFit>& fit) {
+    const InferCall& call, std::optional<LengthFit>& fit, SharedTensors& shared) {
   const Model& model = *call.model;
   ASSIGN_OR_RETURN(CheckedRequest checked, CheckRequest(model, call.inputs, call.outputs));
   RETURN_IF_ERROR(CheckSequence(model, call.sequence, checked.rows));
@@ -258,6 +279,7 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
                                           model.plan->batched, call.classes[i]));
     }
   }
+  ASSIGN_OR_RETURN(shared, FindShared(call, shared_memory_));
   auto request = std::make_unique<scheduler::InferRequest>();
   request->deadline = call.deadline;
   request->priority = EffectivePriority(model.config, call.priority);
@@ -267,7 +289,10 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
     at = std::min(at, clock_.Now() + timeout.after);
   }
   RETURN_IF_ERROR(dispatcher_.CheckRoom(*model.placement, request->deadline, TotalBytes(call)));
-  RETURN_IF_ERROR(CopyInputs(call, checked, *request));
+  RETURN_IF_ERROR(CopyInputs(call, checked, shared, *request));
+  if (!shared.outputs.empty() && !UsesCache(call) && !checked.fit.has_value()) {
+    request->places = PlacesOf(*model.plan, shared, checked.wanted);
+  }
   request->placement = model.placement;
   request->rows = checked.rows;
   request->wanted = std::move(checked.wanted);
@@ -283,35 +308,59 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
 }
 
 absl::Status Inference::CopyInputs(const InferCall& call, const CheckedRequest& checked,
-                                   scheduler::InferRequest& request) {
+                                   const SharedTensors& shared, scheduler::InferRequest& request) {
+  const Model& model = *call.model;
   for (size_t i = 0; i < checked.inputs.size(); ++i) {
-    const InferInput& from = call.inputs[checked.inputs[i]];
-    scheduler::RequestInput input{.dims = from.shape};
-    size_t size_bytes = from.size_bytes();
-    const bool padded = checked.fit.has_value() && PadDims(*call.model, *checked.fit, i, input);
-    if (padded) {
-      size_bytes = TensorBytes(call.model->inputs[i].type, input.dims).value_or(0);
+    const size_t given = checked.inputs[i];
+    const InferInput& from = call.inputs[given];
+    scheduler::RequestInput& input = request.inputs.emplace_back();
+    input.dims = from.shape;
+    if (!from.shared.has_value()) {
+      RETURN_IF_ERROR(CopyInput(model, i, from, checked.fit, input));
+      continue;
     }
-    absl::StatusOr<memory::HostBlock> block = pool_.Allocate(size_bytes);
-    if (!block.ok()) {
-      const absl::Status status = WithContext(
-          block.status(), fmt::format("input '{}' for model '{}'", from.name, call.model->name));
-      return status.code() == absl::StatusCode::kUnavailable
-                 ? scheduler::ToStatus({.reason = scheduler::RefusalReason::kPinnedMemory},
-                                       std::string(MessageOf(status)))
-                 : status;
+    const SharedBytes& place = shared.inputs[given].place;
+    if (place.is_pinned && !checked.fit.has_value() && !UsesCache(call) &&
+        model.inputs[i].type != DataType::kBytes &&
+        IsForDeviceOnly(*model.plan, model.plan->inputs[i])) {
+      input.bytes = place.bytes;
+      input.owner = place.owner;
+      shared_memory_->counts().in_place.fetch_add(1, std::memory_order_relaxed);
+      continue;
     }
-    input.block = *std::move(block);
-    RETURN_IF_ERROR(padded ? WritePadded(*call.model, i, from, input, pool_)
-                           : WriteBytes(from, input.block.bytes().first(size_bytes)));
-    input.bytes = input.block.bytes().first(size_bytes);
-    const TensorSpec& spec = call.model->inputs[i];
-    if (spec.type == DataType::kBytes) {
-      RETURN_IF_ERROR(CheckElements(*call.model, spec, from.shape, input.bytes));
-    }
-    request.inputs.push_back(std::move(input));
+    // The copy is what is checked and run, whatever becomes of the client's memory.
+    const InferInput read{
+        .name = from.name, .datatype = from.datatype, .shape = from.shape, .pieces = {place.bytes}};
+    RETURN_IF_ERROR(CopyInput(model, i, read, checked.fit, input));
+    shared_memory_->counts().copied.fetch_add(1, std::memory_order_relaxed);
   }
   return absl::OkStatus();
+}
+
+absl::Status Inference::CopyInput(const Model& model, size_t input, const InferInput& from,
+                                  const std::optional<LengthFit>& fit,
+                                  scheduler::RequestInput& into) {
+  size_t size_bytes = from.size_bytes();
+  const bool padded = fit.has_value() && PadDims(model, *fit, input, into);
+  if (padded) {
+    size_bytes = TensorBytes(model.inputs[input].type, into.dims).value_or(0);
+  }
+  absl::StatusOr<memory::HostBlock> block = pool_.Allocate(size_bytes);
+  if (!block.ok()) {
+    const absl::Status status = WithContext(
+        block.status(), fmt::format("input '{}' for model '{}'", from.name, model.name));
+    return status.code() == absl::StatusCode::kUnavailable
+               ? scheduler::ToStatus({.reason = scheduler::RefusalReason::kPinnedMemory},
+                                     std::string(MessageOf(status)))
+               : status;
+  }
+  into.block = *std::move(block);
+  RETURN_IF_ERROR(padded ? WritePadded(model, input, from, into, pool_)
+                         : WriteBytes(from, into.block.bytes().first(size_bytes)));
+  into.bytes = into.block.bytes().first(size_bytes);
+  const TensorSpec& spec = model.inputs[input];
+  return spec.type == DataType::kBytes ? CheckElements(model, spec, from.shape, into.bytes)
+                                       : absl::OkStatus();
 }
 
 }  // namespace omserve::server

@@ -15,6 +15,8 @@
 #include "server/core/model.h"
 #include "server/core/request_check.h"
 #include "server/core/response_cache.h"
+#include "server/core/shared_memory.h"
+#include "server/core/shared_tensors.h"
 #include "server/core/statistics.h"
 
 namespace omserve::server {
@@ -25,6 +27,8 @@ struct InferCall {
   std::vector<std::string> outputs;  // Names in the order wanted; empty: all.
   // Of outputs that are wanted as texts of so many classes; 0 and those left out: as they are.
   std::vector<uint64_t> classes;
+  // Of outputs that are wanted in shared memory; nullopt and those left out: in the answer.
+  std::vector<std::optional<SharedPlace>> places;
   uint64_t priority = 0;       // 1 is the highest; 0: the model's default.
   Clock::duration timeout{0};  // From now; 0: none.
   scheduler::Instant deadline = scheduler::Instant::max();  // The client's own.
@@ -37,7 +41,8 @@ struct InferCall {
 struct InferResult {
   absl::Status status;
   ModelHandle model;
-  std::vector<scheduler::ResponseOutput> outputs;  // In the order wanted. Empty unless OK.
+  // In the order wanted. Empty unless OK. Without bytes: those that went to shared memory.
+  std::vector<scheduler::ResponseOutput> outputs;
   // As the call has them. Whoever answers calls ClassifyOutputs (classification.h), which takes its
   // time, where that holds up no device.
   std::vector<uint64_t> classes;
@@ -56,21 +61,23 @@ struct InferResult {
 // Thread-safe. The references outlive it.
 class Inference final {
  public:
-  // `cache`: null where no answers are kept.
+  // `cache`: null where no answers are kept. `shared_memory`: null where clients may share none.
   Inference(scheduler::Dispatcher& dispatcher, memory::HostPool& pool, const Clock& clock,
-            Statistics& statistics, ResponseCache* cache)
+            Statistics& statistics, ResponseCache* cache, SharedMemory* shared_memory)
       : dispatcher_(dispatcher),
         pool_(pool),
         clock_(clock),
         statistics_(statistics),
-        cache_(cache) {}
+        cache_(cache),
+        shared_memory_(shared_memory) {}
 
-  // Checks the call, copies its tensors once into pinned memory, and submits it. Nothing of `call`
-  // is used after the return. Does not block.
+  // Checks the call, copies its tensors once into pinned memory, but for those that are in shared
+  // memory and can stay there, and submits it. Nothing of `call` is used after the return. Does not
+  // block.
   //
   // OK: `done` runs exactly once, where it must not block: on a device thread, or, for an answer
   // that was kept, on the caller's before this returns 0, which is nobody's id. It may have run
-  // before this returns in any case. Not OK: `done` never runs. Errors: those of CheckRequest;
+  // before this returns in any case. Not OK: `done` never runs. Errors: those of CheckRequest and FindShared;
   // kInvalidArgument for damaged BYTES elements and for tensors larger than the pinned memory; else
   // refusals (scheduler/refusal.h), for which nothing was copied except when that memory is used
   // up.
@@ -87,9 +94,12 @@ class Inference final {
 
  private:
   absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Prepare(const InferCall& call,
-                                                                   std::optional<LengthFit>& fit);
+                                                                   std::optional<LengthFit>& fit,
+                                                                   SharedTensors& shared);
   absl::Status CopyInputs(const InferCall& call, const CheckedRequest& checked,
-                          scheduler::InferRequest& request);
+                          const SharedTensors& shared, scheduler::InferRequest& request);
+  absl::Status CopyInput(const Model& model, size_t input, const InferInput& from,
+                         const std::optional<LengthFit>& fit, scheduler::RequestInput& into);
 
   using Done = std::function<void(InferResult)>;
   bool UsesCache(const InferCall& call) const;
@@ -103,6 +113,7 @@ class Inference final {
   const Clock& clock_;
   Statistics& statistics_;
   ResponseCache* const cache_;
+  SharedMemory* const shared_memory_;
 };
 
 // The scheduler's priority (1 is the highest) of a request that asks for `asked`, by Triton's rule:

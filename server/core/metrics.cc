@@ -17,6 +17,7 @@
 #include "server/core/memory_metrics.h"
 #include "server/core/metric_family.h"
 #include "server/core/sequence_metrics.h"
+#include "server/core/shared_memory_metrics.h"
 
 namespace omserve::server {
 namespace {
@@ -454,6 +455,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   const std::vector<CatalogEntry> entries = sources_.catalog.List();
   AddModelGauges(entries, loads, sources_.clock.Now(), families);
   AddCacheFamilies(sources_.response_cache, entries, models, families);
+  AddSharedMemoryFamilies(sources_.shared_memory, families);
   AddLimitFamilies(sources_, loads, families);
   AddSequenceFamilies(entries, loads, families);
   AddLoadFamilies(sources_, loads, families);

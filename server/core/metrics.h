@@ -20,6 +20,7 @@
 #include "server/core/http_counters.h"
 #include "server/core/lifecycle.h"
 #include "server/core/response_cache.h"
+#include "server/core/shared_memory.h"
 #include "server/core/statistics.h"
 
 namespace omserve::server {
@@ -33,6 +34,7 @@ class Metrics final : public prometheus::Collectable {
     const scheduler::Dispatcher& dispatcher;
     const memory::HostPool& pinned_pool;
     const ResponseCache* response_cache;  // Null where no answers are kept.
+    const SharedMemory* shared_memory;    // Null where clients may share none.
     const Lifecycle& lifecycle;
     const Clock& clock;
     const health::HealthMonitor* health;                           // Null when nobody reads it.

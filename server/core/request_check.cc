@@ -266,6 +266,9 @@ class Checker final {
 }  // namespace
 
 size_t InferInput::size_bytes() const {
+  if (shared.has_value()) {
+    return shared->size_bytes;
+  }
   size_t size = encoded_bytes;
   for (const std::span<const std::byte>& piece : pieces) {
     size += piece.size();

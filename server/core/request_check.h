@@ -15,6 +15,7 @@
 #include "runtime/base/tensor.h"
 #include "server/core/length_padding.h"
 #include "server/core/model.h"
+#include "server/core/shared_place.h"
 
 namespace omserve::server {
 
@@ -29,6 +30,7 @@ struct InferInput {
   // kInvalidArgument for a value that does not fit the datatype.
   std::function<absl::Status(const InferInput& input, std::span<std::byte> out)> encode;
   size_t encoded_bytes = 0;
+  std::optional<SharedPlace> shared = std::nullopt;  // Where it is instead of in the message.
 
   size_t size_bytes() const;
 };

@@ -112,15 +112,25 @@ absl::Status ReadRequestParameters(const InferParameterMap& parameters, InferCal
   return ReadBool(parameters, kTraceParameter, &call.trace);
 }
 
-absl::Status CheckTensorParameters(std::string_view side, const std::string& tensor,
-                                   const InferParameterMap& parameters) {
-  if (Find(parameters, "shared_memory_region") != nullptr) {
-    return Unimplemented(
-        "{} '{}' names a shared_memory_region, but shared memory is not supported by omserve yet; "
-        "send its bytes in the message",
+absl::StatusOr<std::optional<SharedPlace>> ReadSharedPlace(std::string_view side,
+                                                           const std::string& tensor,
+                                                           const InferParameterMap& parameters) {
+  const InferParameter* region = Find(parameters, "shared_memory_region");
+  if (region == nullptr) {
+    return std::nullopt;
+  }
+  if (region->parameter_choice_case() != InferParameter::kStringParam) {
+    return WrongType("shared_memory_region", "string_param");
+  }
+  if (Find(parameters, "shared_memory_byte_size") == nullptr) {
+    return InvalidArgument(
+        "'shared_memory_byte_size' must be specified along with 'shared_memory_region' for {} '{}'",
         side, tensor);
   }
-  return absl::OkStatus();
+  SharedPlace place{.region = region->string_param()};
+  RETURN_IF_ERROR(ReadNumber(parameters, "shared_memory_offset", &place.offset_bytes));
+  RETURN_IF_ERROR(ReadNumber(parameters, "shared_memory_byte_size", &place.size_bytes));
+  return place;
 }
 
 absl::Status ReadClassification(const InferParameterMap& parameters, InferCall& call) {

@@ -4,10 +4,11 @@
 
 #include <google/protobuf/map.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "proto/inference/grpc_service.pb.h"
 #include "server/core/inference.h"
 
@@ -25,9 +26,11 @@ inline constexpr char kStagesParameter[] = "omserve_stages";
 // unknown name in triton_*, which is reserved.
 absl::Status ReadRequestParameters(const InferParameterMap& parameters, InferCall& call);
 
-// Parameters of one tensor. kUnimplemented for shared memory. `side` is "input" or "output".
-absl::Status CheckTensorParameters(std::string_view side, const std::string& tensor,
-                                   const InferParameterMap& parameters);
+// shared_memory_region, _offset and _byte_size of one tensor; nullopt where it is in no shared
+// memory. `side` is "input" or "output". Errors: kInvalidArgument.
+absl::StatusOr<std::optional<SharedPlace>> ReadSharedPlace(std::string_view side,
+                                                           const std::string& tensor,
+                                                           const InferParameterMap& parameters);
 
 // Of the output that call.outputs ends with: classification into call.classes. kInvalidArgument for
 // another type and for a number below 0; 0 is the tensor itself.

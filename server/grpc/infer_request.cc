@@ -228,9 +228,17 @@ absl::Status TakeSlices(const grpc::ByteBuffer& bytes, WireInferRequest* request
 }
 
 // Where one input's bytes come from.
+// `raw_index`: of the raw contents that are its turn, which shared memory has none of.
 absl::Status AttachData(const WireInferRequest& request, size_t index, const std::string& model,
-                        InferInput& input) {
+                        size_t* raw_index, InferInput& input) {
   const TypedContents& contents = request.inputs[index].contents;
+  if (input.shared.has_value()) {
+    return contents.given()
+               ? InvalidArgument("unexpected 'content' provided when using shared memory for input "
+                                 "tensor '{}' for model '{}'",
+                                 input.name, model)
+               : absl::OkStatus();
+  }
   if (!request.raw.empty()) {
     if (contents.given()) {
       return InvalidArgument(
@@ -238,11 +246,11 @@ absl::Status AttachData(const WireInferRequest& request, size_t index, const std
           "'{}'",
           input.name, model);
     }
-    if (index >= request.raw.size()) {
+    if (*raw_index >= request.raw.size()) {
       return InvalidArgument("unable to find data for input tensor '{}' for model '{}' in request.",
                              input.name, model);
     }
-    input.pieces = request.raw[index];
+    input.pieces = request.raw[(*raw_index)++];
     return absl::OkStatus();
   }
   if (!contents.given()) {
@@ -283,25 +291,34 @@ absl::StatusOr<InferCall> PrepareCall(WireInferRequest& request, ModelHandle mod
   const std::string& name = call.model->name;
   RETURN_IF_ERROR(ReadRequestParameters(request.parameters, call));
   call.inputs.reserve(request.inputs.size());
+  size_t raw_index = 0;
+  size_t shared_count = 0;
   for (size_t i = 0; i < request.inputs.size(); ++i) {
     WireInput& tensor = request.inputs[i];
-    RETURN_IF_ERROR(CheckTensorParameters("input", tensor.name, tensor.parameters));
     InferInput& input = call.inputs.emplace_back();
+    ASSIGN_OR_RETURN(input.shared, ReadSharedPlace("input", tensor.name, tensor.parameters));
+    shared_count += input.shared.has_value() ? 1 : 0;
     input.name = std::move(tensor.name);
     input.datatype = std::move(tensor.datatype);
     input.shape = std::move(tensor.shape);
-    RETURN_IF_ERROR(AttachData(request, i, name, input));
+    RETURN_IF_ERROR(AttachData(request, i, name, &raw_index, input));
   }
-  if (request.raw.size() > request.inputs.size()) {
+  if (request.raw.size() > raw_index) {
     return InvalidArgument(
-        "raw_input_contents has {} entries but the request for model '{}' has {} inputs; expected "
-        "one entry for each",
-        request.raw.size(), name, request.inputs.size());
+        "raw_input_contents has {} entries but the request for model '{}' has {} inputs{}; "
+        "expected one entry for each",
+        request.raw.size(), name, request.inputs.size() - shared_count,
+        shared_count > 0 ? " that are not in shared memory" : "");
   }
   for (WireOutput& output : request.outputs) {
-    RETURN_IF_ERROR(CheckTensorParameters("output", output.name, output.parameters));
+    ASSIGN_OR_RETURN(std::optional<SharedPlace> place,
+                     ReadSharedPlace("output", output.name, output.parameters));
     call.outputs.push_back(std::move(output.name));
     RETURN_IF_ERROR(ReadClassification(output.parameters, call));
+    if (place.has_value()) {
+      call.places.resize(call.outputs.size());
+      call.places.back() = std::move(place);
+    }
   }
   return call;
 }

@@ -58,8 +58,7 @@ absl::StatusOr<WireInferRequest> ParseInferRequest(const grpc::ByteBuffer& bytes
 
 // The call that `request` asks of `model`, without its deadline; takes names and shapes out of
 // `request`, which must outlive the result. Errors: kInvalidArgument for tensors that come in both
-// ways or not at all, and for parameters of the wrong type; kUnimplemented for shared memory and
-// classification.
+// ways or not at all, and for parameters of the wrong type.
 absl::StatusOr<InferCall> PrepareCall(WireInferRequest& request, ModelHandle model);
 
 }  // namespace omserve::server

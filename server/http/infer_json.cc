@@ -100,6 +100,17 @@ absl::Status AddInput(const json::value& value, std::span<const std::string_view
   ASSIGN_OR_RETURN(input.shape, ShapeOf(object, input.name));
   ASSIGN_OR_RETURN(const TensorParameters parameters,
                    ReadTensorParameters(object, fmt::format("input '{}'", input.name)));
+  if (parameters.shared.has_value()) {
+    if (object.contains("data") || parameters.binary_size.has_value()) {
+      return InvalidArgument(
+          "unexpected 'data' or binary_data_size provided when using shared memory for input "
+          "tensor '{}' for model '{}'",
+          input.name, rest.call.model->name);
+    }
+    input.shared = parameters.shared;
+    rest.call.inputs.push_back(std::move(input));
+    return absl::OkStatus();
+  }
   const json::value* index = object.if_contains("data");
   if ((index != nullptr) == parameters.binary_size.has_value()) {
     return InvalidArgument("input '{}' must have either 'data' or the parameter binary_data_size",
@@ -140,6 +151,14 @@ absl::Status AddOutput(const json::value& value, RestCall& rest) {
   if (parameters.classes > 0) {
     rest.call.classes.resize(rest.call.outputs.size());
     rest.call.classes.back() = parameters.classes;
+  }
+  if (parameters.shared.has_value()) {
+    if (parameters.binary.value_or(false)) {
+      return InvalidArgument("output '{}': binary_data and shared_memory_region exclude each other",
+                             rest.call.outputs.back());
+    }
+    rest.call.places.resize(rest.call.outputs.size());
+    rest.call.places.back() = parameters.shared;
   }
   rest.binary_by_output.push_back(parameters.binary);
   return absl::OkStatus();
@@ -299,6 +318,10 @@ absl::StatusOr<RestAnswer> BuildInferAnswer(const RestCall& rest, const InferRes
                             ? rest.binary_by_output[i].value_or(rest.binary_default)
                             : rest.binary_default;
     answer.json += i > 0 ? "," : "";
+    if (i < rest.call.places.size() && rest.call.places[i].has_value()) {
+      answer.json += json::serialize(tensor);
+      continue;
+    }
     if (binary) {
       tensor["parameters"] = json::object{{"binary_data_size", output.bytes.size()}};
       answer.json += json::serialize(tensor);

@@ -81,6 +81,29 @@ absl::Status ReadSequence(const json::object& parameters, scheduler::SequenceTur
   return CheckSequenceId(turn.id);
 }
 
+absl::StatusOr<std::optional<SharedPlace>> ReadSharedPlace(const json::object& parameters,
+                                                           const std::string& where) {
+  const json::value* region = parameters.if_contains("shared_memory_region");
+  if (region == nullptr) {
+    return std::nullopt;
+  }
+  if (!region->is_string()) {
+    return WrongType("shared_memory_region", "a string");
+  }
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> offset_bytes,
+                   Number(parameters, "shared_memory_offset"));
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> size_bytes,
+                   Number(parameters, "shared_memory_byte_size"));
+  if (!size_bytes.has_value()) {
+    return InvalidArgument(
+        "'shared_memory_byte_size' must be specified along with 'shared_memory_region' for {}",
+        where);
+  }
+  return SharedPlace{.region = std::string(std::string_view(region->get_string())),
+                     .offset_bytes = offset_bytes.value_or(0),
+                     .size_bytes = *size_bytes};
+}
+
 absl::Status RefuseReserved(const json::object& parameters) {
   for (const auto& [name, value] : parameters) {
     const std::string_view key(name);
@@ -124,12 +147,7 @@ absl::StatusOr<TensorParameters> ReadTensorParameters(const json::object& tensor
   if (parameters == nullptr) {
     return read;
   }
-  if (parameters->contains("shared_memory_region")) {
-    return Unimplemented(
-        "{} names a shared_memory_region, but shared memory is not supported by omserve yet; send "
-        "its bytes in the message",
-        where);
-  }
+  ASSIGN_OR_RETURN(read.shared, ReadSharedPlace(*parameters, where));
   ASSIGN_OR_RETURN(const std::optional<uint64_t> classes, Number(*parameters, "classification"));
   read.classes = classes.value_or(0);
   ASSIGN_OR_RETURN(read.binary_size, Number(*parameters, "binary_data_size"));

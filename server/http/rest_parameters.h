@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/core/shared_place.h"
 
 namespace omserve::server {
 
@@ -24,8 +25,9 @@ struct TensorParameters {
   std::optional<uint64_t> binary_size;  // Of an input: its bytes follow the JSON.
   std::optional<bool> binary;           // Of an output: it is wanted as bytes.
   uint64_t classes = 0;                 // Of an output: it is wanted as so many; 0: as it is.
+  std::optional<SharedPlace> shared;    // It is, or is wanted, there.
 };
-// Of a tensor, which `where` names in messages. kUnimplemented for shared memory.
+// Of a tensor, which `where` names in messages.
 absl::StatusOr<TensorParameters> ReadTensorParameters(const boost::json::object& tensor,
                                                       const std::string& where);
 

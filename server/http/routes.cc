@@ -12,6 +12,7 @@ std::vector<Route> MakeRoutes(const FrontDoor& door) {
   AddStatisticsRoutes(door, routes);  // Its "stats" is no model's name.
   AddMetadataRoutes(door, routes);
   AddRepositoryRoutes(door, routes);
+  AddSharedMemoryRoutes(door, routes);
   AddLoggingRoutes(routes);
   return routes;
 }

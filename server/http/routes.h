@@ -23,6 +23,7 @@ void AddHealthRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddMetadataRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddStatisticsRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddRepositoryRoutes(const FrontDoor& door, std::vector<Route>& routes);
+void AddSharedMemoryRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddLoggingRoutes(std::vector<Route>& routes);  // Of the process's log.
 // /metrics; none where there are no metrics.
 void AddMetricsRoutes(const FrontDoor& door, std::vector<Route>& routes);

@@ -172,6 +172,7 @@ std::shared_ptr<Answer> EngineHarness::Submit(const Send& send) {
   request->trace = send.trace;
   request->sequence = send.sequence;
   request->wanted = send.wanted;
+  request->places = send.places;
   for (size_t i = 0; send.wanted.empty() && i < send.plan->outputs.size(); ++i) {
     request->wanted.push_back(static_cast<int>(i));
   }

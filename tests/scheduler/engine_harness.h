@@ -151,6 +151,7 @@ class EngineHarness final {
     Instant deadline = Instant::max();
     bool trace = false;
     SequenceTurn sequence = {};
+    std::vector<OutputPlace> places = {};
     std::function<void()> before_answer = {};  // Runs on the device thread.
   };
   // As Submit does by itself, but while the device thread is free to do it.

@@ -302,13 +302,47 @@ TEST_CASE("PrepareCall: parameters that are refused", "[infer_request]") {
       "keys starting with 'triton_' are allowed: ['triton_enable_empty_final_response']");
 }
 
-// Shared memory is not built: said, and not passed over.
-TEST_CASE("PrepareCall: tensors with extensions that are not built", "[infer_request]") {
+// Places in shared memory, beside a tensor that is in the message: that one's raw contents are the
+// first, whatever its own place.
+TEST_CASE("PrepareCall: tensors in shared memory", "[infer_request][1.11]") {
   ModelInferRequest request = SomeRequest(true);
-  (*request.mutable_inputs(0)->mutable_parameters())["shared_memory_region"].set_string_param("r");
-  CheckRefused(request, absl::StatusCode::kUnimplemented,
-               "input 'a' names a shared_memory_region, but shared memory is not supported by "
-               "omserve yet; send its bytes in the message");
+  auto& parameters = *request.mutable_inputs(0)->mutable_parameters();
+  parameters["shared_memory_region"].set_string_param("r");
+  CheckRefused(request, absl::StatusCode::kInvalidArgument,
+               "'shared_memory_byte_size' must be specified along with 'shared_memory_region' for "
+               "input 'a'");
+  parameters["shared_memory_byte_size"].set_int64_param(16);
+  parameters["shared_memory_offset"].set_int64_param(-1);
+  CheckRefused(request, absl::StatusCode::kInvalidArgument,
+               "parameter 'shared_memory_offset' must not be negative, got -1");
+  parameters["shared_memory_offset"].set_int64_param(64);
+  CheckRefused(request, absl::StatusCode::kInvalidArgument,
+               "raw_input_contents has 2 entries but the request for model 'm' has 1 inputs that "
+               "are not in shared memory; expected one entry for each");
+  request.mutable_raw_input_contents()->erase(request.raw_input_contents().begin());
+  auto& place = *request.mutable_outputs(0)->mutable_parameters();
+  place["shared_memory_region"].set_string_param("out");
+  place["shared_memory_byte_size"].set_uint64_param(32);
+  WireInferRequest wire = VALUE(ParseInferRequest(Buffer(request.SerializeAsString(), 64)));
+  const InferCall call = VALUE(PrepareCall(wire, SomeModel()));
+  REQUIRE(call.inputs.size() == 2);
+  REQUIRE(call.inputs[0].shared.has_value());
+  CHECK(call.inputs[0].shared->region == "r");
+  CHECK(call.inputs[0].shared->offset_bytes == 64);
+  CHECK(call.inputs[0].size_bytes() == 16);
+  CHECK_FALSE(call.inputs[1].shared.has_value());
+  CHECK(call.inputs[1].size_bytes() == request.raw_input_contents(0).size());
+  REQUIRE(call.places.size() == 1);
+  CHECK(call.places[0]->region == "out");
+  CHECK(call.places[0]->size_bytes == 32);
+  parameters["shared_memory_region"].set_bool_param(true);
+  CheckRefused(request, absl::StatusCode::kInvalidArgument,
+               "invalid value type for 'shared_memory_region' parameter, expected string_param.");
+  parameters["shared_memory_region"].set_string_param("r");
+  request.mutable_inputs(0)->mutable_contents()->add_fp32_contents(1);
+  CheckRefused(request, absl::StatusCode::kInvalidArgument,
+               "unexpected 'content' provided when using shared memory for input tensor 'a' for "
+               "model 'm'");
 }
 
 // How many classes an output is wanted as; 0 asks for the tensor.

@@ -148,8 +148,16 @@ TEST_CASE("ParseInferBody: refusals") {
   CHECK(Refused(R"({"parameters": {"sequence_id": 0}})").ok());
   CHECK_THAT(Refusal(R"({"outputs": [{"name": "y", "parameters": {"classification": -1}}]})"),
              Contains("'classification'"));
-  CHECK(Refused(input(R"("shape": [1], "parameters": {"shared_memory_region": "r"})")).code() ==
-        absl::StatusCode::kUnimplemented);
+  CHECK_THAT(Refusal(input(R"("shape": [1], "parameters": {"shared_memory_region": "r"})")),
+             Contains("'shared_memory_byte_size' must be specified"));
+  CHECK_THAT(Refusal(input(R"("shape": [1], "data": [1],
+                               "parameters": {"shared_memory_region": "r",
+                                              "shared_memory_byte_size": 4})")),
+             Contains("when using shared memory for input tensor"));
+  CHECK_THAT(Refusal(R"({"outputs": [{"name": "y", "parameters": {
+                 "shared_memory_region": "r", "shared_memory_byte_size": 4,
+                 "binary_data": true}}]})"),
+             Contains("exclude each other"));
 }
 
 InferResult TwoOutputs(const std::string& y, const std::string& n) {

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outputs that the device puts where their client wants them.
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/scheduler/scale_add.h"
+
+namespace omserve::scheduler {
+namespace {
+
+constexpr int64_t kWide = 8192;  // A row is large enough to be copied by itself.
+
+std::string WideModel() {
+  return testing::ScaleAddModel({-1, kWide}, om::GearKind::kBatch, {{1}, {4}});
+}
+
+TestInput Wide(int rows, float value) {
+  return Floats({rows, kWide}, std::vector<float>(static_cast<size_t>(rows * kWide), value));
+}
+
+std::vector<float> AllOf(int rows, float value) {
+  return std::vector<float>(static_cast<size_t>(rows * kWide), value);
+}
+
+// Pinned memory that a client could have.
+struct Room {
+  Room(EngineHarness& harness, size_t size_bytes)
+      : block(std::make_shared<memory::HostBlock>(VALUE(harness.pinned().Allocate(size_bytes)))) {}
+  OutputPlace place() const { return {.bytes = block->bytes(), .owner = block}; }
+  bool Holds(const ResponseOutput& output) const {
+    return output.bytes.data() == block->bytes().data();
+  }
+
+  std::shared_ptr<memory::HostBlock> block;
+};
+
+// Alone in its batch: one output in its place, the other as ever.
+TEST_CASE("An output is put into its place") {
+  EngineHarness harness;
+  const auto plan = BuildSingle(*harness.AddModel("m", WideModel()));
+  const Room room(harness, kWide * 4);
+  const auto answer = harness.Submit(
+      {.plan = plan, .inputs = {Wide(1, 2), Wide(1, 3)}, .places = {{}, room.place()}});
+  REQUIRE_OK(answer->Get().status);
+  const std::vector<ResponseOutput>& outputs = answer->Get().outputs;
+  CHECK(ToFloats(outputs[0]) == AllOf(1, 2 * kScale));
+  CHECK(ToFloats(outputs[1]) == AllOf(1, 2 * kScale + 3));
+  CHECK(room.Holds(outputs[1]));
+  CHECK_FALSE(room.Holds(outputs[0]));
+}
+
+// One batch of three requests: two with places, of which one is too small, and one without.
+TEST_CASE("Requests of one batch have places of their own") {
+  EngineHarness harness;
+  const auto plan = BuildSingle(*harness.AddModel("m", WideModel()));
+  const auto small_plan = BuildSingle(*harness.AddModel("s", ScaleAdd({1})));
+  const Room room(harness, 2 * kWide * 4);
+  const Room too_small(harness, kWide * 4 - 1);
+  Standstill still(harness, small_plan);
+  const auto placed = harness.Submit({.plan = plan,
+                                      .inputs = {Wide(2, 1), Wide(2, 10)},
+                                      .rows = 2,
+                                      .wanted = {1},
+                                      .places = {room.place()}});
+  const auto cramped = harness.Submit({.plan = plan,
+                                       .inputs = {Wide(1, 2), Wide(1, 20)},
+                                       .wanted = {1},
+                                       .places = {too_small.place()}});
+  const auto plain =
+      harness.Submit({.plan = plan, .inputs = {Wide(1, 3), Wide(1, 30)}, .wanted = {1}});
+  still.End();
+  for (const auto& answer : {placed, cramped, plain}) {
+    REQUIRE_OK(answer->Get().status);
+  }
+  harness.recorder().AwaitBatches(2);
+  CHECK(harness.recorder().batches().back().rows == 4);
+  CHECK(room.Holds(placed->Get().outputs[0]));
+  CHECK(ToFloats(placed->Get().outputs[0]) == AllOf(2, kScale + 10));
+  CHECK_FALSE(too_small.Holds(cramped->Get().outputs[0]));
+  CHECK(ToFloats(cramped->Get().outputs[0]) == AllOf(1, 2 * kScale + 20));
+  CHECK(ToFloats(plain->Get().outputs[0]) == AllOf(1, 3 * kScale + 30));
+}
+
+// Small rows of several requests leave in one copy; whoever asked for a place moves them.
+TEST_CASE("Small rows of a batch go together") {
+  EngineHarness harness;
+  const auto plan = BuildSingle(*harness.AddModel("m", ScaleAdd({1, 4})));
+  const Room room(harness, kWidth * 4);
+  Standstill still(harness, plan);
+  const auto placed = harness.Submit({.plan = plan,
+                                      .inputs = {Ramp(1, 1), Ramp(1, 2)},
+                                      .wanted = {1},
+                                      .places = {room.place()}});
+  const auto plain =
+      harness.Submit({.plan = plan, .inputs = {Ramp(1, 3), Ramp(1, 4)}, .wanted = {1}});
+  still.End();
+  REQUIRE_OK(placed->Get().status);
+  CHECK(ToFloats(placed->Get().outputs[0]) == Summed(1, 1, 2));
+  REQUIRE_OK(plain->Get().status);
+  CHECK(ToFloats(plain->Get().outputs[0]) == Summed(1, 3, 4));
+}
+
+// A request in parts: each part's rows go to their place in it.
+TEST_CASE("A request larger than a batch fills its place") {
+  EngineHarness harness;
+  const auto plan = BuildSingle(*harness.AddModel("m", WideModel()));
+  const Room room(harness, 8 * kWide * 4);
+  const auto answer = harness.Submit({.plan = plan,
+                                      .inputs = {Wide(8, 1), Wide(8, 5)},
+                                      .rows = 8,
+                                      .wanted = {1},
+                                      .places = {room.place()}});
+  REQUIRE_OK(answer->Get().status);
+  CHECK(room.Holds(answer->Get().outputs[0]));
+  CHECK(ToFloats(answer->Get().outputs[0]) == AllOf(8, kScale + 5));
+}
+
+}  // namespace
+}  // namespace omserve::scheduler
