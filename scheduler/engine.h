@@ -232,6 +232,7 @@ class Engine final : private CompletionSink, private TurnSink {
     std::shared_ptr<const void> host;  // Null when nobody on the host wants it.
     std::span<std::byte> host_bytes;   // The batch's rows, which `host` keeps.
     bool own_places = false;           // Rows of some of its requests go there instead.
+    bool in_place = false;             // The model writes to the host's memory itself.
   };
   struct ActiveBatch {
     Launch launch;
@@ -381,6 +382,12 @@ class Engine final : private CompletionSink, private TurnSink {
   // engine_places.cc.
   absl::Status MakeHostRows(const Launch& launch, size_t output, size_t row_bytes,
                             BatchOutput& target);
+  // Whether the model can use pinned memory of `host_bytes` as it is: the device has no other, and
+  // the batch is one request's rows without any that only fill it up.
+  bool CanBindHost(const Launch& launch, std::span<const std::byte> host_bytes) const;
+  // Lets the model write where the rows are wanted, if it can.
+  void BindInPlace(const Launch& launch, size_t output, size_t row_bytes,
+                   BatchOutput& target) const;
   // Empty unless the output has own_places.
   std::vector<HostRows> RowsToPlaces(const ActiveBatch& batch, size_t output) const;
   // Where the client of a group wants the group's rows of an output; null where it does not say, or

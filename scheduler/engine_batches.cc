@@ -46,10 +46,11 @@ absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
   targets_.clear();
   for (size_t i = 0; i < batch.outputs.size(); ++i) {
     const BatchOutput& output = batch.outputs[i];
-    targets_.push_back({.device = output.device,
-                        .host = output.own_places ? std::span<std::byte>() : output.host_bytes,
-                        .rows = RowsToPlaces(batch, i),
-                        .kept = StateRows(batch, static_cast<int>(i))});
+    targets_.push_back(
+        {.device = output.device,
+         .host = output.own_places || output.in_place ? std::span<std::byte>() : output.host_bytes,
+         .rows = RowsToPlaces(batch, i),
+         .kept = StateRows(batch, static_cast<int>(i))});
   }
   Lane& lane = *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
   const std::span<const InputSource> sources = GatherInputs(batch);
@@ -75,6 +76,9 @@ absl::Status Engine::MakeOutputs(const Launch& launch, ActiveBatch& batch) {
     }
     if (target.host == nullptr && WantedOnHost(launch, i)) {
       RETURN_IF_ERROR(MakeHostRows(launch, i, row_bytes, target));
+    }
+    if (!state) {
+      BindInPlace(launch, i, row_bytes, target);
     }
   }
   return absl::OkStatus();
@@ -127,6 +131,10 @@ void Engine::GatherInput(const Launch& launch, size_t input, size_t row_bytes,
     const Active& active = active_.at(group.request);
     const int tensor = active.in->plan->nodes[static_cast<size_t>(group.node)].inputs[input];
     const Place& place = active.places[static_cast<size_t>(tensor)];
+    if (place.batch == 0 && CanBindHost(launch, place.host)) {
+      source.in_place = acl::Device::AddressOf(place.host);
+      return;
+    }
     if (place.batch == 0) {
       // Empty when the producer could not be launched: that request has failed, and its rows keep
       // their place so that those behind them keep theirs.

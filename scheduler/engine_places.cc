@@ -14,6 +14,8 @@ namespace {
 // Rows of fewer bytes go with those of others in one copy: a copy of their own would cost more than
 // what the host then does to move them.
 constexpr size_t kOwnCopyBytes = size_t{16} << 10;
+// Of what a model reads and writes, as aclrtMalloc gives it.
+constexpr uintptr_t kBufferAlignment = 64;
 
 }  // namespace
 
@@ -35,12 +37,28 @@ const OutputPlace* Engine::OwnPlace(const Launch& launch, const RowGroup& group,
   return nullptr;
 }
 
+bool Engine::CanBindHost(const Launch& launch, std::span<const std::byte> host_bytes) const {
+  return device_.is_one_memory() && launch.rows.size() == 1 &&
+         launch.rows.front().rows == launch.gear.rows && !host_bytes.empty() &&
+         acl::Device::AddressOf(host_bytes).address % kBufferAlignment == 0;
+}
+
+void Engine::BindInPlace(const Launch& launch, size_t output, size_t row_bytes,
+                         BatchOutput& target) const {
+  const OutputPlace* own =
+      target.own_places ? OwnPlace(launch, launch.rows.front(), output, row_bytes) : nullptr;
+  const std::span<std::byte> host_bytes = own != nullptr ? own->bytes : target.host_bytes;
+  if (CanBindHost(launch, host_bytes)) {
+    target.device = acl::Device::AddressOf(host_bytes);
+    target.in_place = true;
+  }
+}
+
 absl::Status Engine::MakeHostRows(const Launch& launch, size_t output, size_t row_bytes,
                                   BatchOutput& target) {
   const auto own = std::count_if(
-      launch.rows.begin(), launch.rows.end(), [&](const RowGroup& group) {
-        return OwnPlace(launch, group, output, row_bytes) != nullptr;
-      });
+      launch.rows.begin(), launch.rows.end(),
+      [&](const RowGroup& group) { return OwnPlace(launch, group, output, row_bytes) != nullptr; });
   target.own_places = own > 0;
   if (static_cast<size_t>(own) == launch.rows.size()) {
     return absl::OkStatus();
@@ -56,7 +74,7 @@ absl::Status Engine::MakeHostRows(const Launch& launch, size_t output, size_t ro
 std::vector<HostRows> Engine::RowsToPlaces(const ActiveBatch& batch, size_t output) const {
   const BatchOutput& target = batch.outputs[output];
   std::vector<HostRows> rows;
-  if (!target.own_places) {
+  if (!target.own_places || target.in_place) {
     return rows;
   }
   const Launch& launch = batch.launch;

@@ -86,7 +86,7 @@ class Daemon final {
   std::unique_ptr<Catalog> catalog_;  // Before the dispatcher, whose engines run its models.
   std::unique_ptr<scheduler::Dispatcher> dispatcher_;
   std::unique_ptr<Readiness> readiness_;
-  std::unique_ptr<ResponseCache> cache_;  // Null: no answers are kept.
+  std::unique_ptr<ResponseCache> cache_;         // Null: no answers are kept.
   std::unique_ptr<SharedMemory> shared_memory_;  // Null: clients may share none.
   std::unique_ptr<Inference> inference_;
   std::unique_ptr<health::HealthMonitor> health_;  // Null when it is configured off.

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <catch2/catch.hpp>
 #include <cstddef>
 #include <cstring>
 #include <span>
 #include <string>
-#include <vector>
+
+#include "runtime/base/check.h"
 
 namespace omserve::testing {
 
@@ -23,10 +23,10 @@ class SharedObject final {
     static std::atomic<int> count{0};
     key_ = "/omserve-test-" + std::to_string(getpid()) + "-" + std::to_string(++count);
     fd_ = shm_open(key_.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
-    REQUIRE(fd_ >= 0);
-    REQUIRE(ftruncate(fd_, static_cast<off_t>(size_bytes)) == 0);
+    OMSERVE_CHECK(fd_ >= 0, "the machine has shared memory");
+    Truncate(size_bytes);
     data_ = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
-    REQUIRE(data_ != MAP_FAILED);
+    OMSERVE_CHECK(data_ != MAP_FAILED, "the machine has shared memory");
   }
   SharedObject(const SharedObject&) = delete;
   SharedObject& operator=(const SharedObject&) = delete;
@@ -47,7 +47,7 @@ class SharedObject final {
     return data;
   }
   void Truncate(size_t size_bytes) const {
-    REQUIRE(ftruncate(fd_, static_cast<off_t>(size_bytes)) == 0);
+    OMSERVE_CHECK(ftruncate(fd_, static_cast<off_t>(size_bytes)) == 0, "it takes any size");
   }
 
  private:

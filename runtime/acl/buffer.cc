@@ -89,8 +89,9 @@ RegisteredHost& RegisteredHost::operator=(RegisteredHost&& other) noexcept {
 
 RegisteredHost::~RegisteredHost() {
   if (device_ != nullptr) {
-    LogFailure(*device_, "aclrtHostUnregister",
-               ReleaseOn(*device_, [this] { return device_->symbols().aclrtHostUnregister(data_); }));
+    LogFailure(*device_, "aclrtHostUnregister", ReleaseOn(*device_, [this] {
+      return device_->symbols().aclrtHostUnregister(data_);
+    }));
   }
 }
 

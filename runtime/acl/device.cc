@@ -143,11 +143,15 @@ absl::StatusOr<RegisteredHost> Device::RegisterHost(std::span<std::byte> pages) 
     return Unimplemented("aclrtHostRegister came with CANN 8.5");
   }
   void* address = nullptr;  // For kernels, where the host's address is not the device's.
-  RETURN_IF_ERROR(
-      AclStatus(*symbols_, fmt::format("aclrtHostRegister of {} bytes", pages.size()),
-                symbols_->aclrtHostRegister(pages.data(), pages.size(), ACL_HOST_REGISTER_MAPPED,
-                                            &address)));
-  return RegisteredHost(this, pages.data());
+  RETURN_IF_ERROR(AclStatus(
+      *symbols_, fmt::format("aclrtHostRegister of {} bytes", pages.size()),
+      symbols_->aclrtHostRegister(pages.data(), pages.size(), ACL_HOST_REGISTER_MAPPED, &address)));
+  RegisteredHost registered(this, pages.data());
+  if (is_one_memory_ && address != pages.data()) {
+    return Unimplemented("the device knows memory at {} as {}", fmt::ptr(pages.data()),
+                         fmt::ptr(address));
+  }
+  return registered;
 }
 
 absl::Status Device::Clear(DevicePtr at, size_t size_bytes) const {

@@ -213,8 +213,15 @@ class Device final {
   absl::StatusOr<DeviceBuffer> Allocate(size_t size_bytes) const;
   absl::StatusOr<HostBuffer> AllocateHost(size_t size_bytes) const;
   // Whole pages of the process's memory, which stay where they are until the result goes. Errors:
-  // kUnimplemented before CANN 8.5.
+  // kUnimplemented before CANN 8.5, and on a device of one memory that has another address for it.
   absl::StatusOr<RegisteredHost> RegisterHost(std::span<std::byte> pages) const;
+  // Whether host and device are one memory, as on a chip that is the host itself (run mode
+  // "device"): a model may read and write pinned memory where it is.
+  bool is_one_memory() const { return is_one_memory_; }
+  // Of pinned or registered memory. Requires is_one_memory().
+  static DevicePtr AddressOf(std::span<const std::byte> pinned) {
+    return {reinterpret_cast<uintptr_t>(pinned.data())};
+  }
   // Synchronous; for set-up, not for the request path.
   absl::Status Clear(DevicePtr at, size_t size_bytes) const;
   absl::Status CopyToDeviceNow(DevicePtr to, std::span<const std::byte> host) const;
@@ -259,11 +266,12 @@ class Device final {
 
  private:
   friend class Runtime;
-  Device(const Symbols* symbols, int id, void* context)
-      : symbols_(symbols), id_(id), context_(context) {}
+  Device(const Symbols* symbols, int id, void* context, bool is_one_memory)
+      : symbols_(symbols), id_(id), is_one_memory_(is_one_memory), context_(context) {}
 
   const Symbols* symbols_;
   int id_;
+  bool is_one_memory_;
   // Both: released by who recovers the device, acquired by who uses it next.
   std::atomic<void*> context_;
   std::atomic<uint64_t> generation_{0};

@@ -121,7 +121,9 @@ absl::StatusOr<std::unique_ptr<Device>> Runtime::OpenDevice(int id) {
     static_cast<void>(symbols_->aclrtResetDevice(id));
     return status;
   }
-  return std::unique_ptr<Device>(new Device(symbols_.get(), id, context));
+  aclrtRunMode mode = ACL_HOST;
+  const bool is_one_memory = symbols_->aclrtGetRunMode(&mode) == ACL_SUCCESS && mode == ACL_DEVICE;
+  return std::unique_ptr<Device>(new Device(symbols_.get(), id, context, is_one_memory));
 }
 
 }  // namespace omserve::acl

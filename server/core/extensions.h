@@ -11,8 +11,8 @@
 namespace omserve::server {
 
 inline constexpr std::array<std::string_view, 10> kExtensions = {
-    "binary_tensor_data", "classification",  "logging",  "model_configuration",
-    "parameters",         "schedule_policy", "sequence", "sequence(string_id)",
-    "statistics", "system_shared_memory"};
+    "binary_tensor_data", "classification",      "logging",  "model_configuration",
+    "parameters",         "schedule_policy",     "sequence", "sequence(string_id)",
+    "statistics",         "system_shared_memory"};
 
 }  // namespace omserve::server

@@ -77,10 +77,10 @@ class Inference final {
   //
   // OK: `done` runs exactly once, where it must not block: on a device thread, or, for an answer
   // that was kept, on the caller's before this returns 0, which is nobody's id. It may have run
-  // before this returns in any case. Not OK: `done` never runs. Errors: those of CheckRequest and FindShared;
-  // kInvalidArgument for damaged BYTES elements and for tensors larger than the pinned memory; else
-  // refusals (scheduler/refusal.h), for which nothing was copied except when that memory is used
-  // up.
+  // before this returns in any case. Not OK: `done` never runs. Errors: those of CheckRequest and
+  // FindShared; kInvalidArgument for damaged BYTES elements and for tensors larger than the pinned
+  // memory; else refusals (scheduler/refusal.h), for which nothing was copied except when that
+  // memory is used up.
   //
   // With `wakes` false the call may wait until Wake, for callers that have more of them.
   absl::StatusOr<scheduler::RequestId> Start(const InferCall& call,

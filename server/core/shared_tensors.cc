@@ -98,9 +98,10 @@ absl::StatusOr<SharedTensors> FindShared(const InferCall& call, const SharedMemo
 bool IsForDeviceOnly(const scheduler::Plan& plan, int tensor) {
   const int producer = plan.tensors[static_cast<size_t>(tensor)].producer;
   const bool is_kept = producer >= 0 && plan.nodes[static_cast<size_t>(producer)].is_cached;
-  return !is_kept &&
-         std::none_of(plan.nodes.begin(), plan.nodes.end(),
-                      [tensor](const scheduler::PlanNode& node) { return IsReadOnHost(node, tensor); });
+  return !is_kept && std::none_of(plan.nodes.begin(), plan.nodes.end(),
+                                  [tensor](const scheduler::PlanNode& node) {
+                                    return IsReadOnHost(node, tensor);
+                                  });
 }
 
 void PutShared(const SharedTensors& shared, SharedMemory::Counts& counts, InferResult& result) {

@@ -234,9 +234,10 @@ absl::Status AttachData(const WireInferRequest& request, size_t index, const std
   const TypedContents& contents = request.inputs[index].contents;
   if (input.shared.has_value()) {
     return contents.given()
-               ? InvalidArgument("unexpected 'content' provided when using shared memory for input "
-                                 "tensor '{}' for model '{}'",
-                                 input.name, model)
+               ? InvalidArgument(
+                     "unexpected 'content' provided when using shared memory for input "
+                     "tensor '{}' for model '{}'",
+                     input.name, model)
                : absl::OkStatus();
   }
   if (!request.raw.empty()) {

@@ -13,9 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-HttpReply Done(const absl::Status& status) {
-  return status.ok() ? HttpReply{} : HttpError(status);
-}
+HttpReply Done(const absl::Status& status) { return status.ok() ? HttpReply{} : HttpError(status); }
 
 absl::StatusOr<uint64_t> Number(const json::object& asked, const char* key) {
   const json::value* value = asked.if_contains(key);
@@ -99,9 +97,7 @@ void AddSharedMemoryRoutes(const FrontDoor& door, std::vector<Route>& routes) {
       });
   Add(routes, "GET", "/v2/cudasharedmemory[/region/{region}]/status", &CudaStatus);
   Add(routes, "POST", "/v2/cudasharedmemory/region/{region}/register",
-      [](const HttpRequest& request) {
-        return HttpError(RefuseCudaMemory(request.parts.region));
-      });
+      [](const HttpRequest& request) { return HttpError(RefuseCudaMemory(request.parts.region)); });
   Add(routes, "POST", "/v2/cudasharedmemory[/region/{region}]/unregister",
       [](const HttpRequest& /*request*/) { return HttpReply{}; });
 }

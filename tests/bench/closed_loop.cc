@@ -53,12 +53,12 @@ struct ClosedLoop::Call {
   grpc::ByteBuffer response;
   grpc::Status status;
   Now::time_point start;
+  const grpc::ByteBuffer* request = nullptr;
 
-  void Begin(grpc::GenericStub& stub, const std::string& method, const grpc::ByteBuffer& request,
-             grpc::CompletionQueue& queue) {
+  void Begin(grpc::GenericStub& stub, const std::string& method, grpc::CompletionQueue& queue) {
     context.emplace();
     start = Now::now();
-    reader = stub.PrepareUnaryCall(&*context, method, request, &queue);
+    reader = stub.PrepareUnaryCall(&*context, method, *request, &queue);
     reader->StartCall();
     reader->Finish(&response, &status, this);
   }
@@ -80,7 +80,8 @@ absl::StatusOr<std::string> ClosedLoop::CallOnce(const std::string& method,
   const grpc::Slice slice(bytes);
   const grpc::ByteBuffer request(&slice, 1);
   Call call;
-  call.Begin(stub, method, request, queue_);
+  call.request = &request;
+  call.Begin(stub, method, queue_);
   void* tag = nullptr;
   bool ok = false;
   queue_.Next(&tag, &ok);
@@ -97,20 +98,25 @@ absl::StatusOr<std::string> ClosedLoop::CallOnce(const std::string& method,
   return answer;
 }
 
-absl::StatusOr<LoopResult> ClosedLoop::Run(const std::string& method, const std::string& bytes,
+absl::StatusOr<LoopResult> ClosedLoop::Run(const std::string& method,
+                                           const std::vector<std::string>& messages,
                                            int concurrency,
                                            std::chrono::duration<double> duration) {
   grpc::GenericStub stub(channel_);
-  const grpc::Slice slice(bytes);
-  const grpc::ByteBuffer request(&slice, 1);
+  std::vector<grpc::ByteBuffer> requests;
+  for (const std::string& message : messages) {
+    const grpc::Slice slice(message);
+    requests.emplace_back(&slice, 1);
+  }
   std::vector<Call> calls(static_cast<size_t>(concurrency));
   std::vector<float> latencies_us;
   latencies_us.reserve(1 << 20);
   absl::Status failure;
   const Now::time_point start = Now::now();
   const Now::time_point end = start + std::chrono::duration_cast<Now::duration>(duration);
-  for (Call& call : calls) {
-    call.Begin(stub, method, request, queue_);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    calls[i].request = &requests[i % requests.size()];
+    calls[i].Begin(stub, method, queue_);
   }
   Now::time_point last = start;
   for (int left = concurrency; left > 0;) {
@@ -125,7 +131,7 @@ absl::StatusOr<LoopResult> ClosedLoop::Run(const std::string& method, const std:
     if (now < end && failure.ok()) {
       latencies_us.push_back(std::chrono::duration<float, std::micro>(now - call.start).count());
       last = now;
-      call.Begin(stub, method, request, queue_);
+      call.Begin(stub, method, queue_);
     } else {
       --left;
     }

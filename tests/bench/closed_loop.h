@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lean client: N calls of one method with the same bytes are always under way, on one connection,
-// from one thread. Bytes are sent as they are and answers are only measured, so that the client
-// takes as little of its core as gRPC allows.
+// A lean client: N calls of one method are always under way, on one connection, from one thread.
+// Bytes are sent as they are and answers are only measured, so that the client takes as little of
+// its core as gRPC allows.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -37,9 +37,11 @@ class ClosedLoop final {
 
   // One call; its answer's bytes. Errors: the server's.
   absl::StatusOr<std::string> CallOnce(const std::string& method, const std::string& bytes);
-  // Keeps `concurrency` calls under way for `duration`. Blocks. Errors: the first call that failed.
-  absl::StatusOr<LoopResult> Run(const std::string& method, const std::string& bytes,
-                                 int concurrency, std::chrono::duration<double> duration);
+  // Keeps `concurrency` calls under way for `duration`, each with a message of its own as long as
+  // there are others. Blocks. Errors: the first call that failed.
+  absl::StatusOr<LoopResult> Run(const std::string& method,
+                                 const std::vector<std::string>& messages, int concurrency,
+                                 std::chrono::duration<double> duration);
 
  private:
   struct Call;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The front door against its floor: omserved and a bare gRPC echo, each on core 0, asked in turn by
-// one lean client on core 1; and REST against gRPC of the same daemon. Machines are noisy, so the
+// one lean client on core 1; and REST, and tensors in shared memory, against gRPC of the same
+// daemon. Machines are noisy, so the
 // two are interleaved for some rounds, and what counts are the medians and the ratio to the echo of
 // the same round.
 //
 //   front_bench [--only SUBSTRING] [--rounds N] [--seconds S] [--omserved PROGRAM]
-//               [--benchmark_format=json]
+//               [--run-mode host|device] [--benchmark_format=json]
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,7 @@
 #include "tests/bench/front_models.h"
 #include "tests/bench/http_loop.h"
 #include "tests/bench/pinned_server.h"
+#include "tests/shared_object.h"
 
 namespace omserve::bench {
 namespace {
@@ -32,10 +35,12 @@ constexpr int kServerCore = 0;
 constexpr int kClientCore = 1;
 constexpr char kStreams[] = "acl-stream";  // The names of the CPU device's threads begin so.
 constexpr char kMethod[] = "/inference.GRPCInferenceService/ModelInfer";
+constexpr char kRegister[] = "/inference.GRPCInferenceService/SystemSharedMemoryRegister";
 
 struct Options {
   std::string only;
   std::string omserved = OMSERVE_BINARY_DIR "/bin/omserved";
+  std::string run_mode = "host";  // Of the CPU device: "device" is one memory for both.
   int rounds = 5;
   double seconds = 1.0;
   bool json = false;
@@ -47,7 +52,10 @@ struct Workload {
   int64_t width = 16;
   int concurrency = 1;
   std::string reference;  // The model that it is compared with; empty: the echo.
-  enum class Rest { kNo, kBinary, kJson } rest = Rest::kNo;  // Compared with gRPC.
+  enum class Rest { kNo, kBinary, kJson } rest = Rest::kNo;  // Compared with gRPC,
+  bool is_shared = false;                                    // as are tensors in shared memory.
+
+  bool IsAgainstGrpc() const { return rest != Rest::kNo || is_shared; }
 };
 
 const std::vector<Workload>& Workloads() {
@@ -66,6 +74,8 @@ const std::vector<Workload>& Workloads() {
       {"rest16_json/c1", "identity16", 16, 1, "identity16", Workload::Rest::kJson},
       {"rest16_json/c32", "identity16", 16, 32, "identity16", Workload::Rest::kJson},
       {"rest150528/c8", "identity150528", 150528, 8, "identity150528", Workload::Rest::kBinary},
+      {"shared150528/c8", "identity150528", 150528, 8, "identity150528", Workload::Rest::kNo, true},
+      {"shared16/c32", "identity16", 16, 32, "identity16", Workload::Rest::kNo, true},
       {"one_step/c1", "one_step", 16, 1, "identity16"},
       {"one_step/c32", "one_step", 16, 32, "identity16"},
   };
@@ -115,6 +125,37 @@ std::string RestRequestTo(const std::string& model, int64_t width, bool is_json)
       model, fields, json.size() + raw.size(), json, raw);
 }
 
+// One call's places in a region that the server knows by the object's key.
+inference::ModelInferRequest SharedRequestTo(const std::string& model, int64_t width,
+                                             const std::string& region, int64_t offset_bytes) {
+  const int64_t tensor_bytes = width * static_cast<int64_t>(sizeof(float));
+  inference::ModelInferRequest request;
+  request.set_model_name(model);
+  auto& input = *request.add_inputs();
+  input.set_name("x");
+  input.set_datatype("FP32");
+  input.add_shape(1);
+  input.add_shape(width);
+  auto& output = *request.add_outputs();
+  output.set_name("y");
+  const auto place = [&](auto& parameters, int64_t at) {
+    parameters["shared_memory_region"].set_string_param(region);
+    parameters["shared_memory_offset"].set_int64_param(at);
+    parameters["shared_memory_byte_size"].set_int64_param(tensor_bytes);
+  };
+  place(*input.mutable_parameters(), offset_bytes);
+  place(*output.mutable_parameters(), offset_bytes + tensor_bytes);
+  return request;
+}
+
+std::string Registration(const testing::SharedObject& object) {
+  inference::SystemSharedMemoryRegisterRequest request;
+  request.set_name(object.key());
+  request.set_key(object.key());
+  request.set_byte_size(object.bytes().size());
+  return request.SerializeAsString();
+}
+
 // What one server did in one round.
 struct Measured {
   double p50_us = 0;
@@ -134,12 +175,16 @@ class Side final {
     return over_http ? http_.CallOnce(bytes) : grpc_.CallOnce(kMethod, bytes);
   }
 
-  absl::StatusOr<Measured> Measure(const std::string& bytes, bool over_http, int concurrency,
-                                   double seconds) {
-    RETURN_IF_ERROR(Run(bytes, over_http, concurrency, seconds / 4).status());
+  absl::Status Register(const testing::SharedObject& object) {
+    return grpc_.CallOnce(kRegister, Registration(object)).status();
+  }
+
+  absl::StatusOr<Measured> Measure(const std::vector<std::string>& messages, bool over_http,
+                                   int concurrency, double seconds) {
+    RETURN_IF_ERROR(Run(messages, over_http, concurrency, seconds / 4).status());
     const double before = server_.CpuSeconds();
     const double device_before = server_.CpuSecondsOf(kStreams);
-    ASSIGN_OR_RETURN(const LoopResult loop, Run(bytes, over_http, concurrency, seconds));
+    ASSIGN_OR_RETURN(const LoopResult loop, Run(messages, over_http, concurrency, seconds));
     const double calls = static_cast<double>(loop.all_calls);
     const double cpu_us = (server_.CpuSeconds() - before) * 1e6 / calls;
     const double device_us = (server_.CpuSecondsOf(kStreams) - device_before) * 1e6 / calls;
@@ -152,11 +197,11 @@ class Side final {
   }
 
  private:
-  absl::StatusOr<LoopResult> Run(const std::string& bytes, bool over_http, int concurrency,
-                                 double seconds) {
+  absl::StatusOr<LoopResult> Run(const std::vector<std::string>& messages, bool over_http,
+                                 int concurrency, double seconds) {
     const std::chrono::duration<double> duration(seconds);
-    return over_http ? http_.Run(bytes, concurrency, duration)
-                     : grpc_.Run(kMethod, bytes, concurrency, duration);
+    return over_http ? http_.Run(messages.front(), concurrency, duration)
+                     : grpc_.Run(kMethod, messages, concurrency, duration);
   }
 
   PinnedServer& server_;
@@ -183,8 +228,9 @@ double MedianRatio(const std::vector<Measured>& ours, const std::vector<Measured
 
 Row Summary(const Workload& workload, const std::vector<Measured>& ours,
             const std::vector<Measured>& theirs) {
-  const bool is_rest = workload.rest != Workload::Rest::kNo;
-  const std::string other = is_rest ? "grpc" : workload.reference.empty() ? "echo" : "bare";
+  const std::string other = workload.IsAgainstGrpc()     ? "grpc"
+                            : workload.reference.empty() ? "echo"
+                                                         : "bare";
   Row row{.name = workload.name,
           .figures = {{"p50_us", MedianOf(ours, &Measured::p50_us)},
                       {"p99_us", MedianOf(ours, &Measured::p99_us)},
@@ -196,35 +242,69 @@ Row Summary(const Workload& workload, const std::vector<Measured>& ours,
                       {other + "_cpu_us", MedianOf(theirs, &Measured::cpu_us)},
                       {"p50_ratio", MedianRatio(ours, theirs, &Measured::p50_us)},
                       {"cpu_ratio", MedianRatio(ours, theirs, &Measured::cpu_us)},
+                      {"rate_ratio", MedianRatio(ours, theirs, &Measured::per_second)},
                       {"host_ratio", MedianRatio(ours, theirs, &Measured::host_us)}}};
   return row;
+}
+
+// The messages of the workload's calls; of shared ones, each with places of its own in `object`.
+std::vector<std::string> MessagesOf(const Workload& workload,
+                                    const std::optional<testing::SharedObject>& object) {
+  if (!object.has_value()) {
+    return {workload.rest == Workload::Rest::kNo
+                ? RequestTo(workload.model, workload.width)
+                : RestRequestTo(workload.model, workload.width,
+                                workload.rest == Workload::Rest::kJson)};
+  }
+  std::vector<std::string> messages;
+  for (int call = 0; call < workload.concurrency; ++call) {
+    messages.push_back(SharedRequestTo(workload.model, workload.width, object->key(),
+                                       call * 2 * workload.width * int64_t{sizeof(float)})
+                           .SerializeAsString());
+  }
+  return messages;
+}
+
+absl::Status CheckAnswer(const Workload& workload, const std::string& answer,
+                         const std::optional<testing::SharedObject>& object) {
+  const size_t tensor_bytes = static_cast<size_t>(workload.width) * sizeof(float);
+  inference::ModelInferResponse response;
+  bool is_right = false;
+  if (workload.rest != Workload::Rest::kNo) {
+    is_right = answer.starts_with("HTTP/1.1 200 ");
+  } else if (response.ParseFromString(answer) && response.raw_output_contents_size() == 1) {
+    is_right = object.has_value()
+                   ? object->Read(0, tensor_bytes) == object->Read(tensor_bytes, tensor_bytes)
+                   : response.raw_output_contents(0).size() == tensor_bytes;
+  }
+  return is_right ? absl::OkStatus()
+                  : Internal("{}: the answer is not the tensor that was asked for", workload.name);
 }
 
 absl::StatusOr<Row> RunWorkload(const Workload& workload, const Options& options, Side& omserved,
                                 Side& echo) {
   const bool is_rest = workload.rest != Workload::Rest::kNo;
-  const std::string bytes = is_rest ? RestRequestTo(workload.model, workload.width,
-                                                    workload.rest == Workload::Rest::kJson)
-                                    : RequestTo(workload.model, workload.width);
-  const std::string reference_bytes =
-      RequestTo(workload.reference.empty() ? workload.model : workload.reference, workload.width);
-  Side& reference = workload.reference.empty() ? echo : omserved;
-  ASSIGN_OR_RETURN(const std::string answer, omserved.Ask(bytes, is_rest));
-  inference::ModelInferResponse response;
-  if (is_rest
-          ? !answer.starts_with("HTTP/1.1 200 ")
-          : !response.ParseFromString(answer) || response.raw_output_contents_size() != 1 ||
-                response.raw_output_contents(0).size() != static_cast<size_t>(workload.width) * 4) {
-    return Internal("{}: the answer is not the tensor that was asked for", workload.name);
+  std::optional<testing::SharedObject> object;
+  if (workload.is_shared) {
+    const auto calls = static_cast<size_t>(workload.concurrency);
+    object.emplace(calls * 2 * static_cast<size_t>(workload.width) * sizeof(float));
+    object->Write(0, std::string(static_cast<size_t>(workload.width) * sizeof(float), '1'));
+    RETURN_IF_ERROR(omserved.Register(*object));
   }
+  const std::vector<std::string> messages = MessagesOf(workload, object);
+  const std::vector<std::string> reference_messages = {
+      RequestTo(workload.reference.empty() ? workload.model : workload.reference, workload.width)};
+  Side& reference = workload.reference.empty() ? echo : omserved;
+  ASSIGN_OR_RETURN(const std::string answer, omserved.Ask(messages.front(), is_rest));
+  RETURN_IF_ERROR(CheckAnswer(workload, answer, object));
   std::vector<Measured> ours;
   std::vector<Measured> theirs;
   for (int round = 0; round < options.rounds; ++round) {
     ASSIGN_OR_RETURN(
         theirs.emplace_back(),
-        reference.Measure(reference_bytes, false, workload.concurrency, options.seconds));
+        reference.Measure(reference_messages, false, workload.concurrency, options.seconds));
     ASSIGN_OR_RETURN(ours.emplace_back(),
-                     omserved.Measure(bytes, is_rest, workload.concurrency, options.seconds));
+                     omserved.Measure(messages, is_rest, workload.concurrency, options.seconds));
   }
   return Summary(workload, ours, theirs);
 }
@@ -235,14 +315,14 @@ absl::StatusOr<std::vector<Row>> RunAll(const Options& options, const std::strin
   std::error_code ignored;
   std::filesystem::create_directories(models, ignored);
   RETURN_IF_ERROR(MakeFrontModels(models, build + "/lib/libonnxruntime.so.1"));
-  ASSIGN_OR_RETURN(
-      const auto omserved_process,
-      PinnedServer::Start(
-          options.omserved,
-          {"--model-repository", models, "--grpc-address", "127.0.0.1", "--http-address",
-           "127.0.0.1", "--grpc-port", "0", "--http-port", "0", "--metrics-port", "0",
-           "--log-level", "warning", "--device-library", build + "/lib/libascendcl.so"},
-          folder + "/omserved.json", kServerCore, kClientCore));
+  ASSIGN_OR_RETURN(const auto omserved_process,
+                   PinnedServer::Start(
+                       options.omserved,
+                       {"--model-repository", models, "--grpc-address", "127.0.0.1",
+                        "--http-address", "127.0.0.1", "--allow-client-shm", "true", "--grpc-port",
+                        "0", "--http-port", "0", "--metrics-port", "0", "--log-level", "warning",
+                        "--device-library", build + "/lib/libascendcl.so"},
+                       folder + "/omserved.json", kServerCore, kClientCore));
   ASSIGN_OR_RETURN(const auto echo_process,
                    PinnedServer::Start(build + "/tests/bin/front_echo", {}, folder + "/echo.json",
                                        kServerCore, kClientCore));
@@ -274,6 +354,8 @@ bool ParseArguments(int argc, char** argv, Options* options) {
       options->only = argv[++i];
     } else if (argument == "--omserved" && has_value) {
       options->omserved = argv[++i];
+    } else if (argument == "--run-mode" && has_value) {
+      options->run_mode = argv[++i];
     } else if (argument == "--rounds" && has_value) {
       options->rounds = std::atoi(argv[++i]);
     } else if (argument == "--seconds" && has_value) {
@@ -290,7 +372,7 @@ int Main(int argc, char** argv) {
   if (!ParseArguments(argc, argv, &options)) {
     fmt::print(stderr,
                "usage: front_bench [--only SUBSTRING] [--rounds N] [--seconds S] "
-               "[--omserved PROGRAM] [--benchmark_format=json]\n");
+               "[--omserved PROGRAM] [--run-mode host|device] [--benchmark_format=json]\n");
     return 2;
   }
   std::string folder = (std::filesystem::temp_directory_path() / "front-bench-XXXXXX").string();

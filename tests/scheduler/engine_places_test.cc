@@ -88,10 +88,8 @@ TEST_CASE("Small rows of a batch go together") {
   const auto plan = BuildSingle(*harness.AddModel("m", ScaleAdd({1, 4})));
   const Room room(harness, kWidth * 4);
   Standstill still(harness, plan);
-  const auto placed = harness.Submit({.plan = plan,
-                                      .inputs = {Ramp(1, 1), Ramp(1, 2)},
-                                      .wanted = {1},
-                                      .places = {room.place()}});
+  const auto placed = harness.Submit(
+      {.plan = plan, .inputs = {Ramp(1, 1), Ramp(1, 2)}, .wanted = {1}, .places = {room.place()}});
   const auto plain =
       harness.Submit({.plan = plan, .inputs = {Ramp(1, 3), Ramp(1, 4)}, .wanted = {1}});
   still.End();
@@ -114,6 +112,50 @@ TEST_CASE("A request larger than a batch fills its place") {
   REQUIRE_OK(answer->Get().status);
   CHECK(room.Holds(answer->Get().outputs[0]));
   CHECK(ToFloats(answer->Get().outputs[0]) == AllOf(8, kScale + 5));
+}
+
+// Where host and device are one memory nothing is copied: the model reads and writes pinned memory
+// itself. Rows that fill up a gear, and batches of several, are put together as ever.
+TEST_CASE("One memory needs no copies") {
+  EngineHarness harness({.device_settings = R"("run_mode": "device")"});
+  const auto plan = BuildSingle(*harness.AddModel("m", WideModel()));
+  const Room room(harness, 4 * kWide * 4);
+  const auto sent = [&](int rows, float x, float y, const OutputPlace& place) {
+    return harness.Submit({.plan = plan,
+                           .inputs = {Wide(rows, x), Wide(rows, y)},
+                           .rows = rows,
+                           .wanted = {1},
+                           .places = {place}});
+  };
+  const auto placed = sent(4, 1, 10, room.place());
+  REQUIRE_OK(placed->Get().status);
+  CHECK(room.Holds(placed->Get().outputs[0]));
+  CHECK(ToFloats(placed->Get().outputs[0]) == AllOf(4, kScale + 10));
+  const auto plain = sent(1, 2, 20, {});
+  REQUIRE_OK(plain->Get().status);
+  CHECK(ToFloats(plain->Get().outputs[0]) == AllOf(1, 2 * kScale + 20));
+  const auto padded = sent(3, 3, 30, room.place());
+  REQUIRE_OK(padded->Get().status);
+  CHECK(ToFloats(padded->Get().outputs[0]) == AllOf(3, 3 * kScale + 30));
+  harness.recorder().AwaitBatches(3);
+  const std::vector<BatchRecord> batches = harness.recorder().batches();
+  for (size_t i : {0, 1}) {
+    CHECK(batches[i].input == Clock::duration::zero());
+    CHECK(batches[i].output == Clock::duration::zero());
+  }
+}
+
+// A step reads what the step before it has left in pinned memory.
+TEST_CASE("Steps of one memory read each other's outputs") {
+  EngineHarness harness({.device_settings = R"("run_mode": "device")"});
+  const auto plan =
+      TwoSteps(harness.AddModel("a", ScaleAdd({1, 4})), harness.AddModel("b", ScaleAdd({1, 2})));
+  for (const int rows : {1, 2, 3, 4, 5}) {
+    const auto answer =
+        harness.Submit({.plan = plan, .inputs = {Ramp(rows, 1), Ramp(rows, 10)}, .rows = rows});
+    REQUIRE_OK(answer->Get().status);
+    CHECK(ToFloats(answer->Get().outputs[0]) == TwiceSummed(rows, 1, 10));
+  }
 }
 
 }  // namespace

@@ -175,8 +175,7 @@ TEST_CASE("gRPC: regions of shared memory", "[1.11]") {
 std::string Post(int port, const std::string& path, const std::string& body,
                  const std::string& until = "") {
   return SendHttp(port,
-                  "POST " + path +
-                      " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " +
+                  "POST " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " +
                       std::to_string(body.size()) + "\r\n\r\n" + body,
                   until);
 }
@@ -209,13 +208,13 @@ TEST_CASE("HTTP: tensors in shared memory", "[1.11][1.2]") {
            std::to_string(offset_bytes) + R"(,"shared_memory_byte_size":)" +
            std::to_string(size_bytes) + "}";
   };
-  const std::string inputs = R"({"inputs":[{"name":"input_ids","datatype":"INT64","shape":[1,32],)" +
-                             place(0, kRowBytes) +
-                             R"(},{"name":"attention_mask","datatype":"INT64","shape":[1,32],)" +
-                             place(kRowBytes, kRowBytes) + "}]";
-  const boost::json::value answer =
-      BodyOf(Post(port, "/v2/models/text/infer",
-                  inputs + R"(,"outputs":[{"name":"text_features",)" + place(kOut, kOut) + "}]}", "}]}"));
+  const std::string inputs =
+      R"({"inputs":[{"name":"input_ids","datatype":"INT64","shape":[1,32],)" + place(0, kRowBytes) +
+      R"(},{"name":"attention_mask","datatype":"INT64","shape":[1,32],)" +
+      place(kRowBytes, kRowBytes) + "}]";
+  const boost::json::value answer = BodyOf(
+      Post(port, "/v2/models/text/infer",
+           inputs + R"(,"outputs":[{"name":"text_features",)" + place(kOut, kOut) + "}]}", "}]}"));
   const boost::json::object& output = answer.at("outputs").at(0).as_object();
   CHECK(output.at("name") == "text_features");
   CHECK_FALSE(output.contains("data"));
@@ -232,8 +231,7 @@ TEST_CASE("HTTP: tensors in shared memory", "[1.11][1.2]") {
                            R"({"key":"/x","byte_size":-1})", R"({"key":"/x","byte_size":"9"})"}) {
     CHECK_THAT(Post(port, region + "/register", body), StartsWith("HTTP/1.1 400 "));
   }
-  CHECK_THAT(HttpGet(port, "/v2/systemsharedmemory/region/x/status"),
-             StartsWith("HTTP/1.1 404 "));
+  CHECK_THAT(HttpGet(port, "/v2/systemsharedmemory/region/x/status"), StartsWith("HTTP/1.1 404 "));
   CHECK_THAT(Post(port, region + "/unregister", ""), StartsWith("HTTP/1.1 200 "));
   CHECK_THAT(Post(port, "/v2/systemsharedmemory/unregister", ""), StartsWith("HTTP/1.1 200 "));
   CHECK(BodyOf(HttpGet(port, "/v2/systemsharedmemory/status")).as_array().empty());
@@ -243,8 +241,9 @@ TEST_CASE("HTTP: tensors in shared memory", "[1.11][1.2]") {
 // same.
 TEST_CASE("A region is unregistered while requests use it", "[1.11]") {
   Repository repository;
-  repository.AddText("text", "dynamic_batching: {preferred_batch_size: [2], "
-                             "max_queue_delay_microseconds: 60000000}\n");
+  repository.AddText("text",
+                     "dynamic_batching: {preferred_batch_size: [2], "
+                     "max_queue_delay_microseconds: 60000000}\n");
   TestDaemon daemon(repository, AllowSharing);
   const ModelInferRequest plain = TextRequest("text", 2);
   const std::string tensor = Answer(daemon, plain).raw_output_contents(0);
@@ -255,8 +254,8 @@ TEST_CASE("A region is unregistered while requests use it", "[1.11]") {
     REQUIRE(Register(daemon, "in", object, 0, 4096).ok());
     const ModelInferRequest half = Shared(TextRequest("text", 1), "in", object);
     waiting = std::thread([&daemon, &response, half] { response = Answer(daemon, half); });
-    AwaitMetric(daemon.http_port(), "nv_inference_pending_request_count{model=\"text\",version=\"1\"}",
-                1);
+    AwaitMetric(daemon.http_port(),
+                "nv_inference_pending_request_count{model=\"text\",version=\"1\"}", 1);
     Unregister(daemon, "in");
   }
   Answer(daemon, TextRequest("text", 1));  // The batch is full.
