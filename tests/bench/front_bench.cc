@@ -21,6 +21,7 @@
 
 #include "proto/inference/grpc_service.pb.h"
 #include "runtime/base/errors.h"
+#include "runtime/base/file.h"
 #include "tests/bench/bench_rows.h"
 #include "tests/bench/closed_loop.h"
 #include "tests/bench/front_models.h"
@@ -75,6 +76,7 @@ const std::vector<Workload>& Workloads() {
       {"rest16_json/c32", "identity16", 16, 32, "identity16", Workload::Rest::kJson},
       {"rest150528/c8", "identity150528", 150528, 8, "identity150528", Workload::Rest::kBinary},
       {"shared150528/c8", "identity150528", 150528, 8, "identity150528", Workload::Rest::kNo, true},
+      {"shared_picture/c8", "picture", 150528, 8, "picture", Workload::Rest::kNo, true},
       {"shared16/c32", "identity16", 16, 32, "identity16", Workload::Rest::kNo, true},
       {"one_step/c1", "one_step", 16, 1, "identity16"},
       {"one_step/c32", "one_step", 16, 32, "identity16"},
@@ -315,14 +317,19 @@ absl::StatusOr<std::vector<Row>> RunAll(const Options& options, const std::strin
   std::error_code ignored;
   std::filesystem::create_directories(models, ignored);
   RETURN_IF_ERROR(MakeFrontModels(models, build + "/lib/libonnxruntime.so.1"));
-  ASSIGN_OR_RETURN(const auto omserved_process,
-                   PinnedServer::Start(
-                       options.omserved,
-                       {"--model-repository", models, "--grpc-address", "127.0.0.1",
-                        "--http-address", "127.0.0.1", "--allow-client-shm", "true", "--grpc-port",
-                        "0", "--http-port", "0", "--metrics-port", "0", "--log-level", "warning",
-                        "--device-library", build + "/lib/libascendcl.so"},
-                       folder + "/omserved.json", kServerCore, kClientCore));
+  const std::string settings = folder + "/omserve.yaml";
+  RETURN_IF_ERROR(WriteFileAtomically(
+      settings, fmt::format("device: {{host: {{run_mode: {}}}}}\n", options.run_mode)));
+  ASSIGN_OR_RETURN(
+      const auto omserved_process,
+      PinnedServer::Start(
+          options.omserved,
+          {"--config",           settings,    "--model-repository", models,
+           "--grpc-address",     "127.0.0.1", "--http-address",     "127.0.0.1",
+           "--allow-client-shm", "true",      "--grpc-port",        "0",
+           "--http-port",        "0",         "--metrics-port",     "0",
+           "--log-level",        "warning",   "--device-library",   build + "/lib/libascendcl.so"},
+          folder + "/omserved.json", kServerCore, kClientCore));
   ASSIGN_OR_RETURN(const auto echo_process,
                    PinnedServer::Start(build + "/tests/bin/front_echo", {}, folder + "/echo.json",
                                        kServerCore, kClientCore));

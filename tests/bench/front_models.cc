@@ -139,6 +139,7 @@ absl::Status MakeFrontModels(const std::string& repository, const std::string& o
   Repository models(repository, ort_library);
   RETURN_IF_ERROR(models.Add("identity16", Identity(16), kGears));
   RETURN_IF_ERROR(models.Add("identity150528", Identity(150528), "1,2,4,8"));
+  RETURN_IF_ERROR(models.Add("picture", Identity(150528), "1"));
   RETURN_IF_ERROR(models.Add("mlp", Mlp(256, 1024, false), kGears));
   RETURN_IF_ERROR(models.Write("mlp/config.yaml", "name: mlp\ndynamic_batching: {}\n"));
   RETURN_IF_ERROR(models.Add("tiny_left", Scale(16), kGears));
