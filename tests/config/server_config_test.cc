@@ -76,6 +76,7 @@ TEST_CASE("the sample settings are the defaults") {
   expected.mutable_device()->mutable_host()->set_intra_op_threads(1);
   expected.mutable_rate_limit();
   expected.mutable_cache();
+  expected.mutable_shared_memory();
   CHECK(SameMessage(sample.config, expected));
 }
 

@@ -32,7 +32,7 @@ TEST_CASE("Server methods", "[protocol]") {
   CHECK(std::set<std::string>(metadata.extensions().begin(), metadata.extensions().end()) ==
         std::set<std::string>{"binary_tensor_data", "classification", "logging",
                               "model_configuration", "parameters", "schedule_policy", "sequence",
-                              "sequence(string_id)", "statistics"});
+                              "sequence(string_id)", "statistics", "system_shared_memory"});
 }
 
 // Models that are there, that are not, and versions of both kinds.
@@ -186,12 +186,6 @@ TEST_CASE("Methods that are not built", "[protocol]") {
   Client& client = daemon.client();
   CheckNotBuilt(client, &Stub::RepositoryModelLoad, "RepositoryModelLoad");
   CheckNotBuilt(client, &Stub::RepositoryModelUnload, "RepositoryModelUnload");
-  CheckNotBuilt(client, &Stub::SystemSharedMemoryStatus, "SystemSharedMemoryStatus");
-  CheckNotBuilt(client, &Stub::SystemSharedMemoryRegister, "SystemSharedMemoryRegister");
-  CheckNotBuilt(client, &Stub::SystemSharedMemoryUnregister, "SystemSharedMemoryUnregister");
-  CheckNotBuilt(client, &Stub::CudaSharedMemoryStatus, "CudaSharedMemoryStatus");
-  CheckNotBuilt(client, &Stub::CudaSharedMemoryRegister, "CudaSharedMemoryRegister");
-  CheckNotBuilt(client, &Stub::CudaSharedMemoryUnregister, "CudaSharedMemoryUnregister");
   CheckNotBuilt(client, &Stub::TraceSetting, "TraceSetting");
 }
 
