@@ -11,22 +11,6 @@
 namespace omserve::server {
 namespace {
 
-// What `pattern` says with its brackets left out, and with what they hold.
-std::vector<std::string> WithoutBrackets(const std::string& pattern) {
-  const size_t open = pattern.find('[');
-  if (open == std::string::npos) {
-    return {pattern};
-  }
-  const size_t close = pattern.find(']', open);
-  OMSERVE_CHECK(close != std::string::npos, "a bracket of a pattern is closed");
-  std::vector<std::string> all;
-  for (const std::string& rest : WithoutBrackets(pattern.substr(close + 1))) {
-    all.push_back(pattern.substr(0, open) + rest);
-    all.push_back(pattern.substr(0, open) + pattern.substr(open + 1, close - open - 1) + rest);
-  }
-  return all;
-}
-
 std::string* PartOf(std::string_view name, PathParts& parts) {
   if (name == "{model}") {
     return &parts.model;
@@ -88,9 +72,24 @@ bool Decode(PathParts& parts) {
 
 }  // namespace
 
+std::vector<std::string> PathsOf(const std::string& pattern) {
+  const size_t open = pattern.find('[');
+  if (open == std::string::npos) {
+    return {pattern};
+  }
+  const size_t close = pattern.find(']', open);
+  OMSERVE_CHECK(close != std::string::npos, "a bracket of a pattern is closed");
+  std::vector<std::string> all;
+  for (const std::string& rest : PathsOf(pattern.substr(close + 1))) {
+    all.push_back(pattern.substr(0, open) + rest);
+    all.push_back(pattern.substr(0, open) + pattern.substr(open + 1, close - open - 1) + rest);
+  }
+  return all;
+}
+
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
   for (const Route& route : routes_) {
-    for (std::string& pattern : WithoutBrackets(route.pattern)) {
+    for (std::string& pattern : PathsOf(route.pattern)) {
       paths_.push_back({std::move(pattern), &route});
     }
   }

@@ -21,6 +21,9 @@ struct Route {
   bool takes_tensors = false;  // Its body may be as long as the settings allow.
 };
 
+// The paths of a pattern: with its brackets left out, and with what they hold.
+std::vector<std::string> PathsOf(const std::string& pattern);
+
 // Thread-safe.
 class Router final {
  public:

@@ -14,6 +14,7 @@ std::vector<Route> MakeRoutes(const FrontDoor& door) {
   AddRepositoryRoutes(door, routes);
   AddSharedMemoryRoutes(door, routes);
   AddLoggingRoutes(routes);
+  AddOpenApiRoute(door, routes);
   return routes;
 }
 

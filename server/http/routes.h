@@ -25,6 +25,8 @@ void AddStatisticsRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddRepositoryRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddSharedMemoryRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddLoggingRoutes(std::vector<Route>& routes);  // Of the process's log.
+// The description of the routes that are there before; the last.
+void AddOpenApiRoute(const FrontDoor& door, std::vector<Route>& routes);
 // /metrics; none where there are no metrics.
 void AddMetricsRoutes(const FrontDoor& door, std::vector<Route>& routes);
 

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What /v2/openapi.json says of each operation, against what the daemon answers."""
+
+import json
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import jsonschema
+
+from daemon import Daemon, tokens
+
+
+def infer_body(**more):
+    ids, mask = tokens(1)
+    return {"inputs": [
+        {"name": "input_ids", "shape": [1, 32], "datatype": "INT64", "data": ids},
+        {"name": "attention_mask", "shape": [1, 32], "datatype": "INT64", "data": mask}], **more}
+
+
+def generate_body():
+    ids, mask = tokens(1)
+    return {"id": "7", "input_ids": ids, "attention_mask": mask}
+
+
+# Bodies of the operations that take one, by the end of their path: those that succeed, then those
+# that do not.
+BODIES = {
+    "infer": [infer_body(), infer_body(id="1", parameters={"priority": 1}),
+              infer_body(outputs=[{"name": "text_features", "parameters": {"classification": 2}}]),
+              {}, {"inputs": [{}]}],
+    "generate": [generate_body(), {"input_ids": "no"}],
+    "generate_stream": [generate_body()],
+    "index": [None, {"ready": True}, {"ready": 1}],
+    "register": [{"key": "/nobody's", "byte_size": 1}, {}],
+    "logging": [{}, {"log_info": True}, {"log_info": "yes"}],
+}
+VALUES = {"model": "text", "version": "1", "region": "r", "repository": "all"}
+
+
+class OpenApiTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon()
+        with urllib.request.urlopen(cls.daemon.http + "/v2/openapi.json", timeout=30) as answer:
+            cls.document = json.load(answer)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.stop()
+
+    def schema(self, schema):
+        """`schema`, which may refer to the document's others."""
+        return {**schema, "components": self.document["components"]}
+
+    def call(self, verb, path, body):
+        data = None if body is None and verb == "GET" else json.dumps(body).encode()
+        request = urllib.request.Request(self.daemon.http + path,
+                                         b"" if body is None and data is not None else data,
+                                         method=verb)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.headers.get_content_type(), answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers.get_content_type(), error.read()
+
+    def check(self, verb, path, operation, body):
+        """One call against what is said of it; its status."""
+        status, kind, answer = self.call(verb, path, body)
+        said = operation["responses"].get(str(status))
+        self.assertIsNotNone(said, f"status {status} is not told: {answer[:200]}")
+        if "content" not in said:
+            self.assertEqual(answer, b"")
+            return status
+        self.assertIn(kind, said["content"])
+        schema = self.schema(said["content"][kind]["schema"])
+        if kind == "text/event-stream":
+            events = [line[6:] for line in answer.split(b"\n") if line.startswith(b"data: ")]
+            self.assertTrue(events)
+            for event in events:
+                jsonschema.validate(json.loads(event), schema)
+        elif kind == "application/json":
+            jsonschema.validate(json.loads(answer), schema)
+        if status == 200 and body is not None and "requestBody" in operation:
+            content = operation["requestBody"]["content"]["application/json"]
+            jsonschema.validate(body, self.schema(content["schema"]))
+        return status
+
+    def test_every_operation(self):  # [1.2]
+        for pattern, item in self.document["paths"].items():
+            for verb, operation in item.items():
+                path = pattern
+                for parameter in operation.get("parameters", []):
+                    if parameter["in"] == "path":
+                        path = path.replace("{%s}" % parameter["name"],
+                                            urllib.parse.quote(VALUES[parameter["name"]]))
+                bodies = [None]
+                if "requestBody" in operation:
+                    bodies = BODIES[pattern.rsplit("/", 1)[1]]
+                for body in bodies:
+                    with self.subTest(verb=verb, path=path, body=body):
+                        self.check(verb.upper(), path, operation, body)
+
+    def test_the_document_is_well_formed(self):
+        references, ids = [], []
+
+        def walk(value):
+            if isinstance(value, dict):
+                if "$ref" in value:
+                    references.append(value["$ref"])
+                for inner in value.values():
+                    walk(inner)
+            elif isinstance(value, list):
+                for inner in value:
+                    walk(inner)
+
+        walk(self.document)
+        schemas = self.document["components"]["schemas"]
+        for reference in references:
+            self.assertIn(reference.removeprefix("#/components/schemas/"), schemas)
+        for schema in schemas.values():
+            jsonschema.Draft202012Validator.check_schema(schema)
+        for item in self.document["paths"].values():
+            ids += [operation["operationId"] for operation in item.values()]
+        self.assertEqual(len(ids), len(set(ids)))
+        self.assertTrue(self.document["openapi"].startswith("3.1"))
+
+    def test_errors_of_models(self):
+        item = self.document["paths"]["/v2/models/{model}"]
+        self.assertEqual(self.check("GET", "/v2/models/nobody", item["get"], None), 404)
+        item = self.document["paths"]["/v2/models/{model}/ready"]
+        self.assertEqual(self.check("GET", "/v2/models/nobody/ready", item["get"], None), 400)
+
+
+if __name__ == "__main__":
+    unittest.main()
