@@ -364,12 +364,7 @@ void Engine::Take(HostResult result) {
     active.failure = WithContext(result.status, "step '" + node.name + "'");
   }
   if (active.in->trace) {
-    const auto us = [](Instant t) {
-      return static_cast<uint64_t>(
-          std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count());
-    };
-    active.trace.push_back(
-        {.step = node.name, .start_us = us(result.start), .end_us = us(result.end)});
+    TraceHostStep(result, active);
   }
   Feed(HostStepDone{.request = result.request, .node = result.node, .ok = result.status.ok()});
 }

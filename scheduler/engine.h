@@ -414,6 +414,12 @@ class Engine final : private CompletionSink, private TurnSink {
 
   // engine_stages.cc.
   void StampBatch(const ActiveBatch& batch, const LaunchTimes& times);
+  // engine_trace.cc: of requests that are traced.
+  void TraceBatch(const ActiveBatch& batch, const LaunchTimes& times, int rows, int node,
+                  Active& active) const;
+  static void TraceHostStep(const HostResult& result, Active& active);
+  // " trace_id=..." with those of a batch; empty where there is none.
+  std::string TraceIds(const Launch& launch) const;
   void StampHostStep(const HostResult& result);
   static StageTimes StagesOf(const Active& active, Outcome outcome, Instant answered);
 

@@ -206,9 +206,10 @@ Engine::Place& Engine::PlaceOf(const RowGroup& group, int tensor) {
 
 void Engine::FailBatch(const ActiveBatch& batch, const absl::Status& status) {
   const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(batch.launch.subgraph)];
-  OMSERVE_LOG(kError, "scheduler", "batch failed model={} version={} lane={} rows={} error=\"{}\"",
-              subgraph.name, subgraph.version, batch.launch.lane, batch.launch.row_count,
-              MessageOf(status));
+  OMSERVE_LOG(kError, "scheduler",
+              "batch failed model={} version={} lane={} rows={} error=\"{}\"{}", subgraph.name,
+              subgraph.version, batch.launch.lane, batch.launch.row_count, MessageOf(status),
+              TraceIds(batch.launch));
   for (const RowGroup& group : batch.launch.rows) {
     Active& active = active_.at(group.request);
     if (active.failure.ok()) {
@@ -262,21 +263,10 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
                      .input = between(times.input_start, times.input_end),
                      .compute = between(times.compute_start, times.compute_end),
                      .output = between(times.compute_end, times.output_end)});
-  // Null when the lane was given up.
-  const Lane* lane =
-      lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)].get();
   for (const RowGroup& group : launch.rows) {
     Active& active = active_.at(group.request);
     if (active.in->trace) {
-      active.trace.push_back({.step = active.in->plan->nodes[static_cast<size_t>(group.node)].name,
-                              .model = subgraph->name,
-                              .lane = launch.lane,
-                              .stream = lane == nullptr ? -1 : lane->compute_stream_id(),
-                              .batch_rows = rows,
-                              .gear_rows = launch.gear.rows,
-                              .reason = ReleaseReasonName(launch.reason),
-                              .start_us = times.compute_start.value_or(0),
-                              .end_us = times.compute_end.value_or(0)});
+      TraceBatch(batch, times, rows, group.node, active);
     }
   }
 }

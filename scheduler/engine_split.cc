@@ -46,7 +46,8 @@ void Engine::TakeSplit(std::unique_ptr<InferRequest> request, int most_rows) {
                                                             .deadline = in.deadline,
                                                             .delay_at = in.delay_at,
                                                             .received = in.received,
-                                                            .trace = in.trace});
+                                                            .trace = in.trace,
+                                                            .trace_id = in.trace_id});
     for (size_t i = 0; i < inputs.size(); ++i) {
       RequestInput& input = part->inputs.emplace_back();
       input.dims = in.inputs[i].dims;

@@ -29,18 +29,32 @@ struct RequestInput {
   int64_t padding_elements = 0;  // Elements of it that only fill rows up to a compiled length.
 };
 
-// One step as it ran, for a request that asked for it.
+// One step as it ran, for a request that is traced.
 struct StepTrace {
   std::string step;
   std::string model;  // Empty for a host step.
+  int device = -1;
   int lane = -1;
   int stream = -1;     // AscendCL's stream id of the compute stream; -1 not known.
+  BatchId batch = 0;   // Of its device; what ran together has one. 0: a host step, or kept outputs.
   int batch_rows = 0;  // Rows of the batch it was part of.
   int gear_rows = 0;
   std::string_view reason;  // ReleaseReasonName; empty for a host step.
   // Device steps: the device's clock; host steps: the host's. Microseconds; 0 when not known.
   uint64_t start_us = 0;
   uint64_t end_us = 0;
+  // A device step's copies, likewise.
+  uint64_t input_start_us = 0;
+  uint64_t input_end_us = 0;
+  uint64_t output_end_us = 0;
+  // The host's clock: its inputs were there, or it was launched behind them before; it was
+  // launched; its end was known. Instant(): its outputs were kept ones.
+  Instant ready;
+  Instant begun;
+  Instant done;
+
+  bool placed() const { return done != Instant(); }
+  bool timed() const { return output_end_us != 0; }
 };
 
 struct ResponseOutput {
@@ -79,7 +93,8 @@ struct InferRequest {
   Instant delay_at = Instant::max();  // From then on it waits behind all others of its priority.
   Instant received;       // When the front end had the whole message. Instant(): at Submit.
   SequenceTurn sequence;  // Given when the plan's subgraph keeps sequences.
-  bool trace = false;
+  bool trace = false;     // The answer tells of the steps.
+  std::string trace_id;   // For lines of the log. Empty: it is of no trace.
   bool diverted = false;  // From a device that was lost before anything of it ran.
   // Who asked, if whoever did wants to know which answers come together; null: of no group.
   const void* group = nullptr;
