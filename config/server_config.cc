@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/text_binding.h"
+#include "config/trace_check.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
@@ -57,6 +58,7 @@ class ServerChecker final {
       findings_.Error("log.format", fmt::format("expected ISO8601 or default, got {}",
                                                 Quoted(config_.log().format())));
     }
+    CheckTrace(config_.trace(), findings_);
     Range("shutdown.drain_timeout_ms", config_.shutdown().drain_timeout_ms(), 0, kMaxInt32);
     Range("shutdown.drain_delay_ms", config_.shutdown().drain_delay_ms(), 0, kMaxInt32);
     return findings_.ToStatus();
@@ -246,6 +248,7 @@ ServerConfig DefaultServerConfig() {
   config.mutable_log()->set_level("info");
   config.mutable_log()->set_format("ISO8601");
   config.mutable_shutdown()->set_drain_timeout_ms(30'000);
+  SetTraceDefaults(*config.mutable_trace());
   return config;
 }
 

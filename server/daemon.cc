@@ -27,6 +27,8 @@ std::chrono::milliseconds WallClock() {
       std::chrono::system_clock::now().time_since_epoch());
 }
 
+std::chrono::nanoseconds WallTime() { return std::chrono::system_clock::now().time_since_epoch(); }
+
 std::chrono::milliseconds Milliseconds(int32_t count) { return std::chrono::milliseconds(count); }
 
 int HostWorkers(const SchedulerConfig& config) {
@@ -148,6 +150,7 @@ absl::Status Daemon::OpenDevices() {
 
 absl::Status Daemon::StartScheduler() {
   const ServerConfig& config = options_.config;
+  ASSIGN_OR_RETURN(tracing_, MakeTracing(config, options_.version, &WallTime, clock_));
   statistics_ = std::make_unique<Statistics>(&WallClock);
   catalog_ = std::make_unique<Catalog>();
   std::vector<scheduler::Dispatcher::DeviceParts> parts;
@@ -201,7 +204,8 @@ absl::Status Daemon::StartScheduler() {
                                                         .clock = clock_,
                                                         .health = health_.get(),
                                                         .recovery = recovery_,
-                                                        .http = http_counters_},
+                                                        .http = http_counters_,
+                                                        .tracer = *tracing_.tracer},
                                        Metrics::Build{.version = options_.version,
                                                       .device = runtime_->soc_name(),
                                                       .library = runtime_->library()});
@@ -211,6 +215,7 @@ absl::Status Daemon::StartScheduler() {
                 .statistics = *statistics_,
                 .lifecycle = lifecycle_,
                 .readiness = *readiness_,
+                .tracer = *tracing_.tracer,
                 .metrics = config.metrics().allow() ? metrics_.get() : nullptr,
                 .shared_memory = shared_memory_.get(),
                 .clock = clock_,
@@ -343,6 +348,7 @@ absl::Status Daemon::Stop() {
       dispatcher_->Drain(clock_.Now() + std::chrono::milliseconds(shutdown.drain_timeout_ms()));
   const bool stuck = !drained.ok() && dispatcher_->request_count() > 0;
   lifecycle_.Transition(LifecycleState::kStopped);
+  tracing_.tracer->capture().Stop();  // Whoever waits for one gets what there is.
   if (grpc_ != nullptr) {
     grpc_->Stop(stuck ? std::chrono::milliseconds(0) : kFlushGrace);
   }
@@ -358,6 +364,9 @@ absl::Status Daemon::Stop() {
   grpc_.reset();
   http_.reset();
   scrapes_.reset();
+  if (tracing_.exporter != nullptr) {
+    tracing_.exporter->Stop();  // All requests were answered.
+  }
   catalog_->ClearCaches();
   const Clock::time_point patience = clock_.Now() + kReleaseGrace;
   while (pool_->used_bytes() > 0 && clock_.Now() < patience) {

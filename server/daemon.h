@@ -25,6 +25,7 @@
 #include "server/core/statistics.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
+#include "server/tracing_setup.h"
 
 namespace omserve::server {
 
@@ -91,6 +92,7 @@ class Daemon final {
   std::unique_ptr<Inference> inference_;
   std::unique_ptr<health::HealthMonitor> health_;  // Null when it is configured off.
   HttpCounters http_counters_;
+  Tracing tracing_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<FrontDoor> door_;
   std::unique_ptr<GrpcServer> grpc_;

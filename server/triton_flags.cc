@@ -60,7 +60,6 @@ constexpr Fixed kFixed[] = {
     {"--load-model", "", "models are loaded at the start, all that the repository has"},
     {"--model-namespacing", "false", "model names are those of their folders"},
     {"--repository-poll-secs", "0", "the repository is read at the start only"},
-    {"--trace-config", "", "traces are asked for by requests, with omserve_trace"},
 };
 
 bool ToInt(std::string_view text, int64_t* value) {
@@ -109,6 +108,64 @@ absl::Status ApplyResource(const std::string& given, ServerConfig& config) {
   resource.set_count(static_cast<int32_t>(count));
   if (parts.size() == 3) {
     resource.set_device(static_cast<int32_t>(device));
+  }
+  return absl::OkStatus();
+}
+
+// Collectors take OTLP over HTTP at 4318 and over gRPC at 4317; here it is sent over gRPC.
+absl::Status ApplyCollector(std::string_view url, TraceConfig& trace) {
+  if (url.ends_with(":4318") || url.ends_with("/v1/traces")) {
+    return Unimplemented(
+        "--trace-config opentelemetry,url={}: traces are sent over gRPC; give the collector's gRPC "
+        "port, HOST:4317",
+        url);
+  }
+  trace.mutable_otlp()->set_endpoint(std::string(url));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyTrace(const std::string& given, TraceConfig& trace) {
+  const size_t equals = given.find('=');
+  const std::string name = given.substr(0, equals);
+  const std::string value = equals == std::string::npos ? "" : given.substr(equals + 1);
+  const auto number = [&](int64_t low, int64_t high) -> absl::StatusOr<int64_t> {
+    int64_t parsed = 0;
+    if (!ToInt(value, &parsed) || parsed < low || parsed > high) {
+      return InvalidArgument("--trace-config: expected {} as a number from {} to {}, got '{}'",
+                             name, low, high, value);
+    }
+    return parsed;
+  };
+  if (name == "mode") {
+    trace.set_mode(value);
+  } else if (name == "level") {
+    trace.add_level(value);
+  } else if (name == "rate") {
+    ASSIGN_OR_RETURN(const int64_t rate, number(0, UINT32_MAX));
+    trace.set_rate(static_cast<uint32_t>(rate));
+  } else if (name == "count") {
+    ASSIGN_OR_RETURN(const int64_t count, number(-1, INT32_MAX));
+    trace.set_count(static_cast<int32_t>(count));
+  } else if (name == "triton,file") {
+    trace.set_file(value);
+  } else if (name == "triton,log-frequency") {
+    ASSIGN_OR_RETURN(const int64_t frequency, number(0, UINT32_MAX));
+    trace.set_log_frequency(static_cast<uint32_t>(frequency));
+  } else if (name == "opentelemetry,url") {
+    return ApplyCollector(value, trace);
+  } else if (name == "opentelemetry,resource") {
+    trace.mutable_otlp()->add_resource(value);
+  } else if (name == "opentelemetry,bsp_max_queue_size") {
+    ASSIGN_OR_RETURN(const int64_t size, number(1, INT32_MAX));
+    trace.mutable_otlp()->set_queue_requests(static_cast<int32_t>(size));
+  } else if (name == "opentelemetry,bsp_max_export_batch_size") {
+    ASSIGN_OR_RETURN(const int64_t size, number(1, INT32_MAX));
+    trace.mutable_otlp()->set_batch_requests(static_cast<int32_t>(size));
+  } else if (name == "opentelemetry,bsp_schedule_delay") {
+    ASSIGN_OR_RETURN(const int64_t delay, number(1, INT32_MAX));
+    trace.mutable_otlp()->set_delay_ms(static_cast<int32_t>(delay));
+  } else {
+    return InvalidArgument("--trace-config: unknown setting '{}'", name);
   }
   return absl::OkStatus();
 }
@@ -213,6 +270,11 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
   app.add_option("--rate-limit", flags.rate_limit, "execution_count")
       ->allow_extra_args(false)
       ->group(kGroup);
+  app.add_option("--trace-config", flags.traces,
+                 "trace: level=, rate=, count=, mode=; triton,file=, triton,log-frequency=; "
+                 "opentelemetry,url=HOST:PORT, opentelemetry,resource=NAME=VALUE")
+      ->allow_extra_args(false)
+      ->group(kGroup);
   app.add_option("--rate-limit-resource", flags.resources,
                  "rate_limit.resources, as NAME:COUNT[:DEVICE]")
       ->allow_extra_args(false)
@@ -275,6 +337,9 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
   }
   for (const std::string& resource : flags.resources) {
     RETURN_IF_ERROR(ApplyResource(resource, config));
+  }
+  for (const std::string& trace : flags.traces) {
+    RETURN_IF_ERROR(ApplyTrace(trace, *config.mutable_trace()));
   }
   RETURN_IF_ERROR(ApplyTls(flags, config));
   ApplyLog(flags, config);

@@ -42,6 +42,7 @@ struct TritonFlags {
   std::vector<std::string> caches;      // "local,size=BYTES"
   std::vector<std::string> rate_limit;  // "execution_count" or "off"
   std::vector<std::string> resources;   // "NAME:COUNT[:DEVICE]"
+  std::vector<std::string> traces;      // "NAME=VALUE" or "MODE,NAME=VALUE"
   struct Other {
     std::string name;
     std::vector<std::string> values;  // Empty where it was not given.

@@ -12,6 +12,7 @@
 #include "server/core/readiness.h"
 #include "server/core/shared_memory.h"
 #include "server/core/statistics.h"
+#include "server/core/tracing/tracer.h"
 
 namespace omserve::server {
 
@@ -22,6 +23,7 @@ struct FrontDoor {
   const Statistics& statistics;
   Lifecycle& lifecycle;
   const Readiness& readiness;
+  Tracer& tracer;
   const Metrics* metrics;       // Null: they are not for clients.
   SharedMemory* shared_memory;  // Null: clients may share none.
   const Clock& clock;

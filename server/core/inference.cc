@@ -145,6 +145,27 @@ std::vector<scheduler::OutputPlace> PlacesOf(const scheduler::Plan& plan,
   return places;
 }
 
+void NoteInputs(const InferCall& call, RequestTrace& trace) {
+  for (const InferInput& input : call.inputs) {
+    trace.inputs.push_back({.name = input.name, .datatype = input.datatype, .shape = input.shape});
+  }
+}
+
+// `told`: the answer tells of the steps too.
+void NoteRun(const Model& model, bool told, scheduler::InferResponse& response,
+             RequestTrace& trace) {
+  trace.stages = response.stages;
+  trace.steps = told ? response.trace : std::exchange(response.trace, {});
+  for (const scheduler::ResponseOutput& output : response.outputs) {
+    if (trace.tells_tensors) {
+      const TensorSpec& spec = model.outputs[static_cast<size_t>(output.output)];
+      trace.outputs.push_back({.name = spec.name,
+                               .datatype = std::string(DataTypeName(spec.type)),
+                               .shape = output.dims});
+    }
+  }
+}
+
 }  // namespace
 
 uint64_t EffectivePriority(const inference::ModelConfig& config, uint64_t asked) {
@@ -183,6 +204,9 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
       done(std::move(result));
     };
   }
+  if (call.traced != nullptr && call.traced->tells_tensors) {
+    NoteInputs(call, *call.traced);
+  }
   std::optional<LengthFit> fit;
   SharedTensors shared;
   absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call, fit, shared);
@@ -209,13 +233,17 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
     // A deadline earlier than the client's own is the queue policy's.
     const bool by_policy = (*request)->deadline < call.deadline;
     (*request)->done = [this, done = std::move(done), model_handle = call.model,
-                        fit = std::move(fit), by_policy](scheduler::InferResponse response) {
+                        fit = std::move(fit), by_policy, traced = call.traced,
+                        told = call.trace](scheduler::InferResponse response) {
       if (by_policy && response.status.code() == absl::StatusCode::kDeadlineExceeded &&
           !scheduler::RefusalOf(response.status).has_value()) {
         response.status = Unavailable("Request timeout expired");  // As Triton's clients know it.
       }
       if (fit.has_value()) {
         CutOutputs(*model_handle, *fit, pool_, response);
+      }
+      if (traced != nullptr) {
+        NoteRun(*model_handle, told, response, *traced);
       }
       done({.status = std::move(response.status),
             .model = model_handle,
@@ -260,6 +288,10 @@ void Inference::AnswerKept(const InferCall& call, std::vector<scheduler::Respons
   scheduler::StageTimes stages;
   stages.total = now - (call.received == scheduler::Instant() ? looked : call.received);
   stages[scheduler::Stage::kOverhead] = stages.total;
+  if (call.traced != nullptr) {
+    call.traced->from_cache = true;
+    call.traced->stages = stages;
+  }
   statistics_.CountCacheHit(call.model->name, call.model->version, now - looked, stages);
   done({.status = absl::OkStatus(),
         .model = call.model,
@@ -301,7 +333,10 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
   if (model.subgraph != nullptr && model.subgraph->sequence.has_value()) {
     request->sequence = call.sequence;
   }
-  request->trace = call.trace;
+  request->trace = call.trace || call.traced != nullptr;
+  if (call.traced != nullptr) {
+    request->trace_id = ToHex(call.traced->context.trace);
+  }
   request->received = call.received;
   request->group = call.group;
   return request;

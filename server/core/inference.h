@@ -18,6 +18,7 @@
 #include "server/core/shared_memory.h"
 #include "server/core/shared_tensors.h"
 #include "server/core/statistics.h"
+#include "server/core/tracing/request_trace.h"
 
 namespace omserve::server {
 
@@ -34,7 +35,9 @@ struct InferCall {
   scheduler::Instant deadline = scheduler::Instant::max();  // The client's own.
   scheduler::Instant received;  // When the whole message was there. Instant(): when it starts.
   scheduler::SequenceTurn sequence;
-  bool trace = false;
+  bool trace = false;  // The client wants to know of the steps.
+  // What is recorded of it, by Start and until `done` runs; null: nothing.
+  std::shared_ptr<RequestTrace> traced = nullptr;
   const void* group = nullptr;  // Of InferRequest.
 };
 

@@ -2,7 +2,7 @@
 // What a method of the protocols is about: access is given and taken by group, for gRPC and HTTP
 // alike.
 //
-// Source: the categories of Triton's restricted protocols; metrics is ours.
+// Source: the categories of Triton's restricted protocols; metrics and control are ours.
 #pragma once
 
 namespace omserve::server {
@@ -18,6 +18,7 @@ enum class MethodGroup {
   kTrace,
   kLogging,
   kMetrics,
+  kControl,  // Changes what the daemon does for everybody: its settings, and what it captures.
 };
 
 }  // namespace omserve::server

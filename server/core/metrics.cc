@@ -18,6 +18,7 @@
 #include "server/core/metric_family.h"
 #include "server/core/sequence_metrics.h"
 #include "server/core/shared_memory_metrics.h"
+#include "server/core/trace_metrics.h"
 
 namespace omserve::server {
 namespace {
@@ -466,6 +467,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   }
   AddRecoveryFamilies(sources_.recovery, families);
   AddHttpFamilies(sources_.http, families);
+  AddTraceFamilies(sources_.tracer, families);
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

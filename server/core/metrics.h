@@ -22,6 +22,7 @@
 #include "server/core/response_cache.h"
 #include "server/core/shared_memory.h"
 #include "server/core/statistics.h"
+#include "server/core/tracing/tracer.h"
 
 namespace omserve::server {
 
@@ -40,6 +41,7 @@ class Metrics final : public prometheus::Collectable {
     const health::HealthMonitor* health;                           // Null when nobody reads it.
     const std::vector<std::unique_ptr<DeviceRecovery>>& recovery;  // By the device's place.
     const HttpCounters& http;
+    const Tracer& tracer;
   };
   // Labels of omserve_build_info.
   struct Build {

@@ -53,12 +53,13 @@ class InferPoller::Call final {
   // For an answer that is there.
   void Send() {
     if (!result_.status.ok()) {
-      writer_.FinishWithError(ToGrpcStatus(result_.status), &finished_);
+      Refuse(result_.status);
       return;
     }
     ClassifyOutputs(result_);
     const grpc::ByteBuffer response = BuildInferResponse(names_.id, result_);
     result_ = {};
+    EndTrace(absl::OkStatus());
     writer_.Finish(response, grpc::Status::OK, &finished_);
   }
 
@@ -72,11 +73,24 @@ class InferPoller::Call final {
     absl::StatusOr<scheduler::RequestId> id = Submit();
     request_.Clear();
     if (!id.ok()) {
-      writer_.FinishWithError(ToGrpcStatus(id.status()), &finished_);
+      Refuse(id.status());
       return;
     }
     id_ = *id;
     poller_.started = true;
+  }
+
+  void Refuse(const absl::Status& status) {
+    EndTrace(status);
+    writer_.FinishWithError(ToGrpcStatus(status), &finished_);
+  }
+
+  // Before Finish, after which nothing of this may be left.
+  void EndTrace(const absl::Status& status) {
+    if (names_.trace != nullptr) {
+      AddTraceMetadata(names_, context_);
+      poller_.door.tracer.End(std::move(names_.trace), status);
+    }
   }
 
   void OnDone(bool /*ok*/) {
@@ -101,8 +115,8 @@ class InferPoller::Call final {
 
   absl::StatusOr<scheduler::RequestId> Submit() {
     RETURN_IF_ERROR(Guard(context_, MethodGroup::kInference));
-    return StartInfer(poller_.door, request_, DeadlineOf(context_, poller_.door.clock), &poller_,
-                      &names_, [this](InferResult result) { Answer(std::move(result)); });
+    return StartInfer(poller_.door, context_, request_, &poller_, &names_,
+                      [this](InferResult result) { Answer(std::move(result)); });
   }
 
   // On the engine's thread.

@@ -10,6 +10,35 @@
 
 namespace omserve::server {
 
+namespace {
+
+// The values of a header, joined with commas as one.
+std::string MetadataOf(const grpc::ServerContext& context, const char* name) {
+  std::string joined;
+  const auto [first, last] = context.client_metadata().equal_range(name);
+  for (auto at = first; at != last; ++at) {
+    joined += at == first ? "" : ",";
+    joined.append(at->second.data(), at->second.size());
+  }
+  return joined;
+}
+
+std::shared_ptr<RequestTrace> BeginTrace(const FrontDoor& door, const grpc::ServerContext& context,
+                                         const Model& model, const std::string& id,
+                                         scheduler::Instant received) {
+  const std::string traceparent = MetadataOf(context, "traceparent");
+  const std::string tracestate = MetadataOf(context, "tracestate");
+  return door.tracer.Begin({.traceparent = traceparent,
+                            .tracestate = tracestate,
+                            .protocol = "grpc",
+                            .request_id = id,
+                            .model = model.name,
+                            .version = model.version,
+                            .received = received});
+}
+
+}  // namespace
+
 scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& clock) {
   const std::chrono::system_clock::time_point deadline = context.deadline();
   // Farther than this is none at all; a client without one sends the largest instant.
@@ -22,8 +51,8 @@ scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& c
 }
 
 absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door,
-                                                const grpc::ByteBuffer& bytes,
-                                                scheduler::Instant deadline, const void* group,
+                                                const grpc::ServerContext& context,
+                                                const grpc::ByteBuffer& bytes, const void* group,
                                                 RequestNames* names,
                                                 std::function<void(InferResult)> done) {
   const scheduler::Instant received = door.clock.Now();
@@ -34,11 +63,28 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door,
   names->model_name = std::move(request.model_name);
   names->model_version = std::move(request.model_version);
   RETURN_IF_ERROR(model.status());
+  if (door.tracer.is_on()) {
+    names->trace = BeginTrace(door, context, **model, names->id, received);
+  }
   ASSIGN_OR_RETURN(InferCall call, PrepareCall(request, *std::move(model)));
+  if (names->trace != nullptr && names->trace->recorded) {
+    call.traced = names->trace;
+  }
   call.received = received;
-  call.deadline = deadline;
+  call.deadline = DeadlineOf(context, door.clock);
   call.group = group;
   return door.inference.Start(call, std::move(done), /*wakes=*/false);
+}
+
+void AddTraceMetadata(const RequestNames& names, grpc::ServerContext& context) {
+  if (names.trace == nullptr) {
+    return;
+  }
+  const TraceContext& trace = names.trace->context;
+  context.AddInitialMetadata("traceparent", FormatTraceparent(trace));
+  if (!trace.state.empty()) {
+    context.AddInitialMetadata("tracestate", trace.state);
+  }
 }
 
 }  // namespace omserve::server

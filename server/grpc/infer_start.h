@@ -7,6 +7,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -18,11 +19,12 @@ namespace omserve::server {
 // The client's deadline on our clock; Instant::max() where it set none.
 scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& clock);
 
-// What a request calls itself and its model.
+// What a request calls itself and its model, and what is recorded of it.
 struct RequestNames {
   std::string id;
   std::string model_name;
   std::string model_version;
+  std::shared_ptr<RequestTrace> trace;  // From Tracer::Begin, whose End the caller calls.
 };
 
 // Starts what `bytes` ask for; see Inference::Start, which may wait for Inference::Wake. `names` is
@@ -30,9 +32,12 @@ struct RequestNames {
 // Catalog::Find and Inference::Start; kInvalidArgument for bytes that are no request; a refusal
 // while models are loading.
 absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door,
-                                                const grpc::ByteBuffer& bytes,
-                                                scheduler::Instant deadline, const void* group,
+                                                const grpc::ServerContext& context,
+                                                const grpc::ByteBuffer& bytes, const void* group,
                                                 RequestNames* names,
                                                 std::function<void(InferResult)> done);
+
+// The headers of an answer that tell its client of the trace; none where there is none.
+void AddTraceMetadata(const RequestNames& names, grpc::ServerContext& context);
 
 }  // namespace omserve::server

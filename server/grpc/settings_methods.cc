@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Settings that clients may change.
 #include "server/core/log_settings.h"
+#include "server/core/trace_model.h"
 #include "server/grpc/guard.h"
 #include "server/grpc/rpc_methods.h"
 
@@ -39,9 +40,25 @@ void SetValue(const LogValue& value, inference::LogSettingsResponse::SettingValu
 }  // namespace
 
 Status InferenceService::TraceSetting(ServerContext* context,
-                                      const inference::TraceSettingRequest* /*request*/,
-                                      inference::TraceSettingResponse* /*response*/) {
-  return Guarded(context, MethodGroup::kTrace, [] { return NotBuilt("TraceSetting"); });
+                                      const inference::TraceSettingRequest* request,
+                                      inference::TraceSettingResponse* response) {
+  const bool changes = !request->settings().empty();
+  return Guarded(context, changes ? MethodGroup::kControl : MethodGroup::kTrace, [&] {
+    RETURN_IF_ERROR(CheckTraceModel(door_.catalog, request->model_name()));
+    TraceValues values;
+    for (const auto& [name, value] : request->settings()) {
+      values[name] = {value.value().begin(), value.value().end()};
+    }
+    RETURN_IF_ERROR(door_.tracer.Change(request->model_name(), values, context->peer()));
+    for (const auto& [name, of_name] : door_.tracer.Values(request->model_name())) {
+      inference::TraceSettingResponse::SettingValue& setting =
+          (*response->mutable_settings())[name];
+      for (const std::string& value : of_name) {
+        setting.add_value(value);
+      }
+    }
+    return absl::OkStatus();
+  });
 }
 
 Status InferenceService::LogSettings(ServerContext* context,

@@ -165,9 +165,9 @@ class StreamPoller::Stream final {
     Request& request = requests_.emplace_back();
     const size_t number = first_number_ + requests_.size() - 1;
     ++running_;
-    const absl::StatusOr<scheduler::RequestId> id = StartInfer(
-        poller_.door, message_, DeadlineOf(context_, poller_.door.clock), &poller_, &request.names,
-        [this, number](InferResult result) { Answer(number, std::move(result)); });
+    const absl::StatusOr<scheduler::RequestId> id =
+        StartInfer(poller_.door, context_, message_, &poller_, &request.names,
+                   [this, number](InferResult result) { Answer(number, std::move(result)); });
     if (id.ok()) {
       request.id = *id;
       poller_.started = true;
@@ -196,6 +196,8 @@ class StreamPoller::Stream final {
     requests_.pop_front();
     ++first_number_;
     const absl::Status& status = request.result.status;
+    // Headers are the stream's, and an answer has none to say its own in.
+    poller_.door.tracer.End(std::move(request.names.trace), status);
     if (!status.ok() && ends_with_first_error_) {
       CancelAll();
       Finish(status);

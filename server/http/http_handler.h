@@ -2,6 +2,7 @@
 // What a route of the HTTP port is given, and how it answers: at once or later.
 #pragma once
 
+#include <algorithm>
 #include <boost/beast/http/message.hpp>
 #include <cstddef>
 #include <functional>
@@ -44,6 +45,32 @@ class HttpRequest final {
     const boost::beast::string_view value =
         header_[boost::beast::string_view(name.data(), name.size())];
     return {value.data(), value.size()};
+  }
+  // All fields of the name, joined with commas.
+  std::string Fields(std::string_view name) const {
+    std::string joined;
+    const auto [first, last] =
+        header_.equal_range(boost::beast::string_view(name.data(), name.size()));
+    for (auto at = first; at != last; ++at) {
+      joined += at == first ? "" : ",";
+      joined.append(at->value().data(), at->value().size());
+    }
+    return joined;
+  }
+  // What follows "NAME=" in the target's query, as it came; empty where it is not there.
+  std::string_view Query(std::string_view name) const {
+    const std::string_view target(header_.target().data(), header_.target().size());
+    const size_t question = target.find('?');
+    std::string_view rest =
+        question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
+    while (!rest.empty()) {
+      const std::string_view part = rest.substr(0, rest.find('&'));
+      if (part.size() > name.size() && part.starts_with(name) && part[name.size()] == '=') {
+        return part.substr(name.size() + 1);
+      }
+      rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+    }
+    return {};
   }
 
  private:

@@ -24,6 +24,7 @@ struct RestCall {
   InferCall call;
   std::deque<std::string> encoded;  // Inputs that came as JSON strings, or as a raw one.
   std::string id;
+  std::shared_ptr<RequestTrace> trace;                // See traced_reply.h. Null: none.
   bool binary_default = false;                        // Where an output does not say.
   std::vector<std::optional<bool>> binary_by_output;  // In the order of call.outputs.
 };

@@ -38,6 +38,8 @@ std::string_view TagOf(MethodGroup group) {
       return "logging";
     case MethodGroup::kMetrics:
       return "metrics";
+    case MethodGroup::kControl:
+      return "control";
   }
   return "";
 }
@@ -138,6 +140,14 @@ json::object Operation(const Route& route, const std::string& path, const json::
     header["name"] = Text(binary);
     header["in"] = "header";
     parameters.push_back(std::move(header));
+  }
+  if (const json::value* query = written.if_contains("query"); query != nullptr) {
+    for (const auto& [name, said] : query->as_object()) {
+      json::object parameter = said.as_object();
+      parameter["name"] = Text(name);
+      parameter["in"] = "query";
+      parameters.push_back(std::move(parameter));
+    }
   }
   if (!parameters.empty()) {
     operation["parameters"] = std::move(parameters);

@@ -10,6 +10,7 @@ std::vector<Route> MakeRoutes(const FrontDoor& door) {
   AddHealthRoutes(door, routes);
   AddMetricsRoutes(door, routes);
   AddStatisticsRoutes(door, routes);  // Its "stats" is no model's name.
+  AddTraceRoutes(door, routes);
   AddMetadataRoutes(door, routes);
   AddRepositoryRoutes(door, routes);
   AddSharedMemoryRoutes(door, routes);

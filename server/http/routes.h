@@ -27,6 +27,8 @@ void AddSharedMemoryRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddLoggingRoutes(std::vector<Route>& routes);  // Of the process's log.
 // The description of the routes that are there before; the last.
 void AddOpenApiRoute(const FrontDoor& door, std::vector<Route>& routes);
+// Trace settings, and captures.
+void AddTraceRoutes(const FrontDoor& door, std::vector<Route>& routes);
 // /metrics; none where there are no metrics.
 void AddMetricsRoutes(const FrontDoor& door, std::vector<Route>& routes);
 

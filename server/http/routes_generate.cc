@@ -12,6 +12,7 @@
 #include "server/http/infer_json.h"
 #include "server/http/routes.h"
 #include "server/http/start_together.h"
+#include "server/http/traced_reply.h"
 
 namespace omserve::server {
 namespace {
@@ -31,30 +32,39 @@ absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequ
                    door.catalog.Find(request.parts.model, request.parts.version));
   ASSIGN_OR_RETURN(const std::string body, InferBodyOfGenerate(request.body(), *model));
   ASSIGN_OR_RETURN(rest, ParseInferBody(body, std::nullopt, std::move(model)));
+  BeginTrace(door, request, rest);
   rest.call.received = request.received;
   rest.call.group = exchange.group();
   return StartTogether(door.inference, rest.call, exchange, std::move(done));
 }
 
-void Send(const RestCall& rest, const InferResult& result, bool as_events, HttpExchange& exchange) {
+void Send(const FrontDoor& door, RestCall& rest, const InferResult& result, bool as_events,
+          HttpExchange& exchange) {
   absl::StatusOr<std::string> answer =
       result.status.ok() ? GenerateAnswer(rest.id, result) : result.status;
+  HttpReply reply;
   if (!answer.ok()) {
-    exchange.Answer(HttpError(answer.status()));  // No event was sent, so the status may say it.
+    reply = HttpError(answer.status());  // No event was sent, so the status may say it.
   } else if (as_events) {
-    exchange.Begin({.content_type = kEvents});
+    reply.content_type = kEvents;
+  } else {
+    reply.body = *std::move(answer);
+  }
+  EndTrace(door, rest, answer.status(), reply);
+  if (answer.ok() && as_events) {
+    exchange.Begin(std::move(reply));
     exchange.Send(Event(*answer));
     exchange.End();
   } else {
-    exchange.Answer({.body = *std::move(answer)});
+    exchange.Answer(std::move(reply));
   }
 }
 
 void Generate(const FrontDoor& door, const HttpRequest& request, bool as_events,
               const std::shared_ptr<HttpExchange>& exchange) {
   auto rest = std::make_shared<RestCall>();
-  const absl::StatusOr<scheduler::RequestId> id =
-      Start(door, request, *rest, *exchange, [exchange, rest, as_events](InferResult answered) {
+  const absl::StatusOr<scheduler::RequestId> id = Start(
+      door, request, *rest, *exchange, [&door, exchange, rest, as_events](InferResult answered) {
         const auto result = std::make_shared<const InferResult>(std::move(answered));
         const bool more_follow = result->more_follow;
         size_t size_bytes = 0;
@@ -63,11 +73,15 @@ void Generate(const FrontDoor& door, const HttpRequest& request, bool as_events,
         }
         exchange->Run(
             size_bytes,
-            [exchange, rest, as_events, result] { Send(*rest, *result, as_events, *exchange); },
+            [&door, exchange, rest, as_events, result] {
+              Send(door, *rest, *result, as_events, *exchange);
+            },
             more_follow);
       });
   if (!id.ok()) {
-    exchange->Answer(HttpError(id.status()));
+    HttpReply reply = HttpError(id.status());
+    EndTrace(door, *rest, id.status(), reply);
+    exchange->Answer(std::move(reply));
     return;
   }
   exchange->OnGone([&inference = door.inference, id = *id] { inference.Cancel(id); });

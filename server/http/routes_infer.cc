@@ -11,6 +11,7 @@
 #include "server/http/infer_json.h"
 #include "server/http/routes.h"
 #include "server/http/start_together.h"
+#include "server/http/traced_reply.h"
 
 namespace omserve::server {
 namespace {
@@ -42,6 +43,7 @@ absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequ
   ASSIGN_OR_RETURN(const std::optional<size_t> header_bytes,
                    HeaderBytes(request.Field(kHeaderLength)));
   ASSIGN_OR_RETURN(rest, ParseInferBody(request.body(), header_bytes, std::move(model)));
+  BeginTrace(door, request, rest);
   rest.call.received = request.received;
   rest.call.group = exchange.group();
   return StartTogether(door.inference, rest.call, exchange, std::move(done));
@@ -70,7 +72,7 @@ void Infer(const FrontDoor& door, const HttpRequest& request,
            const std::shared_ptr<HttpExchange>& exchange) {
   auto rest = std::make_shared<RestCall>();
   const absl::StatusOr<scheduler::RequestId> id =
-      Start(door, request, *rest, *exchange, [exchange, rest](InferResult answered) {
+      Start(door, request, *rest, *exchange, [&door, exchange, rest](InferResult answered) {
         auto result = std::make_shared<InferResult>(std::move(answered));
         const bool more_follow = result->more_follow;
         size_t size_bytes = 0;
@@ -83,14 +85,18 @@ void Infer(const FrontDoor& door, const HttpRequest& request,
         }
         exchange->Run(
             size_bytes,
-            [exchange, rest, result] {
+            [&door, exchange, rest, result] {
               ClassifyOutputs(*result);
-              exchange->Answer(ReplyOf(*rest, result));
+              HttpReply reply = ReplyOf(*rest, result);
+              EndTrace(door, *rest, result->status, reply);
+              exchange->Answer(std::move(reply));
             },
             more_follow);
       });
   if (!id.ok()) {
-    exchange->Answer(HttpError(id.status()));
+    HttpReply reply = HttpError(id.status());
+    EndTrace(door, *rest, id.status(), reply);
+    exchange->Answer(std::move(reply));
     return;
   }
   exchange->OnGone([&inference = door.inference, id = *id] { inference.Cancel(id); });

@@ -34,6 +34,7 @@ BODIES = {
     "generate_stream": [generate_body()],
     "index": [None, {"ready": True}, {"ready": 1}],
     "register": [{"key": "/nobody's", "byte_size": 1}, {}],
+    "setting": [{}, {"trace_level": ["OFF"]}, {"trace_rate": "no"}],
     "logging": [{}, {"log_info": True}, {"log_info": "yes"}],
 }
 VALUES = {"model": "text", "version": "1", "region": "r", "repository": "all"}
@@ -95,6 +96,8 @@ class OpenApiTest(unittest.TestCase):
                     if parameter["in"] == "path":
                         path = path.replace("{%s}" % parameter["name"],
                                             urllib.parse.quote(VALUES[parameter["name"]]))
+                    elif parameter["in"] == "query":
+                        path += f"?{parameter['name']}=0.01"
                 bodies = [None]
                 if "requestBody" in operation:
                     bodies = BODIES[pattern.rsplit("/", 1)[1]]

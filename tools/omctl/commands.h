@@ -39,9 +39,16 @@ struct DeviceErrorsCommand {
   bool markdown = false;  // The page docs/device-errors.md.
 };
 
+struct TraceCaptureCommand {
+  std::string rest_url = "127.0.0.1:8000";
+  double seconds = 5;
+  std::string output = "trace.json";
+};
+
 absl::Status Infer(const CommonOptions& common, const InferCommand& command);
 absl::Status Models(const CommonOptions& common);
 absl::Status Status(const CommonOptions& common);
+absl::Status CaptureTrace(const CommonOptions& common, const TraceCaptureCommand& command);
 
 // Local: need no server.
 absl::Status Device(const CommonOptions& common, const DeviceCommand& command);

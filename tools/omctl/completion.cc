@@ -14,8 +14,10 @@ _omctl() {
     --protocol) COMPREPLY=($(compgen -W "grpc rest rest-json" -- "$word")); return ;;
     --arrivals) COMPREPLY=($(compgen -W "poisson constant" -- "$word")); return ;;
     --data) COMPREPLY=($(compgen -W "random zero" -f -- "$word")); return ;;
-    --image | --library | --config | --plot | --csv) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --image | --library | --config | --plot | --csv | -o)
+      COMPREPLY=($(compgen -f -- "$word")); return ;;
     device) [[ $word == -* ]] || { COMPREPLY=($(compgen -W "errors" -- "$word")); return; } ;;
+    trace) COMPREPLY=($(compgen -W "capture" -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W "bash zsh" -- "$word")); return ;;
     infer | bench)
       COMPREPLY=($(compgen -W "$(omctl models 2>/dev/null | awk 'NR > 1 {print $1}')" -- "$word"))
@@ -26,9 +28,9 @@ _omctl() {
       --model-version --timeout-ms --trace --library --config --symbols --markdown
       --concurrency --rate --arrivals --max-in-flight --protocol --rest-url --threads --data --shape
       --batch --deadline --timeout --priority --seed --warmup --window --max-windows --duration
-      --plot --csv --quiet" -- "$word"))
+      --plot --csv --quiet --seconds" -- "$word"))
   else
-    COMPREPLY=($(compgen -W "infer bench models status device completion" -- "$word"))
+    COMPREPLY=($(compgen -W "infer bench models status device trace completion" -- "$word"))
   fi
 }
 complete -F _omctl omctl

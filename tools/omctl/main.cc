@@ -23,6 +23,7 @@ constexpr char kExamples[] =
     "  omctl infer scenes --image a.png --text \"how many objects\" --trace\n"
     "  omctl bench scenes --input image=@00.png --input text=\"what color is it\" --concurrency "
     "1:8:x2\n"
+    "  omctl trace capture --seconds 5 -o trace.json\n"
     "  omctl device --library /usr/local/Ascend/ascend-toolkit/latest/lib64/libascendcl.so\n"
     "  omctl device errors 507015\n"
     "  source <(omctl completion bash)\n";
@@ -81,6 +82,22 @@ CLI::App* AddDeviceErrors(CLI::App& device_command, DeviceErrorsCommand& errors)
   return command;
 }
 
+CLI::App* AddTraceCapture(CLI::App& app, TraceCaptureCommand& capture) {
+  CLI::App* trace = app.add_subcommand("trace", "What the daemon does, as a picture");
+  trace->require_subcommand(1);
+  CLI::App* command = trace->add_subcommand(
+      "capture", "Trace every request for some seconds; open the file in ui.perfetto.dev");
+  command->add_option("--seconds", capture.seconds, "How long")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 600.0));
+  command->add_option("-o,--output", capture.output, "File to write; - for standard output")
+      ->capture_default_str()
+      ->type_name("FILE");
+  command->add_option("--rest-url", capture.rest_url, "host:port of the daemon's REST")
+      ->capture_default_str();
+  return command;
+}
+
 int Run(int argc, char** argv) {
   // The library's own lines are for a daemon's log; a command prints what it found.
   InitLog({.level = LogLevel::kError, .json = false, .file = ""});
@@ -105,6 +122,8 @@ int Run(int argc, char** argv) {
   CLI::App* device_command = AddDevice(app, device);
   DeviceErrorsCommand errors;
   const CLI::App* errors_command = AddDeviceErrors(*device_command, errors);
+  TraceCaptureCommand capture;
+  const CLI::App* capture_command = AddTraceCapture(app, capture);
   std::string shell;
   CLI::App* completion_command =
       app.add_subcommand("completion", "Print a completion script for a shell");
@@ -127,6 +146,9 @@ int Run(int argc, char** argv) {
   }
   if (bench_command->parsed()) {
     return Report(bench::Bench(common, bench));
+  }
+  if (capture_command->parsed()) {
+    return Report(CaptureTrace(common, capture));
   }
   if (errors_command->parsed()) {
     return Report(DeviceErrors(common, errors));

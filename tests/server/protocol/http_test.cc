@@ -30,7 +30,7 @@ TEST_CASE("HTTP: routes", "[protocol]") {
         R"({"name":"omserve","version":"1.2.3",)"
         R"("extensions":["binary_tensor_data","classification","logging","model_configuration",)"
         R"("parameters","schedule_policy","sequence",)"
-        R"x("sequence(string_id)","statistics"]})x");
+        R"x("sequence(string_id)","statistics","system_shared_memory","trace"]})x");
   CHECK(BodyOf(HttpGet(port, "/v2/models/my%20model/ready")) ==
         R"({"name":"my model","ready":true})");
   CHECK(StartsWith(HttpGet(port, "/v2/models/my%20model/versions/1/ready"), "HTTP/1.1 200 "));

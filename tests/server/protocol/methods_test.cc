@@ -32,7 +32,8 @@ TEST_CASE("Server methods", "[protocol]") {
   CHECK(std::set<std::string>(metadata.extensions().begin(), metadata.extensions().end()) ==
         std::set<std::string>{"binary_tensor_data", "classification", "logging",
                               "model_configuration", "parameters", "schedule_policy", "sequence",
-                              "sequence(string_id)", "statistics", "system_shared_memory"});
+                              "sequence(string_id)", "statistics", "system_shared_memory",
+                              "trace"});
 }
 
 // Models that are there, that are not, and versions of both kinds.
@@ -186,7 +187,6 @@ TEST_CASE("Methods that are not built", "[protocol]") {
   Client& client = daemon.client();
   CheckNotBuilt(client, &Stub::RepositoryModelLoad, "RepositoryModelLoad");
   CheckNotBuilt(client, &Stub::RepositoryModelUnload, "RepositoryModelUnload");
-  CheckNotBuilt(client, &Stub::TraceSetting, "TraceSetting");
 }
 
 // Health of the daemon under both names, of a model, and of nobody.

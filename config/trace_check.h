@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part `trace` of omserve.yaml.
+#pragma once
+
+#include "config/source_map.h"
+#include "proto/omserve/server_config.pb.h"
+
+namespace omserve::config {
+
+void SetTraceDefaults(TraceConfig& trace);
+void CheckTrace(const TraceConfig& trace, Findings& findings);
+
+}  // namespace omserve::config

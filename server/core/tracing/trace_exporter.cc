@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/tracing/trace_exporter.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/log.h"
+#include "runtime/base/thread.h"
+
+namespace omserve::server {
+
+TraceExporter::TraceExporter(std::unique_ptr<TraceSink> sink, Clock& clock, const Options& options)
+    : sink_(std::move(sink)), clock_(clock), options_(options) {
+  thread_ = StartThread("trace-export", [this] { Run(); });
+}
+
+void TraceExporter::Add(RequestTraceHandle trace) {
+  bool wakes = false;
+  {
+    const MutexLock lock(mu_);
+    if (stopping_ || waiting_.size() >= options_.most_waiting) {
+      ++(stopping_ ? counts_.dropped_stopped : counts_.dropped_full);
+      return;
+    }
+    if (waiting_.empty()) {
+      due_ = clock_.Now() + options_.delay;
+    }
+    waiting_.push_back(std::move(trace));
+    // The first sets the time, and the one that fills a batch need not wait for it.
+    wakes = waiting_.size() == 1 || waiting_.size() == options_.most_in_batch;
+  }
+  if (wakes) {
+    wake_.NotifyAll();
+  }
+}
+
+void TraceExporter::Stop() {
+  {
+    const MutexLock lock(mu_);
+    stopping_ = true;
+  }
+  wake_.NotifyAll();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+TraceExporter::Counts TraceExporter::counts() const {
+  const MutexLock lock(mu_);
+  Counts counts = counts_;
+  counts.waiting = waiting_.size();
+  return counts;
+}
+
+void TraceExporter::Run() {
+  for (std::vector<RequestTraceHandle> batch = Next(); !batch.empty(); batch = Next()) {
+    Bring(batch);
+  }
+  const absl::Status closed = sink_->Close();
+  if (!closed.ok()) {
+    OMSERVE_LOG(kWarning, "tracing", "traces: {}", MessageOf(closed));
+  }
+}
+
+std::vector<RequestTraceHandle> TraceExporter::Next() {
+  std::vector<RequestTraceHandle> batch;
+  const MutexLock lock(mu_);
+  while (!stopping_ && waiting_.size() < options_.most_in_batch) {
+    const bool any = !waiting_.empty();
+    if (!clock_.WaitUntil(wake_, mu_, any ? due_ : scheduler::Instant::max()) && any) {
+      break;
+    }
+  }
+  const size_t count = std::min(waiting_.size(), options_.most_in_batch);
+  for (size_t i = 0; i < count; ++i) {
+    batch.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  due_ = clock_.Now() + options_.delay;
+  return batch;
+}
+
+void TraceExporter::Bring(std::span<const RequestTraceHandle> batch) {
+  Clock::duration pause = options_.first_pause;
+  while (true) {
+    const absl::Status written = sink_->Write(batch);
+    const bool again = written.code() == absl::StatusCode::kUnavailable;
+    bool told = false;
+    {
+      const MutexLock lock(mu_);
+      if (written.ok()) {
+        counts_.written += batch.size();
+        return;
+      }
+      ++counts_.failures;
+      if (!again) {
+        counts_.dropped_refused += batch.size();
+      }
+      told = pause > options_.first_pause;
+    }
+    if (!told) {  // Once for a time of failures; the metric has all.
+      OMSERVE_LOG(kWarning, "tracing", "traces cannot be written: {}{}", MessageOf(written),
+                  again ? "; trying again" : "; they are dropped");
+    }
+    if (!again) {
+      return;
+    }
+    if (Pause(pause)) {
+      const MutexLock lock(mu_);
+      counts_.dropped_stopped += batch.size();
+      return;
+    }
+    pause = std::min(pause * 2, options_.longest_pause);
+  }
+}
+
+bool TraceExporter::Pause(Clock::duration time) {
+  const MutexLock lock(mu_);
+  const scheduler::Instant until = clock_.Now() + time;
+  while (!stopping_ && clock_.WaitUntil(wake_, mu_, until)) {
+  }
+  return stopping_;
+}
+
+}  // namespace omserve::server
