@@ -114,6 +114,7 @@ class ServerChecker final {
                                                   config_.metrics().port()));
     }
     CheckTls("grpc.tls", config_.grpc().tls());
+    CheckTls("http.tls", config_.http().tls());
     Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
           kMaxMessageBytes);
     CheckHttpLimits();
@@ -124,6 +125,7 @@ class ServerChecker final {
     Range("http.max_body_bytes", http.max_body_bytes(), 1, kMaxMessageBytes);
     Range("http.max_connections", http.max_connections(), 1, kMostConnections);
     Range("http.threads", http.threads(), 0, 256);
+    Range("http.max_handshakes", http.max_handshakes(), 1, kMostConnections);
     Range("http.idle_timeout_ms", http.idle_timeout_ms(), 1, kMaxInt32);
     Range("http.header_timeout_ms", http.header_timeout_ms(), 1, kMaxInt32);
     Range("http.least_bytes_per_second", http.least_bytes_per_second(), 0, kMostBytesPerSecond);
@@ -233,6 +235,7 @@ ServerConfig DefaultServerConfig() {
   config.mutable_http()->set_least_bytes_per_second(1024);
   config.mutable_http()->set_slow_after_ms(20'000);
   config.mutable_http()->set_compress_answers(true);
+  config.mutable_http()->set_max_handshakes(1024);
   config.mutable_metrics()->set_allow(true);
   config.mutable_metrics()->set_port(8002);
   config.mutable_device()->set_memory_pool_bytes(int64_t{1} << 30);

@@ -40,6 +40,7 @@ int HostWorkers(const SchedulerConfig& config) {
 HttpLimits LimitsOf(const HttpConfig& config) {
   return {.max_connections = static_cast<size_t>(config.max_connections()),
           .max_body_bytes = static_cast<size_t>(config.max_body_bytes()),
+          .max_handshakes = static_cast<size_t>(config.max_handshakes()),
           .idle_timeout = Milliseconds(config.idle_timeout_ms()),
           .header_timeout = Milliseconds(config.header_timeout_ms()),
           .slow_after = Milliseconds(config.slow_after_ms()),
@@ -244,6 +245,7 @@ absl::Status Daemon::Listen() {
   ASSIGN_OR_RETURN(http_, HttpServer::Start({.address = config.http().address(),
                                              .port = static_cast<int>(config.http().port()),
                                              .unix_socket = config.http().unix_socket(),
+                                             .tls = TlsOf(config.http().tls()),
                                              .limits = LimitsOf(config.http()),
                                              .threads = HttpThreads(config.http())},
                                             MakeRoutes(*door_), clock_, http_counters_));

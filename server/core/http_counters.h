@@ -18,8 +18,11 @@ enum class HttpRefusal {
   kSlowHeader,
   kSlowBody,
   kSlowAnswer,  // The client does not take it.
+  kHandshakes,  // As many shake hands as the settings allow.
+  kSlowHandshake,
+  kHandshake,  // It failed: another version, no certificate that is known, no TLS at all.
 };
-inline constexpr size_t kHttpRefusals = 5;
+inline constexpr size_t kHttpRefusals = 8;
 
 // Thread-safe: counts by themselves, of which none says anything about another.
 struct HttpCounters {
@@ -27,6 +30,9 @@ struct HttpCounters {
   std::atomic<int64_t> answering{0};    // those whose client has not all of its answer yet.
   std::atomic<uint64_t> accepted{0};
   std::array<std::atomic<uint64_t>, kHttpRefusals> refused{};
+  // Looks at files of TLS that had changed, and whether what they held could be used.
+  std::atomic<uint64_t> tls_reloads{0};
+  std::atomic<uint64_t> tls_reload_failures{0};
 
   void Count(HttpRefusal why) {
     refused[static_cast<size_t>(why)].fetch_add(1, std::memory_order_relaxed);

@@ -39,15 +39,16 @@ std::string_view View(beast::string_view text) { return {text.data(), text.size(
 }  // namespace
 
 Connection::Connection(HttpSocket socket, SocketThread& thread, ConnectionShared& shared)
-    : socket_(std::move(socket)), thread_(thread), shared_(shared) {
+    : stream_(std::move(socket)), thread_(thread), shared_(shared) {
   CountOpen(1);
   beast::error_code ignored;  // Without it small answers only wait a little; Unix has none.
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.non_blocking(true, ignored);
+  stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  stream_.socket().non_blocking(true, ignored);
 }
 
 Connection::~Connection() {
   if (phase_ != Phase::kClosed) {
+    Enter(Phase::kClosed);
     CountOpen(-1);
   }
 }
@@ -57,8 +58,47 @@ void Connection::CountOpen(int64_t change) {
   shared_.counters.connections.fetch_add(change, std::memory_order_relaxed);
 }
 
+void Connection::Start() {
+  if (shared_.tls == nullptr) {
+    AwaitRequest();
+    return;
+  }
+  Enter(Phase::kHandshake);
+  std::unique_ptr<TlsSession> tls = shared_.tls->Accept(stream_.socket().native_handle());
+  if (tls == nullptr || shared_.handshakes.load(std::memory_order_relaxed) >
+                            static_cast<int64_t>(shared_.limits.max_handshakes)) {
+    shared_.counters.Count(HttpRefusal::kHandshakes);
+    Close();
+    return;
+  }
+  stream_.Secure(std::move(tls));
+  stream_.Handshake(
+      [self = shared_from_this()](TlsSession::Result result) { self->OnHandshake(result); });
+}
+
+void Connection::OnHandshake(TlsSession::Result result) {
+  if (phase_ != Phase::kHandshake) {
+    return;  // It took too long.
+  }
+  if (result == TlsSession::Result::kDone) {
+    AwaitRequest();
+    return;
+  }
+  shared_.counters.Count(HttpRefusal::kHandshake);
+  if (result == TlsSession::Result::kPlainHttp) {
+    stream_.Unsecure();
+    Refuse(400, "this port speaks TLS: the URL begins with https://");
+  } else {
+    Close();
+  }
+}
+
 void Connection::StartRefused() {
   shared_.counters.Count(HttpRefusal::kConnections);
+  if (shared_.tls != nullptr) {
+    Close();  // A handshake would be needed to say why.
+    return;
+  }
   keep_alive_ = false;
   refused_ = true;
   HttpReply reply = HttpError(503, "too many connections");
@@ -68,6 +108,8 @@ void Connection::StartRefused() {
 
 void Connection::Enter(Phase phase) {
   const auto answers = [](Phase of) { return of == Phase::kAnswer || of == Phase::kWrite; };
+  shared_.handshakes +=
+      (phase == Phase::kHandshake ? 1 : 0) - (phase_ == Phase::kHandshake ? 1 : 0);
   shared_.counters.answering += (answers(phase) ? 1 : 0) - (answers(phase_) ? 1 : 0);
   phase_ = phase;
   since_ = shared_.clock.Now();
@@ -77,6 +119,12 @@ void Connection::Enter(Phase phase) {
 void Connection::CheckTime(Clock::time_point now) {
   const HttpLimits& limits = shared_.limits;
   switch (phase_) {
+    case Phase::kHandshake:
+      if (now - since_ >= limits.header_timeout) {
+        shared_.counters.Count(HttpRefusal::kSlowHandshake);
+        Close();
+      }
+      break;
     case Phase::kIdle:
       if (now - since_ >= limits.idle_timeout) {
         shared_.counters.Count(HttpRefusal::kIdle);
@@ -114,7 +162,7 @@ void Connection::CheckTime(Clock::time_point now) {
 
 int64_t Connection::SentBytes() {
   int queued = 0;  // Also what the client's system has not acknowledged.
-  if (ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0) {
+  if (ioctl(stream_.socket().native_handle(), SIOCOUTQ, &queued) != 0) {
     queued = 0;
   }
   return written_bytes_ - queued;
@@ -129,7 +177,8 @@ void Connection::AwaitRequest() {
   body_.reset();
   if (buffer_.size() > 0) {
     // By way of the event loop: others come between two requests that were sent together.
-    asio::post(socket_.get_executor(), [self = shared_from_this()] { self->ReadHeader(); });
+    asio::post(stream_.socket().get_executor(),
+               [self = shared_from_this()] { self->ReadHeader(); });
   } else if (!reading_) {
     StartRead();
   }
@@ -145,10 +194,10 @@ void Connection::StartRead() {
     in_place_ = {};
     into = buffer_.prepare(phase_ == Phase::kBody ? kReadBodyBytes : kReadBytes);
   }
-  socket_.async_read_some(
-      into, [self = shared_from_this()](const beast::error_code& error, size_t bytes) {
-        self->OnRead(error, bytes);
-      });
+  stream_.AsyncRead(into,
+                    [self = shared_from_this()](const beast::error_code& error, size_t bytes) {
+                      self->OnRead(error, bytes);
+                    });
 }
 
 void Connection::OnRead(const beast::error_code& error, size_t bytes) {
@@ -176,6 +225,7 @@ void Connection::OnRead(const beast::error_code& error, size_t bytes) {
       buffer_.consume(buffer_.size());
       StartRead();
       break;
+    case Phase::kHandshake:
     case Phase::kAnswer:  // The next request: it is looked at when this one is answered.
     case Phase::kWrite:
     case Phase::kClosed:
@@ -184,7 +234,7 @@ void Connection::OnRead(const beast::error_code& error, size_t bytes) {
 }
 
 void Connection::OnReadEnd() {
-  if (phase_ == Phase::kWrite && stream_ != Stream::kOpen) {
+  if (phase_ == Phase::kWrite && pieces_state_ != Pieces::kOpen) {
     keep_alive_ = false;  // It may still read.
   } else {
     Close();
@@ -245,7 +295,7 @@ void Connection::OnHeader() {
   }
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   beast::error_code error;  // These few bytes go at once: nothing else is being sent.
-  socket_.write_some(asio::buffer(kContinue), error);
+  stream_.WriteSome({asio::buffer(kContinue)}, error);
   if (error) {
     Close();
   } else {
@@ -365,9 +415,7 @@ void Connection::Close() {
   if (is_linked()) {
     unlink();
   }
-  beast::error_code ignored;  // Its client may have closed it already.
-  socket_.shutdown(HttpSocket::shutdown_both, ignored);
-  socket_.close(ignored);  // Ends the read that is pending.
+  stream_.Close();
   if (const std::shared_ptr<Exchange> exchange = exchange_.lock()) {
     exchange->Leave();
   }

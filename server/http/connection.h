@@ -19,12 +19,14 @@
 
 #include "runtime/base/clock.h"
 #include "server/core/http_counters.h"
+#include "server/http/byte_stream.h"
 #include "server/http/content_coding.h"
 #include "server/http/http_limits.h"
 #include "server/http/request_body.h"
 #include "server/http/request_parser.h"
 #include "server/http/router.h"
 #include "server/http/socket_thread.h"
+#include "server/http/tls_context.h"
 
 namespace omserve::server {
 
@@ -36,7 +38,10 @@ struct ConnectionShared {
   HttpCounters& counters;
   // Reads and writes the bodies that take long, so that the threads of the sockets do not.
   boost::asio::thread_pool& workers;
-  std::atomic<int64_t> open{0};  // Connections of this port. A count alone: no order is needed.
+  const TlsContext* tls = nullptr;  // Null: plain text.
+  // Connections of this port, and of them those that shake hands. Counts alone: no order is needed.
+  std::atomic<int64_t> open{0};
+  std::atomic<int64_t> handshakes{0};
 };
 
 // Confined to the thread of its socket. Each pending operation and each exchange holds the
@@ -52,8 +57,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
-  // Reads the first request, and goes on by itself. It is in the thread's list from here on.
-  void Start() { AwaitRequest(); }
+  // Shakes hands where there is TLS, reads the first request, and goes on by itself. It is in the
+  // thread's list from here on.
+  void Start();
   // Instead of Start: answers 503.
   void StartRefused();
   // Closes what is too slow, or idle for too long.
@@ -63,6 +69,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   class Exchange;
 
   enum class Phase {
+    kHandshake,
     kIdle,    // Nothing of a request is there.
     kHeader,  // A part of its header is.
     kBody,
@@ -73,6 +80,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   };
 
   void Enter(Phase phase);
+  void OnHandshake(TlsSession::Result result);
   void AwaitRequest();
   void StartRead();
   void OnRead(const boost::system::error_code& error, size_t bytes);
@@ -107,7 +115,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   int64_t SentBytes();  // Of this answer, and no longer in the system's memory.
   void Close();
 
-  HttpSocket socket_;
+  ByteStream stream_;
   SocketThread& thread_;
   ConnectionShared& shared_;
   Phase phase_ = Phase::kIdle;
@@ -137,8 +145,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   std::vector<boost::asio::const_buffer> left_;  // To write, of these two.
   bool waits_to_write_ = false;  // Since some of the answer did not fit into the socket's memory.
   int64_t written_bytes_ = 0;
-  enum class Stream { kNone, kOpen, kEnded };
-  Stream stream_ = Stream::kNone;
+  enum class Pieces { kNone, kOpen, kEnded };
+  Pieces pieces_state_ = Pieces::kNone;
   std::string pieces_;   // Of a stream, with their framing: not given to the socket yet.
   std::string sending_;  // Given to it, by `left_`.
 };

@@ -78,11 +78,12 @@ void Connection::Answer(HttpReply reply) {
   asio::post(shared_.workers, [self = shared_from_this(), coding = answer_coding_,
                                reply = std::move(reply)]() mutable {
     Compress(coding, reply);
-    asio::dispatch(self->socket_.get_executor(), [self, reply = std::move(reply)]() mutable {
-      if (self->phase_ == Phase::kAnswer) {  // Its client is still there.
-        self->Write(std::move(reply));
-      }
-    });
+    asio::dispatch(self->stream_.socket().get_executor(),
+                   [self, reply = std::move(reply)]() mutable {
+                     if (self->phase_ == Phase::kAnswer) {  // Its client is still there.
+                       self->Write(std::move(reply));
+                     }
+                   });
   });
 }
 
@@ -123,21 +124,20 @@ void Connection::Flush() {
   // event loop.
   while (!left_.empty()) {
     beast::error_code error;
-    const size_t bytes = socket_.write_some(left_, error);
+    const size_t bytes = stream_.WriteSome(left_, error);
     if (error == asio::error::would_block || error == asio::error::try_again) {
       if (!std::exchange(waits_to_write_, true)) {
         // What of the answers before is still on its way is no movement of this one, nor the
         // opposite of it.
         pace_.Start(since_, SentBytes());
       }
-      socket_.async_wait(HttpSocket::wait_write,
-                         [self = shared_from_this()](const beast::error_code& failed) {
-                           if (failed) {
-                             self->Close();
-                           } else if (self->phase_ == Phase::kWrite) {
-                             self->Flush();
-                           }
-                         });
+      stream_.AsyncWaitForWrite([self = shared_from_this()](const beast::error_code& failed) {
+        if (failed) {
+          self->Close();
+        } else if (self->phase_ == Phase::kWrite) {
+          self->Flush();
+        }
+      });
       return;
     }
     if (error) {
@@ -151,12 +151,12 @@ void Connection::Flush() {
 }
 
 void Connection::OnFlushed() {
-  if (stream_ == Stream::kNone) {
+  if (pieces_state_ == Pieces::kNone) {
     OnWritten();
   } else if (!pieces_.empty()) {
     FlushPieces();
-  } else if (stream_ == Stream::kEnded) {
-    stream_ = Stream::kNone;
+  } else if (pieces_state_ == Pieces::kEnded) {
+    pieces_state_ = Pieces::kNone;
     OnWritten();
   } else {
     Enter(Phase::kAnswer);
@@ -167,7 +167,7 @@ void Connection::OnFlushed() {
 }
 
 void Connection::BeginStream(HttpReply head) {
-  stream_ = Stream::kOpen;
+  pieces_state_ = Pieces::kOpen;
   keep_alive_ = keep_alive_ && version_ == 11;  // HTTP/1.0 ends an answer with the connection.
   out_head_.clear();
   pieces_ = Head(head, version_ == 11 ? "Transfer-Encoding: chunked\r\n" : "");
@@ -196,7 +196,7 @@ void Connection::SendPiece(std::string_view piece) {
 }
 
 void Connection::EndStream() {
-  stream_ = Stream::kEnded;
+  pieces_state_ = Pieces::kEnded;
   if (version_ == 11) {
     pieces_ += "0\r\n\r\n";
   }
@@ -226,8 +226,7 @@ void Connection::OnWritten() {
     return;
   }
   // Closed with bytes unread, the system would tell the client so, and the answer would be lost.
-  beast::error_code ignored;  // The client may be gone.
-  socket_.shutdown(HttpSocket::shutdown_send, ignored);
+  stream_.EndWriting();
   Enter(Phase::kLinger);
   if (!reading_) {
     buffer_.consume(buffer_.size());

@@ -85,7 +85,7 @@ class Connection::Exchange final : public HttpExchange,
 
   const void* group() const override { return &connection_->thread_; }
   bool CanGather() const override {
-    return connection_->socket_.get_executor().running_in_this_thread();
+    return connection_->stream_.socket().get_executor().running_in_this_thread();
   }
   void AfterOthers(std::function<void()> work) override {
     connection_->thread_.AfterOthers(std::move(work));
@@ -103,7 +103,7 @@ class Connection::Exchange final : public HttpExchange,
   template <typename Work>
   void OnThread(Work work) {
     boost::asio::dispatch(
-        connection_->socket_.get_executor(),
+        connection_->stream_.socket().get_executor(),
         [self = shared_from_this(), work = std::move(work)]() mutable { work(*self); });
   }
 

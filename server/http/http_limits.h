@@ -13,9 +13,10 @@ namespace omserve::server {
 struct HttpLimits {
   size_t max_connections = 16384;            // Further ones are answered 503.
   size_t max_body_bytes = size_t{64} << 20;  // Where the route takes tensors.
+  size_t max_handshakes = 1024;              // Of TLS, at a time. Further connections are closed.
   // A connection without a request is closed after this.
   std::chrono::milliseconds idle_timeout{120'000};
-  // From the first byte of a header to its last.
+  // From the first byte of a header to its last, and for a handshake.
   std::chrono::milliseconds header_timeout{10'000};
   // A body and an answer may take as long as they move: in each `slow_after` at least this many
   // bytes for each of its seconds.

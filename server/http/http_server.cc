@@ -18,6 +18,7 @@
 #include "runtime/base/log.h"
 #include "server/http/connection.h"
 #include "server/http/socket_thread.h"
+#include "server/http/tls_context.h"
 
 namespace omserve::server {
 namespace {
@@ -88,6 +89,7 @@ struct HttpServer::Parts {
     }
     acceptor.emplace(threads.front()->context());
     retry.emplace(threads.front()->context());
+    reload.emplace(threads.front()->context());
   }
 
   absl::Status Listen(const Options& options) {
@@ -121,6 +123,22 @@ struct HttpServer::Parts {
     }
     unix_socket = options.unix_socket;
     return absl::OkStatus();
+  }
+
+  // For as long as the port serves.
+  void ReloadLater() {
+    if (tls == nullptr) {
+      return;
+    }
+    reload->expires_after(tls->reload_interval());
+    reload->async_wait([this](const beast::error_code& error) {
+      if (!error) {
+        asio::post(workers, [this] {  // It reads files.
+          tls->Reload();
+          asio::post(threads.front()->context(), [this] { ReloadLater(); });
+        });
+      }
+    });
   }
 
   void Accept() {
@@ -169,6 +187,8 @@ struct HttpServer::Parts {
   int port = 0;
   std::string unix_socket;
 
+  std::unique_ptr<TlsContext> tls;  // Null: plain text.
+
   // Synchronises itself. Ends what it was given before the threads go, to which it posts.
   asio::thread_pool workers;
   // Outlives the threads, whose pending connections refer to it.
@@ -178,6 +198,7 @@ struct HttpServer::Parts {
   // Confined to the first thread.
   std::optional<Acceptor> acceptor;
   std::optional<asio::steady_timer> retry;
+  std::optional<asio::steady_timer> reload;
   std::optional<HttpSocket> accepted;
   size_t next_thread = 0;
 };
@@ -187,8 +208,13 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Options& opt
                                                               const Clock& clock,
                                                               HttpCounters& counters) {
   auto parts = std::make_unique<Parts>(options, std::move(routes), clock, counters);
+  if (options.tls.given()) {
+    ASSIGN_OR_RETURN(parts->tls, TlsContext::Make(options.tls, counters));
+    parts->shared.tls = parts->tls.get();
+  }
   RETURN_IF_ERROR(parts->Listen(options));
   parts->Accept();
+  parts->ReloadLater();
   for (const std::unique_ptr<SocketThread>& thread : parts->threads) {
     thread->Start(options.name);
   }

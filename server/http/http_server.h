@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/base/clock.h"
 #include "server/core/http_counters.h"
+#include "server/core/tls_files.h"
 #include "server/http/http_limits.h"
 #include "server/http/router.h"
 
@@ -24,13 +25,14 @@ class HttpServer final {
     std::string address = "0.0.0.0";  // An IP address, or "localhost".
     int port = 8000;                  // 0: a free one.
     std::string unix_socket;          // A path to listen on instead; empty: none.
+    TlsFiles tls;                     // Not given: plain text.
     HttpLimits limits;
     size_t threads = 1;
     size_t body_workers = 2;
   };
   // Listens and serves. What the handlers refer to outlives the server, whose destruction requires
   // that they have answered every request; so does `counters`. Errors: kInvalidArgument for an
-  // address that is none, kUnavailable when it cannot be listened on.
+  // address that is none, and CheckTlsFiles'; kUnavailable when it cannot be listened on.
   // A Unix socket that nobody listens on any longer is replaced.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const Options& options,
                                                            std::vector<Route> routes,
