@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "config/check_access.h"
 #include "config/text_binding.h"
 #include "config/trace_check.h"
 #include "runtime/base/errors.h"
@@ -115,6 +116,8 @@ class ServerChecker final {
     }
     CheckTls("grpc.tls", config_.grpc().tls());
     CheckTls("http.tls", config_.http().tls());
+    CheckTls("admin.tls", config_.admin().tls());
+    CheckAccess(config_, findings_);
     Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
           kMaxMessageBytes);
     CheckHttpLimits();
@@ -248,6 +251,10 @@ ServerConfig DefaultServerConfig() {
   config.mutable_scheduler()->set_max_queue_time_ms(30'000);
   config.mutable_scheduler()->set_warm_up_runs(3);
   config.mutable_health()->set_strict_readiness(true);
+  config.mutable_health()->set_address("0.0.0.0");
+  config.mutable_auth()->set_open_metrics(true);
+  config.mutable_admin()->set_allow(true);
+  config.mutable_admin()->set_address("127.0.0.1");
   config.mutable_log()->set_level("info");
   config.mutable_log()->set_format("ISO8601");
   config.mutable_shutdown()->set_drain_timeout_ms(30'000);

@@ -8,8 +8,8 @@
 #include "runtime/base/check.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
+#include "server/access_settings.h"
 #include "server/device_settings.h"
-#include "server/http/routes.h"
 
 namespace omserve::server {
 namespace {
@@ -35,26 +35,6 @@ int HostWorkers(const SchedulerConfig& config) {
   return config.host_workers() > 0
              ? config.host_workers()
              : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-}
-
-HttpLimits LimitsOf(const HttpConfig& config) {
-  return {.max_connections = static_cast<size_t>(config.max_connections()),
-          .max_body_bytes = static_cast<size_t>(config.max_body_bytes()),
-          .max_handshakes = static_cast<size_t>(config.max_handshakes()),
-          .idle_timeout = Milliseconds(config.idle_timeout_ms()),
-          .header_timeout = Milliseconds(config.header_timeout_ms()),
-          .slow_after = Milliseconds(config.slow_after_ms()),
-          .least_bytes_per_second = config.least_bytes_per_second(),
-          .compress_answers = config.compress_answers()};
-}
-
-// Small requests cost the sockets' thread a fraction of what the rest of the daemon spends on them.
-size_t HttpThreads(const HttpConfig& config) {
-  constexpr unsigned kCoresForOne = 4;
-  constexpr unsigned kMost = 8;
-  return config.threads() > 0
-             ? static_cast<size_t>(config.threads())
-             : std::clamp(std::thread::hardware_concurrency() / kCoresForOne, 1U, kMost);
 }
 
 size_t QueueBytes(const ServerConfig& config) {
@@ -84,16 +64,6 @@ absl::StatusOr<std::vector<scheduler::ResourceSetting>> SharedResources(
     }
   }
   return settings;
-}
-
-TlsFiles TlsOf(const TlsConfig& config) {
-  TlsFiles files{.certificate = config.certificate_file(),
-                 .key = config.key_file(),
-                 .client_ca = config.client_ca_file()};
-  if (config.has_reload_seconds()) {
-    files.reload = std::chrono::seconds(config.reload_seconds());
-  }
-  return files;
 }
 
 }  // namespace
@@ -195,6 +165,7 @@ absl::Status Daemon::StartScheduler() {
         MakeHealthSource(config.device(), *runtime_, device_views_, clock_),
         std::chrono::milliseconds(config.device().health_interval_ms()), clock_);
   }
+  ASSIGN_OR_RETURN(access_, Access::Make(AccessOptionsOf(config), clock_));
   metrics_ = std::make_unique<Metrics>(Metrics::Sources{.catalog = *catalog_,
                                                         .statistics = *statistics_,
                                                         .dispatcher = *dispatcher_,
@@ -206,7 +177,8 @@ absl::Status Daemon::StartScheduler() {
                                                         .health = health_.get(),
                                                         .recovery = recovery_,
                                                         .http = http_counters_,
-                                                        .tracer = *tracing_.tracer},
+                                                        .tracer = *tracing_.tracer,
+                                                        .access = access_->counters()},
                                        Metrics::Build{.version = options_.version,
                                                       .device = runtime_->soc_name(),
                                                       .library = runtime_->library()});
@@ -220,8 +192,13 @@ absl::Status Daemon::StartScheduler() {
                 .metrics = config.metrics().allow() ? metrics_.get() : nullptr,
                 .shared_memory = shared_memory_.get(),
                 .clock = clock_,
+                .access = *access_,
                 .name = config.server_id(),
                 .version = options_.version});
+  admin_door_ = std::make_unique<FrontDoor>(*door_);
+  admin_door_->port = PortKind::kAdmin;
+  health_door_ = std::make_unique<FrontDoor>(*door_);
+  health_door_->port = PortKind::kHealth;
   return absl::OkStatus();
 }
 
@@ -238,56 +215,6 @@ void Daemon::NoteDeviceGivenUp() {
   if (options_.on_device_given_up && !serves_all) {
     options_.on_device_given_up();
   }
-}
-
-absl::Status Daemon::Listen() {
-  const ServerConfig& config = options_.config;
-  ASSIGN_OR_RETURN(http_, HttpServer::Start({.address = config.http().address(),
-                                             .port = static_cast<int>(config.http().port()),
-                                             .unix_socket = config.http().unix_socket(),
-                                             .tls = TlsOf(config.http().tls()),
-                                             .limits = LimitsOf(config.http()),
-                                             .threads = HttpThreads(config.http())},
-                                            MakeRoutes(*door_), clock_, http_counters_));
-  ASSIGN_OR_RETURN(
-      grpc_, GrpcServer::Start({.address = config.grpc().address(),
-                                .port = static_cast<int>(config.grpc().port()),
-                                .max_receive_bytes = config.grpc().max_receive_message_bytes(),
-                                .tls = TlsOf(config.grpc().tls())},
-                               *door_));
-  RETURN_IF_ERROR(ListenForScrapers());
-  OMSERVE_LOG(kInfo, "server", "listening grpc={}:{} http={}:{} metrics_port={}",
-              config.grpc().address(), grpc_->port(), config.http().address(), http_->port(),
-              metrics_port());
-  return absl::OkStatus();
-}
-
-absl::Status Daemon::ListenForScrapers() {
-  const MetricsConfig& metrics = options_.config.metrics();
-  const HttpConfig& http = options_.config.http();
-  const bool is_shared =
-      http.unix_socket().empty() && metrics.port() != 0 && metrics.port() == http.port();
-  if (!metrics.allow() || is_shared) {
-    return absl::OkStatus();
-  }
-  std::vector<Route> routes;
-  AddMetricsRoutes(*door_, routes);
-  ASSIGN_OR_RETURN(
-      scrapes_,
-      HttpServer::Start({.name = "metrics",
-                         .address = metrics.address().empty() ? http.address() : metrics.address(),
-                         .port = static_cast<int>(metrics.port()),
-                         .limits = LimitsOf(http),
-                         .body_workers = 1},
-                        std::move(routes), clock_, http_counters_));
-  return absl::OkStatus();
-}
-
-int Daemon::metrics_port() const {
-  if (scrapes_ != nullptr) {
-    return scrapes_->port();
-  }
-  return options_.config.metrics().allow() ? http_->port() : 0;
 }
 
 absl::Status Daemon::LoadModels() {
@@ -336,6 +263,19 @@ void Daemon::Wait(std::chrono::milliseconds time) {
   }
 }
 
+void Daemon::SendClientsAway(std::chrono::milliseconds grace) {
+  for (const std::unique_ptr<GrpcServer>* server : {&grpc_, &admin_grpc_}) {
+    if (*server != nullptr) {
+      (*server)->Drain(grace);
+    }
+  }
+  for (const std::unique_ptr<HttpServer>* server : {&http_, &admin_http_}) {
+    if (*server != nullptr) {
+      (*server)->Drain();
+    }
+  }
+}
+
 absl::Status Daemon::Stop() {
   if (lifecycle_.state() == LifecycleState::kStopped) {
     return absl::OkStatus();
@@ -346,13 +286,16 @@ absl::Status Daemon::Stop() {
   if (was_ready) {
     Wait(std::chrono::milliseconds(shutdown.drain_delay_ms()));
   }
-  absl::Status drained =
-      dispatcher_->Drain(clock_.Now() + std::chrono::milliseconds(shutdown.drain_timeout_ms()));
+  const std::chrono::milliseconds timeout(shutdown.drain_timeout_ms());
+  SendClientsAway(timeout + kFlushGrace);
+  absl::Status drained = dispatcher_->Drain(clock_.Now() + timeout);
   const bool stuck = !drained.ok() && dispatcher_->request_count() > 0;
   lifecycle_.Transition(LifecycleState::kStopped);
   tracing_.tracer->capture().Stop();  // Whoever waits for one gets what there is.
-  if (grpc_ != nullptr) {
-    grpc_->Stop(stuck ? std::chrono::milliseconds(0) : kFlushGrace);
+  for (const std::unique_ptr<GrpcServer>* server : {&grpc_, &admin_grpc_, &health_grpc_}) {
+    if (*server != nullptr) {
+      (*server)->Stop(stuck ? std::chrono::milliseconds(0) : kFlushGrace);
+    }
   }
   if (stuck) {
     return Internal("{} requests are still on the device, which does not finish them",
@@ -363,9 +306,7 @@ absl::Status Daemon::Stop() {
   while (http_counters_.answering > 0 && clock_.Now() < flushed) {
     Wait(kReleasePoll);
   }
-  grpc_.reset();
-  http_.reset();
-  scrapes_.reset();
+  ClosePorts();
   if (tracing_.exporter != nullptr) {
     tracing_.exporter->Stop();  // All requests were answered.
   }

@@ -15,6 +15,7 @@
 #include "runtime/health/health_monitor.h"
 #include "runtime/memory/host_pool.h"
 #include "scheduler/dispatcher.h"
+#include "server/core/auth/access.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
 #include "server/core/http_counters.h"
@@ -52,6 +53,11 @@ class Daemon final {
   int http_port() const { return http_->port(); }
   // Where metrics are: http_port() where there is no other port for them; 0 where there are none.
   int metrics_port() const;
+  // 0 where there are none, and for Unix sockets.
+  int admin_grpc_port() const;
+  int admin_http_port() const;
+  int health_grpc_port() const;
+  int health_http_port() const;
   size_t model_count() const;  // Model versions that are served.
   const std::string& device_name() const { return runtime_->soc_name(); }
 
@@ -69,6 +75,10 @@ class Daemon final {
   void NoteDeviceGivenUp();
   absl::Status Listen();
   absl::Status ListenForScrapers();
+  absl::Status ListenForProbes();
+  absl::Status ListenForOperators();
+  void SendClientsAway(std::chrono::milliseconds grace);
+  void ClosePorts();
   absl::Status LoadModels();
   void Wait(std::chrono::milliseconds time);
 
@@ -93,11 +103,18 @@ class Daemon final {
   std::unique_ptr<health::HealthMonitor> health_;  // Null when it is configured off.
   HttpCounters http_counters_;
   Tracing tracing_;
+  std::unique_ptr<Access> access_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<FrontDoor> door_;
+  std::unique_ptr<FrontDoor> admin_door_;   // The same for operators,
+  std::unique_ptr<FrontDoor> health_door_;  // and for probes.
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;
-  std::unique_ptr<HttpServer> scrapes_;  // Null without a port for metrics alone.
+  std::unique_ptr<HttpServer> scrapes_;     // Null without a port for metrics alone,
+  std::unique_ptr<GrpcServer> admin_grpc_;  // for operators,
+  std::unique_ptr<HttpServer> admin_http_;
+  std::unique_ptr<GrpcServer> health_grpc_;  // and for probes.
+  std::unique_ptr<HttpServer> health_http_;
 };
 
 }  // namespace omserve::server

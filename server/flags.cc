@@ -58,6 +58,19 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->check(CLI::Range(0, 65535));
   app.add_option("--metrics-address", flags.metrics_address, "Address metrics listen on [REST's]")
       ->type_name("ADDRESS");
+  app.add_option("--admin-grpc-port", flags.admin_grpc_port,
+                 "Port of gRPC for operators, on loopback; 0 takes a free one [8003]")
+      ->type_name("PORT")
+      ->check(CLI::Range(0, 65535));
+  app.add_option("--admin-http-port", flags.admin_http_port,
+                 "Port of REST for operators, on loopback; 0 takes a free one [8004]")
+      ->type_name("PORT")
+      ->check(CLI::Range(0, 65535));
+  app.add_option("--control-on-public-ports", flags.control_on_public_ports,
+                 "Load models and change settings there too, as Triton does [false]")
+      ->type_name("BOOL");
+  app.add_option("--auth-file", flags.auth_file, "Clients and their roles, YAML [everybody]")
+      ->type_name("FILE");
   app.add_option("--device-library", flags.device_library,
                  "libascendcl.so to use [CANN's, else the CPU device's]")
       ->type_name("FILE");
@@ -73,6 +86,21 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_flag("--check-config", flags.check_config,
                "Check all settings, print the effective ones as JSON, and exit");
   AddTritonFlags(app, flags.triton);
+}
+
+void ApplyAccess(const Flags& flags, ServerConfig& config) {
+  if (flags.admin_grpc_port.has_value()) {
+    config.mutable_admin()->set_grpc_port(static_cast<uint32_t>(*flags.admin_grpc_port));
+  }
+  if (flags.admin_http_port.has_value()) {
+    config.mutable_admin()->set_http_port(static_cast<uint32_t>(*flags.admin_http_port));
+  }
+  if (flags.control_on_public_ports.has_value()) {
+    config.mutable_admin()->set_control_on_public_ports(*flags.control_on_public_ports);
+  }
+  if (flags.auth_file.has_value()) {
+    config.mutable_auth()->set_file(*flags.auth_file);
+  }
 }
 
 }  // namespace
@@ -125,6 +153,7 @@ absl::StatusOr<ServerConfig> EffectiveConfig(const Flags& flags,
   if (flags.metrics_address.has_value()) {
     config.mutable_metrics()->set_address(*flags.metrics_address);
   }
+  ApplyAccess(flags, config);
   if (flags.device_library.has_value()) {
     config.mutable_device()->set_library(*flags.device_library);
   }

@@ -23,6 +23,10 @@ struct Flags {
   std::optional<bool> allow_metrics;
   std::optional<int> metrics_port;
   std::optional<std::string> metrics_address;
+  std::optional<int> admin_grpc_port;
+  std::optional<int> admin_http_port;
+  std::optional<bool> control_on_public_ports;
+  std::optional<std::string> auth_file;
   std::optional<std::string> device_library;
   std::optional<std::string> log_level;
   bool log_json = false;

@@ -110,6 +110,10 @@ class ReadyFile final {
                                    {"grpc_port", daemon.grpc_port()},
                                    {"http_port", daemon.http_port()},
                                    {"metrics_port", daemon.metrics_port()},
+                                   {"admin_grpc_port", daemon.admin_grpc_port()},
+                                   {"admin_http_port", daemon.admin_http_port()},
+                                   {"health_grpc_port", daemon.health_grpc_port()},
+                                   {"health_http_port", daemon.health_http_port()},
                                    {"models", daemon.model_count()},
                                    {"device", daemon.device_name()}};
     RETURN_IF_ERROR(WriteFileAtomically(path, boost::json::serialize(json) + "\n"));

@@ -55,8 +55,6 @@ constexpr Fixed kFixed[] = {
     {"--allow-http", "true", "HTTP is always served"},
     {"--allow-sagemaker", "false", "SageMaker's endpoint is not supported"},
     {"--allow-vertex-ai", "false", "Vertex AI's endpoint is not supported"},
-    {"--grpc-restricted-protocol", "", "restricted protocols are not supported yet"},
-    {"--http-restricted-api", "", "restricted protocols are not supported yet"},
     {"--load-model", "", "models are loaded at the start, all that the repository has"},
     {"--model-namespacing", "false", "model names are those of their folders"},
     {"--repository-poll-secs", "0", "the repository is read at the start only"},
@@ -166,6 +164,27 @@ absl::Status ApplyTrace(const std::string& given, TraceConfig& trace) {
     trace.mutable_otlp()->set_delay_ms(static_cast<int32_t>(delay));
   } else {
     return InvalidArgument("--trace-config: unknown setting '{}'", name);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyRestricted(const char* flag, const std::vector<std::string>& all,
+                             google::protobuf::RepeatedPtrField<RestrictedConfig>* restricted) {
+  if (!all.empty()) {
+    restricted->Clear();  // A flag is in place of the file's.
+  }
+  for (const std::string& given : all) {
+    const size_t colon = given.find(':');
+    const size_t equals = given.find('=', colon == std::string::npos ? 0 : colon);
+    if (colon == std::string::npos || equals == std::string::npos) {
+      return InvalidArgument("{}: expected GROUP[,GROUP...]:KEY=VALUE, got '{}'", flag, given);
+    }
+    RestrictedConfig& added = *restricted->Add();
+    for (const std::string_view group : Split(std::string_view(given).substr(0, colon), ',')) {
+      added.add_groups(std::string(group));
+    }
+    added.set_key(given.substr(colon + 1, equals - colon - 1));
+    added.set_value(given.substr(equals + 1));
   }
   return absl::OkStatus();
 }
@@ -288,6 +307,14 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
   app.add_option("--grpc-server-key", flags.server_key, "grpc.tls.key_file")->group(kGroup);
   app.add_option("--grpc-root-cert", flags.root_certificate, "grpc.tls.client_ca_file")
       ->group(kGroup);
+  app.add_option("--grpc-restricted-protocol", flags.grpc_restricted,
+                 "auth.grpc_restricted, as GROUPS:KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  app.add_option("--http-restricted-api", flags.http_restricted,
+                 "auth.http_restricted, as GROUPS:HEADER=VALUE")
+      ->allow_extra_args(false)
+      ->group(kGroup);
   app.add_option("--log-file", flags.log_file, "log.file")->group(kGroup);
   app.add_option("--log-verbose", flags.log_verbose, "log.verbose_level")->group(kGroup);
   app.add_option("--log-info", flags.log_info, "log.info")->group(kGroup);
@@ -342,6 +369,10 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
     RETURN_IF_ERROR(ApplyTrace(trace, *config.mutable_trace()));
   }
   RETURN_IF_ERROR(ApplyTls(flags, config));
+  RETURN_IF_ERROR(ApplyRestricted("--grpc-restricted-protocol", flags.grpc_restricted,
+                                  config.mutable_auth()->mutable_grpc_restricted()));
+  RETURN_IF_ERROR(ApplyRestricted("--http-restricted-api", flags.http_restricted,
+                                  config.mutable_auth()->mutable_http_restricted()));
   ApplyLog(flags, config);
   if (flags.strict_readiness.has_value()) {
     config.mutable_health()->set_strict_readiness(*flags.strict_readiness);

@@ -39,10 +39,12 @@ struct TritonFlags {
   std::optional<std::string> log_format;
   std::optional<bool> strict_readiness;
   std::optional<bool> allow_client_shm;
-  std::vector<std::string> caches;      // "local,size=BYTES"
-  std::vector<std::string> rate_limit;  // "execution_count" or "off"
-  std::vector<std::string> resources;   // "NAME:COUNT[:DEVICE]"
-  std::vector<std::string> traces;      // "NAME=VALUE" or "MODE,NAME=VALUE"
+  std::vector<std::string> caches;           // "local,size=BYTES"
+  std::vector<std::string> rate_limit;       // "execution_count" or "off"
+  std::vector<std::string> resources;        // "NAME:COUNT[:DEVICE]"
+  std::vector<std::string> traces;           // "NAME=VALUE" or "MODE,NAME=VALUE"
+  std::vector<std::string> grpc_restricted;  // "GROUP[,GROUP...]:KEY=VALUE"
+  std::vector<std::string> http_restricted;  // Likewise.
   struct Other {
     std::string name;
     std::vector<std::string> values;  // Empty where it was not given.

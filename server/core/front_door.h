@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/base/clock.h"
+#include "server/core/auth/access.h"
 #include "server/core/catalog.h"
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
@@ -27,8 +28,10 @@ struct FrontDoor {
   const Metrics* metrics;       // Null: they are not for clients.
   SharedMemory* shared_memory;  // Null: clients may share none.
   const Clock& clock;
-  std::string name;     // Of the server, in its metadata.
-  std::string version;  // Likewise.
+  Access& access;
+  std::string name;                   // Of the server, in its metadata.
+  std::string version;                // Likewise.
+  PortKind port = PortKind::kPublic;  // Whose door it is.
 };
 
 }  // namespace omserve::server

@@ -2,8 +2,10 @@
 // What a method of the protocols is about: access is given and taken by group, for gRPC and HTTP
 // alike.
 //
-// Source: the categories of Triton's restricted protocols; metrics and control are ours.
+// Source: the categories of Triton's restricted protocols; metrics is ours.
 #pragma once
+
+#include <cstddef>
 
 namespace omserve::server {
 
@@ -18,7 +20,7 @@ enum class MethodGroup {
   kTrace,
   kLogging,
   kMetrics,
-  kControl,  // Changes what the daemon does for everybody: its settings, and what it captures.
 };
+inline constexpr size_t kMethodGroups = 10;
 
 }  // namespace omserve::server

@@ -468,6 +468,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddRecoveryFamilies(sources_.recovery, families);
   AddHttpFamilies(sources_.http, families);
   AddTraceFamilies(sources_.tracer, families);
+  AddAccessFamilies(sources_.access, families);
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

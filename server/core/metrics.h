@@ -15,6 +15,7 @@
 #include "runtime/health/health_monitor.h"
 #include "runtime/memory/host_pool.h"
 #include "scheduler/dispatcher.h"
+#include "server/core/auth/access_counters.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
 #include "server/core/http_counters.h"
@@ -42,6 +43,7 @@ class Metrics final : public prometheus::Collectable {
     const std::vector<std::unique_ptr<DeviceRecovery>>& recovery;  // By the device's place.
     const HttpCounters& http;
     const Tracer& tracer;
+    const AccessCounters& access;
   };
   // Labels of omserve_build_info.
   struct Build {

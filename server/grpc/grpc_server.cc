@@ -7,12 +7,16 @@
 #include <grpcpp/impl/codegen/service_type.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/thread.h"
+#include "server/core/unix_socket.h"
 #include "server/grpc/call_queue.h"
 #include "server/grpc/channel_arguments.h"
 #include "server/grpc/credentials.h"
@@ -40,10 +44,12 @@ int PollerCount(const GrpcServer::Options& options) {
 }  // namespace
 
 struct GrpcServer::Parts {
-  explicit Parts(const FrontDoor& door_in) : door(door_in) {}
+  Parts(const Options& options_in, const FrontDoor& door_in)
+      : options(options_in), door(door_in), health(MakeHealthService(door)) {}
 
+  const Options options;
   const FrontDoor& door;
-  InferenceMethods inference;
+  std::optional<InferenceMethods> inference;  // Not for probes.
   HealthMethods health;
   int port = 0;
   // Destroyed in the reverse order, after the server was shut down.
@@ -51,8 +57,11 @@ struct GrpcServer::Parts {
   std::vector<std::unique_ptr<CallQueue>> queues;
   std::vector<std::unique_ptr<InferPoller>> pollers;
   std::vector<std::shared_ptr<StreamPoller>> stream_pollers;
+  std::jthread drain;
 
+  absl::Status Listen();
   void StartPollers();
+  void StartPoller(size_t place);
 };
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
@@ -60,51 +69,83 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   // For the whole process; a second call does nothing.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::EnableDefaultHealthCheckService(false);  // Ours knows the models too.
-  auto parts = std::make_unique<Parts>(door);
-  parts->health = MakeHealthService(parts->door.readiness, parts->door.lifecycle);
-  parts->inference = MakeInferenceService(parts->door);
-  const std::string listen = HostPort(options.address, options.port);
+  auto parts = std::make_unique<Parts>(options, door);
+  if (door.port != PortKind::kHealth) {
+    parts->inference = MakeInferenceService(door);
+  }
+  RETURN_IF_ERROR(parts->Listen());
+  parts->StartPollers();
+  return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(parts)));  // NOLINT: private.
+}
+
+absl::Status GrpcServer::Parts::Listen() {
+  const bool is_unix = !options.unix_socket.empty();
+  const std::string listen =
+      is_unix ? "unix:" + options.unix_socket : HostPort(options.address, options.port);
+  // gRPC would take the place of whoever listens there.
+  if (is_unix && IsSocketInUse(options.unix_socket)) {
+    return Unavailable("gRPC cannot listen on {}: another process does", listen);
+  }
   grpc::ServerBuilder builder;
   SetChannelArguments(builder, options.max_receive_bytes);
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
                    MakeCredentials(options.tls));
-  builder.AddListeningPort(listen, credentials, &parts->port);
-  builder.RegisterService(parts->inference.service.get());
-  builder.RegisterService(parts->health.service.get());
-  for (int i = 0; i < PollerCount(options); ++i) {
-    parts->queues.push_back(std::make_unique<CallQueue>(builder.AddCompletionQueue()));
+  builder.AddListeningPort(listen, credentials, &port);
+  if (inference.has_value()) {
+    builder.RegisterService(inference->service.get());
   }
-  parts->server = builder.BuildAndStart();
-  if (parts->server == nullptr || parts->port == 0) {
+  builder.RegisterService(health.service.get());
+  const int count = inference.has_value() ? PollerCount(options) : 1;
+  for (int i = 0; i < count; ++i) {
+    queues.push_back(std::make_unique<CallQueue>(builder.AddCompletionQueue()));
+  }
+  server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
     return Unavailable(
         "gRPC cannot listen on {}: the port is taken or the address is not this machine's; choose "
-        "another with --grpc-port or --grpc-address (port 0 takes a free one)",
-        listen);
+        "another with {} (port 0 takes a free one)",
+        listen, options.settings);
   }
-  parts->StartPollers();
-  return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(parts)));  // NOLINT: private.
+  if (is_unix) {
+    port = 0;
+  }
+  if (is_unix && options.is_private) {
+    std::error_code ignored;  // It is this process's.
+    std::filesystem::permissions(options.unix_socket, std::filesystem::perms::owner_all, ignored);
+  }
+  return absl::OkStatus();
 }
 
 void GrpcServer::Parts::StartPollers() {
   health.await_watches(*queues.front());
   for (size_t i = 0; i < queues.size(); ++i) {
-    InferPoller& poller = *pollers.emplace_back(
-        std::make_unique<InferPoller>(door, inference.request_infer, *queues[i]));
-    poller.Start();
-    const auto& streams = stream_pollers.emplace_back(
-        std::make_shared<StreamPoller>(door, inference.request_stream, *queues[i]));
-    streams->Start();
-    door.lifecycle.AddListener(streams);
-    const auto on_idle = [&poller, &of_streams = *streams] {
-      poller.OnIdle();
-      of_streams.OnIdle();
-    };
-    const auto on_wake = [&poller, &of_streams = *streams] {
-      poller.OnWake();
-      of_streams.OnWake();
-    };
-    queues[i]->Start("grpc-" + std::to_string(i), on_idle, on_wake);
+    if (inference.has_value()) {
+      StartPoller(i);
+    } else {
+      queues[i]->Start(
+          options.name, [] {}, [] {});
+    }
   }
+}
+
+void GrpcServer::Parts::StartPoller(size_t place) {
+  CallQueue& queue = *queues[place];
+  InferPoller& poller =
+      *pollers.emplace_back(std::make_unique<InferPoller>(door, inference->request_infer, queue));
+  poller.Start();
+  const auto& streams = stream_pollers.emplace_back(
+      std::make_shared<StreamPoller>(door, inference->request_stream, queue));
+  streams->Start();
+  door.lifecycle.AddListener(streams);
+  const auto on_idle = [&poller, &of_streams = *streams] {
+    poller.OnIdle();
+    of_streams.OnIdle();
+  };
+  const auto on_wake = [&poller, &of_streams = *streams] {
+    poller.OnWake();
+    of_streams.OnWake();
+  };
+  queue.Start(options.name + "-" + std::to_string(place), on_idle, on_wake);
 }
 
 GrpcServer::GrpcServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -113,7 +154,20 @@ GrpcServer::~GrpcServer() { Stop(std::chrono::milliseconds(0)); }
 
 int GrpcServer::port() const { return parts_->port; }
 
+void GrpcServer::Drain(std::chrono::milliseconds grace) {
+  if (parts_->drain.joinable()) {
+    return;
+  }
+  // gRPC tells its clients first, and then waits for their calls.
+  parts_->drain = StartThread(
+      "grpc-drain", [server = parts_->server.get(), until = std::chrono::system_clock::now() +
+                                                            grace] { server->Shutdown(until); });
+}
+
 void GrpcServer::Stop(std::chrono::milliseconds grace) {
+  if (parts_->drain.joinable()) {
+    parts_->drain.join();
+  }
   parts_->server->Shutdown(std::chrono::system_clock::now() + grace);
   for (const std::unique_ptr<CallQueue>& queue : parts_->queues) {
     queue->Stop();

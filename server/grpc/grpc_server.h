@@ -17,14 +17,18 @@ namespace omserve::server {
 class GrpcServer final {
  public:
   struct Options {
+    std::string name = "grpc";                               // Of the threads.
+    std::string settings = "--grpc-port or --grpc-address";  // By which the port can be changed.
     std::string address = "0.0.0.0";  // A host name or number; an IPv6 address without brackets.
     int port = 8001;                  // 0: a free one.
+    std::string unix_socket;          // A path to listen on instead; empty: none.
+    bool is_private = false;          // The Unix socket is for this user only.
     int64_t max_receive_bytes = (int64_t{1} << 31) - 1;
     TlsFiles tls;     // Not given: plain text.
     int pollers = 0;  // Threads that read, parse and send; 0: by the number of cores.
   };
-  // Listens and serves. `door` outlives the server. Errors: kUnavailable when
-  // the address cannot be listened on; MakeCredentials'.
+  // Listens and serves; a door for probes has the health service alone. `door` outlives the server.
+  // Errors: kUnavailable when the address cannot be listened on; MakeCredentials'.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
                                                            const FrontDoor& door);
   GrpcServer(const GrpcServer&) = delete;
@@ -32,7 +36,10 @@ class GrpcServer final {
   // Stops with no grace where Stop was not called.
   ~GrpcServer();
 
-  int port() const;
+  int port() const;  // 0 with a Unix socket.
+  // Sends clients away: connections are told to go elsewhere (GOAWAY), and no new calls are taken.
+  // Those under way go on, for at most `grace`. Does not block.
+  void Drain(std::chrono::milliseconds grace);
   // Takes no new calls, waits up to `grace` for those under way, and cancels the rest. Blocks.
   // Idempotent.
   void Stop(std::chrono::milliseconds grace);

@@ -25,33 +25,31 @@ constexpr char kInferenceService[] = "inference.GRPCInferenceService";
 constexpr std::string_view kWords = "omserve/";
 
 // Whether one of the four words on the daemon holds; nullopt for any other word.
-std::optional<bool> Holds(const Readiness& readiness, const Lifecycle& lifecycle,
-                          std::string_view word) {
+std::optional<bool> Holds(const FrontDoor& door, std::string_view word) {
   if (word == "live") {
-    return lifecycle.live();
+    return door.lifecycle.live();
   }
   if (word == "started") {
-    return lifecycle.started();
+    return door.lifecycle.started();
   }
   if (word == "ready") {
-    return lifecycle.ready();
+    return door.lifecycle.ready();
   }
   if (word == "converged") {
-    return readiness.IsConverged();
+    return door.readiness.IsConverged();
   }
   return std::nullopt;
 }
 
 // SERVICE_UNKNOWN for a name that is neither the daemon's nor a model's.
-ServingStatus StatusOf(const Readiness& readiness, const Lifecycle& lifecycle,
-                       const std::string& service) {
+ServingStatus StatusOf(const FrontDoor& door, const std::string& service) {
   std::optional<bool> serving;
   if (service.empty() || service == kInferenceService) {
-    serving = lifecycle.ready();
+    serving = door.lifecycle.ready();
   } else if (service.starts_with(kWords)) {
-    serving = Holds(readiness, lifecycle, std::string_view(service).substr(kWords.size()));
+    serving = Holds(door, std::string_view(service).substr(kWords.size()));
   } else {
-    const absl::StatusOr<bool> model_ready = readiness.IsModelReady(service, "");
+    const absl::StatusOr<bool> model_ready = door.readiness.IsModelReady(service, "");
     if (model_ready.status().code() != absl::StatusCode::kNotFound) {
       serving = model_ready.value_or(false);
     }
@@ -66,13 +64,12 @@ ServingStatus StatusOf(const Readiness& readiness, const Lifecycle& lifecycle,
 class HealthService final
     : public grpc::health::v1::Health::WithAsyncMethod_Watch<grpc::health::v1::Health::Service> {
  public:
-  HealthService(const Readiness& readiness, const Lifecycle& lifecycle)
-      : readiness_(readiness), lifecycle_(lifecycle) {}
+  explicit HealthService(const FrontDoor& door) : door_(door) {}
 
   grpc::Status Check(grpc::ServerContext* context, const HealthCheckRequest* request,
                      HealthCheckResponse* response) override {
-    return Guarded(context, MethodGroup::kHealth, [&]() -> absl::Status {
-      const ServingStatus status = StatusOf(readiness_, lifecycle_, request->service());
+    return Guarded(door_, context, MethodGroup::kHealth, [&]() -> absl::Status {
+      const ServingStatus status = StatusOf(door_, request->service());
       if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
         return NotFound("service '{}' is unknown; \"\" is the daemon, any other name is a model's",
                         request->service().substr(0, 256));
@@ -83,8 +80,7 @@ class HealthService final
   }
 
  private:
-  const Readiness& readiness_;
-  const Lifecycle& lifecycle_;
+  const FrontDoor& door_;
 };
 
 // One Watch call. It owns itself until its last tag; the lifecycle holds it weakly, and holds it
@@ -94,11 +90,9 @@ class HealthService final
 // marks it as being done, and Finish waits for a write under way. After Finish nothing is started.
 class WatchCall final : public LifecycleListener {
  public:
-  WatchCall(HealthService& service, const Readiness& readiness, Lifecycle& lifecycle,
-            CallQueue& queue)
+  WatchCall(HealthService& service, const FrontDoor& door, CallQueue& queue)
       : service_(service),
-        readiness_(readiness),
-        lifecycle_(lifecycle),
+        door_(door),
         queue_(queue),
         received_(this),
         over_(this),
@@ -107,9 +101,8 @@ class WatchCall final : public LifecycleListener {
         writer_(&context_) {}
 
   // Asks gRPC for the next call.
-  static void Await(HealthService& service, const Readiness& readiness, Lifecycle& lifecycle,
-                    CallQueue& queue) {
-    auto call = std::make_shared<WatchCall>(service, readiness, lifecycle, queue);
+  static void Await(HealthService& service, const FrontDoor& door, CallQueue& queue) {
+    auto call = std::make_shared<WatchCall>(service, door, queue);
     call->self_ = call;
     call->context_.AsyncNotifyWhenDone(&call->over_);
     service.RequestWatch(&call->context_, &call->request_, &call->writer_, queue.get(), queue.get(),
@@ -122,7 +115,7 @@ class WatchCall final : public LifecycleListener {
       // States only move forward; the first may be told after a later one.
       state_ = std::max(state_, state);
       // Asked for anew: two threads may tell of changes, and the later one need not come later.
-      wanted_ = StatusOf(readiness_, lifecycle_, request_.service());
+      wanted_ = StatusOf(door_, request_.service());
       stopped_ = state_ == LifecycleState::kStopped;
     }
     Proceed();
@@ -134,8 +127,17 @@ class WatchCall final : public LifecycleListener {
       self_.reset();  // The server is shut down; no other tag comes.
       return;
     }
-    Await(service_, readiness_, lifecycle_, queue_);
-    OnLifecycle(lifecycle_.AddListener(self_));
+    Await(service_, door_, queue_);
+    if (const absl::Status allowed = Guard(door_, context_, MethodGroup::kHealth).status();
+        !allowed.ok()) {
+      {
+        const MutexLock lock(mu_);
+        finished_ = true;
+      }
+      writer_.Finish(ToGrpcStatus(allowed), &finished_event_);
+      return;
+    }
+    OnLifecycle(door_.lifecycle.AddListener(self_));
   }
 
   void OnWritten(bool ok) ABSL_LOCKS_EXCLUDED(mu_) {
@@ -205,8 +207,7 @@ class WatchCall final : public LifecycleListener {
   }
 
   HealthService& service_;
-  const Readiness& readiness_;
-  Lifecycle& lifecycle_;
+  const FrontDoor& door_;
   CallQueue& queue_;
   std::shared_ptr<WatchCall> self_;  // Of the queue's thread, as is ends_.
   int ends_ = 0;
@@ -231,10 +232,10 @@ class WatchCall final : public LifecycleListener {
 
 }  // namespace
 
-HealthMethods MakeHealthService(const Readiness& readiness, Lifecycle& lifecycle) {
-  auto service = std::make_unique<HealthService>(readiness, lifecycle);
-  auto await_watches = [raw = service.get(), &readiness, &lifecycle](CallQueue& queue) {
-    WatchCall::Await(*raw, readiness, lifecycle, queue);
+HealthMethods MakeHealthService(const FrontDoor& door) {
+  auto service = std::make_unique<HealthService>(door);
+  auto await_watches = [raw = service.get(), &door](CallQueue& queue) {
+    WatchCall::Await(*raw, door, queue);
   };
   return {std::move(service), std::move(await_watches)};
 }

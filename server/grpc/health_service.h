@@ -9,8 +9,7 @@
 #include <functional>
 #include <memory>
 
-#include "server/core/lifecycle.h"
-#include "server/core/readiness.h"
+#include "server/core/front_door.h"
 #include "server/grpc/call_queue.h"
 
 namespace omserve::server {
@@ -23,8 +22,8 @@ struct HealthMethods {
 
 // Services by name: "" and "inference.GRPCInferenceService" are the daemon, SERVING while it is
 // ready; "omserve/live", "omserve/started", "omserve/ready" and "omserve/converged" are what is
-// said of it; any other name is a model. Watch ends when the daemon stops. Thread-safe; the
-// references outlive the service.
-HealthMethods MakeHealthService(const Readiness& readiness, Lifecycle& lifecycle);
+// said of it; any other name is a model. Watch ends when the daemon stops. Thread-safe;
+// `door` outlives the service.
+HealthMethods MakeHealthService(const FrontDoor& door);
 
 }  // namespace omserve::server

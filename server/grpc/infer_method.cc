@@ -114,8 +114,8 @@ class InferPoller::Call final {
   void Destroy() { const std::unique_ptr<Call> destroyed_here(this); }
 
   absl::StatusOr<scheduler::RequestId> Submit() {
-    RETURN_IF_ERROR(Guard(context_, MethodGroup::kInference));
-    return StartInfer(poller_.door, context_, request_, &poller_, &names_,
+    ASSIGN_OR_RETURN(const Caller caller, Guard(poller_.door, context_, MethodGroup::kInference));
+    return StartInfer(poller_.door, caller, context_, request_, &poller_, &names_,
                       [this](InferResult result) { Answer(std::move(result)); });
   }
 

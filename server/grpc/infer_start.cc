@@ -50,7 +50,7 @@ scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& c
   return clock.Now() + std::chrono::duration_cast<Clock::duration>(deadline - now);
 }
 
-absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door,
+absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Caller& caller,
                                                 const grpc::ServerContext& context,
                                                 const grpc::ByteBuffer& bytes, const void* group,
                                                 RequestNames* names,
@@ -59,7 +59,9 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door,
   RETURN_IF_ERROR(door.lifecycle.CheckStarted());
   ASSIGN_OR_RETURN(WireInferRequest request, ParseInferRequest(bytes));
   names->id = std::move(request.id);
-  absl::StatusOr<ModelHandle> model = door.catalog.Find(request.model_name, request.model_version);
+  const absl::Status allowed = door.access.CheckModel(caller, request.model_name);
+  absl::StatusOr<ModelHandle> model =
+      allowed.ok() ? door.catalog.Find(request.model_name, request.model_version) : allowed;
   names->model_name = std::move(request.model_name);
   names->model_version = std::move(request.model_version);
   RETURN_IF_ERROR(model.status());

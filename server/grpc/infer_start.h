@@ -29,9 +29,9 @@ struct RequestNames {
 
 // Starts what `bytes` ask for; see Inference::Start, which may wait for Inference::Wake. `names` is
 // filled as far as the message can be read, also where it is refused. Errors: those of
-// Catalog::Find and Inference::Start; kInvalidArgument for bytes that are no request; a refusal
-// while models are loading.
-absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door,
+// Access::CheckModel, Catalog::Find and Inference::Start; kInvalidArgument for bytes that are no
+// request; a refusal while models are loading.
+absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Caller& caller,
                                                 const grpc::ServerContext& context,
                                                 const grpc::ByteBuffer& bytes, const void* group,
                                                 RequestNames* names,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a model is and does.
 #include "runtime/base/status_macros.h"
+#include "server/core/auth/usable_models.h"
 #include "server/core/model_messages.h"
 #include "server/grpc/guard.h"
 #include "server/grpc/rpc_methods.h"
@@ -28,7 +29,8 @@ Status InferenceService::ModelReady(ServerContext* context,
 Status InferenceService::ModelMetadata(ServerContext* context,
                                        const inference::ModelMetadataRequest* request,
                                        inference::ModelMetadataResponse* response) {
-  return Guarded(context, MethodGroup::kMetadata, [&]() -> absl::Status {
+  const Operation operation(MethodGroup::kMetadata, request->name());
+  return Guarded(context, operation, [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const ModelHandle model,
                      door_.catalog.Find(request->name(), request->version()));
     FillMetadata(*model, door_.catalog.Versions(request->name()), response);
@@ -39,7 +41,8 @@ Status InferenceService::ModelMetadata(ServerContext* context,
 Status InferenceService::ModelConfig(ServerContext* context,
                                      const inference::ModelConfigRequest* request,
                                      inference::ModelConfigResponse* response) {
-  return Guarded(context, MethodGroup::kModelConfig, [&]() -> absl::Status {
+  const Operation operation(MethodGroup::kModelConfig, request->name());
+  return Guarded(context, operation, [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const ModelHandle model,
                      door_.catalog.Find(request->name(), request->version()));
     *response->mutable_config() = model->config;
@@ -50,9 +53,12 @@ Status InferenceService::ModelConfig(ServerContext* context,
 Status InferenceService::ModelStatistics(ServerContext* context,
                                          const inference::ModelStatisticsRequest* request,
                                          inference::ModelStatisticsResponse* response) {
-  return Guarded(context, MethodGroup::kStatistics, [&]() -> absl::Status {
-    return FillAllStatistics(door_.catalog, door_.statistics, request->name(), request->version(),
-                             response);
+  const Operation operation(MethodGroup::kStatistics, request->name());
+  return Guarded(context, operation, [&](const Caller& caller) -> absl::Status {
+    RETURN_IF_ERROR(FillAllStatistics(door_.catalog, door_.statistics, request->name(),
+                                      request->version(), response));
+    KeepUsable(caller, response->mutable_model_stats());
+    return absl::OkStatus();
   });
 }
 

@@ -10,6 +10,7 @@
 #include "proto/inference/grpc_service.grpc.pb.h"
 #include "runtime/base/errors.h"
 #include "server/core/front_door.h"
+#include "server/grpc/guard.h"
 
 namespace omserve::server {
 
@@ -83,6 +84,12 @@ class InferenceService final : public inference::GRPCInferenceService::WithRawMe
                            inference::LogSettingsResponse* response) override;
 
  private:
+  template <typename Method>
+  grpc::Status Guarded(const grpc::ServerContext* context, const Operation& operation,
+                       const Method& method) {
+    return server::Guarded(door_, context, operation, method);
+  }
+
   const FrontDoor& door_;
 };
 

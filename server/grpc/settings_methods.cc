@@ -42,14 +42,17 @@ void SetValue(const LogValue& value, inference::LogSettingsResponse::SettingValu
 Status InferenceService::TraceSetting(ServerContext* context,
                                       const inference::TraceSettingRequest* request,
                                       inference::TraceSettingResponse* response) {
-  const bool changes = !request->settings().empty();
-  return Guarded(context, changes ? MethodGroup::kControl : MethodGroup::kTrace, [&] {
+  const std::string& model = request->model_name();
+  const Operation operation = request->settings().empty()
+                                  ? Operation(MethodGroup::kTrace, model)
+                                  : Operation::Control(MethodGroup::kTrace, model);
+  return Guarded(context, operation, [&](const Caller& caller) {
     RETURN_IF_ERROR(CheckTraceModel(door_.catalog, request->model_name()));
     TraceValues values;
     for (const auto& [name, value] : request->settings()) {
       values[name] = {value.value().begin(), value.value().end()};
     }
-    RETURN_IF_ERROR(door_.tracer.Change(request->model_name(), values, context->peer()));
+    RETURN_IF_ERROR(door_.tracer.Change(request->model_name(), values, caller.Who()));
     for (const auto& [name, of_name] : door_.tracer.Values(request->model_name())) {
       inference::TraceSettingResponse::SettingValue& setting =
           (*response->mutable_settings())[name];
@@ -64,12 +67,15 @@ Status InferenceService::TraceSetting(ServerContext* context,
 Status InferenceService::LogSettings(ServerContext* context,
                                      const inference::LogSettingsRequest* request,
                                      inference::LogSettingsResponse* response) {
-  return Guarded(context, MethodGroup::kLogging, [&] {
+  const Operation operation = request->settings().empty()
+                                  ? Operation(MethodGroup::kLogging)
+                                  : Operation::Control(MethodGroup::kLogging);
+  return Guarded(context, operation, [&](const Caller& caller) {
     LogValues values;
     for (const auto& [name, value] : request->settings()) {
       values.emplace(name, ValueOf(value));
     }
-    RETURN_IF_ERROR(ChangeLog(values, context->peer()));
+    RETURN_IF_ERROR(ChangeLog(values, caller.Who()));
     for (const auto& [name, value] : LogValuesOf(CurrentLogSettings())) {
       SetValue(value, &(*response->mutable_settings())[name]);
     }

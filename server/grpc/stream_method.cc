@@ -118,11 +118,12 @@ class StreamPoller::Stream final {
     std::make_unique<Stream>(poller_).release();  // gRPC's until its tags come.
     poller_.open.insert(this);
     ends_with_first_error_ = EndsWithFirstError(context_);
-    const absl::Status allowed = Guard(context_, MethodGroup::kInference);
-    if (allowed.ok()) {
+    absl::StatusOr<Caller> caller = Guard(poller_.door, context_, MethodGroup::kInference);
+    if (caller.ok()) {
+      caller_ = *std::move(caller);
       Proceed();
     } else {
-      Finish(allowed);
+      Finish(caller.status());
     }
   }
 
@@ -166,7 +167,7 @@ class StreamPoller::Stream final {
     const size_t number = first_number_ + requests_.size() - 1;
     ++running_;
     const absl::StatusOr<scheduler::RequestId> id =
-        StartInfer(poller_.door, context_, message_, &poller_, &request.names,
+        StartInfer(poller_.door, caller_, context_, message_, &poller_, &request.names,
                    [this, number](InferResult result) { Answer(number, std::move(result)); });
     if (id.ok()) {
       request.id = *id;
@@ -243,6 +244,7 @@ class StreamPoller::Stream final {
   MemberEvent<Stream, &Stream::OnFinished> finished_;
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
+  Caller caller_;
   grpc::ByteBuffer message_;      // gRPC's while is_reading_.
   std::deque<Request> requests_;  // Whose answers were not sent, in order.
   size_t first_number_ = 0;       // Of the first of them.

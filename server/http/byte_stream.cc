@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/byte_stream.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <span>
@@ -28,6 +31,9 @@ bool Waits(TlsSession::Result result) {
 void ByteStream::Handshake(OnHandshake handler) {
   const TlsSession::Result result = tls_->Handshake();
   if (!Waits(result)) {
+    if (result == TlsSession::Result::kDone) {
+      certificate_ = tls_->Certificate();
+    }
     handler(result);
     return;
   }
@@ -94,6 +100,19 @@ size_t ByteStream::WriteSome(const std::vector<asio::const_buffer>& buffers, Err
     error = Waits(result) ? asio::error::would_block : asio::error::connection_reset;
   }
   return bytes;
+}
+
+std::string ByteStream::PeerAddress() const {
+  Error error;
+  const HttpSocket::endpoint_type endpoint = socket_.remote_endpoint(error);
+  asio::ip::tcp::endpoint address;
+  if (error || endpoint.protocol().family() == AF_UNIX || endpoint.size() > address.capacity()) {
+    return "unix:";
+  }
+  std::memcpy(address.data(), endpoint.data(), endpoint.size());
+  const std::string text = address.address().to_string(error);
+  return address.address().is_v6() ? fmt::format("ipv6:[{}]:{}", text, address.port())
+                                   : fmt::format("ipv4:{}:{}", text, address.port());
 }
 
 void ByteStream::EndWriting() {

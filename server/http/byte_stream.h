@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -31,7 +32,10 @@ class ByteStream final {
   void Unsecure() { tls_ = nullptr; }
   // Calls `handler` with how it ended: kDone, kFailed, kEnded or kPlainHttp; perhaps at once.
   void Handshake(OnHandshake handler);
-  TlsPeer Peer() const { return tls_ == nullptr ? TlsPeer() : tls_->Peer(); }
+  // Of the client, when the handshake is done; empty where none was asked for.
+  const PeerCertificate& certificate() const { return certificate_; }
+  // The client's address, as gRPC writes it: "ipv4:10.0.0.7:40312", "unix:".
+  std::string PeerAddress() const;
 
   // Some bytes, later: `handler` is not called by this. `into` stays until then.
   template <typename Handler>
@@ -61,6 +65,7 @@ class ByteStream final {
 
   HttpSocket socket_;
   std::unique_ptr<TlsSession> tls_;  // Null: plain text.
+  PeerCertificate certificate_;
 };
 
 }  // namespace omserve::server

@@ -268,6 +268,7 @@ void Connection::OnHeader() {
   head_ = request.method() == http::verb::head;
   is_chunked_ = parser_->chunked();
   found_ = shared_.router.Find(View(request.method_string()), View(request.target()));
+  CheckCaller();
   const std::optional<ContentCoding> coding =
       ContentCodingOf(View(request[http::field::content_encoding]));
   if (!coding.has_value()) {
@@ -300,6 +301,24 @@ void Connection::OnHeader() {
     Close();
   } else {
     ReadBody();
+  }
+}
+
+// Who may not ask for what was found is answered as if nothing had been.
+void Connection::CheckCaller() {
+  caller_ = {};
+  is_barred_ = false;
+  if (found_->route == nullptr || !shared_.guard.has_value()) {
+    return;
+  }
+  absl::StatusOr<Caller> caller =
+      shared_.guard->Admit(*found_->route, found_->parts, parser_->get().base(), stream_);
+  if (caller.ok()) {
+    caller_ = *std::move(caller);
+  } else {
+    is_barred_ = true;
+    found_->route = nullptr;
+    found_->refusal = HttpGuard::ReplyOf(caller.status());
   }
 }
 
@@ -377,7 +396,9 @@ bool Connection::ReadChunks() {
 }
 
 void Connection::RefuseBody(RequestBody::Problem problem) {
-  if (problem == RequestBody::Problem::kTooLong) {
+  if (problem == RequestBody::Problem::kTooLong && is_barred_) {
+    Refuse(std::move(found_->refusal));
+  } else if (problem == RequestBody::Problem::kTooLong) {
     Refuse(413, fmt::format("the body is longer than {} bytes", BodyLimit()));
   } else {
     Refuse(400, "the body is not what its Content-Encoding says, or ends too early");
@@ -393,6 +414,7 @@ void Connection::OnRequest() {
   const HttpHandler& handler = found_->route->handler;
   HttpRequest request(std::move(found_->parts), std::move(parser_->get().base()), body_->Take(),
                       since_);
+  request.caller = std::move(caller_);
   const auto exchange = std::make_shared<Exchange>(shared_from_this());
   exchange_ = exchange;
   if (request.body().size() <= kShortBytes) {

@@ -21,6 +21,7 @@
 #include "server/core/http_counters.h"
 #include "server/http/byte_stream.h"
 #include "server/http/content_coding.h"
+#include "server/http/guard.h"
 #include "server/http/http_limits.h"
 #include "server/http/request_body.h"
 #include "server/http/request_parser.h"
@@ -38,10 +39,12 @@ struct ConnectionShared {
   HttpCounters& counters;
   // Reads and writes the bodies that take long, so that the threads of the sockets do not.
   boost::asio::thread_pool& workers;
-  const TlsContext* tls = nullptr;  // Null: plain text.
+  const std::optional<HttpGuard> guard;  // None: everybody may ask for everything.
+  const TlsContext* tls = nullptr;       // Null: plain text.
   // Connections of this port, and of them those that shake hands. Counts alone: no order is needed.
   std::atomic<int64_t> open{0};
   std::atomic<int64_t> handshakes{0};
+  std::atomic<bool> draining{false};  // Each answer is the last of its connection.
 };
 
 // Confined to the thread of its socket. Each pending operation and each exchange holds the
@@ -88,6 +91,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
 
   void ReadHeader();
   void OnHeader();
+  void CheckCaller();
   void ReadBody();
   bool ReadChunks();  // Whether the body is whole.
   void RefuseBody(RequestBody::Problem problem);
@@ -128,6 +132,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   std::span<char> in_place_;  // Where the pending read writes, when that is the body.
   std::optional<RequestParser> parser_;
   std::optional<Router::Found> found_;  // Once the header is there.
+  Caller caller_;
+  bool is_barred_ = false;  // Its client may not ask for what was found.
   std::optional<RequestBody> body_;
   int64_t body_bytes_ = 0;  // Of the body, as they came.
   uint64_t rest_ = 0;       // Of a body whose length is known: still to come.

@@ -104,6 +104,7 @@ std::string Connection::Head(const HttpReply& reply, std::string_view framing) c
 
 void Connection::Write(HttpReply reply) {
   Enter(Phase::kWrite);
+  keep_alive_ = keep_alive_ && !shared_.draining.load(std::memory_order_relaxed);
   out_head_ = Head(reply, fmt::format("Content-Length: {}\r\n", reply.size_bytes()));
   out_ = std::move(reply);
   left_.clear();
@@ -168,6 +169,7 @@ void Connection::OnFlushed() {
 
 void Connection::BeginStream(HttpReply head) {
   pieces_state_ = Pieces::kOpen;
+  keep_alive_ = keep_alive_ && !shared_.draining.load(std::memory_order_relaxed);
   keep_alive_ = keep_alive_ && version_ == 11;  // HTTP/1.0 ends an answer with the connection.
   out_head_.clear();
   pieces_ = Head(head, version_ == 11 ? "Transfer-Encoding: chunked\r\n" : "");

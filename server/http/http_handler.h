@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "runtime/base/clock.h"
+#include "server/core/auth/access.h"
 #include "server/http/http_reply.h"
 
 namespace omserve::server {
@@ -37,6 +38,7 @@ class HttpRequest final {
         body_(std::move(body)) {}
 
   PathParts parts;
+  Caller caller;               // Who asks, and was let in.
   Clock::time_point received;  // When the last of its bytes was there.
 
   const std::string& body() const { return body_; }

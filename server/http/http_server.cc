@@ -16,6 +16,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
+#include "server/core/unix_socket.h"
 #include "server/http/connection.h"
 #include "server/http/socket_thread.h"
 #include "server/http/tls_context.h"
@@ -50,18 +51,6 @@ absl::StatusOr<Endpoint> EndpointOf(const HttpServer::Options& options) {
   return Endpoint(tcp::endpoint(address, static_cast<uint16_t>(options.port)));
 }
 
-// Takes away what a daemon left that did not end well: its socket is there, and nobody listens.
-void RemoveAbandoned(const std::string& path) {
-  asio::io_context context;
-  asio::local::stream_protocol::socket probe(context);
-  beast::error_code error;
-  probe.connect(asio::local::stream_protocol::endpoint(path), error);
-  if (error == asio::error::connection_refused) {
-    std::error_code ignored;  // Then it cannot be listened on, which says why.
-    std::filesystem::remove(path, ignored);
-  }
-}
-
 // 0 where the endpoint is not of TCP.
 int PortOf(const Endpoint& endpoint) {
   tcp::endpoint address;
@@ -83,7 +72,8 @@ struct HttpServer::Parts {
                .clock = clock,
                .limits = options.limits,
                .counters = counters,
-               .workers = workers} {
+               .workers = workers,
+               .guard = options.guard} {
     for (size_t i = 0; i < options.threads; ++i) {
       threads.push_back(std::make_unique<SocketThread>(clock));
     }
@@ -95,7 +85,7 @@ struct HttpServer::Parts {
   absl::Status Listen(const Options& options) {
     ASSIGN_OR_RETURN(const Endpoint endpoint, EndpointOf(options));
     if (!options.unix_socket.empty()) {
-      RemoveAbandoned(options.unix_socket);
+      RemoveAbandonedSocket(options.unix_socket);
     }
     beast::error_code error;
     acceptor->open(endpoint.protocol(), error);
@@ -117,11 +107,14 @@ struct HttpServer::Parts {
     }
     if (error) {
       return Unavailable(
-          "{0} cannot listen on {1} port {2}: {3}; choose another with --{0}-port or --{0}-address "
-          "(port 0 takes a free one)",
-          options.name, options.address, options.port, error.message());
+          "{} cannot listen on {} port {}: {}; choose another with {} (port 0 takes a free one)",
+          options.name, options.address, options.port, error.message(), options.settings);
     }
     unix_socket = options.unix_socket;
+    if (options.is_private) {
+      std::error_code ignored;  // It is this process's.
+      std::filesystem::permissions(unix_socket, std::filesystem::perms::owner_all, ignored);
+    }
     return absl::OkStatus();
   }
 
@@ -233,6 +226,8 @@ HttpServer::~HttpServer() {
     std::filesystem::remove(parts_->unix_socket, ignored);
   }
 }
+
+void HttpServer::Drain() { parts_->shared.draining.store(true, std::memory_order_relaxed); }
 
 int HttpServer::port() const { return parts_->port; }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "runtime/base/clock.h"
 #include "server/core/http_counters.h"
 #include "server/core/tls_files.h"
+#include "server/http/guard.h"
 #include "server/http/http_limits.h"
 #include "server/http/router.h"
 
@@ -21,12 +23,15 @@ namespace omserve::server {
 class HttpServer final {
  public:
   struct Options {
-    std::string name = "http";        // In messages, flags and settings, and of the threads.
-    std::string address = "0.0.0.0";  // An IP address, or "localhost".
-    int port = 8000;                  // 0: a free one.
-    std::string unix_socket;          // A path to listen on instead; empty: none.
-    TlsFiles tls;                     // Not given: plain text.
+    std::string name = "http";                               // In messages, and of the threads.
+    std::string settings = "--http-port or --http-address";  // By which the port can be changed.
+    std::string address = "0.0.0.0";                         // An IP address, or "localhost".
+    int port = 8000;                                         // 0: a free one.
+    std::string unix_socket;  // A path to listen on instead; empty: none.
+    bool is_private = false;  // The Unix socket is for this user only.
+    TlsFiles tls;             // Not given: plain text.
     HttpLimits limits;
+    std::optional<HttpGuard> guard;  // None: everybody may ask for everything.
     size_t threads = 1;
     size_t body_workers = 2;
   };
@@ -43,6 +48,8 @@ class HttpServer final {
   // Closes every connection and joins the threads.
   ~HttpServer();
 
+  // From here on every answer ends its connection, so that clients go elsewhere.
+  void Drain();
   int port() const;  // 0 with a Unix socket.
 
  private:

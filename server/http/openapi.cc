@@ -38,8 +38,6 @@ std::string_view TagOf(MethodGroup group) {
       return "logging";
     case MethodGroup::kMetrics:
       return "metrics";
-    case MethodGroup::kControl:
-      return "control";
   }
   return "";
 }
@@ -104,12 +102,15 @@ json::object Success(const json::object& written, const std::string& binary) {
   return answer;
 }
 
-json::object Answers(const json::object& written, const std::string& binary,
+json::object Answers(const Route& route, const json::object& written, const std::string& binary,
                      const json::object& meanings) {
   json::object answers{{"200", Success(written, binary)}};
   json::array statuses;
   if (const json::value* more = written.if_contains("statuses"); more != nullptr) {
     statuses = more->as_array();
+  }
+  if (route.is_control) {
+    statuses.emplace_back(403);  // On a port that is not for operators.
   }
   const bool is_probe =
       TextOf(written, "answers") == "Health" || TextOf(written, "answers") == "ModelReady";
@@ -126,14 +127,14 @@ json::object Answers(const json::object& written, const std::string& binary,
 }
 
 // `id` is unique in the document.
-json::object Operation(const Route& route, const std::string& path, const json::object& written,
-                       const json::object& source, const std::string& id) {
+json::object OperationOf(const Route& route, const std::string& path, const json::object& written,
+                         const json::object& source, const std::string& id) {
   const std::string binary = TextOf(written, "binary");
   json::object operation{
       {"summary", written.at("summary")},
       {"operationId", Text(id)},
       {"tags", json::array{Text(TagOf(route.group))}},
-      {"responses", Answers(written, binary, source.at("statuses").as_object())}};
+      {"responses", Answers(route, written, binary, source.at("statuses").as_object())}};
   json::array parameters = PathParameters(path, source.at("parameters").as_object());
   if (!binary.empty()) {
     json::object header = Header(kJsonBytes);
@@ -208,7 +209,8 @@ absl::StatusOr<json::object> OpenApiDocument(std::span<const Route> routes,
     for (const std::string& path : PathsOf(route.pattern)) {
       json::object& item = paths.emplace(path, json::object()).first->value().as_object();
       const std::string verb = Lower(route.verb);
-      item[verb] = Operation(route, path, operation->as_object(), source, OperationId(verb, path));
+      item[verb] =
+          OperationOf(route, path, operation->as_object(), source, OperationId(verb, path));
     }
   }
   for (const auto& [key, operation] : written) {

@@ -18,6 +18,7 @@ struct Route {
   std::string pattern;
   MethodGroup group = MethodGroup::kMetadata;
   HttpHandler handler;
+  bool is_control = false;     // It changes the server or its models; see Operation::Control.
   bool takes_tensors = false;  // Its body may be as long as the settings allow.
 };
 

@@ -64,7 +64,8 @@ HttpReply Settings() {
 
 HttpReply Change(const HttpRequest& request) {
   const absl::StatusOr<LogValues> values = ReadValues(request.body());
-  const absl::Status changed = values.ok() ? ChangeLog(*values, "http") : values.status();
+  const absl::Status changed =
+      values.ok() ? ChangeLog(*values, request.caller.Who()) : values.status();
   return changed.ok() ? Settings() : HttpError(changed);
 }
 
@@ -78,7 +79,8 @@ void AddLoggingRoutes(std::vector<Route>& routes) {
   routes.push_back({.verb = "POST",
                     .pattern = "/v2/logging",
                     .group = MethodGroup::kLogging,
-                    .handler = AtOnce(&Change)});
+                    .handler = AtOnce(&Change),
+                    .is_control = true});
 }
 
 }  // namespace omserve::server

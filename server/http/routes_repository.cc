@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "server/core/auth/usable_models.h"
 #include "server/core/model_messages.h"
 #include "server/http/routes.h"
 
@@ -37,6 +38,7 @@ HttpReply Index(const FrontDoor& door, const HttpRequest& request) {
   }
   inference::RepositoryIndexResponse index;
   FillIndex(door.catalog.List(), *ready_only, &index);
+  KeepUsable(request.caller, index.mutable_models());
   json::array models;
   for (const inference::RepositoryIndexResponse::ModelIndex& model : index.models()) {
     json::object line{{"name", model.name()}};

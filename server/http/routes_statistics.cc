@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts and times: of all models, of one, of one version.
+#include "server/core/auth/usable_models.h"
 #include "server/core/model_messages.h"
 #include "server/http/message_json.h"
 #include "server/http/routes.h"
@@ -7,10 +8,12 @@
 namespace omserve::server {
 namespace {
 
-HttpReply StatisticsOf(const FrontDoor& door, const PathParts& parts) {
+HttpReply StatisticsOf(const FrontDoor& door, const HttpRequest& request) {
+  const PathParts& parts = request.parts;
   inference::ModelStatisticsResponse statistics;
   const absl::Status status =
       FillAllStatistics(door.catalog, door.statistics, parts.model, parts.version, &statistics);
+  KeepUsable(request.caller, statistics.mutable_model_stats());
   return status.ok() ? HttpJson(200, MessageToJson(statistics)) : HttpError(status);
 }
 
@@ -23,7 +26,7 @@ void AddStatisticsRoutes(const FrontDoor& door, std::vector<Route>& routes) {
                       .pattern = pattern,
                       .group = MethodGroup::kStatistics,
                       .handler = AtOnce([&door](const HttpRequest& request) {
-                        return StatisticsOf(door, request.parts);
+                        return StatisticsOf(door, request);
                       })});
   }
 }

@@ -66,7 +66,8 @@ HttpReply Settings(const FrontDoor& door, const HttpRequest& request, bool chang
   absl::Status status = CheckTraceModel(door.catalog, model);
   if (status.ok() && changes) {
     const absl::StatusOr<TraceValues> values = ReadValues(request.body());
-    status = values.ok() ? door.tracer.Change(model, *values, "http") : values.status();
+    status =
+        values.ok() ? door.tracer.Change(model, *values, request.caller.Who()) : values.status();
   }
   if (!status.ok()) {
     return HttpError(status);
@@ -116,13 +117,15 @@ void Capture(const FrontDoor& door, const HttpRequest& request,
 }  // namespace
 
 void AddTraceRoutes(const FrontDoor& door, std::vector<Route>& routes) {
-  routes.push_back({.verb = "GET",
-                    .pattern = "/v2/trace/capture",
-                    .group = MethodGroup::kControl,
-                    .handler = [&door](const HttpRequest& request,
-                                       const std::shared_ptr<HttpExchange>& exchange) {
-                      Capture(door, request, exchange);
-                    }});
+  routes.push_back(
+      {.verb = "GET",
+       .pattern = "/v2/trace/capture",
+       .group = MethodGroup::kTrace,
+       .handler =
+           [&door](const HttpRequest& request, const std::shared_ptr<HttpExchange>& exchange) {
+             Capture(door, request, exchange);
+           },
+       .is_control = true});
   for (const char* pattern :
        {"/v2/trace/setting", "/v2/models/{model}[/versions/{version}]/trace/setting"}) {
     routes.push_back({.verb = "GET",
@@ -133,10 +136,11 @@ void AddTraceRoutes(const FrontDoor& door, std::vector<Route>& routes) {
                       })});
     routes.push_back({.verb = "POST",
                       .pattern = pattern,
-                      .group = MethodGroup::kControl,
+                      .group = MethodGroup::kTrace,
                       .handler = AtOnce([&door](const HttpRequest& request) {
                         return Settings(door, request, /*changes=*/true);
-                      })});
+                      }),
+                      .is_control = true});
   }
 }
 

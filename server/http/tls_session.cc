@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <string>
 #include <utility>
 
 namespace omserve::server {
@@ -152,8 +153,8 @@ void TlsSession::Shutdown() {
   }
 }
 
-TlsPeer TlsSession::Peer() const {
-  TlsPeer peer;
+PeerCertificate TlsSession::Certificate() const {
+  PeerCertificate peer;
   const X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
   if (certificate == nullptr) {
     return peer;

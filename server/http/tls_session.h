@@ -5,19 +5,13 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <string>
-#include <vector>
+
+#include "server/core/auth/evidence.h"
 
 using SSL = struct ssl_st;
 using SSL_CTX = struct ssl_ctx_st;
 
 namespace omserve::server {
-
-// What the other side's certificate says, in the forms that gRPC gives it.
-struct TlsPeer {
-  std::string subject;             // RFC 2253: "CN=gateway,O=Example". Empty: no certificate.
-  std::vector<std::string> names;  // Subject alternative names: DNS, URI, e-mail and IP.
-};
 
 // Thread-compatible. The socket outlives it.
 class TlsSession final {
@@ -41,7 +35,8 @@ class TlsSession final {
   Result Write(std::span<const char> from, size_t* bytes);
   // Says that nothing more comes, without waiting.
   void Shutdown();
-  TlsPeer Peer() const;
+  // Of the other side; empty where none was asked for.
+  PeerCertificate Certificate() const;
 
  private:
   struct Free {

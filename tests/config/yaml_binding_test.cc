@@ -110,7 +110,7 @@ TEST_CASE("an unknown key is refused with its neighbour") {
         "max_queue_device_time_microseconds");
   CHECK(ServerError("grpc:\n  zzz: 1\n") ==
         "omserve.yaml:2:3: key 'zzz': unknown; known keys: address, port, "
-        "max_receive_message_bytes, tls");
+        "max_receive_message_bytes, tls, unix_socket");
 }
 
 // A value of the wrong kind is refused at the value, with the range, the unit or the form expected.
@@ -189,7 +189,7 @@ TEST_CASE("all errors of a file are told") {
   CHECK(ServerError("serverid: a\ngrpc: {port: x}\nlog: {json: 1}\n") ==
         "omserve.yaml:1:1: key 'serverid': unknown; did you mean 'server_id'? known keys: "
         "server_id, model_repository, grpc, http, device, scheduler, log, shutdown, metrics, "
-        "cache, health, shared_memory, rate_limit, trace\n"
+        "cache, health, shared_memory, auth, admin, rate_limit, trace\n"
         "omserve.yaml:2:14: key 'port': expected a whole number from 0 to 4294967295, got \"x\"\n"
         "omserve.yaml:3:13: key 'json': expected true or false, got \"1\"");
 }

@@ -44,7 +44,7 @@ class OpenApiTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.daemon = Daemon()
-        with urllib.request.urlopen(cls.daemon.http + "/v2/openapi.json", timeout=30) as answer:
+        with urllib.request.urlopen(cls.daemon.admin + "/v2/openapi.json", timeout=30) as answer:
             cls.document = json.load(answer)
 
     @classmethod
@@ -57,7 +57,7 @@ class OpenApiTest(unittest.TestCase):
 
     def call(self, verb, path, body):
         data = None if body is None and verb == "GET" else json.dumps(body).encode()
-        request = urllib.request.Request(self.daemon.http + path,
+        request = urllib.request.Request(self.daemon.admin + path,
                                          b"" if body is None and data is not None else data,
                                          method=verb)
         try:

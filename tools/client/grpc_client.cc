@@ -29,12 +29,12 @@ const Tensor* InferResult::Find(std::string_view name) const {
   return found == outputs.end() ? nullptr : &*found;
 }
 
-GrpcClient::GrpcClient(const std::string& target) : target_(target) {
+GrpcClient::GrpcClient(const ConnectOptions& options)
+    : target_(options.target), token_(options.token) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
-  stub_ = inference::GRPCInferenceService::NewStub(
-      grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
+  stub_ = inference::GRPCInferenceService::NewStub(MakeChannel(options, arguments));
 }
 
 absl::Status GrpcClient::Failure(const grpc::Status& status) const {
@@ -70,6 +70,7 @@ absl::StatusOr<InferResult> GrpcClient::Infer(const std::string& model,
   }
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + options.timeout);
+  Authorize(token_, context);
   inference::ModelInferResponse response;
   const auto start = std::chrono::steady_clock::now();
   const grpc::Status status = stub_->ModelInfer(&context, request, &response);

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "proto/inference/grpc_service.grpc.pb.h"
 #include "runtime/base/tensor.h"
+#include "tools/client/connect.h"
 
 namespace omserve::client {
 
@@ -49,7 +50,8 @@ struct InferResult {
 class GrpcClient final {
  public:
   // `target`: host:port or unix:path. Connects at the first call.
-  explicit GrpcClient(const std::string& target);
+  explicit GrpcClient(const std::string& target) : GrpcClient(ConnectOptions{.target = target}) {}
+  explicit GrpcClient(const ConnectOptions& options);
 
   absl::StatusOr<InferResult> Infer(const std::string& model, const std::vector<Tensor>& inputs,
                                     const InferOptions& options);
@@ -61,6 +63,7 @@ class GrpcClient final {
                                 const Request& request) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    Authorize(token_, context);
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
     if (!status.ok()) {
@@ -73,6 +76,7 @@ class GrpcClient final {
   absl::Status Failure(const grpc::Status& status) const;
 
   const std::string target_;
+  const std::string token_;
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
 };
 

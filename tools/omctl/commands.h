@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "tools/client/connect.h"
 
 namespace omserve::omctl {
 
 // For all commands.
 struct CommonOptions {
   std::string url = "127.0.0.1:8001";
+  client::ConnectFiles files;
   bool json = false;
 };
 
@@ -40,9 +42,16 @@ struct DeviceErrorsCommand {
 };
 
 struct TraceCaptureCommand {
-  std::string rest_url = "127.0.0.1:8000";
+  std::string rest_url = "127.0.0.1:8004";  // The port of operators.
   double seconds = 5;
   std::string output = "trace.json";
+};
+
+struct TokenCommand {
+  std::string name;
+  std::string role = "infer";
+  std::vector<std::string> models;
+  std::string out;  // The file that the token is written to; empty: it is printed.
 };
 
 absl::Status Infer(const CommonOptions& common, const InferCommand& command);
@@ -53,6 +62,9 @@ absl::Status CaptureTrace(const CommonOptions& common, const TraceCaptureCommand
 // Local: need no server.
 absl::Status Device(const CommonOptions& common, const DeviceCommand& command);
 absl::Status DeviceErrors(const CommonOptions& common, const DeviceErrorsCommand& command);
+
+// A new bearer token, and what stands for it in the server's file of clients. Local.
+absl::Status NewToken(const TokenCommand& command);
 
 // The completion script for "bash" or "zsh".
 absl::Status Completion(const std::string& shell);

@@ -16,21 +16,25 @@ _omctl() {
     --data) COMPREPLY=($(compgen -W "random zero" -f -- "$word")); return ;;
     --image | --library | --config | --plot | --csv | -o)
       COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --token-file | --tls-* | --out) COMPREPLY=($(compgen -f -- "$word")); return ;;
     device) [[ $word == -* ]] || { COMPREPLY=($(compgen -W "errors" -- "$word")); return; } ;;
     trace) COMPREPLY=($(compgen -W "capture" -- "$word")); return ;;
+    token) COMPREPLY=($(compgen -W "new" -- "$word")); return ;;
+    --role) COMPREPLY=($(compgen -W "infer control admin" -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W "bash zsh" -- "$word")); return ;;
     infer | bench)
       COMPREPLY=($(compgen -W "$(omctl models 2>/dev/null | awk 'NR > 1 {print $1}')" -- "$word"))
       return ;;
   esac
   if [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W "--url --json --help --version --image --text --input --output
+    COMPREPLY=($(compgen -W "--url --token-file --tls --tls-ca --tls-cert --tls-key
+      --tls-server-name --role --model --out --json --help --version --image --text --input --output
       --model-version --timeout-ms --trace --library --config --symbols --markdown
       --concurrency --rate --arrivals --max-in-flight --protocol --rest-url --threads --data --shape
       --batch --deadline --timeout --priority --seed --warmup --window --max-windows --duration
       --plot --csv --quiet --seconds" -- "$word"))
   else
-    COMPREPLY=($(compgen -W "infer bench models status device trace completion" -- "$word"))
+    COMPREPLY=($(compgen -W "infer bench models status device trace token completion" -- "$word"))
   fi
 }
 complete -F _omctl omctl

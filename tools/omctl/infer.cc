@@ -204,7 +204,9 @@ void PrintStages(const std::string& stages_json) {
 }  // namespace
 
 absl::Status Infer(const CommonOptions& common, const InferCommand& command) {
-  client::GrpcClient client(common.url);
+  ASSIGN_OR_RETURN(const client::ConnectOptions connect,
+                   client::ReadConnectOptions(common.url, common.files));
+  client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(std::vector<TensorSpec> specs, FetchInputs(client, command));
   Inputs inputs(std::move(specs));
   for (const std::string& image : command.images) {

@@ -107,7 +107,9 @@ json::object ModelJson(const ModelRow& row) {
 }  // namespace
 
 absl::Status Models(const CommonOptions& common) {
-  client::GrpcClient client(common.url);
+  ASSIGN_OR_RETURN(const client::ConnectOptions connect,
+                   client::ReadConnectOptions(common.url, common.files));
+  client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(const std::vector<ModelRow> models, FetchModels(client));
   if (common.json) {
     json::array array;
@@ -130,7 +132,9 @@ absl::Status Models(const CommonOptions& common) {
 }
 
 absl::Status Status(const CommonOptions& common) {
-  client::GrpcClient client(common.url);
+  ASSIGN_OR_RETURN(const client::ConnectOptions connect,
+                   client::ReadConnectOptions(common.url, common.files));
+  client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(const inference::ServerMetadataResponse server,
                    client.Call(&Stub::ServerMetadata, inference::ServerMetadataRequest()));
   ASSIGN_OR_RETURN(const inference::ServerLiveResponse live,

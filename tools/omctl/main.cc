@@ -26,6 +26,8 @@ constexpr char kExamples[] =
     "  omctl trace capture --seconds 5 -o trace.json\n"
     "  omctl device --library /usr/local/Ascend/ascend-toolkit/latest/lib64/libascendcl.so\n"
     "  omctl device errors 507015\n"
+    "  omctl --url models:8001 --tls-ca ca.crt --token-file gateway.token models\n"
+    "  omctl token new gateway --model 'resnet*' --out gateway.token >>clients.yaml\n"
     "  source <(omctl completion bash)\n";
 
 int Report(const absl::Status& status) {
@@ -93,8 +95,46 @@ CLI::App* AddTraceCapture(CLI::App& app, TraceCaptureCommand& capture) {
   command->add_option("-o,--output", capture.output, "File to write; - for standard output")
       ->capture_default_str()
       ->type_name("FILE");
-  command->add_option("--rest-url", capture.rest_url, "host:port of the daemon's REST")
+  command
+      ->add_option("--rest-url", capture.rest_url, "host:port of the daemon's REST for operators")
       ->capture_default_str();
+  return command;
+}
+
+void AddConnection(CLI::App& app, CommonOptions& common) {
+  app.add_option("--url", common.url, "host:port of the daemon's gRPC, or unix:PATH")
+      ->capture_default_str();
+  app.add_option("--token-file", common.files.token, "Bearer token to say who calls")
+      ->type_name("FILE");
+  app.add_flag("--tls", common.files.tls, "Speak TLS; any of the next options does too");
+  app.add_option("--tls-ca", common.files.ca, "Who signs servers, PEM [the system's]")
+      ->type_name("FILE");
+  app.add_option("--tls-cert", common.files.certificate, "Certificate to show, PEM")
+      ->type_name("FILE");
+  app.add_option("--tls-key", common.files.key, "Its key, PEM")->type_name("FILE");
+  app.add_option("--tls-server-name", common.files.server_name,
+                 "Name in the server's certificate [the host's]")
+      ->type_name("NAME");
+  app.add_flag("--json", common.json, "Print JSON instead of tables");
+}
+
+CLI::App* AddToken(CLI::App& app, TokenCommand& token) {
+  CLI::App* group = app.add_subcommand("token", "Bearer tokens; needs no server");
+  group->require_subcommand(1);
+  CLI::App* command = group->add_subcommand(
+      "new", "Make a token, and the entry that stands for it in the server's file of clients");
+  command->add_option("NAME", token.name, "Of the client, in logs")->required();
+  command->add_option("--role", token.role, "What it may do")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"infer", "control", "admin"}));
+  command
+      ->add_option("--model", token.models,
+                   "Models that it may use, '*' for any text; may be repeated [all]")
+      ->type_name("PATTERN");
+  command
+      ->add_option("--out", token.out,
+                   "File for the token; else it is printed, and the entry on standard error")
+      ->type_name("FILE");
   return command;
 }
 
@@ -108,8 +148,7 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   CommonOptions common;
-  app.add_option("--url", common.url, "host:port of the daemon's gRPC")->capture_default_str();
-  app.add_flag("--json", common.json, "Print JSON instead of tables");
+  AddConnection(app, common);
 
   InferCommand infer;
   const CLI::App* infer_command = AddInfer(app, infer);
@@ -124,6 +163,8 @@ int Run(int argc, char** argv) {
   const CLI::App* errors_command = AddDeviceErrors(*device_command, errors);
   TraceCaptureCommand capture;
   const CLI::App* capture_command = AddTraceCapture(app, capture);
+  TokenCommand token;
+  const CLI::App* token_command = AddToken(app, token);
   std::string shell;
   CLI::App* completion_command =
       app.add_subcommand("completion", "Print a completion script for a shell");
@@ -149,6 +190,9 @@ int Run(int argc, char** argv) {
   }
   if (capture_command->parsed()) {
     return Report(CaptureTrace(common, capture));
+  }
+  if (token_command->parsed()) {
+    return Report(NewToken(token));
   }
   if (errors_command->parsed()) {
     return Report(DeviceErrors(common, errors));

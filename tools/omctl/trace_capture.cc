@@ -13,6 +13,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
@@ -34,8 +35,12 @@ constexpr Seconds kPatience{60};  // Beyond the capture itself, for a large answ
 // One GET, with a line of progress while it is under way. Everything happens in Run.
 class CaptureCall final {
  public:
-  CaptureCall(const TraceCaptureCommand& command, bool shows)
-      : command_(command), shows_(shows), stream_(context_), timer_(context_) {}
+  CaptureCall(const TraceCaptureCommand& command, std::string token, bool shows)
+      : command_(command),
+        token_(std::move(token)),
+        shows_(shows),
+        stream_(context_),
+        timer_(context_) {}
 
   // The answer's body. Errors: kUnavailable when the daemon cannot be reached; the daemon's own.
   absl::StatusOr<std::string> Run() {
@@ -58,6 +63,9 @@ class CaptureCall final {
         http::verb::get, fmt::format("/v2/trace/capture?seconds={}", command_.seconds), 11);
     request.set(http::field::host, command_.rest_url);
     request.set(http::field::connection, "close");
+    if (!token_.empty()) {
+      request.set(http::field::authorization, "Bearer " + token_);
+    }
     http::write(stream_, request, error);
     if (error) {
       return Failure("ask", error);
@@ -118,6 +126,7 @@ class CaptureCall final {
   }
 
   const TraceCaptureCommand& command_;
+  const std::string token_;
   const bool shows_;
   asio::io_context context_;
   beast::tcp_stream stream_;
@@ -128,7 +137,9 @@ class CaptureCall final {
 }  // namespace
 
 absl::Status CaptureTrace(const CommonOptions& common, const TraceCaptureCommand& command) {
-  CaptureCall call(command, isatty(STDERR_FILENO) != 0);
+  ASSIGN_OR_RETURN(client::ConnectOptions connect,
+                   client::ReadConnectOptions(common.url, common.files));
+  CaptureCall call(command, std::move(connect.token), isatty(STDERR_FILENO) != 0);
   ASSIGN_OR_RETURN(const std::string trace, call.Run());
   if (command.output == "-") {
     fmt::print("{}\n", trace);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace omserve::server {
 inline std::shared_ptr<Model> TestModel(std::vector<TensorSpec> inputs,
                                         std::vector<TensorSpec> outputs) {
   auto model = std::make_shared<Model>();
-  model->name = "m";
+  model->name = std::string("m");
   model->version = 3;
   auto plan = std::make_shared<scheduler::Plan>();
   plan->batched = true;

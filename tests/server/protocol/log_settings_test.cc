@@ -40,7 +40,8 @@ TEST_CASE("The log is changed over both protocols", "[1.13][1.2]") {
   repository.AddText();
   TestDaemon daemon(repository);
   InitLog({.level = LogLevel::kInfo, .json = false, .file = "daemon.log"});
-  const int port = daemon.http_port();
+  const int port = daemon.daemon().admin_http_port();
+  Client operators(daemon.daemon().admin_grpc_port());
   CHECK(BodyOf(HttpGet(port, "/v2/logging")) == boost::json::value{{"log_file", "daemon.log"},
                                                                    {"log_info", true},
                                                                    {"log_warning", true},
@@ -52,7 +53,7 @@ TEST_CASE("The log is changed over both protocols", "[1.13][1.2]") {
   (*request.mutable_settings())["log_verbose_level"].set_uint32_param(2);
   (*request.mutable_settings())["log_format"].set_string_param("default");
   LogSettingsResponse response;
-  REQUIRE(daemon.client().Call(&Stub::LogSettings, request, &response).ok());
+  REQUIRE(operators.Call(&Stub::LogSettings, request, &response).ok());
   CHECK(response.settings_size() == 6);
   CHECK_FALSE(response.settings().at("log_info").bool_param());
   CHECK(response.settings().at("log_warning").bool_param());
@@ -67,7 +68,8 @@ TEST_CASE("The log is changed over both protocols", "[1.13][1.2]") {
   CHECK(BodyOf(Post(port, "")) == body);
   const std::string text = VALUE(ReadFile("daemon.log"));
   CHECK_THAT(text, Contains("log settings changed by=ipv") && Contains("log_info=false"));
-  CHECK_THAT(text, Contains("log settings changed by=http log_warning=false"));
+  CHECK_THAT(text,
+             Contains("log settings changed by=ipv4:127.0.0.1:") && Contains(" log_warning=false"));
   InitLog({.level = LogLevel::kOff});
 }
 
@@ -76,7 +78,8 @@ TEST_CASE("Changes of the log are refused whole", "[1.13][1.15]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
-  const int port = daemon.http_port();
+  const int port = daemon.daemon().admin_http_port();
+  Client operators(daemon.daemon().admin_grpc_port());
   const std::string before = HttpGet(port, "/v2/logging");
   CHECK_THAT(Post(port, R"({"log_info": true, "log_infos": true})"),
              StartsWith("HTTP/1.1 400 ") && Contains("unknown log setting 'log_infos'"));
@@ -90,13 +93,50 @@ TEST_CASE("Changes of the log are refused whole", "[1.13][1.15]") {
   LogSettingsRequest request;
   LogSettingsResponse response;
   (*request.mutable_settings())["log_file"].set_string_param("/x");
-  CHECK(daemon.client().Call(&Stub::LogSettings, request, &response).error_code() ==
+  CHECK(operators.Call(&Stub::LogSettings, request, &response).error_code() ==
         grpc::StatusCode::UNIMPLEMENTED);
   request.mutable_settings()->clear();
   (*request.mutable_settings())["log_info"];  // No value at all.
-  CHECK(daemon.client().Call(&Stub::LogSettings, request, &response).error_code() ==
+  CHECK(operators.Call(&Stub::LogSettings, request, &response).error_code() ==
         grpc::StatusCode::INVALID_ARGUMENT);
   CHECK(BodyOf(HttpGet(port, "/v2/logging")) == BodyOf(before));
+}
+
+// On the public ports settings are read, and changing them is refused with a word on where to.
+TEST_CASE("The log is not changed over public ports", "[1.13]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  CHECK(BodyOf(HttpGet(daemon.http_port(), "/v2/logging")).is_object());
+  CHECK_THAT(Post(daemon.http_port(), R"({"log_info": true})"),
+             StartsWith("HTTP/1.1 403 ") && Contains("admin.http_port") &&
+                 Contains("admin.control_on_public_ports"));
+  LogSettingsRequest request;
+  LogSettingsResponse response;
+  CHECK(daemon.client().Call(&Stub::LogSettings, request, &response).ok());
+  (*request.mutable_settings())["log_info"].set_bool_param(true);
+  const grpc::Status refused = daemon.client().Call(&Stub::LogSettings, request, &response);
+  CHECK(refused.error_code() == grpc::StatusCode::PERMISSION_DENIED);
+  CHECK_THAT(refused.error_message(), Contains("admin.grpc_port"));
+  CHECK(Metric(daemon.http_port(), "omserve_access_refused_calls_total{reason=\"admin_port\"}") ==
+        2);
+}
+
+// Unless the settings say so, as Triton's clients expect it.
+TEST_CASE("The log is changed over public ports where that is set", "[1.13]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository, [](ServerConfig& config) {
+    config.mutable_admin()->set_allow(false);
+    config.mutable_admin()->set_control_on_public_ports(true);
+  });
+  CHECK(daemon.daemon().admin_grpc_port() == 0);
+  CHECK(BodyOf(Post(daemon.http_port(), R"({"log_info": false})")).at("log_info") == false);
+  LogSettingsRequest request;
+  LogSettingsResponse response;
+  (*request.mutable_settings())["log_info"].set_bool_param(true);
+  CHECK(daemon.client().Call(&Stub::LogSettings, request, &response).ok());
+  InitLog({.level = LogLevel::kOff});
 }
 
 }  // namespace

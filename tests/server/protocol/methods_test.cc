@@ -184,7 +184,7 @@ TEST_CASE("Methods that are not built", "[protocol]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
-  Client& client = daemon.client();
+  Client client(daemon.daemon().admin_grpc_port());
   CheckNotBuilt(client, &Stub::RepositoryModelLoad, "RepositoryModelLoad");
   CheckNotBuilt(client, &Stub::RepositoryModelUnload, "RepositoryModelUnload");
 }

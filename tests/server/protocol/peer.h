@@ -54,6 +54,12 @@ class Peer final {
     }
     return answer;
   }
+  // What has come, at least a byte; empty when the daemon has closed the connection.
+  std::string ReceiveSome() const {
+    std::array<char, 4096> chunk{};
+    const ssize_t n = recv(fd_, chunk.data(), chunk.size(), 0);
+    return n <= 0 ? "" : std::string(chunk.data(), static_cast<size_t>(n));
+  }
   // Whether something came within the time; nothing is read.
   bool HasAnswer(std::chrono::milliseconds within) const {
     pollfd readable{.fd = fd_, .events = POLLIN};

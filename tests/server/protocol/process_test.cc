@@ -208,7 +208,9 @@ TEST_CASE("Triton's flags", "[2]") {
       "--rate-limit-resource R1:4 --rate-limit-resource=R2:2:0 --log-verbose=1 "
       "--log-info=false --log-warning true --log-format=default --strict-readiness=false "
       "--model-control-mode=none --strict-model-config=false --backend-config=onnxruntime,a=b "
-      "--backend-config default-max-batch-size=4 --allow-http=true");
+      "--backend-config default-max-batch-size=4 --allow-http=true "
+      "--grpc-restricted-protocol=model-repository,trace:admin-key=a=b "
+      "--grpc-restricted-protocol inference:infer-key=c --http-restricted-api=health:x-key=d");
   INFO(followed.output);
   CHECK(followed.status == 0);
   for (const char* expected :
@@ -217,7 +219,8 @@ TEST_CASE("Triton's flags", "[2]") {
         "\"pinned_pool_bytes\": \"1048576\"", "\"name\": \"R1\"", "\"verbose_level\": 1",
         "\"info\": false", "\"strict_readiness\": false", "\"warning\": true",
         "\"format\": \"default\"", "--strict-model-config is accepted and ignored: ",
-        "--backend-config is accepted and ignored: "}) {
+        "--backend-config is accepted and ignored: ", "\"key\": \"admin-key\"",
+        "\"value\": \"a=b\"", "\"key\": \"x-key\""}) {
     CHECK_THAT(followed.output, Catch::Contains(expected));
   }
   const std::pair<const char*, const char*> refused[] = {
@@ -230,6 +233,11 @@ TEST_CASE("Triton's flags", "[2]") {
       {"--grpc-use-ssl-mutual=1 --grpc-server-cert a --grpc-server-key b",
        "expected --grpc-root-cert"},
       {"--allow-grpc=false", "gRPC is always served"},
+      {"--grpc-restricted-protocol=inference", "expected GROUP[,GROUP...]:KEY=VALUE"},
+      {"--grpc-restricted-protocol=infer:k=v", "got \"infer\""},
+      {"--grpc-restricted-protocol=trace:k=v --grpc-restricted-protocol=trace,health:j=v",
+       "\"trace\" is restricted twice"},
+      {"--http-restricted-api=health:X-Key=v", "expected a header's name in lower case"},
   };
   for (const auto& [flag, text] : refused) {
     const ProgramResult result = RunOmserved(base + flag);

@@ -38,7 +38,8 @@ json::value BodyOf(const std::string& answer) {
 
 TraceSettingResponse Settings(TestDaemon& daemon, const TraceSettingRequest& request) {
   TraceSettingResponse response;
-  const grpc::Status status = daemon.client().Call(&Stub::TraceSetting, request, &response);
+  const grpc::Status status =
+      Client(daemon.daemon().admin_grpc_port()).Call(&Stub::TraceSetting, request, &response);
   INFO(status.error_message());
   REQUIRE(status.ok());
   return response;
@@ -58,8 +59,9 @@ TEST_CASE("Trace settings have Triton's shapes", "[1.13][1.2]") {
   const json::value expected{{"log_frequency", "0"},   {"trace_count", "-1"},
                              {"trace_file", ""},       {"trace_level", json::array{"OFF"}},
                              {"trace_mode", "triton"}, {"trace_rate", "1000"}};
-  CHECK(BodyOf(HttpGet(daemon.http_port(), "/v2/trace/setting")) == expected);
-  CHECK(BodyOf(HttpGet(daemon.http_port(), "/v2/models/text/trace/setting")) == expected);
+  CHECK(BodyOf(HttpGet(daemon.daemon().admin_http_port(), "/v2/trace/setting")) == expected);
+  CHECK(BodyOf(HttpGet(daemon.daemon().admin_http_port(), "/v2/models/text/trace/setting")) ==
+        expected);
   const TraceSettingResponse response = Settings(daemon, {});
   CHECK(response.settings_size() == 6);
   CHECK(FirstOf(response, "trace_level") == "OFF");
@@ -72,7 +74,7 @@ TEST_CASE("Trace settings are changed over both protocols", "[1.13][1.2]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
-  const int port = daemon.http_port();
+  const int port = daemon.daemon().admin_http_port();
   json::value body = BodyOf(Post(port, "/v2/models/text/trace/setting",
                                  R"({"trace_level":["TIMESTAMPS","TENSORS"],"trace_rate":"7"})"));
   CHECK(body.at("trace_level") == json::array{"TIMESTAMPS", "TENSORS"});
@@ -103,7 +105,7 @@ TEST_CASE("Trace settings are refused whole", "[1.13][1.15]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
-  const int port = daemon.http_port();
+  const int port = daemon.daemon().admin_http_port();
   const std::string path = "/v2/trace/setting";
   const std::string before = HttpGet(port, path);
   CHECK_THAT(Post(port, path, R"({"trace_file":"x"})"),
@@ -124,12 +126,13 @@ TEST_CASE("Trace settings are refused whole", "[1.13][1.15]") {
   TraceSettingRequest request;
   request.set_model_name("none");
   TraceSettingResponse response;
-  grpc::Status status = daemon.client().Call(&Stub::TraceSetting, request, &response);
+  grpc::Status status =
+      Client(daemon.daemon().admin_grpc_port()).Call(&Stub::TraceSetting, request, &response);
   CHECK(status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
   CHECK(status.error_message() == "Request for unknown model : none");
   request.clear_model_name();
   (*request.mutable_settings())["trace_file"].add_value("x");
-  status = daemon.client().Call(&Stub::TraceSetting, request, &response);
+  status = Client(daemon.daemon().admin_grpc_port()).Call(&Stub::TraceSetting, request, &response);
   CHECK(status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
   CHECK(BodyOf(HttpGet(port, path)) == BodyOf(before));
 }

@@ -294,7 +294,7 @@ TEST_CASE("A capture is a picture that Perfetto opens", "[trace]") {
   Repository repository;
   repository.AddScenes();
   TestDaemon daemon(repository);
-  const int port = daemon.http_port();
+  const int port = daemon.daemon().admin_http_port();
   const std::jthread client([&daemon](const std::stop_token& stop) {
     const auto request = SceneRequest(SceneFile("samples/00.png"), "what is it");
     while (!stop.stop_requested()) {
@@ -331,7 +331,7 @@ TEST_CASE("A capture does not hold up the end", "[trace]") {
   Repository repository;
   repository.AddText();
   auto daemon = std::make_unique<TestDaemon>(repository);
-  const int port = daemon->http_port();
+  const int port = daemon->daemon().admin_http_port();
   constexpr char kBusy[] = "another capture";
   std::string answer;
   std::jthread waits([&] {

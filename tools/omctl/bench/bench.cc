@@ -112,7 +112,10 @@ absl::StatusOr<Job> Understand(const BenchCommand& command, client::GrpcClient& 
 absl::StatusOr<std::unique_ptr<Transport>> Connect(const omctl::CommonOptions& common,
                                                    const BenchCommand& command, const Job& job,
                                                    int calls, Transport::OnDone on_done) {
-  TransportOptions options{.address = common.url,
+  ASSIGN_OR_RETURN(const client::ConnectOptions connect,
+                   client::ReadConnectOptions(common.url, common.files));
+  TransportOptions options{.connect = connect,
+                           .address = common.url,
                            .threads = std::min(command.threads, calls),
                            .calls = calls,
                            .deadline = job.measure.deadline > Clock::duration::zero()
@@ -120,6 +123,10 @@ absl::StatusOr<std::unique_ptr<Transport>> Connect(const omctl::CommonOptions& c
                                            : Clock::duration(kPatience)};
   if (command.protocol == "grpc") {
     return MakeGrpcTransport(job.question, options, std::move(on_done));
+  }
+  if (connect.tls) {
+    return Unimplemented("--protocol {} speaks plain text only; measure TLS with --protocol grpc",
+                         command.protocol);
   }
   options.address = command.rest_url;
   Question question = job.question;
@@ -193,7 +200,9 @@ absl::StatusOr<std::vector<PointResult>> MeasureAll(const omctl::CommonOptions& 
 }  // namespace
 
 absl::Status Bench(const omctl::CommonOptions& common, const BenchCommand& command) {
-  client::GrpcClient client(common.url);
+  ASSIGN_OR_RETURN(const client::ConnectOptions connect,
+                   client::ReadConnectOptions(common.url, common.files));
+  client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(const Job job, Understand(command, client));
   ASSIGN_OR_RETURN(const std::vector<PointResult> results,
                    MeasureAll(common, command, job, client));

@@ -52,7 +52,7 @@ grpc::ByteBuffer Serialised(const Question& question, const std::vector<client::
 class GrpcTransport final : public Transport {
  public:
   GrpcTransport(const Question& question, const TransportOptions& options, OnDone on_done)
-      : deadline_(options.deadline), on_done_(std::move(on_done)) {
+      : deadline_(options.deadline), token_(options.connect.token), on_done_(std::move(on_done)) {
     for (const std::vector<client::Tensor>& inputs : question.payloads) {
       requests_.push_back(Serialised(question, inputs));
     }
@@ -63,8 +63,7 @@ class GrpcTransport final : public Transport {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // A connection for each thread.
     for (int i = 0; i < options.threads; ++i) {
       auto lane = std::make_unique<Lane>();
-      lane->stub.emplace(grpc::CreateCustomChannel(options.address,
-                                                   grpc::InsecureChannelCredentials(), arguments));
+      lane->stub.emplace(client::MakeChannel(options.connect, arguments));
       lanes_.push_back(std::move(lane));
     }
     for (int i = 0; i < options.calls; ++i) {
@@ -92,6 +91,7 @@ class GrpcTransport final : public Transport {
       const MutexLock lock(call.mu);
       call.context.emplace();
       call.context->set_deadline(std::chrono::system_clock::now() + deadline_);
+      client::Authorize(token_, *call.context);
       if (cancelled_.load(std::memory_order_relaxed)) {
         call.context->TryCancel();
       }
@@ -156,6 +156,7 @@ class GrpcTransport final : public Transport {
 
   // Constant after construction.
   const Clock::duration deadline_;
+  const std::string token_;
   const OnDone on_done_;
   std::vector<grpc::ByteBuffer> requests_;
   std::vector<std::unique_ptr<Call>> calls_;

@@ -73,23 +73,25 @@ std::string PercentEncoded(std::string_view text) {
 }
 
 // The whole request as it goes over the wire.
-absl::StatusOr<std::string> RequestBytes(const Question& question, const std::string& address,
+absl::StatusOr<std::string> RequestBytes(const Question& question, const TransportOptions& options,
                                          const std::vector<client::Tensor>& inputs, bool as_json) {
+  const std::string& token = options.connect.token;
   ASSIGN_OR_RETURN(const json::object header, Header(question, inputs, as_json));
   const std::string text = json::serialize(header);
   size_t size_bytes = text.size();
   for (const client::Tensor& input : inputs) {
     size_bytes += as_json ? 0 : input.raw.size();
   }
-  std::string bytes =
-      fmt::format("POST /v2/models/{}{}/infer HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n{}\r\n",
-                  PercentEncoded(question.model),
-                  question.version.empty() ? "" : "/versions/" + PercentEncoded(question.version),
-                  address, size_bytes,
-                  as_json ? "Content-Type: application/json\r\n"
-                          : fmt::format("Content-Type: application/octet-stream\r\n"
-                                        "Inference-Header-Content-Length: {}\r\n",
-                                        text.size()));
+  std::string bytes = fmt::format(
+      "POST /v2/models/{}{}/infer HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n{}{}\r\n",
+      PercentEncoded(question.model),
+      question.version.empty() ? "" : "/versions/" + PercentEncoded(question.version),
+      options.address, size_bytes,
+      token.empty() ? "" : fmt::format("Authorization: Bearer {}\r\n", token),
+      as_json ? "Content-Type: application/json\r\n"
+              : fmt::format("Content-Type: application/octet-stream\r\n"
+                            "Inference-Header-Content-Length: {}\r\n",
+                            text.size()));
   bytes += text;
   for (const client::Tensor& input : inputs) {
     bytes += as_json ? "" : input.raw;
@@ -101,6 +103,10 @@ absl::StatusCode CodeOf(unsigned http_status) {
   switch (http_status) {
     case 400:
       return absl::StatusCode::kInvalidArgument;
+    case 401:
+      return absl::StatusCode::kUnauthenticated;
+    case 403:
+      return absl::StatusCode::kPermissionDenied;
     case 404:
       return absl::StatusCode::kNotFound;
     case 429:
@@ -282,7 +288,7 @@ absl::StatusOr<std::unique_ptr<Transport>> MakeRestTransport(const Question& que
                                                              Transport::OnDone on_done) {
   std::vector<std::string> requests;
   for (const std::vector<client::Tensor>& inputs : question.payloads) {
-    ASSIGN_OR_RETURN(std::string bytes, RequestBytes(question, options.address, inputs, as_json));
+    ASSIGN_OR_RETURN(std::string bytes, RequestBytes(question, options, inputs, as_json));
     requests.push_back(std::move(bytes));
   }
   auto transport =

@@ -25,7 +25,8 @@ struct Question {
 };
 
 struct TransportOptions {
-  std::string address;  // host:port
+  client::ConnectOptions connect;  // Of gRPC; its token is REST's too.
+  std::string address;             // host:port
   int threads = 1;
   int calls = 1;                // At most so many requests at once.
   Clock::duration deadline{0};  // Of each request; longer ones are given up. Above 0.
