@@ -60,6 +60,7 @@ class ServerChecker final {
                                                 Quoted(config_.log().format())));
     }
     CheckTrace(config_.trace(), findings_);
+    Range("health.loop_timeout_ms", config_.health().loop_timeout_ms(), 0, kMaxInt32);
     Range("shutdown.drain_timeout_ms", config_.shutdown().drain_timeout_ms(), 0, kMaxInt32);
     Range("shutdown.drain_delay_ms", config_.shutdown().drain_delay_ms(), 0, kMaxInt32);
     return findings_.ToStatus();
@@ -252,6 +253,7 @@ ServerConfig DefaultServerConfig() {
   config.mutable_scheduler()->set_warm_up_runs(3);
   config.mutable_health()->set_strict_readiness(true);
   config.mutable_health()->set_address("0.0.0.0");
+  config.mutable_health()->set_loop_timeout_ms(30'000);
   config.mutable_auth()->set_open_metrics(true);
   config.mutable_admin()->set_allow(true);
   config.mutable_admin()->set_address("127.0.0.1");

@@ -129,6 +129,9 @@ class Engine final : private CompletionSink, private TurnSink {
   // with the device thread's next turn; one that runs, when its batch is over.
   void CancelRequest(RequestId id) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Has `task` run on the device thread soon; not after the engine has ended. Does not block.
+  void RunSoon(std::function<void()> task) { Post(Task{std::move(task)}); }
+
   // Refuses new requests; what was accepted goes on, without waiting for company. Idempotent.
   void CloseGate() ABSL_LOCKS_EXCLUDED(mu_);
   // Refuses new requests and waits until the accepted ones are answered. kDeadlineExceeded with the

@@ -21,6 +21,9 @@ constexpr std::chrono::milliseconds kReleaseGrace{2000};
 constexpr std::chrono::milliseconds kReleasePoll{5};
 // For a driver that is being asked how the devices are.
 constexpr std::chrono::milliseconds kHealthGrace{2000};
+// How often loops are asked whether they turn.
+constexpr std::chrono::milliseconds kBeatInterval{1000};
+constexpr int kBeatsInLimit = 8;
 
 std::chrono::milliseconds WallClock() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -78,6 +81,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options, Cl
     status = daemon->Listen();
   }
   if (status.ok()) {
+    daemon->WatchLoops();
     status = daemon->LoadModels();
   }
   if (!status.ok()) {
@@ -165,6 +169,15 @@ absl::Status Daemon::StartScheduler() {
         MakeHealthSource(config.device(), *runtime_, device_views_, clock_),
         std::chrono::milliseconds(config.device().health_interval_ms()), clock_);
   }
+  const std::chrono::milliseconds limit(config.health().loop_timeout_ms());
+  if (limit.count() > 0) {
+    heartbeats_ = std::make_unique<Heartbeats>(
+        clock_,
+        Heartbeats::Options{.interval = std::clamp(limit / kBeatsInLimit,
+                                                   std::chrono::milliseconds(1), kBeatInterval),
+                            .limit = limit},
+        [this](const std::string& stuck) { lifecycle_.SetStuck(stuck); });
+  }
   ASSIGN_OR_RETURN(access_, Access::Make(AccessOptionsOf(config), clock_));
   metrics_ = std::make_unique<Metrics>(Metrics::Sources{.catalog = *catalog_,
                                                         .statistics = *statistics_,
@@ -178,7 +191,8 @@ absl::Status Daemon::StartScheduler() {
                                                         .recovery = recovery_,
                                                         .http = http_counters_,
                                                         .tracer = *tracing_.tracer,
-                                                        .access = access_->counters()},
+                                                        .access = access_->counters(),
+                                                        .heartbeats = heartbeats_.get()},
                                        Metrics::Build{.version = options_.version,
                                                       .device = runtime_->soc_name(),
                                                       .library = runtime_->library()});
@@ -263,6 +277,32 @@ void Daemon::Wait(std::chrono::milliseconds time) {
   }
 }
 
+void Daemon::WatchLoops() {
+  if (heartbeats_ == nullptr) {
+    return;
+  }
+  for (const auto* server : {&grpc_, &admin_grpc_, &health_grpc_}) {
+    if (*server != nullptr) {
+      (*server)->AddLoops(*heartbeats_);
+    }
+  }
+  for (const auto* server : {&http_, &scrapes_, &admin_http_, &health_http_}) {
+    if (*server != nullptr) {
+      (*server)->AddLoops(*heartbeats_);
+    }
+  }
+  for (size_t place = 0; place < devices_.size(); ++place) {
+    heartbeats_->Add("device-" + std::to_string(devices_[place]->id()),
+                     [&engine = dispatcher_->engine(place)](std::function<void()> beat) {
+                       engine.RunSoon(std::move(beat));
+                     });
+  }
+  if (options_.add_loops) {
+    options_.add_loops(*heartbeats_);
+  }
+  heartbeats_->Start();
+}
+
 void Daemon::SendClientsAway(std::chrono::milliseconds grace) {
   for (const std::unique_ptr<GrpcServer>* server : {&grpc_, &admin_grpc_}) {
     if (*server != nullptr) {
@@ -290,6 +330,9 @@ absl::Status Daemon::Stop() {
   SendClientsAway(timeout + kFlushGrace);
   absl::Status drained = dispatcher_->Drain(clock_.Now() + timeout);
   const bool stuck = !drained.ok() && dispatcher_->request_count() > 0;
+  if (heartbeats_ != nullptr) {
+    heartbeats_->Stop();
+  }
   lifecycle_.Transition(LifecycleState::kStopped);
   tracing_.tracer->capture().Stop();  // Whoever waits for one gets what there is.
   for (const std::unique_ptr<GrpcServer>* server : {&grpc_, &admin_grpc_, &health_grpc_}) {

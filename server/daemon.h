@@ -18,6 +18,7 @@
 #include "server/core/auth/access.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
+#include "server/core/heartbeats.h"
 #include "server/core/http_counters.h"
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
@@ -41,6 +42,8 @@ class Daemon final {
     // Runs when a device could not be recovered in device.recovery_attempts and a model is served
     // by no other; must not block.
     std::function<void()> on_device_given_up = nullptr;
+    // Adds loops beside the daemon's own to those that are looked at.
+    std::function<void(Heartbeats&)> add_loops = nullptr;
   };
   // Opens the devices, listens, and loads the models; returns when they are served. Health and
   // metrics answer, as "not ready", while models load. Errors name the part that failed.
@@ -77,6 +80,7 @@ class Daemon final {
   absl::Status ListenForScrapers();
   absl::Status ListenForProbes();
   absl::Status ListenForOperators();
+  void WatchLoops();
   void SendClientsAway(std::chrono::milliseconds grace);
   void ClosePorts();
   absl::Status LoadModels();
@@ -104,6 +108,7 @@ class Daemon final {
   HttpCounters http_counters_;
   Tracing tracing_;
   std::unique_ptr<Access> access_;
+  std::unique_ptr<Heartbeats> heartbeats_;  // Null when it is configured off.
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<FrontDoor> door_;
   std::unique_ptr<FrontDoor> admin_door_;   // The same for operators,

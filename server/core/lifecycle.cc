@@ -66,7 +66,31 @@ std::vector<std::shared_ptr<LifecycleListener>> Lifecycle::AliveLocked() const {
 
 bool Lifecycle::ready() const {
   const MutexLock lock(mu_);
-  return state_ == LifecycleState::kReady && models_served_;
+  return state_ == LifecycleState::kReady && models_served_ && stuck_.empty();
+}
+
+bool Lifecycle::live() const {
+  const MutexLock lock(mu_);
+  return state_ != LifecycleState::kStopped && stuck_.empty();
+}
+
+std::string Lifecycle::stuck() const {
+  const MutexLock lock(mu_);
+  return stuck_;
+}
+
+void Lifecycle::SetStuck(const std::string& stuck) {
+  std::vector<std::shared_ptr<LifecycleListener>> told;
+  LifecycleState state = LifecycleState::kStarting;
+  {
+    const MutexLock lock(mu_);
+    stuck_ = stuck;
+    state = state_;
+    told = AliveLocked();
+  }
+  for (const std::shared_ptr<LifecycleListener>& listener : told) {
+    listener->OnLifecycle(state);
+  }
 }
 
 void Lifecycle::SetModelsServed(bool served) {

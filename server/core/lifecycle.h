@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,18 +38,24 @@ class LifecycleListener {
 class Lifecycle final {
  public:
   LifecycleState state() const ABSL_LOCKS_EXCLUDED(mu_);
-  // The process serves its protocols at all.
-  bool live() const { return state() != LifecycleState::kStopped; }
+  // The process serves its protocols, and its loops turn.
+  bool live() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Why not, where loops do not turn; else empty.
+  std::string stuck() const ABSL_LOCKS_EXCLUDED(mu_);
   // The first load is over, whatever became of it. Once true it stays so.
   bool started() const { return state() != LifecycleState::kStarting; }
   // The refusal (scheduler/refusal.h) of every request while models are loading; OK afterwards.
   absl::Status CheckStarted() const ABSL_LOCKS_EXCLUDED(mu_);
-  // New requests for any model are welcome: the state is kReady and every model is served.
+  // New requests for any model are welcome: the state is kReady, every model is served and all
+  // loops turn.
   bool ready() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // Whether a device serves each model, as it is at first; see Readiness. Listeners are told of the
   // present state again, and ask what it means. Any thread.
   void SetModelsServed(bool served) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What Heartbeats say; empty: all loops turn. Listeners are told as above. Any thread.
+  void SetStuck(const std::string& stuck) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Enters `to` and tells the listeners; returns when they have been told. Entering the present
   // state again does nothing. Requires a move along the line above.
@@ -65,6 +72,7 @@ class Lifecycle final {
   mutable Mutex mu_;
   LifecycleState state_ ABSL_GUARDED_BY(mu_) = LifecycleState::kStarting;
   bool models_served_ ABSL_GUARDED_BY(mu_) = true;
+  std::string stuck_ ABSL_GUARDED_BY(mu_);
   std::vector<std::weak_ptr<LifecycleListener>> listeners_ ABSL_GUARDED_BY(mu_);
 };
 

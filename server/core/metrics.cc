@@ -469,6 +469,14 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddHttpFamilies(sources_.http, families);
   AddTraceFamilies(sources_.tracer, families);
   AddAccessFamilies(sources_.access, families);
+  if (sources_.heartbeats != nullptr) {
+    Family stuck(MetricType::Gauge, "omserve_loop_stuck",
+                 "1 while the loop does not turn; then the daemon is not live");
+    for (const Heartbeats::Loop& loop : sources_.heartbeats->Loops()) {
+      stuck.Add({{"loop", loop.name}}, loop.is_stuck ? 1 : 0);
+    }
+    families.push_back(stuck.Take());
+  }
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

@@ -18,6 +18,7 @@
 #include "server/core/auth/access_counters.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
+#include "server/core/heartbeats.h"
 #include "server/core/http_counters.h"
 #include "server/core/lifecycle.h"
 #include "server/core/response_cache.h"
@@ -44,6 +45,7 @@ class Metrics final : public prometheus::Collectable {
     const HttpCounters& http;
     const Tracer& tracer;
     const AccessCounters& access;
+    const Heartbeats* heartbeats;  // Null where nobody looks at the loops.
   };
   // Labels of omserve_build_info.
   struct Build {

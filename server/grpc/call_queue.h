@@ -41,7 +41,7 @@ class MemberEvent final : public QueueEvent {
 class CallQueue final {
  public:
   explicit CallQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue)
-      : queue_(std::move(queue)), woken_(this) {}
+      : queue_(std::move(queue)), woken_(this), beaten_(this) {}
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
   ~CallQueue() { Stop(); }
@@ -63,6 +63,14 @@ class CallQueue final {
       }
     });
   }
+  // Has `beat` run on the queue's thread soon; not after Stop. Not again before it has run.
+  void Beat(std::function<void()> beat) {
+    {
+      const MutexLock lock(beat_mu_);
+      beat_ = std::move(beat);
+    }
+    WhileOpen([this] { pulse_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &beaten_); });
+  }
   // Runs `begin`, which begins something whose end the queue tells, unless Stop was called: gRPC
   // aborts where that is begun on a queue that is shut down. False: it did not run.
   template <typename Begin>
@@ -81,11 +89,24 @@ class CallQueue final {
     on_wake_();
   }
 
+  void OnBeaten(bool /*ok*/) {
+    std::function<void()> beat;
+    {
+      const MutexLock lock(beat_mu_);
+      beat.swap(beat_);
+    }
+    beat();
+  }
+
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::function<void()> on_idle_;
   std::function<void()> on_wake_;
   MemberEvent<CallQueue, &CallQueue::OnWoken> woken_;
   grpc::Alarm alarm_;
+  MemberEvent<CallQueue, &CallQueue::OnBeaten> beaten_;
+  grpc::Alarm pulse_;
+  Mutex beat_mu_;
+  std::function<void()> beat_ ABSL_GUARDED_BY(beat_mu_);
   std::atomic<bool> is_woken_ = false;
   Mutex open_mu_;
   bool is_open_ ABSL_GUARDED_BY(open_mu_) = true;

@@ -154,6 +154,15 @@ GrpcServer::~GrpcServer() { Stop(std::chrono::milliseconds(0)); }
 
 int GrpcServer::port() const { return parts_->port; }
 
+void GrpcServer::AddLoops(Heartbeats& heartbeats) {
+  for (size_t i = 0; i < parts_->queues.size(); ++i) {
+    heartbeats.Add(parts_->options.name + "-" + std::to_string(i),
+                   [queue = parts_->queues[i].get()](std::function<void()> beat) {
+                     queue->Beat(std::move(beat));
+                   });
+  }
+}
+
 void GrpcServer::Drain(std::chrono::milliseconds grace) {
   if (parts_->drain.joinable()) {
     return;

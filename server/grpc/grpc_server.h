@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/core/front_door.h"
+#include "server/core/heartbeats.h"
 #include "server/core/tls_files.h"
 
 namespace omserve::server {
@@ -37,6 +38,8 @@ class GrpcServer final {
   ~GrpcServer();
 
   int port() const;  // 0 with a Unix socket.
+  // Has `heartbeats` look at the threads. Stopped before this is destroyed.
+  void AddLoops(Heartbeats& heartbeats);
   // Sends clients away: connections are told to go elsewhere (GOAWAY), and no new calls are taken.
   // Those under way go on, for at most `grace`. Does not block.
   void Drain(std::chrono::milliseconds grace);

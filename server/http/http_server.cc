@@ -66,7 +66,8 @@ int PortOf(const Endpoint& endpoint) {
 struct HttpServer::Parts {
   Parts(const Options& options, std::vector<Route> routes, const Clock& clock,
         HttpCounters& counters)
-      : router(std::move(routes)),
+      : name(options.name),
+        router(std::move(routes)),
         workers(options.body_workers),
         shared{.router = router,
                .clock = clock,
@@ -176,6 +177,7 @@ struct HttpServer::Parts {
   }
 
   // Constant after Start.
+  const std::string name;
   const Router router;
   int port = 0;
   std::string unix_socket;
@@ -224,6 +226,15 @@ HttpServer::~HttpServer() {
   if (!parts_->unix_socket.empty()) {
     std::error_code ignored;  // Taken away already.
     std::filesystem::remove(parts_->unix_socket, ignored);
+  }
+}
+
+void HttpServer::AddLoops(Heartbeats& heartbeats) {
+  for (size_t i = 0; i < parts_->threads.size(); ++i) {
+    heartbeats.Add(parts_->name + "-" + std::to_string(i),
+                   [thread = parts_->threads[i].get()](std::function<void()> beat) {
+                     thread->Post(std::move(beat), /*more_follow=*/false);
+                   });
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/base/clock.h"
+#include "server/core/heartbeats.h"
 #include "server/core/http_counters.h"
 #include "server/core/tls_files.h"
 #include "server/http/guard.h"
@@ -48,6 +49,8 @@ class HttpServer final {
   // Closes every connection and joins the threads.
   ~HttpServer();
 
+  // Has `heartbeats` look at the threads. Stopped before this is destroyed.
+  void AddLoops(Heartbeats& heartbeats);
   // From here on every answer ends its connection, so that clients go elsewhere.
   void Drain();
   int port() const;  // 0 with a Unix socket.

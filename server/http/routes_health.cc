@@ -20,7 +20,17 @@ void AddHealthRoutes(const FrontDoor& door, std::vector<Route>& routes) {
            return HttpJson(so ? 200 : 400, {{word, so}});
          })});
   };
-  add("live", [&door] { return door.lifecycle.live(); });
+  routes.push_back({.verb = "GET",
+                    .pattern = "/v2/health/live",
+                    .group = MethodGroup::kHealth,
+                    .handler = AtOnce([&door](const HttpRequest& /*request*/) {
+                      const std::string stuck = door.lifecycle.stuck();
+                      if (!stuck.empty()) {
+                        return HttpJson(400, {{"live", false}, {"reason", stuck}});
+                      }
+                      const bool live = door.lifecycle.live();
+                      return HttpJson(live ? 200 : 400, {{"live", live}});
+                    })});
   add("started", [&door] { return door.lifecycle.started(); });
   add("ready", [&door] { return door.lifecycle.ready(); });
   add("converged", [&door] { return door.readiness.IsConverged(); });
