@@ -11,6 +11,8 @@ namespace {
 
 // Clients ping as often as they like while idle; gRPC would end their connections for it.
 constexpr int kPingIntervalMs = 10'000;
+// For TLS and HTTP/2 to begin; gRPC's own patience is 2 minutes.
+constexpr int kHandshakeTimeoutMs = 10'000;
 
 }  // namespace
 
@@ -22,6 +24,7 @@ void SetChannelArguments(grpc::ServerBuilder& builder, int64_t max_receive_bytes
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
   // Else a second daemon would share the port, and requests would go to either.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
