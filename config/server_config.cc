@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/server_config.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <set>
@@ -26,6 +27,7 @@ constexpr int64_t kMaxHealthIntervalMs = 60'000;
 constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 
 constexpr size_t kMostUnixPathBytes = 108;  // Of sockaddr_un.
+constexpr int64_t kMostPollSeconds = 86'400;
 constexpr int64_t kMostConnections = 1'000'000;
 constexpr int64_t kMostBytesPerSecond = 1'000'000'000;
 
@@ -40,6 +42,7 @@ class ServerChecker final {
     CheckListeners();
     CheckDevice();
     CheckRateLimit();
+    CheckRepository();
     Range("cache.response_bytes", config_.cache().response_bytes(), 0, kMaxInt64);
     Range("scheduler.max_queue_rows", config_.scheduler().max_queue_rows(), 1, kMaxInt32);
     Range("scheduler.host_workers", config_.scheduler().host_workers(), 0, 4096);
@@ -73,6 +76,27 @@ class ServerChecker final {
                                        ? fmt::format("{} or more", low)
                                        : fmt::format("a number from {} to {}", low, high);
       findings_.Error(path, fmt::format("expected {}, got {}", expected, value));
+    }
+  }
+
+  void CheckRepository() {
+    const RepositoryConfig& repository = config_.repository();
+    const std::string& mode = repository.control_mode();
+    if (mode != "none" && mode != "poll" && mode != "explicit") {
+      findings_.Error("repository.control_mode",
+                      fmt::format("expected none, poll or explicit, got {}", Quoted(mode)));
+    }
+    Range("repository.poll_seconds", repository.poll_seconds(), 1, kMostPollSeconds);
+    if (repository.load_models_size() > 0 && mode != "explicit") {
+      findings_.Error("repository.load_models",
+                      fmt::format("expected control_mode explicit beside it, got {}; the other "
+                                  "modes load every model",
+                                  Quoted(mode)));
+    }
+    const auto& names = repository.load_models();
+    if (repository.load_models_size() > 1 &&
+        std::find(names.begin(), names.end(), "*") != names.end()) {
+      findings_.Error("repository.load_models", "expected \"*\" alone, got other names beside it");
     }
   }
 
@@ -257,6 +281,8 @@ ServerConfig DefaultServerConfig() {
   config.mutable_auth()->set_open_metrics(true);
   config.mutable_admin()->set_allow(true);
   config.mutable_admin()->set_address("127.0.0.1");
+  config.mutable_repository()->set_control_mode("none");
+  config.mutable_repository()->set_poll_seconds(15);
   config.mutable_log()->set_level("info");
   config.mutable_log()->set_format("ISO8601");
   config.mutable_shutdown()->set_drain_timeout_ms(30'000);

@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kFlushGrace{5000};
 // gRPC lets go of the last slices a moment after its server has ended.
 constexpr std::chrono::milliseconds kReleaseGrace{2000};
 constexpr std::chrono::milliseconds kReleasePoll{5};
+// For a model that is being loaded, and warmed up.
+constexpr std::chrono::milliseconds kLoadGrace{30'000};
 // For a driver that is being asked how the devices are.
 constexpr std::chrono::milliseconds kHealthGrace{2000};
 // How often loops are asked whether they turn.
@@ -67,6 +69,20 @@ absl::StatusOr<std::vector<scheduler::ResourceSetting>> SharedResources(
     }
   }
   return settings;
+}
+
+ModelRepository::Options RepositoryOptions(const ServerConfig& config) {
+  const RepositoryConfig& repository = config.repository();
+  ModelRepository::Options options{
+      .folders = {config.model_repository().begin(), config.model_repository().end()},
+      .load_models = {repository.load_models().begin(), repository.load_models().end()},
+      .poll_every = std::chrono::seconds(repository.poll_seconds())};
+  if (repository.control_mode() == "poll") {
+    options.mode = ControlMode::kPoll;
+  } else if (repository.control_mode() == "explicit") {
+    options.mode = ControlMode::kExplicit;
+  }
+  return options;
 }
 
 }  // namespace
@@ -127,7 +143,9 @@ absl::Status Daemon::StartScheduler() {
   const ServerConfig& config = options_.config;
   ASSIGN_OR_RETURN(tracing_, MakeTracing(config, options_.version, &WallTime, clock_));
   statistics_ = std::make_unique<Statistics>(&WallClock);
+  unloader_ = std::make_unique<Unloader>();
   catalog_ = std::make_unique<Catalog>();
+  unloader_->SetListener([this](const Model& model) { catalog_->NoteGone(model); });
   std::vector<scheduler::Dispatcher::DeviceParts> parts;
   for (const std::unique_ptr<acl::Device>& device : devices_) {
     recovery_.push_back(std::make_unique<DeviceRecovery>(
@@ -156,6 +174,15 @@ absl::Status Daemon::StartScheduler() {
           std::move(resources)));
   readiness_ = std::make_unique<Readiness>(*catalog_, *dispatcher_, lifecycle_,
                                            config.health().strict_readiness());
+  repository_ =
+      std::make_unique<ModelRepository>(RepositoryOptions(config),
+                                        LoadContext{.devices = device_views_,
+                                                    .dispatcher = *dispatcher_,
+                                                    .pinned_pool = *pool_,
+                                                    .clock = clock_,
+                                                    .unloader = *unloader_,
+                                                    .max_queue_rows = scheduler.max_queue_rows()},
+                                        *catalog_, *statistics_, [this] { NoteDeviceChange(); });
   if (config.cache().response_bytes() > 0) {
     cache_ = std::make_unique<ResponseCache>(static_cast<size_t>(config.cache().response_bytes()));
   }
@@ -180,6 +207,8 @@ absl::Status Daemon::StartScheduler() {
   }
   ASSIGN_OR_RETURN(access_, Access::Make(AccessOptionsOf(config), clock_));
   metrics_ = std::make_unique<Metrics>(Metrics::Sources{.catalog = *catalog_,
+                                                        .repository = *repository_,
+                                                        .unloader = *unloader_,
                                                         .statistics = *statistics_,
                                                         .dispatcher = *dispatcher_,
                                                         .pinned_pool = *pool_,
@@ -198,6 +227,7 @@ absl::Status Daemon::StartScheduler() {
                                                       .library = runtime_->library()});
   door_ = std::make_unique<FrontDoor>(
       FrontDoor{.catalog = *catalog_,
+                .repository = *repository_,
                 .inference = *inference_,
                 .statistics = *statistics_,
                 .lifecycle = lifecycle_,
@@ -232,18 +262,10 @@ void Daemon::NoteDeviceGivenUp() {
 }
 
 absl::Status Daemon::LoadModels() {
-  const ServerConfig& config = options_.config;
-  RETURN_IF_ERROR(
-      catalog_->Load({config.model_repository().begin(), config.model_repository().end()},
-                     {.devices = device_views_,
-                      .dispatcher = *dispatcher_,
-                      .pinned_pool = *pool_,
-                      .clock = clock_,
-                      .max_queue_rows = config.scheduler().max_queue_rows()},
-                     *statistics_));
+  RETURN_IF_ERROR(repository_->LoadInitial());
   std::vector<std::string> failed;
   for (const CatalogEntry& entry : catalog_->List()) {
-    if (entry.model == nullptr) {
+    if (entry.wanted && entry.model == nullptr) {
       failed.push_back(entry.name);
     }
   }
@@ -330,6 +352,14 @@ absl::Status Daemon::Stop() {
   SendClientsAway(timeout + kFlushGrace);
   absl::Status drained = dispatcher_->Drain(clock_.Now() + timeout);
   const bool stuck = !drained.ok() && dispatcher_->request_count() > 0;
+  if (repository_ != nullptr && !stuck) {
+    // Who waits for a load is answered, before the front ends end.
+    const absl::Status loaded = repository_->Stop(clock_.Now() + kLoadGrace);
+    if (!loaded.ok()) {
+      lifecycle_.Transition(LifecycleState::kStopped);
+      return Internal("{}, on a device that does not finish it", MessageOf(loaded));
+    }
+  }
   if (heartbeats_ != nullptr) {
     heartbeats_->Stop();
   }
@@ -354,6 +384,9 @@ absl::Status Daemon::Stop() {
     tracing_.exporter->Stop();  // All requests were answered.
   }
   catalog_->ClearCaches();
+  if (unloader_ != nullptr) {
+    unloader_->Stop();
+  }
   const Clock::time_point patience = clock_.Now() + kReleaseGrace;
   while (pool_->used_bytes() > 0 && clock_.Now() < patience) {
     Wait(kReleasePoll);

@@ -23,8 +23,10 @@
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
+#include "server/core/model_repository.h"
 #include "server/core/readiness.h"
 #include "server/core/statistics.h"
+#include "server/core/unloader.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
 #include "server/tracing_setup.h"
@@ -98,9 +100,12 @@ class Daemon final {
   std::unique_ptr<memory::HostPool> pool_;
   std::unique_ptr<Statistics> statistics_;
   std::vector<std::unique_ptr<DeviceRecovery>> recovery_;  // By place.
-  std::unique_ptr<Catalog> catalog_;  // Before the dispatcher, whose engines run its models.
+  // Both before the dispatcher, whose engines run what they hold.
+  std::unique_ptr<Unloader> unloader_;
+  std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<scheduler::Dispatcher> dispatcher_;
   std::unique_ptr<Readiness> readiness_;
+  std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<ResponseCache> cache_;         // Null: no answers are kept.
   std::unique_ptr<SharedMemory> shared_memory_;  // Null: clients may share none.
   std::unique_ptr<Inference> inference_;

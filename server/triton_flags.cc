@@ -55,9 +55,7 @@ constexpr Fixed kFixed[] = {
     {"--allow-http", "true", "HTTP is always served"},
     {"--allow-sagemaker", "false", "SageMaker's endpoint is not supported"},
     {"--allow-vertex-ai", "false", "Vertex AI's endpoint is not supported"},
-    {"--load-model", "", "models are loaded at the start, all that the repository has"},
     {"--model-namespacing", "false", "model names are those of their folders"},
-    {"--repository-poll-secs", "0", "the repository is read at the start only"},
 };
 
 bool ToInt(std::string_view text, int64_t* value) {
@@ -253,12 +251,20 @@ absl::Status ApplyOthers(const TritonFlags& flags, std::vector<std::string>& war
   return absl::OkStatus();
 }
 
-absl::Status ApplyModes(const TritonFlags& flags, std::vector<std::string>& warnings) {
-  if (flags.control_mode.value_or("none") != "none") {
-    return Unimplemented(
-        "--model-control-mode={}: models are loaded at the start and stay; leave the flag out",
-        *flags.control_mode);
+void ApplyRepository(const TritonFlags& flags, ServerConfig& config) {
+  RepositoryConfig& repository = *config.mutable_repository();
+  if (flags.control_mode.has_value()) {
+    repository.set_control_mode(*flags.control_mode);
   }
+  if (!flags.load_models.empty()) {
+    repository.mutable_load_models()->Assign(flags.load_models.begin(), flags.load_models.end());
+  }
+  if (flags.poll_seconds.value_or(0) > 0) {  // Triton's 0: no looks, as in the other modes.
+    repository.set_poll_seconds(*flags.poll_seconds);
+  }
+}
+
+void ApplyModes(const TritonFlags& flags, std::vector<std::string>& warnings) {
   for (const std::string& mode : flags.rate_limit) {
     if (mode != "execution_count") {
       warnings.push_back(
@@ -266,7 +272,6 @@ absl::Status ApplyModes(const TritonFlags& flags, std::vector<std::string>& warn
           " is accepted and ignored: instances that name resources wait for their turn always");
     }
   }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -282,7 +287,16 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
   app.add_option("--pinned-memory-pool-byte-size", flags.pinned_pool_bytes,
                  "device.pinned_pool_bytes")
       ->group(kGroup);
-  app.add_option("--model-control-mode", flags.control_mode, "none")->group(kGroup);
+  app.add_option("--model-control-mode", flags.control_mode,
+                 "repository.control_mode: none, poll or explicit")
+      ->group(kGroup);
+  app.add_option("--load-model", flags.load_models,
+                 "repository.load_models, with explicit; * is all; may be given several times")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  app.add_option("--repository-poll-secs", flags.poll_seconds, "repository.poll_seconds")
+      ->check(CLI::Range(0, 86400))
+      ->group(kGroup);
   app.add_option("--cache-config", flags.caches, "cache.response_bytes, as local,size=BYTES")
       ->allow_extra_args(false)
       ->group(kGroup);
@@ -380,7 +394,8 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
   if (flags.allow_client_shm.has_value()) {
     config.mutable_shared_memory()->set_allow(*flags.allow_client_shm);
   }
-  RETURN_IF_ERROR(ApplyModes(flags, warnings));
+  ApplyRepository(flags, config);
+  ApplyModes(flags, warnings);
   RETURN_IF_ERROR(ApplyOthers(flags, warnings));
   return warnings;
 }

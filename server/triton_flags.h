@@ -26,6 +26,8 @@ struct TritonFlags {
   std::optional<int32_t> http_threads;
   std::optional<int64_t> pinned_pool_bytes;
   std::optional<std::string> control_mode;
+  std::vector<std::string> load_models;
+  std::optional<int32_t> poll_seconds;
   std::optional<bool> use_ssl;
   std::optional<bool> use_ssl_mutual;
   std::optional<std::string> server_certificate;

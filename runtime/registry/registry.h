@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,19 @@ struct ModelFolder {
 // repositories; kUnavailable when a folder cannot be read. Blocks on the disk.
 absl::StatusOr<std::vector<ModelFolder>> ScanRepositories(
     const std::vector<std::string>& repositories);
+
+// One model's folder; nullopt where no repository has it. Errors: as ScanRepositories, of this
+// model alone. Blocks on the disk.
+absl::StatusOr<std::optional<ModelFolder>> FindModel(const std::vector<std::string>& repositories,
+                                                     const std::string& name);
+
+// A folder that has only just been made: its versions are read. Errors: kUnavailable when it cannot
+// be read. Blocks on the disk.
+absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& name, const std::string& path);
+
+// Changes whenever a file under the folder is added, removed, replaced or written to; by names,
+// sizes and times, not contents. Errors: kUnavailable when it cannot be read. Blocks on the disk.
+absl::StatusOr<std::string> FolderFingerprint(const std::string& path);
 
 // Device memory that a subgraph takes, by part, in bytes; what its batches put out stands in the
 // device pool and is not among it.

@@ -65,7 +65,56 @@ absl::StatusOr<ModelFolder> ScanModel(const std::string& name, const fs::path& p
   return folder;
 }
 
+absl::Status TwiceError(const std::string& name, const std::string& one, const std::string& other) {
+  return InvalidArgument(
+      "model '{}' stands in two repositories, '{}' and '{}'; rename or remove one", name, one,
+      other);
+}
+
 }  // namespace
+
+absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& name, const std::string& path) {
+  return ScanModel(name, path);
+}
+
+absl::StatusOr<std::optional<ModelFolder>> FindModel(const std::vector<std::string>& repositories,
+                                                     const std::string& name) {
+  std::optional<ModelFolder> found;
+  for (const std::string& repository : repositories) {
+    const fs::path path = fs::path(repository) / name;
+    std::error_code error;
+    if (name.starts_with('.') || !fs::is_directory(path, error)) {
+      continue;
+    }
+    if (found.has_value()) {
+      return TwiceError(name, found->path, path.string());
+    }
+    ASSIGN_OR_RETURN(found, ScanModel(name, path));
+  }
+  return found;
+}
+
+absl::StatusOr<std::string> FolderFingerprint(const std::string& path) {
+  std::vector<std::string> lines;
+  std::error_code error;
+  fs::recursive_directory_iterator entry(path, fs::directory_options::follow_directory_symlink,
+                                         error);
+  while (!error && entry != fs::recursive_directory_iterator()) {
+    // What cannot be looked at (a file that is just being removed) counts by its name.
+    std::error_code ignored;
+    const bool is_file = entry->is_regular_file(ignored);
+    const auto size = is_file ? entry->file_size(ignored) : 0;
+    const auto time = is_file ? entry->last_write_time(ignored).time_since_epoch().count() : 0;
+    lines.push_back(fmt::format("{} {} {}", entry->path().string(), size, time));
+    entry.increment(error);
+  }
+  if (error) {
+    return Unavailable("'{}': {}; the folder must be readable for the server's user", path,
+                       error.message());
+  }
+  std::sort(lines.begin(), lines.end());
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
 
 absl::StatusOr<std::vector<ModelFolder>> ScanRepositories(
     const std::vector<std::string>& repositories) {
@@ -82,9 +131,7 @@ absl::StatusOr<std::vector<ModelFolder>> ScanRepositories(
       const std::string path = folder.path;
       const auto [existing, inserted] = by_name.emplace(name, std::move(folder));
       if (!inserted) {
-        return InvalidArgument(
-            "model '{}' stands in two repositories, '{}' and '{}'; rename or remove one", name,
-            existing->second.path, path);
+        return TwiceError(name, existing->second.path, path);
       }
     }
   }

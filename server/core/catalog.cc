@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "config/nearest_name.h"
+#include "runtime/base/check.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
-#include "scheduler/step_cache.h"
 #include "server/core/version_policy.h"
 
 namespace omserve::server {
@@ -38,145 +38,112 @@ void LogLoaded(const Model& model) {
   }
 }
 
-// The entry of `version`, or of the highest version served when it is 0 or below (the highest of
-// all when none is served); null when there is none.
-const CatalogEntry* Choose(const std::map<int64_t, CatalogEntry>& versions, int64_t version) {
-  if (version > 0) {
-    const auto found = versions.find(version);
-    return found == versions.end() ? nullptr : &found->second;
-  }
-  for (auto entry = versions.rbegin(); entry != versions.rend(); ++entry) {
-    if (entry->second.model != nullptr) {
-      return &entry->second;
-    }
-  }
-  return versions.empty() ? nullptr : &versions.rbegin()->second;
-}
-
 }  // namespace
 
-absl::Status Catalog::Load(const std::vector<std::string>& repositories, const LoadContext& context,
-                           Statistics& statistics) {
-  ASSIGN_OR_RETURN(std::vector<registry::ModelFolder> folders,
-                   registry::ScanRepositories(repositories));
-  {
-    const MutexLock lock(mu_);
-    repositories_ = repositories;
+// The line of `version`, or of the highest version served when it is 0 or below (the highest of all
+// when none is served); null when there is none.
+const Catalog::Line* Catalog::Choose(const Lines& lines, int64_t version) {
+  if (version > 0) {
+    const auto found = lines.find(version);
+    return found == lines.end() ? nullptr : &found->second;
   }
-  std::vector<Found> models;
-  std::vector<Found> pipelines;
-  for (registry::ModelFolder& folder : folders) {
-    absl::StatusOr<std::optional<config::LoadedModelConfig>> read =
-        config::LoadModelConfig(folder.path);
-    if (!read.ok()) {
-      AddFailure(folder.name, 0, read.status());
-      continue;
-    }
-    Found found{.folder = std::move(folder),
-                .config = read->has_value() ? **std::move(read) : config::LoadedModelConfig{}};
-    for (const std::string& warning : found.config.warnings) {
-      OMSERVE_LOG(kWarning, "catalog", "{}", warning);
-    }
-    if (config::IsPipeline(found.config.config)) {
-      // All of them are known before any is built, so that one that names another is told so.
-      const MutexLock lock(mu_);
-      pipelines_.insert(found.folder.name);
-      pipelines.push_back(std::move(found));
-    } else {
-      models.push_back(std::move(found));
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    if (line->second.model != nullptr) {
+      return &line->second;
     }
   }
-  // A pipeline stands on compiled models only, so two rounds are an order of dependency.
-  for (const Found& found : models) {
-    LoadFolder(found, context, statistics);
-  }
-  for (const Found& found : pipelines) {
-    LoadFolder(found, context, statistics);
-  }
-  return absl::OkStatus();
+  return lines.empty() ? nullptr : &lines.rbegin()->second;
 }
 
-void Catalog::LoadFolder(const Found& found, const LoadContext& context, Statistics& statistics) {
-  const bool is_pipeline = config::IsPipeline(found.config.config);
-  std::vector<int64_t> on_disk = found.folder.versions;
-  if (on_disk.empty() && is_pipeline) {
-    on_disk.push_back(1);  // It has no file of its own, so nobody made it a version folder.
-  }
-  absl::StatusOr<std::vector<int64_t>> versions =
-      SelectVersions(found.config.config.version_policy(), on_disk);
-  if (versions.ok() && versions->empty()) {
-    versions = NotFound("model '{}': no version folder; expected '{}/1/{}'", found.folder.name,
-                        found.folder.path, config::kDefaultModelFilename);
-  }
-  if (!versions.ok()) {
-    AddFailure(found.folder.name, 0, versions.status());
-    return;
-  }
-  for (const int64_t version : *versions) {
-    absl::StatusOr<ModelHandle> model = LoadVersion(found, version, context);
-    if (!model.ok()) {
-      const absl::Status& status = model.status();
-      AddFailure(found.folder.name, version,
-                 status.code() == absl::StatusCode::kResourceExhausted
-                     ? ResourceExhausted("{}{}", MessageOf(status), Holders())
-                     : status);
-      continue;
-    }
-    statistics.AddModel(found.folder.name, version);
-    Add(*std::move(model));
-  }
-}
-
-absl::StatusOr<ModelHandle> Catalog::LoadVersion(const Found& found, int64_t version,
-                                                 const LoadContext& context) {
-  if (!config::IsPipeline(found.config.config)) {
-    LoadedSubgraphs loaded;
-    absl::StatusOr<ModelHandle> model =
-        LoadSubgraphModel(context, found.folder, version, found.config, &loaded);
-    const MutexLock lock(mu_);
-    for (std::unique_ptr<registry::LoadedSubgraph>& subgraph : loaded) {
-      subgraphs_.push_back(std::move(subgraph));
-    }
-    return model;
-  }
-  return LoadPipelineModel(
-      context, found.folder, version, found.config, CachedBytes(),
-      [this](const std::string& model, int64_t wanted) { return FindCompiled(model, wanted); });
-}
-
-absl::StatusOr<ModelHandle> Catalog::FindCompiled(const std::string& name, int64_t version) const {
+absl::StatusOr<ModelHandle> Catalog::Find(const std::string& name,
+                                          const std::string& version) const {
+  ASSIGN_OR_RETURN(const std::optional<int64_t> wanted, ParseVersion(version));
+  const std::string shown = name.substr(0, kShownNameBytes);
   const MutexLock lock(mu_);
-  if (pipelines_.count(name) != 0) {
-    return Unimplemented(
-        "model '{}' is a pipeline itself: pipelines of pipelines are not supported yet; write its "
-        "steps here",
-        name);
+  const auto found = models_.find(name);
+  const bool is_known =
+      found != models_.end() && (found->second.size() > 1 || found->second.begin()->first != 0 ||
+                                 found->second.begin()->second.wanted);
+  if (!is_known) {
+    return NotFound("Request for unknown model: '{}' is not found", shown);
   }
-  const auto found = entries_.find(name);
-  if (found == entries_.end()) {
+  const Line* line = Choose(found->second, wanted.value_or(0));
+  if (line == nullptr) {
+    return NotFound("Request for unknown model: '{}' version {} is not found", shown, *wanted);
+  }
+  if (line->model == nullptr && wanted.has_value()) {
+    return Unavailable("Request for unknown model: '{}' version {} is not at ready state: {}",
+                       shown, *wanted, MessageOf(line->status));
+  }
+  if (line->model == nullptr) {
+    return Unavailable("Request for unknown model: '{}' has no available versions: {}", shown,
+                       MessageOf(line->status));
+  }
+  return line->model;
+}
+
+absl::StatusOr<ModelHandle> Catalog::FindStep(const std::string& name, int64_t version) const {
+  const MutexLock lock(mu_);
+  const auto found = models_.find(name);
+  if (found == models_.end()) {
     std::vector<std::string> known;
-    for (const auto& [model, versions] : entries_) {
+    for (const auto& [model, lines] : models_) {
       known.push_back(model);
     }
     return NotFound("model '{}' is {}", name, config::UnknownName(name, "models", known));
   }
-  const CatalogEntry* entry = Choose(found->second, version);
-  if (entry == nullptr) {
+  const Line* line = Choose(found->second, version);
+  if (line == nullptr) {
     return NotFound("model '{}' has no version {} among those served", name, version);
   }
-  if (entry->model == nullptr) {
-    return WithContext(entry->status, fmt::format("model '{}' could not be loaded", name));
+  if (line->model == nullptr && !line->wanted) {
+    return Unavailable("model '{}' is not loaded", name);
   }
-  return entry->model;
+  if (line->model == nullptr) {
+    return WithContext(line->status, fmt::format("model '{}' could not be loaded", name));
+  }
+  return line->model;
 }
 
-std::vector<std::shared_ptr<scheduler::StepCache>> Catalog::Caches() const {
+std::vector<ModelHandle> Catalog::Versions(const std::string& name) const {
+  std::vector<ModelHandle> served;
+  const MutexLock lock(mu_);
+  const auto found = models_.find(name);
+  if (found == models_.end()) {
+    return served;
+  }
+  for (const auto& [version, line] : found->second) {
+    if (line.model != nullptr) {
+      served.push_back(line.model);
+    }
+  }
+  return served;
+}
+
+std::vector<CatalogEntry> Catalog::List() const {
+  std::vector<CatalogEntry> all;
+  const MutexLock lock(mu_);
+  for (const auto& [name, lines] : models_) {
+    for (const auto& [version, line] : lines) {
+      all.push_back({.name = name,
+                     .version = version,
+                     .state = line.state,
+                     .model = line.model,
+                     .status = line.status,
+                     .wanted = line.wanted});
+    }
+  }
+  return all;
+}
+
+std::vector<std::shared_ptr<scheduler::StepCache>> Catalog::Caches(const std::string& but) const {
   std::vector<std::shared_ptr<scheduler::StepCache>> caches;
   const MutexLock lock(mu_);
-  for (const auto& [name, versions] : entries_) {
-    for (const auto& [version, entry] : versions) {
-      for (size_t n = 0; entry.model != nullptr && n < entry.model->plan->nodes.size(); ++n) {
-        if (const auto& cache = entry.model->plan->nodes[n].cache; cache != nullptr) {
+  for (const auto& [name, lines] : models_) {
+    for (const auto& [version, line] : lines) {
+      const bool counts = line.model != nullptr && name != but;
+      for (size_t n = 0; counts && n < line.model->plan->nodes.size(); ++n) {
+        if (const auto& cache = line.model->plan->nodes[n].cache; cache != nullptr) {
           caches.push_back(cache);
         }
       }
@@ -185,16 +152,16 @@ std::vector<std::shared_ptr<scheduler::StepCache>> Catalog::Caches() const {
   return caches;
 }
 
-size_t Catalog::CachedBytes() const {
+size_t Catalog::CachedBytes(const std::string& but) const {
   size_t bytes = 0;
-  for (const auto& cache : Caches()) {
+  for (const auto& cache : Caches(but)) {
     bytes += cache->max_bytes();
   }
   return bytes;
 }
 
 void Catalog::ClearCaches() const {
-  for (const auto& cache : Caches()) {
+  for (const auto& cache : Caches("")) {
     cache->Clear();
   }
 }
@@ -204,10 +171,10 @@ std::string Catalog::Holders() const {
   std::vector<std::pair<size_t, std::string>> holders;
   {
     const MutexLock lock(mu_);
-    for (const auto& [name, versions] : entries_) {
-      for (const auto& [version, entry] : versions) {
-        for (size_t i = 0; entry.model != nullptr && i < entry.model->shares.size(); ++i) {
-          const DeviceShare& share = entry.model->shares[i];
+    for (const auto& [name, lines] : models_) {
+      for (const auto& [version, line] : lines) {
+        for (size_t i = 0; line.model != nullptr && i < line.model->shares.size(); ++i) {
+          const DeviceShare& share = line.model->shares[i];
           holders.emplace_back(share.loaded_bytes(), fmt::format("'{}' version {} on device {}",
                                                                  name, version, share.device));
         }
@@ -223,83 +190,114 @@ std::string Catalog::Holders() const {
   return text;
 }
 
-void Catalog::Add(ModelHandle model) {
+void Catalog::Know(const std::string& name) {
+  const MutexLock lock(mu_);
+  if (models_.find(name) == models_.end()) {
+    models_[name][0] = {.status = Unavailable("not loaded"), .wanted = false};
+  }
+}
+
+void Catalog::Begin(const std::string& name, int64_t version) {
+  const MutexLock lock(mu_);
+  Lines& lines = models_[name];
+  lines.erase(0);  // From now on there are versions to tell of.
+  Line& line = lines[version];
+  line.wanted = true;
+  line.forgotten = false;
+  if (line.state != VersionState::kReady) {
+    line.status = Unavailable("loading");
+    Transition(line.state, VersionState::kLoading);
+  }
+}
+
+void Catalog::Serve(ModelHandle model) {
   LogLoaded(*model);
-  const std::string name = model->name;
-  const int64_t version = model->version;
+  ModelHandle before;  // Let go outside the lock.
   const MutexLock lock(mu_);
-  entries_[name][version] = {.name = name, .version = version, .model = std::move(model)};
+  Line& line = models_[model->name][model->version];
+  Transition(line.state, VersionState::kReady);
+  line.status = absl::OkStatus();
+  before = std::exchange(line.model, std::move(model));
 }
 
-void Catalog::AddFailure(const std::string& name, int64_t version, const absl::Status& status) {
-  OMSERVE_LOG(kError, "catalog", "model not served name={} version={} error=\"{}\"", name, version,
-              MessageOf(status));
+void Catalog::Fail(const std::string& name, int64_t version, const absl::Status& why) {
+  OMSERVE_LOG(kError, "catalog", "model not loaded name={} version={} error=\"{}\"", name, version,
+              MessageOf(why));
   const MutexLock lock(mu_);
-  entries_[name][version] = {.name = name, .version = version, .status = WithoutPaths(status)};
-}
-
-// Clients are told why a model is not served, and not where it lies.
-absl::Status Catalog::WithoutPaths(const absl::Status& status) const {
-  std::string text(MessageOf(status));
-  for (const std::string& repository : repositories_) {
-    for (size_t at = text.find(repository); at != std::string::npos;
-         at = text.find(repository, at)) {
-      // The '/' behind it goes too: what is left is the path within the repository.
-      const size_t end = at + repository.size();
-      text.erase(at, end - at + (end < text.size() && text[end] == '/' ? 1 : 0));
+  Lines& lines = models_[name];
+  if (version == 0) {
+    const Line* line = Choose(lines, 0);
+    if (line != nullptr && line->model != nullptr) {
+      return;
     }
   }
-  return {status.code(), text};
+  Line& line = lines[version];
+  line.wanted = true;
+  if (line.state == VersionState::kReady) {
+    return;
+  }
+  line.status = why;
+  if (line.state == VersionState::kLoading) {
+    Transition(line.state, VersionState::kUnavailable);
+  }
 }
 
-absl::StatusOr<ModelHandle> Catalog::Find(const std::string& name,
-                                          const std::string& version) const {
-  ASSIGN_OR_RETURN(const std::optional<int64_t> wanted, ParseVersion(version));
-  const std::string shown = name.substr(0, kShownNameBytes);
-  const MutexLock lock(mu_);
-  const auto found = entries_.find(name);
-  if (found == entries_.end()) {
-    return NotFound("Request for unknown model: '{}' is not found", shown);
+void Catalog::Withdraw(const std::string& name, int64_t version, const absl::Status& why,
+                       bool wanted) {
+  ModelHandle before;  // Let go outside the lock.
+  {
+    const MutexLock lock(mu_);
+    Line& line = models_[name][version];
+    line.wanted = wanted;
+    if (!why.ok()) {
+      line.status = why;
+    }
+    if (line.state != VersionState::kReady) {
+      return;
+    }
+    Transition(line.state, VersionState::kUnloading);
+    line.unloading = line.model->load;
+    before = std::move(line.model);
   }
-  const CatalogEntry* entry = Choose(found->second, wanted.value_or(0));
-  if (entry == nullptr) {
-    return NotFound("Request for unknown model: '{}' version {} is not found", shown, *wanted);
-  }
-  if (entry->model == nullptr && wanted.has_value()) {
-    return Unavailable("Request for unknown model: '{}' version {} is not at ready state: {}",
-                       shown, *wanted, MessageOf(entry->status));
-  }
-  if (entry->model == nullptr) {
-    return Unavailable("Request for unknown model: '{}' has no available versions: {}", shown,
-                       MessageOf(entry->status));
-  }
-  return entry->model;
+  OMSERVE_LOG(kInfo, "catalog", "model withdrawn name={} version={} load={} reason=\"{}\"", name,
+              version, before->load, MessageOf(why));
 }
 
-std::vector<ModelHandle> Catalog::Versions(const std::string& name) const {
-  std::vector<ModelHandle> served;
+void Catalog::NoteGone(const Model& model) {
   const MutexLock lock(mu_);
-  const auto found = entries_.find(name);
-  if (found == entries_.end()) {
-    return served;
+  const auto found = models_.find(model.name);
+  if (found == models_.end()) {
+    return;
   }
-  for (const auto& [version, entry] : found->second) {
-    if (entry.model != nullptr) {
-      served.push_back(entry.model);
+  const auto line = found->second.find(model.version);
+  if (line == found->second.end() || line->second.state != VersionState::kUnloading ||
+      line->second.unloading != model.load) {
+    return;  // Another load of it has its place.
+  }
+  Transition(line->second.state, VersionState::kUnavailable);
+  if (line->second.forgotten) {
+    found->second.erase(line);
+    if (found->second.empty()) {
+      models_.erase(found);
     }
   }
-  return served;
 }
 
-std::vector<CatalogEntry> Catalog::List() const {
-  std::vector<CatalogEntry> all;
+void Catalog::Forget(const std::string& name) {
   const MutexLock lock(mu_);
-  for (const auto& [name, versions] : entries_) {
-    for (const auto& [version, entry] : versions) {
-      all.push_back(entry);
-    }
+  const auto found = models_.find(name);
+  if (found == models_.end()) {
+    return;
   }
-  return all;
+  for (auto& [version, line] : found->second) {
+    OMSERVE_CHECK(line.model == nullptr, "a model is withdrawn before it is forgotten");
+    line.forgotten = true;
+  }
+  std::erase_if(found->second,
+                [](const auto& entry) { return entry.second.state == VersionState::kUnavailable; });
+  if (found->second.empty()) {
+    models_.erase(found);
+  }
 }
 
 }  // namespace omserve::server

@@ -1,87 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this daemon serves: models by name and version, and those that could not be loaded.
+// What this daemon serves: models by name and version, and those that it does not serve, with why.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "config/model_config.h"
 #include "runtime/base/mutex.h"
-#include "runtime/registry/registry.h"
+#include "scheduler/step_cache.h"
 #include "server/core/model.h"
-#include "server/core/model_loader.h"
-#include "server/core/statistics.h"
+#include "server/core/version_state.h"
 
 namespace omserve::server {
 
 // One line of the repository's index.
 struct CatalogEntry {
   std::string name;
-  int64_t version = 0;  // 0: the failure is not of one version.
-  ModelHandle model;    // Null when it could not be loaded,
-  absl::Status status;  // and then this says why.
+  int64_t version = 0;  // 0: the line is of no one version.
+  VersionState state = VersionState::kUnavailable;
+  ModelHandle model;    // While it is kReady, and then only.
+  absl::Status status;  // Else why it is not served. For clients: without paths.
+  bool wanted = true;   // It is to be served; false once somebody has unloaded it.
 };
 
-// Thread-safe. Owns the loaded subgraphs, so it must outlive the dispatcher that runs them.
+// Thread-safe. Clients read it; the repository's thread alone writes it, and the unloader tells it
+// what has gone.
 class Catalog final {
  public:
   Catalog() = default;
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
 
-  // Loads everything in `repositories`: compiled models first, then the pipelines over them. A
-  // model that fails is listed with its reason, logged, and keeps nobody else from being served.
-  // Blocks until all is loaded; called once. Errors: those of registry::ScanRepositories.
-  absl::Status Load(const std::vector<std::string>& repositories, const LoadContext& context,
-                    Statistics& statistics) ABSL_LOCKS_EXCLUDED(mu_);
-
   // The version that `version` names; "" is the highest one served. Errors, in Triton's words:
   // kNotFound for an unknown model or version, kInvalidArgument for a version that is no number,
-  // kUnavailable for one that could not be loaded.
+  // kUnavailable for one that is not served.
   absl::StatusOr<ModelHandle> Find(const std::string& name, const std::string& version) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // A model that a step of a pipeline names; `version` 0 or below: the highest one served. Errors:
+  // kNotFound, and why it is not served.
+  absl::StatusOr<ModelHandle> FindStep(const std::string& name, int64_t version) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // All versions of one model that are served, ascending; empty when there is none.
   std::vector<ModelHandle> Versions(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
-
-  // Gives back what the caches of pipelines' steps hold of pinned memory.
-  void ClearCaches() const ABSL_LOCKS_EXCLUDED(mu_);
-
   // Everything, in the order of name and version.
   std::vector<CatalogEntry> List() const ABSL_LOCKS_EXCLUDED(mu_);
 
- private:
-  struct Found {
-    registry::ModelFolder folder;
-    config::LoadedModelConfig config;
-  };
-  void LoadFolder(const Found& found, const LoadContext& context, Statistics& statistics);
-  absl::StatusOr<ModelHandle> LoadVersion(const Found& found, int64_t version,
-                                          const LoadContext& context) ABSL_LOCKS_EXCLUDED(mu_);
-  // A compiled model, for a step of a pipeline.
-  absl::StatusOr<ModelHandle> FindCompiled(const std::string& name, int64_t version) const
-      ABSL_LOCKS_EXCLUDED(mu_);
-  void Add(ModelHandle model) ABSL_LOCKS_EXCLUDED(mu_);
-  // Those of pipelines' steps.
-  std::vector<std::shared_ptr<scheduler::StepCache>> Caches() const ABSL_LOCKS_EXCLUDED(mu_);
-  // The most that they hold.
-  size_t CachedBytes() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Gives back what the caches of pipelines' steps hold of pinned memory.
+  void ClearCaches() const ABSL_LOCKS_EXCLUDED(mu_);
+  // The most that they hold; those of the model `but` do not count.
+  size_t CachedBytes(const std::string& but) const ABSL_LOCKS_EXCLUDED(mu_);
   // What a refused load can be told of who has memory, the largest first; empty when nobody has.
   std::string Holders() const ABSL_LOCKS_EXCLUDED(mu_);
-  absl::Status WithoutPaths(const absl::Status& status) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void AddFailure(const std::string& name, int64_t version, const absl::Status& status)
+
+  // The model is in the repository and was not asked for.
+  void Know(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
+  // A load of it begins.
+  void Begin(const std::string& name, int64_t version) ABSL_LOCKS_EXCLUDED(mu_);
+  // From now on its version is served by this load. Requires Begin.
+  void Serve(ModelHandle model) ABSL_LOCKS_EXCLUDED(mu_);
+  // The load that began has failed; what serves goes on. Version 0: the model could not be read; it
+  // has this line while none of its versions serves.
+  void Fail(const std::string& name, int64_t version, const absl::Status& why)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // What serves of it takes no requests any longer. `wanted`: it shall come back. Does nothing
+  // where nothing serves, but for `wanted` and, unless it is OK, `why`.
+  void Withdraw(const std::string& name, int64_t version, const absl::Status& why, bool wanted)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Nothing of the load is left.
+  void NoteGone(const Model& model) ABSL_LOCKS_EXCLUDED(mu_);
+  // The model is not in the repository any longer. Requires that it was withdrawn.
+  void Forget(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Line {
+    VersionState state = VersionState::kUnavailable;
+    ModelHandle model;
+    absl::Status status;
+    bool wanted = true;
+    uint64_t unloading = 0;  // The load that kUnloading waits for.
+    bool forgotten = false;  // The line goes with it.
+  };
+  using Lines = std::map<int64_t, Line>;  // By version.
+
+  static const Line* Choose(const Lines& lines, int64_t version);
+  // Those of pipelines' steps, but for those of one model.
+  std::vector<std::shared_ptr<scheduler::StepCache>> Caches(const std::string& but) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
   mutable Mutex mu_;
-  std::map<std::string, std::map<int64_t, CatalogEntry>> entries_ ABSL_GUARDED_BY(mu_);
-  std::set<std::string> pipelines_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::string> repositories_ ABSL_GUARDED_BY(mu_);  // As they were given.
-  LoadedSubgraphs subgraphs_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, Lines> models_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace omserve::server

@@ -10,9 +10,19 @@
 
 namespace omserve::server {
 
-inline constexpr std::array<std::string_view, 11> kExtensions = {
-    "binary_tensor_data", "classification",       "logging",  "model_configuration",
-    "parameters",         "schedule_policy",      "sequence", "sequence(string_id)",
-    "statistics",         "system_shared_memory", "trace"};
+inline constexpr std::array<std::string_view, 13> kExtensions = {
+    "binary_tensor_data",
+    "classification",
+    "logging",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "parameters",
+    "schedule_policy",
+    "sequence",
+    "sequence(string_id)",
+    "statistics",
+    "system_shared_memory",
+    "trace"};
 
 }  // namespace omserve::server

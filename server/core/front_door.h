@@ -10,6 +10,7 @@
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
+#include "server/core/model_repository.h"
 #include "server/core/readiness.h"
 #include "server/core/shared_memory.h"
 #include "server/core/statistics.h"
@@ -20,6 +21,7 @@ namespace omserve::server {
 // The references outlive the front ends.
 struct FrontDoor {
   const Catalog& catalog;
+  ModelRepository& repository;
   Inference& inference;
   const Statistics& statistics;
   Lifecycle& lifecycle;

@@ -274,7 +274,7 @@ Inference::Done Inference::Keeping(const ResponseKey& key, Clock::duration looku
     Clock::duration cost = lookup;
     if (result.status.ok()) {
       const scheduler::Instant begun = clock_.Now();
-      cache_->Keep(key, result.model, result.outputs);
+      cache_->Keep(key, result.outputs);
       cost += clock_.Now() - begun;
     }
     statistics_.CountCacheMiss(result.model->name, result.model->version, cost);

@@ -16,6 +16,7 @@
 #include "server/core/device_metrics.h"
 #include "server/core/memory_metrics.h"
 #include "server/core/metric_family.h"
+#include "server/core/repository_metrics.h"
 #include "server/core/sequence_metrics.h"
 #include "server/core/shared_memory_metrics.h"
 #include "server/core/trace_metrics.h"
@@ -477,6 +478,8 @@ std::vector<MetricFamily> Metrics::Collect() const {
     }
     families.push_back(stuck.Take());
   }
+  AddRepositoryFamilies(sources_.repository.counters(), entries, sources_.unloader.waiting(),
+                        families);
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

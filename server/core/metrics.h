@@ -21,10 +21,12 @@
 #include "server/core/heartbeats.h"
 #include "server/core/http_counters.h"
 #include "server/core/lifecycle.h"
+#include "server/core/model_repository.h"
 #include "server/core/response_cache.h"
 #include "server/core/shared_memory.h"
 #include "server/core/statistics.h"
 #include "server/core/tracing/tracer.h"
+#include "server/core/unloader.h"
 
 namespace omserve::server {
 
@@ -33,6 +35,8 @@ class Metrics final : public prometheus::Collectable {
  public:
   struct Sources {
     const Catalog& catalog;
+    const ModelRepository& repository;
+    const Unloader& unloader;
     const Statistics& statistics;
     const scheduler::Dispatcher& dispatcher;
     const memory::HostPool& pinned_pool;

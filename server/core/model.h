@@ -33,6 +33,7 @@ struct DeviceShare {
 struct Model {
   std::string name;
   int64_t version = 1;
+  uint64_t load = 0;              // Never the same for two loads.
   inference::ModelConfig config;  // Complete: every default filled in.
   std::shared_ptr<const scheduler::Placement> placement;
   // The plan of one of the devices, for what is true on all of them: names, shapes, buckets.
@@ -47,9 +48,10 @@ struct Model {
   std::vector<PaddedLength> lengths;             // Dims that are padded up to compiled ones.
 
   bool is_pipeline = false;
-  const scheduler::Subgraph* subgraph = nullptr;  // That of `plan`; null for a pipeline.
-  std::vector<DeviceShare> shares;                // One for each device that has it; no pipeline.
-  int max_queue_rows = 0;                         // On each device; 0: no bound of its own.
+  std::vector<std::shared_ptr<const Model>> steps;  // What a pipeline's plan stands on, pinned.
+  const scheduler::Subgraph* subgraph = nullptr;    // That of `plan`; null for a pipeline.
+  std::vector<DeviceShare> shares;                  // One for each device that has it; no pipeline.
+  int max_queue_rows = 0;                           // On each device; 0: no bound of its own.
   Clock::duration load_time{0};
 };
 

@@ -126,17 +126,20 @@ std::vector<TensorSpec> WireSpecs(const scheduler::Plan& plan, const std::vector
   return specs;
 }
 
-// The parts that both kinds of model have in common.
-absl::StatusOr<std::shared_ptr<Model>> MakeModel(ModelConfig config, const std::string& folder,
-                                                 std::shared_ptr<scheduler::Placement> placement) {
-  auto model = std::make_shared<Model>();
-  for (std::shared_ptr<const scheduler::Plan>& plan : placement->plans) {
-    if (plan != nullptr && config.dynamic_batching().preserve_ordering()) {
-      scheduler::Plan ordered = *plan;
-      ordered.preserve_ordering = true;
-      plan = std::make_shared<const scheduler::Plan>(std::move(ordered));
-    }
+// The plan, which keeps the order of answers where the configuration says so.
+std::shared_ptr<const scheduler::Plan> AsConfigured(std::shared_ptr<const scheduler::Plan> plan,
+                                                    const ModelConfig& config) {
+  if (!config.dynamic_batching().preserve_ordering()) {
+    return plan;
   }
+  scheduler::Plan ordered = *plan;
+  ordered.preserve_ordering = true;
+  return std::make_shared<const scheduler::Plan>(std::move(ordered));
+}
+
+// The parts that both kinds of model have in common.
+absl::Status FillModel(ModelConfig config, const std::string& folder,
+                       std::shared_ptr<scheduler::Placement> placement, Model* model) {
   model->placement = std::move(placement);
   model->plan = model->placement->any_plan();
   const scheduler::Plan& plan = *model->plan;
@@ -159,7 +162,7 @@ absl::StatusOr<std::shared_ptr<Model>> MakeModel(ModelConfig config, const std::
   }
   ASSIGN_OR_RETURN(model->labels, ReadLabelFiles(config, folder, model->outputs));
   model->config = std::move(config);
-  return model;
+  return absl::OkStatus();
 }
 
 std::vector<int> DeviceIds(const LoadContext& context) {
@@ -248,10 +251,10 @@ scheduler::Engine::SubgraphSpec BaseSpec(const LoadContext& context, const std::
 }
 
 // Adds a loaded subgraph to the engine of its device.
-absl::StatusOr<DeviceShare> AddToDevice(const LoadContext& context, size_t place,
-                                        scheduler::Engine::SubgraphSpec spec,
-                                        registry::LoadedSubgraph& loaded) {
-  const acl::Device& device = *context.devices[place];
+absl::StatusOr<DeviceShare> AddToDevice(scheduler::Engine::SubgraphSpec spec,
+                                        LoadedModel::Part& part) {
+  const acl::Device& device = *part.device;
+  registry::LoadedSubgraph& loaded = *part.loaded;
   DeviceShare share{.device = device.id(),
                     .weight_bytes = loaded.weight_bytes(),
                     .input_bytes = loaded.needs().inputs};
@@ -264,7 +267,8 @@ absl::StatusOr<DeviceShare> AddToDevice(const LoadContext& context, size_t place
     RETURN_IF_ERROR(loaded.Reload(device, instance));
     return loaded.instances()[instance].get();
   };
-  ASSIGN_OR_RETURN(share.subgraph, context.dispatcher.engine(place).AddSubgraph(std::move(spec)));
+  ASSIGN_OR_RETURN(part.subgraph, part.engine->AddSubgraph(std::move(spec)));
+  share.subgraph = part.subgraph;
   return share;
 }
 
@@ -276,6 +280,8 @@ absl::StatusOr<std::vector<std::vector<int>>> GroupsOf(const ModelConfig& config
   RETURN_IF_ERROR(CheckInstanceLimits(config, groups, ids, context.dispatcher.rate_limiter()));
   return groups;
 }
+
+using LoadedSubgraphs = std::vector<std::unique_ptr<registry::LoadedSubgraph>>;
 
 // One load for each device that gets instances; null for the others.
 absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
@@ -301,80 +307,86 @@ absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
   return loads;
 }
 
-}  // namespace
+// What a compiled model is before any engine has it.
+struct Prepared {
+  config::LoadedModelConfig config;  // Complete.
+  scheduler::SubgraphShape shape;
+  std::optional<scheduler::SequenceSpec> sequence;
+};
 
-absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
-                                              const registry::ModelFolder& folder, int64_t version,
-                                              config::LoadedModelConfig config,
-                                              LoadedSubgraphs* loaded) {
-  const Clock::time_point start = context.clock.Now();
-  const std::string what = VersionName(folder.name, version);
-  const std::string file = config::CompiledFilename(config.config);
-  const absl::StatusOr<std::vector<std::vector<int>>> groups = GroupsOf(config.config, context);
-  if (!groups.ok()) {
-    return WithContext(groups.status(), what);
+absl::StatusOr<Prepared> Prepare(const acl::ModelInfo& info, const registry::ModelFolder& folder,
+                                 config::LoadedModelConfig config) {
+  Prepared prepared;
+  const bool has_batch = config.config.max_batch_size() > 0 ? true : scheduler::HasBatchGears(info);
+  const bool batched = StatesBatch(config) ? config.config.max_batch_size() > 0 : has_batch;
+  ASSIGN_OR_RETURN(prepared.shape, scheduler::MakeSubgraphShape(info, batched));
+  RETURN_IF_ERROR(config::CompleteModelConfig(config, ConfigShape(folder.name, info, has_batch)));
+  if (batched) {
+    DropLargerGears(config.config.max_batch_size(), prepared.shape);
   }
+  ASSIGN_OR_RETURN(prepared.sequence, MakeSequenceSpec(config.config, prepared.shape, folder.path));
+  prepared.config = std::move(config);
+  return prepared;
+}
+
+// From files to a model that engines run. What they have of it is in `loaded`, also on an error.
+absl::Status FillSubgraphModel(const LoadContext& context, const registry::ModelFolder& folder,
+                               int64_t version, config::LoadedModelConfig config,
+                               LoadedModel& loaded) {
+  ASSIGN_OR_RETURN(const std::vector<std::vector<int>> groups, GroupsOf(config.config, context));
+  const std::string file = config::CompiledFilename(config.config);
   ASSIGN_OR_RETURN(LoadedSubgraphs loads,
                    LoadOnDevices(context,
                                  {.name = folder.name,
                                   .version = version,
                                   .path = fmt::format("{}/{}/{}", folder.path, version, file)},
-                                 *groups));
+                                 groups));
   const auto first = std::find_if(loads.begin(), loads.end(), [](const auto& l) { return !!l; });
-  const acl::ModelInfo& info = (*first)->info();
-  const bool has_batch = config.config.max_batch_size() > 0 ? true : scheduler::HasBatchGears(info);
-  const bool batched = StatesBatch(config) ? config.config.max_batch_size() > 0 : has_batch;
-  absl::StatusOr<scheduler::SubgraphShape> shape = scheduler::MakeSubgraphShape(info, batched);
-  if (!shape.ok()) {
-    return WithContext(shape.status(), what);
-  }
-  const absl::Status complete =
-      config::CompleteModelConfig(config, ConfigShape(folder.name, info, has_batch));
-  if (!complete.ok()) {
-    return WithContext(complete, what);
-  }
-  if (batched) {
-    DropLargerGears(config.config.max_batch_size(), *shape);
-  }
-  absl::StatusOr<std::optional<scheduler::SequenceSpec>> sequence =
-      MakeSequenceSpec(config.config, *shape, folder.path);
-  if (!sequence.ok()) {
-    return WithContext(sequence.status(), what);
-  }
+  ASSIGN_OR_RETURN(Prepared prepared, Prepare((*first)->info(), folder, std::move(config)));
+  const ModelConfig& complete = prepared.config.config;
   scheduler::Engine::SubgraphSpec base =
-      BaseSpec(context, folder.name, version, config, *std::move(shape));
-  if (sequence->has_value()) {
-    base.policy = SequencePolicyOf(config.config, **sequence);
-    base.sequence = *std::move(sequence);
+      BaseSpec(context, folder.name, version, prepared.config, std::move(prepared.shape));
+  if (prepared.sequence.has_value()) {
+    base.policy = SequencePolicyOf(complete, *prepared.sequence);
+    base.sequence = std::move(prepared.sequence);
   }
-  const int max_queue_rows = base.max_queue_rows;
   auto placement = std::make_shared<scheduler::Placement>();
   placement->plans.resize(loads.size());
-  std::vector<DeviceShare> shares;
   for (size_t place = 0; place < loads.size(); ++place) {
     if (loads[place] == nullptr) {
       continue;
     }
-    loaded->push_back(std::move(loads[place]));
-    base.limits = InstanceLimits(config.config, (*groups)[place]);
-    const absl::StatusOr<DeviceShare> share = AddToDevice(context, place, base, *loaded->back());
-    if (!share.ok()) {
-      return WithContext(share.status(), what);
-    }
-    placement->plans[place] = scheduler::BuildSingle(*share->subgraph);
-    shares.push_back(*share);
+    LoadedModel::Part& part = loaded.parts.emplace_back();
+    part = {.device = context.devices[place],
+            .engine = &context.dispatcher.engine(place),
+            .loaded = std::move(loads[place])};
+    base.limits = InstanceLimits(complete, groups[place]);
+    ASSIGN_OR_RETURN(const DeviceShare share, AddToDevice(base, part));
+    placement->plans[place] = AsConfigured(scheduler::BuildSingle(*share.subgraph), complete);
+    loaded.model.shares.push_back(share);
   }
-  absl::StatusOr<std::shared_ptr<Model>> made =
-      MakeModel(std::move(config.config), folder.path, std::move(placement));
-  if (!made.ok()) {
-    return WithContext(made.status(), what);
+  RETURN_IF_ERROR(FillModel(complete, folder.path, std::move(placement), &loaded.model));
+  loaded.model.subgraph = loaded.model.plan->nodes.front().subgraph;
+  loaded.model.max_queue_rows = base.max_queue_rows;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LoadedModel>> LoadSubgraphModel(const LoadContext& context,
+                                                               const registry::ModelFolder& folder,
+                                                               int64_t version,
+                                                               config::LoadedModelConfig config) {
+  const Clock::time_point start = context.clock.Now();
+  auto loaded = std::make_unique<LoadedModel>();
+  const absl::Status filled =
+      FillSubgraphModel(context, folder, version, std::move(config), *loaded);
+  if (!filled.ok()) {
+    context.unloader.Discard(std::move(loaded));
+    return WithContext(filled, VersionName(folder.name, version));
   }
-  std::shared_ptr<Model> model = *std::move(made);
-  model->subgraph = model->plan->nodes.front().subgraph;
-  model->shares = std::move(shares);
-  model->max_queue_rows = max_queue_rows;
-  model->load_time = context.clock.Now() - start;
-  return model;
+  loaded->model.load_time = context.clock.Now() - start;
+  return loaded;
 }
 
 namespace {
@@ -397,31 +409,38 @@ absl::StatusOr<std::vector<size_t>> CommonPlaces(const LoadContext& context,
   return PlacePipeline(places, DeviceIds(context));
 }
 
-}  // namespace
-
-absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
-                                              const registry::ModelFolder& folder, int64_t version,
-                                              config::LoadedModelConfig config, size_t cached_bytes,
-                                              const ModelFinder& find) {
-  const Clock::time_point start = context.clock.Now();
-  config::CompletePipelineConfig(config, folder.name);
-  const std::string what = fmt::format("pipeline '{}'", folder.name);
+absl::StatusOr<std::vector<Step>> MakeSteps(const LoadContext& context, const ModelConfig& config,
+                                            const std::string& folder, size_t cached_bytes,
+                                            const ModelFinder& find) {
   std::vector<Step> steps;
-  for (const inference::Pipeline::Step& from : config.config.pipeline().step()) {
-    absl::StatusOr<Step> step = MakeStep(context, from, folder.path, find);
+  for (const inference::Pipeline::Step& from : config.pipeline().step()) {
+    absl::StatusOr<Step> step = MakeStep(context, from, folder, find);
     if (!step.ok()) {
-      return WithContext(step.status(), fmt::format("{}: step '{}'", what, from.name()));
+      return WithContext(step.status(), fmt::format("step '{}'", from.name()));
     }
     cached_bytes += step->spec.cache == nullptr ? 0 : step->spec.cache->max_bytes();
     steps.push_back(*std::move(step));
   }
   if (cached_bytes > context.pinned_pool.size_bytes() / 2) {  // Requests need the other half.
     return ResourceExhausted(
-        "{}: the caches of steps would take {} bytes together, of at most half of the {} of pinned "
+        "the caches of steps would take {} bytes together, of at most half of the {} of pinned "
         "memory; lower cache.max_bytes, or enlarge device.pinned_pool_bytes",
-        what, cached_bytes, context.pinned_pool.size_bytes());
+        cached_bytes, context.pinned_pool.size_bytes());
   }
-  const absl::StatusOr<std::vector<size_t>> places = CommonPlaces(context, steps);
+  return steps;
+}
+
+// As FillSubgraphModel.
+absl::Status FillPipelineModel(const LoadContext& context, const registry::ModelFolder& folder,
+                               int64_t version, const config::LoadedModelConfig& config,
+                               size_t cached_bytes, const ModelFinder& find, LoadedModel& loaded) {
+  const std::string what = fmt::format("pipeline '{}'", folder.name);
+  const absl::StatusOr<std::vector<Step>> steps =
+      MakeSteps(context, config.config, folder.path, cached_bytes, find);
+  if (!steps.ok()) {
+    return WithContext(steps.status(), what);
+  }
+  const absl::StatusOr<std::vector<size_t>> places = CommonPlaces(context, *steps);
   if (!places.ok()) {
     return WithContext(places.status(), what);
   }
@@ -432,27 +451,50 @@ absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
                                  .version = version,
                                  .inputs = DeclaredSpecs(config.config.input()),
                                  .outputs = DeclaredSpecs(config.config.output())};
-    for (const Step& step : steps) {
+    for (const Step& step : *steps) {
       spec.steps.push_back(step.spec);
       spec.steps.back().subgraph = step.model == nullptr ? nullptr : step.SubgraphOn(place);
     }
-    ASSIGN_OR_RETURN(placement->plans[place], scheduler::BuildPipeline(spec));
-    RETURN_IF_ERROR(context.dispatcher.engine(place).AddPlan(*placement->plans[place]));
+    ASSIGN_OR_RETURN(std::shared_ptr<const scheduler::Plan> plan, scheduler::BuildPipeline(spec));
+    plan = AsConfigured(std::move(plan), config.config);
+    scheduler::Engine& engine = context.dispatcher.engine(place);
+    RETURN_IF_ERROR(engine.AddPlan(*plan));
+    loaded.plans.push_back({&engine, plan});
+    placement->plans[place] = std::move(plan);
   }
   ModelConfig complete = config.config;
-  const absl::Status batch = CompletePipelineBatch(config, *placement->any_plan(), complete);
-  if (!batch.ok()) {
-    return WithContext(batch, what);
+  absl::Status filled = CompletePipelineBatch(config, *placement->any_plan(), complete);
+  if (filled.ok()) {
+    filled = FillModel(std::move(complete), folder.path, std::move(placement), &loaded.model);
   }
-  absl::StatusOr<std::shared_ptr<Model>> made =
-      MakeModel(std::move(complete), folder.path, std::move(placement));
-  if (!made.ok()) {
-    return WithContext(made.status(), what);
+  if (!filled.ok()) {
+    return WithContext(filled, what);
   }
-  std::shared_ptr<Model> model = *std::move(made);
-  model->is_pipeline = true;
-  model->load_time = context.clock.Now() - start;
-  return model;
+  loaded.model.is_pipeline = true;
+  for (const Step& step : *steps) {
+    if (step.model != nullptr) {
+      loaded.model.steps.push_back(step.model);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LoadedModel>> LoadPipelineModel(
+    const LoadContext& context, const registry::ModelFolder& folder, int64_t version,
+    config::LoadedModelConfig config, size_t cached_bytes, const ModelFinder& find) {
+  const Clock::time_point start = context.clock.Now();
+  config::CompletePipelineConfig(config, folder.name);
+  auto loaded = std::make_unique<LoadedModel>();
+  const absl::Status filled =
+      FillPipelineModel(context, folder, version, config, cached_bytes, find, *loaded);
+  if (!filled.ok()) {
+    context.unloader.Discard(std::move(loaded));
+    return filled;
+  }
+  loaded->model.load_time = context.clock.Now() - start;
+  return loaded;
 }
 
 }  // namespace omserve::server

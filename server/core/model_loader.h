@@ -15,7 +15,9 @@
 #include "runtime/memory/host_pool.h"
 #include "runtime/registry/registry.h"
 #include "scheduler/dispatcher.h"
+#include "server/core/loaded_model.h"
 #include "server/core/model.h"
+#include "server/core/unloader.h"
 
 namespace omserve::server {
 
@@ -24,23 +26,19 @@ struct LoadContext {
   const std::vector<const acl::Device*>& devices;  // By place in the dispatcher.
   scheduler::Dispatcher& dispatcher;
   memory::HostPool& pinned_pool;
-  const Clock& clock;
+  Clock& clock;
+  Unloader& unloader;      // Gets what a load that fails has left in engines.
   int max_queue_rows = 0;  // For models that set none themselves.
 };
-
-using LoadedSubgraphs = std::vector<std::unique_ptr<registry::LoadedSubgraph>>;
 
 // One version of a compiled model, on the devices that its instance groups name and known to their
 // engines. Blocks while it loads. Errors: the registry's, the configuration's and the engines',
 // each naming the model; kInvalidArgument for a group on a device that is not served on, and for an
-// instance that needs more of a shared resource than there is.
-//
-// What engines run is added to `loaded`, one for each device, and must outlive the dispatcher: also
-// when a later device refused the model, for the engines before have it.
-absl::StatusOr<ModelHandle> LoadSubgraphModel(const LoadContext& context,
-                                              const registry::ModelFolder& folder, int64_t version,
-                                              config::LoadedModelConfig config,
-                                              LoadedSubgraphs* loaded);
+// instance that needs more of a shared resource than there is. A load that fails leaves nothing.
+absl::StatusOr<std::unique_ptr<LoadedModel>> LoadSubgraphModel(const LoadContext& context,
+                                                               const registry::ModelFolder& folder,
+                                                               int64_t version,
+                                                               config::LoadedModelConfig config);
 
 // The compiled model that a step names; `version` 0 or below means the highest one served.
 using ModelFinder =
@@ -52,9 +50,8 @@ using ModelFinder =
 // device has all of them; Engine::AddPlan's; kResourceExhausted when caches of steps would take
 // more than half of the pinned memory, with the `cached_bytes` that those of other pipelines may
 // take.
-absl::StatusOr<ModelHandle> LoadPipelineModel(const LoadContext& context,
-                                              const registry::ModelFolder& folder, int64_t version,
-                                              config::LoadedModelConfig config, size_t cached_bytes,
-                                              const ModelFinder& find);
+absl::StatusOr<std::unique_ptr<LoadedModel>> LoadPipelineModel(
+    const LoadContext& context, const registry::ModelFolder& folder, int64_t version,
+    config::LoadedModelConfig config, size_t cached_bytes, const ModelFinder& find);
 
 }  // namespace omserve::server

@@ -24,8 +24,9 @@ bool Readiness::IsEveryModelServed() const {
 bool Readiness::IsConverged() const {
   const std::vector<CatalogEntry> entries = catalog_.List();
   return lifecycle_.state() == LifecycleState::kReady && IsEveryModelServed() &&
-         std::none_of(entries.begin(), entries.end(),
-                      [](const CatalogEntry& entry) { return entry.model == nullptr; });
+         std::none_of(entries.begin(), entries.end(), [](const CatalogEntry& entry) {
+           return entry.wanted && entry.model == nullptr;
+         });
 }
 
 void Readiness::Update() {

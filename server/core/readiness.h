@@ -31,7 +31,8 @@ class Readiness final {
   bool IsConverged() const;
 
   // The daemon is ready while IsEveryModelServed, or whether or not where it is not strict. To be
-  // called when a device was lost or is back, and when the daemon has entered kReady.
+  // called when a device was lost or is back, when the catalog has changed, and when the daemon has
+  // entered kReady.
   void Update();
 
  private:

@@ -23,7 +23,7 @@ ResponseKey ResponseCache::KeyOf(const Model& model, std::span<const Dims> shape
     parts.push_back({shape, {}});
   }
   parts.push_back({{}, std::as_bytes(std::span(request.wanted))});
-  return {&model, scheduler::DigestOf(parts)};
+  return {model.load, scheduler::DigestOf(parts)};
 }
 
 std::vector<scheduler::ResponseOutput> ResponseCache::Find(const ResponseKey& key) {
@@ -42,7 +42,7 @@ std::vector<scheduler::ResponseOutput> ResponseCache::Find(const ResponseKey& ke
   return outputs;
 }
 
-void ResponseCache::Keep(const ResponseKey& key, ModelHandle model,
+void ResponseCache::Keep(const ResponseKey& key,
                          std::span<const scheduler::ResponseOutput> outputs) {
   size_t size_bytes = 0;
   for (const scheduler::ResponseOutput& output : outputs) {
@@ -55,7 +55,6 @@ void ResponseCache::Keep(const ResponseKey& key, ModelHandle model,
   }
   // Copied before the lock is taken: others look answers up meanwhile.
   auto response = std::make_shared<Response>();
-  response->model = std::move(model);
   response->bytes.resize(size_bytes);
   size_t at = 0;
   for (const scheduler::ResponseOutput& output : outputs) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,14 +20,14 @@ namespace omserve::server {
 
 // A request: the model as it was loaded, and all that its answer depends on.
 struct ResponseKey {
-  const Model* model = nullptr;
+  uint64_t load = 0;  // Of the model.
   scheduler::ContentDigest request;
   bool operator==(const ResponseKey&) const = default;
 };
 
 struct ResponseKeyHash {
   size_t operator()(const ResponseKey& key) const {
-    return scheduler::ContentDigestHash()(key.request) ^ std::hash<const Model*>()(key.model);
+    return scheduler::ContentDigestHash()(key.request) ^ std::hash<uint64_t>()(key.load);
   }
 };
 
@@ -40,16 +41,15 @@ class ResponseCache final {
                            const scheduler::InferRequest& request);
 
   struct Response {
-    ModelHandle model;  // While it is kept no other model can have the key's address.
     std::vector<std::byte> bytes;
     std::vector<scheduler::ResponseOutput> outputs;  // Within `bytes`, without owners.
   };
   // As an answer has them: each holds the whole response. Empty when it is not there: an answer has
   // one output at least. Counts either way.
   std::vector<scheduler::ResponseOutput> Find(const ResponseKey& key) ABSL_LOCKS_EXCLUDED(mu_);
-  // Keeps a copy. Requires that `key` is of `model`.
-  void Keep(const ResponseKey& key, ModelHandle model,
-            std::span<const scheduler::ResponseOutput> outputs) ABSL_LOCKS_EXCLUDED(mu_);
+  // Keeps a copy. That of a model which was unloaded is found no longer, and ages out.
+  void Keep(const ResponseKey& key, std::span<const scheduler::ResponseOutput> outputs)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   scheduler::CacheCounts counts() const ABSL_LOCKS_EXCLUDED(mu_);
   size_t max_bytes() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What there is to serve.
+// What there is to serve, and its loading and unloading.
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "runtime/base/mutex.h"
 #include "server/core/auth/usable_models.h"
 #include "server/core/model_messages.h"
 #include "server/grpc/guard.h"
@@ -9,6 +15,66 @@ namespace omserve::server {
 
 using grpc::ServerContext;
 using grpc::Status;
+
+namespace {
+
+constexpr size_t kMostShownBytes = 256;  // Of what a client wrote.
+
+// Waits, on gRPC's thread for this call, for what `start` begins.
+absl::Status Await(const std::function<void(ModelRepository::Done)>& start) {
+  Mutex mu;
+  CondVar ended;
+  std::optional<absl::Status> result;
+  start([&](absl::Status status) {
+    const MutexLock lock(mu);
+    result = std::move(status);
+    ended.NotifyOne();  // Under the lock: `ended` dies as soon as the waiter sees `result`.
+  });
+  const MutexLock lock(mu);
+  while (!result.has_value()) {
+    ended.Wait(mu);
+  }
+  return *result;
+}
+
+absl::StatusOr<LoadParameters> ParametersOf(const inference::RepositoryModelLoadRequest& request) {
+  using Parameter = inference::ModelRepositoryParameter;
+  LoadParameters parameters;
+  for (const auto& [name, value] : request.parameters()) {
+    if (name == "config") {
+      if (value.parameter_choice_case() != Parameter::kStringParam) {
+        return InvalidArgument("invalid value type for 'config' parameter, expected string_param.");
+      }
+      parameters.config = value.string_param();
+    } else if (name.starts_with(kFilePrefix)) {
+      if (value.parameter_choice_case() != Parameter::kBytesParam) {
+        return InvalidArgument("invalid value type for '{}' parameter, expected bytes_param.",
+                               name.substr(0, kMostShownBytes));
+      }
+      RETURN_IF_ERROR(AddFile(name, value.bytes_param(), parameters));
+    } else {
+      return InvalidArgument(
+          "unrecognized parameter '{}' for model load: expected 'config' or "
+          "'file:<version>/<path>'",
+          name.substr(0, kMostShownBytes));
+    }
+  }
+  return parameters;
+}
+
+absl::StatusOr<bool> UnloadsParts(const inference::RepositoryModelUnloadRequest& request) {
+  const auto found = request.parameters().find("unload_dependents");
+  if (found == request.parameters().end()) {
+    return false;
+  }
+  if (found->second.parameter_choice_case() != inference::ModelRepositoryParameter::kBoolParam) {
+    return InvalidArgument(
+        "invalid value type for 'unload_dependents' parameter, expected bool_param.");
+  }
+  return found->second.bool_param();
+}
+
+}  // namespace
 
 Status InferenceService::RepositoryIndex(ServerContext* context,
                                          const inference::RepositoryIndexRequest* request,
@@ -24,14 +90,25 @@ Status InferenceService::RepositoryModelLoad(ServerContext* context,
                                              const inference::RepositoryModelLoadRequest* request,
                                              inference::RepositoryModelLoadResponse* /*response*/) {
   return Guarded(context, Operation::Control(MethodGroup::kModelRepository, request->model_name()),
-                 [] { return NotBuilt("RepositoryModelLoad"); });
+                 [&]() -> absl::Status {
+                   ASSIGN_OR_RETURN(LoadParameters parameters, ParametersOf(*request));
+                   return Await([&](ModelRepository::Done done) {
+                     door_.repository.Load(request->model_name(), std::move(parameters),
+                                           std::move(done));
+                   });
+                 });
 }
 
 Status InferenceService::RepositoryModelUnload(
     ServerContext* context, const inference::RepositoryModelUnloadRequest* request,
     inference::RepositoryModelUnloadResponse* /*response*/) {
   return Guarded(context, Operation::Control(MethodGroup::kModelRepository, request->model_name()),
-                 [] { return NotBuilt("RepositoryModelUnload"); });
+                 [&]() -> absl::Status {
+                   ASSIGN_OR_RETURN(const bool parts, UnloadsParts(*request));
+                   return Await([&](ModelRepository::Done done) {
+                     door_.repository.Unload(request->model_name(), parts, std::move(done));
+                   });
+                 });
 }
 
 }  // namespace omserve::server

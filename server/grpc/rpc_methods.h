@@ -93,9 +93,4 @@ class InferenceService final : public inference::GRPCInferenceService::WithRawMe
   const FrontDoor& door_;
 };
 
-// What a method answers that is not built yet.
-inline absl::Status NotBuilt(std::string_view method) {
-  return Unimplemented("{} is not supported by omserve yet", method);
-}
-
 }  // namespace omserve::server

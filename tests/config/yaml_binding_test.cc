@@ -189,7 +189,7 @@ TEST_CASE("all errors of a file are told") {
   CHECK(ServerError("serverid: a\ngrpc: {port: x}\nlog: {json: 1}\n") ==
         "omserve.yaml:1:1: key 'serverid': unknown; did you mean 'server_id'? known keys: "
         "server_id, model_repository, grpc, http, device, scheduler, log, shutdown, metrics, "
-        "cache, health, shared_memory, auth, admin, rate_limit, trace\n"
+        "cache, health, shared_memory, auth, admin, rate_limit, trace, repository\n"
         "omserve.yaml:2:14: key 'port': expected a whole number from 0 to 4294967295, got \"x\"\n"
         "omserve.yaml:3:13: key 'json': expected true or false, got \"1\"");
 }

@@ -33,6 +33,9 @@ BODIES = {
     "generate": [generate_body(), {"input_ids": "no"}],
     "generate_stream": [generate_body()],
     "index": [None, {"ready": True}, {"ready": 1}],
+    # Not allowed without control mode explicit.
+    "load": [None, {"parameters": {"config": "{}"}}, {"parameters": 7}],
+    "unload": [None, {"parameters": {"unload_dependents": True}}, {"parameters": 7}],
     "register": [{"key": "/nobody's", "byte_size": 1}, {}],
     "setting": [{}, {"trace_level": ["OFF"]}, {"trace_rate": "no"}],
     "logging": [{}, {"log_info": True}, {"log_info": "yes"}],

@@ -60,9 +60,10 @@ class GrpcClient final {
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (inference::GRPCInferenceService::Stub::*method)(
                                     grpc::ClientContext*, const Request&, Response*),
-                                const Request& request) {
+                                const Request& request,
+                                std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
     Authorize(token_, context);
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);

@@ -54,10 +54,25 @@ struct TokenCommand {
   std::string out;  // The file that the token is written to; empty: it is printed.
 };
 
+struct LoadCommand {
+  std::string model;
+  std::string config;              // A JSON file, in place of the model's own configuration.
+  std::vector<std::string> files;  // VERSION/PATH=FILE, in place of the model's own folder.
+  int timeout_s = 600;
+};
+
+struct UnloadCommand {
+  std::string model;
+  bool dependents = false;
+  int timeout_s = 60;  // How long the last request is waited for.
+};
+
 absl::Status Infer(const CommonOptions& common, const InferCommand& command);
 absl::Status Models(const CommonOptions& common);
 absl::Status Status(const CommonOptions& common);
 absl::Status CaptureTrace(const CommonOptions& common, const TraceCaptureCommand& command);
+absl::Status Load(const CommonOptions& common, const LoadCommand& command);
+absl::Status Unload(const CommonOptions& common, const UnloadCommand& command);
 
 // Local: need no server.
 absl::Status Device(const CommonOptions& common, const DeviceCommand& command);

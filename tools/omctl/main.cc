@@ -18,6 +18,7 @@ constexpr char kExamples[] =
     "Examples:\n"
     "  omctl status\n"
     "  omctl models --json\n"
+    "  omctl load text && omctl unload text\n"
     "  omctl infer scenes --image 00.png --text \"what color is the leftmost object\"\n"
     "  omctl infer text --input input_ids=[[1,50,62,2]] --input attention_mask=@mask.bin\n"
     "  omctl infer scenes --image a.png --text \"how many objects\" --trace\n"
@@ -58,6 +59,37 @@ CLI::App* AddInfer(CLI::App& app, InferCommand& infer) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   command->add_flag("--trace", infer.trace, "Show each step: lane, batch, time");
+  return command;
+}
+
+CLI::App* AddLoad(CLI::App& app, LoadCommand& load) {
+  CLI::App* command = app.add_subcommand("load", "Load a model, or load it again");
+  command->add_option("MODEL", load.model, "Name of a model or pipeline")->required();
+  command
+      ->add_option("--config", load.config,
+                   "Configuration for this load, JSON; in place of the model's own")
+      ->type_name("FILE");
+  command
+      ->add_option(
+          "--file", load.files,
+          "A file for this load, VERSION/PATH=FILE; with --config, in place of the model's "
+          "folder; may be repeated")
+      ->type_name("VERSION/PATH=FILE");
+  command->add_option("--timeout", load.timeout_s, "Seconds to wait for the load")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  return command;
+}
+
+CLI::App* AddUnload(CLI::App& app, UnloadCommand& unload) {
+  CLI::App* command =
+      app.add_subcommand("unload", "Take a model out of service; its requests are finished");
+  command->add_option("MODEL", unload.model, "Name of a model or pipeline")->required();
+  command->add_flag("--dependents", unload.dependents,
+                    "Also the models that were loaded as parts of this pipeline alone");
+  command->add_option("--timeout", unload.timeout_s, "Seconds to wait for its last request")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   return command;
 }
 
@@ -155,6 +187,10 @@ int Run(int argc, char** argv) {
   const CLI::App* models_command = app.add_subcommand("models", "List models with their tensors");
   const CLI::App* status_command =
       app.add_subcommand("status", "Health of the daemon and counters of its models");
+  LoadCommand load;
+  const CLI::App* load_command = AddLoad(app, load);
+  UnloadCommand unload;
+  const CLI::App* unload_command = AddUnload(app, unload);
   bench::BenchCommand bench;
   const CLI::App* bench_command = bench::AddBench(app, bench);
   DeviceCommand device;
@@ -184,6 +220,12 @@ int Run(int argc, char** argv) {
   }
   if (status_command->parsed()) {
     return Report(Status(common));
+  }
+  if (load_command->parsed()) {
+    return Report(Load(common, load));
+  }
+  if (unload_command->parsed()) {
+    return Report(Unload(common, unload));
   }
   if (bench_command->parsed()) {
     return Report(bench::Bench(common, bench));

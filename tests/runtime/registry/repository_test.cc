@@ -100,5 +100,40 @@ TEST_CASE("a model name in two repositories is refused") {
                                 Contains("twice_second/resnet"));
 }
 
+// One model is found without looking at the others, and told when two repositories have it.
+TEST_CASE("one model is found by its name") {
+  const fs::path one = NewFolder("one");
+  const fs::path two = NewFolder("two");
+  fs::create_directories(one / "text" / "3");
+  fs::create_directories(one / "both");
+  fs::create_directories(two / "both");
+  const std::vector<std::string> repositories = {one.string(), two.string()};
+  const std::optional<ModelFolder> text = VALUE(FindModel(repositories, "text"));
+  REQUIRE(text.has_value());
+  CHECK(text->versions == std::vector<int64_t>{3});
+  CHECK_FALSE(VALUE(FindModel(repositories, "nobody")).has_value());
+  CHECK_FALSE(VALUE(FindModel(repositories, "..")).has_value());
+  CHECK_THAT(Words(FindModel(repositories, "both").status()),
+             Contains("model 'both' stands in two repositories"));
+}
+
+// A fingerprint is the same until a file is added, removed or written to.
+TEST_CASE("a folder's fingerprint changes with its files") {
+  const fs::path root = NewFolder("prints");
+  fs::create_directories(root / "1");
+  WriteFile(root / "1" / "model.om");
+  const auto print = [&root] { return VALUE(FolderFingerprint(root.string())); };
+  const std::string before = print();
+  CHECK(print() == before);
+  WriteFile(root / "config.yaml");
+  const std::string added = print();
+  CHECK(added != before);
+  REQUIRE_OK(WriteFileAtomically((root / "1" / "model.om").string(), "longer"));
+  CHECK(print() != added);
+  fs::remove(root / "config.yaml");
+  CHECK(print() != added);
+  CHECK_FALSE(FolderFingerprint((root / "nothing").string()).ok());
+}
+
 }  // namespace
 }  // namespace omserve::registry

@@ -20,7 +20,11 @@ scheduler::InferRequest Request(const Dims& dims, const std::string& bytes,
   return request;
 }
 
-ModelHandle NewModel() { return std::make_shared<const Model>(); }
+ModelHandle NewModel(uint64_t load = 1) {
+  auto model = std::make_shared<Model>();
+  model->load = load;
+  return model;
+}
 
 // What a cache that was asked answers, as text; "-" for nothing.
 std::string Found(ResponseCache& cache, const ResponseKey& key) {
@@ -40,17 +44,16 @@ std::string Found(ResponseCache& cache, const ResponseKey& key) {
 TEST_CASE("An answer is found for an equal request only") {
   ResponseCache cache(1 << 20);
   const ModelHandle model = NewModel();
-  const ModelHandle loaded_again = NewModel();
+  const ModelHandle loaded_again = NewModel(2);
   const std::string one = "abcd";
   const std::string other = "abce";
   const std::string answer = "left";
   const std::string second = "right";
   const ResponseKey key = ResponseCache::KeyOf(*model, {}, Request({1, 4}, one));
   CHECK(Found(cache, key) == "-");
-  cache.Keep(key, model,
-             std::vector<scheduler::ResponseOutput>{
-                 {.output = 1, .dims = {1, 4}, .bytes = BytesOf(answer), .owner = nullptr},
-                 {.output = 0, .dims = {1, 5}, .bytes = BytesOf(second), .owner = nullptr}});
+  cache.Keep(key, std::vector<scheduler::ResponseOutput>{
+                      {.output = 1, .dims = {1, 4}, .bytes = BytesOf(answer), .owner = nullptr},
+                      {.output = 0, .dims = {1, 5}, .bytes = BytesOf(second), .owner = nullptr}});
   CHECK(Found(cache, ResponseCache::KeyOf(*model, {}, Request({1, 4}, one))) == "1:left0:right");
   CHECK(Found(cache, ResponseCache::KeyOf(*loaded_again, {}, Request({1, 4}, one))) == "-");
   CHECK(Found(cache, ResponseCache::KeyOf(*model, {}, Request({4, 1}, one))) == "-");
@@ -71,7 +74,7 @@ TEST_CASE("Kept answers are bounded in bytes") {
   std::vector<ResponseKey> keys;
   for (const char* input : {"a", "b", "c"}) {
     keys.push_back(ResponseCache::KeyOf(*model, {}, Request({1}, input)));
-    cache.Keep(keys.back(), model,
+    cache.Keep(keys.back(),
                std::vector<scheduler::ResponseOutput>{
                    {.output = 0, .dims = {4000}, .bytes = BytesOf(large), .owner = nullptr}});
     CHECK(cache.counts().size_bytes <= 10'000);
@@ -82,7 +85,7 @@ TEST_CASE("Kept answers are bounded in bytes") {
   CHECK(Found(cache, keys[0]) == "-");
   const std::vector<scheduler::ResponseOutput> held = cache.Find(keys[1]);
   REQUIRE(held.size() == 1);
-  cache.Keep(ResponseCache::KeyOf(*model, {}, Request({1}, "d")), model,
+  cache.Keep(ResponseCache::KeyOf(*model, {}, Request({1}, "d")),
              std::vector<scheduler::ResponseOutput>{
                  {.output = 0, .dims = {1}, .bytes = BytesOf(too_large), .owner = nullptr}});
   CHECK(cache.counts().not_stored == 1);

@@ -29,6 +29,7 @@ TEST_CASE("HTTP: routes", "[protocol]") {
   CHECK(BodyOf(HttpGet(port, "/v2")) ==
         R"({"name":"omserve","version":"1.2.3",)"
         R"("extensions":["binary_tensor_data","classification","logging","model_configuration",)"
+        R"x("model_repository","model_repository(unload_dependents)",)x"
         R"("parameters","schedule_policy","sequence",)"
         R"x("sequence(string_id)","statistics","system_shared_memory","trace"]})x");
   CHECK(BodyOf(HttpGet(port, "/v2/models/my%20model/ready")) ==

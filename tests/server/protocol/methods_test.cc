@@ -31,9 +31,10 @@ TEST_CASE("Server methods", "[protocol]") {
   CHECK(metadata.version() == "1.2.3");
   CHECK(std::set<std::string>(metadata.extensions().begin(), metadata.extensions().end()) ==
         std::set<std::string>{"binary_tensor_data", "classification", "logging",
-                              "model_configuration", "parameters", "schedule_policy", "sequence",
-                              "sequence(string_id)", "statistics", "system_shared_memory",
-                              "trace"});
+                              "model_configuration", "model_repository",
+                              "model_repository(unload_dependents)", "parameters",
+                              "schedule_policy", "sequence", "sequence(string_id)", "statistics",
+                              "system_shared_memory", "trace"});
 }
 
 // Models that are there, that are not, and versions of both kinds.
@@ -167,26 +168,6 @@ TEST_CASE("RepositoryIndex: a broken model", "[protocol]") {
   CHECK(status.error_code() == grpc::StatusCode::UNAVAILABLE);
   CHECK(status.error_message().find(
             "Request for unknown model: 'broken' has no available versions") == 0);
-}
-
-template <typename Request, typename Response>
-void CheckNotBuilt(Client& client,
-                   grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                   const std::string& name) {
-  Response response;
-  const grpc::Status status = client.Call(method, Request(), &response);
-  CHECK(status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
-  CHECK(status.error_message() == name + " is not supported by omserve yet");
-}
-
-// What is not built says so by name.
-TEST_CASE("Methods that are not built", "[protocol]") {
-  Repository repository;
-  repository.AddText();
-  TestDaemon daemon(repository);
-  Client client(daemon.daemon().admin_grpc_port());
-  CheckNotBuilt(client, &Stub::RepositoryModelLoad, "RepositoryModelLoad");
-  CheckNotBuilt(client, &Stub::RepositoryModelUnload, "RepositoryModelUnload");
 }
 
 // Health of the daemon under both names, of a model, and of nobody.

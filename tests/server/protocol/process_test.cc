@@ -207,7 +207,8 @@ TEST_CASE("Triton's flags", "[2]") {
       "execution_count "
       "--rate-limit-resource R1:4 --rate-limit-resource=R2:2:0 --log-verbose=1 "
       "--log-info=false --log-warning true --log-format=default --strict-readiness=false "
-      "--model-control-mode=none --strict-model-config=false --backend-config=onnxruntime,a=b "
+      "--model-control-mode=explicit --load-model=text "
+      "--repository-poll-secs 7 --strict-model-config=false --backend-config=onnxruntime,a=b "
       "--backend-config default-max-batch-size=4 --allow-http=true "
       "--grpc-restricted-protocol=model-repository,trace:admin-key=a=b "
       "--grpc-restricted-protocol inference:infer-key=c --http-restricted-api=health:x-key=d");
@@ -218,7 +219,8 @@ TEST_CASE("Triton's flags", "[2]") {
         "\"max_body_bytes\": \"1000000\"", "\"threads\": 3", "\"response_bytes\": \"5000\"",
         "\"pinned_pool_bytes\": \"1048576\"", "\"name\": \"R1\"", "\"verbose_level\": 1",
         "\"info\": false", "\"strict_readiness\": false", "\"warning\": true",
-        "\"format\": \"default\"", "--strict-model-config is accepted and ignored: ",
+        "\"format\": \"default\"", "\"control_mode\": \"explicit\"", "\"poll_seconds\": 7",
+        "--strict-model-config is accepted and ignored: ",
         "--backend-config is accepted and ignored: ", "\"key\": \"admin-key\"",
         "\"value\": \"a=b\"", "\"key\": \"x-key\""}) {
     CHECK_THAT(followed.output, Catch::Contains(expected));
@@ -226,9 +228,10 @@ TEST_CASE("Triton's flags", "[2]") {
   const std::pair<const char*, const char*> refused[] = {
       {"--cache-config=redis,host=a", "expected local,size=BYTES, got 'redis,host=a'"},
       {"--rate-limit-resource=R1", "expected NAME:COUNT or NAME:COUNT:DEVICE, got 'R1'"},
-      {"--model-control-mode=explicit", "models are loaded at the start and stay"},
+      {"--model-control-mode=often", "expected none, poll or explicit, got \"often\""},
       {"--log-format=short", "expected ISO8601 or default, got \"short\""},
-      {"--load-model=a", "models are loaded at the start"},
+      {"--load-model=a", "expected control_mode explicit beside it"},
+      {"--model-control-mode=explicit --load-model=a --load-model=*", "expected \"*\" alone"},
       {"--grpc-use-ssl=true", "expected --grpc-server-cert and --grpc-server-key"},
       {"--grpc-use-ssl-mutual=1 --grpc-server-cert a --grpc-server-key b",
        "expected --grpc-root-cert"},

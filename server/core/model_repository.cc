@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// The repository's thread, and what is asked of it.
+#include "server/core/model_repository.h"
+
+#include <optional>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/log.h"
+#include "runtime/base/thread.h"
+
+namespace omserve::server {
+
+ModelRepository::ModelRepository(const Options& options, const LoadContext& context,
+                                 Catalog& catalog, Statistics& statistics,
+                                 std::function<void()> on_change)
+    : options_(options),
+      context_(context),
+      catalog_(catalog),
+      statistics_(statistics),
+      on_change_(std::move(on_change)) {
+  thread_ = StartThread("models", [this] { Run(); });
+}
+
+void ModelRepository::Submit(std::function<absl::Status()> run, Done done) {
+  {
+    const MutexLock lock(mu_);
+    if (!stop_) {
+      jobs_.push_back({std::move(run), std::move(done)});
+      changed_.NotifyAll();
+      return;
+    }
+  }
+  done(Unavailable("the server is shutting down"));
+}
+
+absl::Status ModelRepository::LoadInitial() {
+  Mutex mu;
+  CondVar ended;
+  std::optional<absl::Status> result;
+  Submit([this] { return DoLoadInitial(); },
+         [&](absl::Status status) {
+           const MutexLock lock(mu);
+           result = std::move(status);
+           ended.NotifyOne();  // Under the lock: `ended` dies as soon as the waiter sees `result`.
+         });
+  const MutexLock lock(mu);
+  while (!result.has_value()) {
+    ended.Wait(mu);
+  }
+  return *result;
+}
+
+absl::Status ModelRepository::CheckAllowed(const std::string& name) {
+  absl::Status allowed = CheckModelName(name);
+  if (allowed.ok() && options_.mode != ControlMode::kExplicit) {
+    allowed = Unavailable("explicit model load / unload is not allowed if polling is enabled");
+  }
+  if (!allowed.ok()) {
+    counters_.refusals.fetch_add(1, std::memory_order_relaxed);
+  }
+  return allowed;
+}
+
+void ModelRepository::Load(const std::string& name, LoadParameters parameters, Done done) {
+  absl::Status allowed = CheckAllowed(name);
+  if (allowed.ok() && !parameters.files.empty() && !parameters.config.has_value()) {
+    counters_.refusals.fetch_add(1, std::memory_order_relaxed);
+    allowed = InvalidArgument(
+        "failed to load '{}', override model directory requires the parameter 'config' beside its "
+        "files",
+        name);
+  }
+  if (!allowed.ok()) {
+    done(allowed);
+    return;
+  }
+  Submit([this, name, asked = std::move(parameters)] { return DoLoad(name, asked); },
+         std::move(done));
+}
+
+void ModelRepository::Unload(const std::string& name, bool parts, Done done) {
+  const absl::Status allowed = CheckAllowed(name);
+  if (!allowed.ok()) {
+    done(allowed);
+    return;
+  }
+  Submit([this, name, parts] { return DoUnload(name, parts); }, std::move(done));
+}
+
+ModelRepository::~ModelRepository() {
+  Stop(Clock::time_point::max()).IgnoreError();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+absl::Status ModelRepository::Stop(Clock::time_point deadline) {
+  std::deque<Job> left;
+  {
+    const MutexLock lock(mu_);
+    stop_ = true;
+    left.swap(jobs_);
+  }
+  changed_.NotifyAll();
+  for (const Job& job : left) {
+    job.done(Unavailable("the server is shutting down"));
+  }
+  const MutexLock lock(mu_);
+  while (busy_ && context_.clock.WaitUntil(changed_, mu_, deadline)) {
+  }
+  return busy_ ? DeadlineExceeded("a model is still being loaded") : absl::OkStatus();
+}
+
+std::optional<ModelRepository::Job> ModelRepository::NextJob() {
+  const MutexLock lock(mu_);
+  busy_ = false;
+  changed_.NotifyAll();
+  while (jobs_.empty() && !stop_ && context_.clock.WaitUntil(changed_, mu_, next_poll_)) {
+  }
+  if (stop_) {
+    return std::nullopt;
+  }
+  busy_ = true;
+  if (jobs_.empty()) {
+    return Job{.run =
+                   [this] {
+                     Poll();
+                     return absl::OkStatus();
+                   },
+               .done = [](const absl::Status& /*result*/) {}};
+  }
+  std::optional<Job> job = std::move(jobs_.front());
+  jobs_.pop_front();
+  return job;
+}
+
+void ModelRepository::Run() {
+  while (std::optional<Job> job = NextJob()) {
+    absl::Status result = job->run();
+    on_change_();
+    job->done(std::move(result));
+  }
+}
+
+absl::Status ModelRepository::ForClients(const absl::Status& status, const Source* source) const {
+  std::string text(MessageOf(status));
+  std::vector<std::string> places = options_.folders;
+  if (source != nullptr && source->files != nullptr) {
+    places.insert(places.begin(), source->files->path());
+  }
+  for (const std::string& place : places) {
+    for (size_t at = text.find(place); at != std::string::npos; at = text.find(place, at)) {
+      // The '/' behind it goes too: what is left is the path within the repository.
+      const size_t end = at + place.size();
+      text.erase(at, end - at + (end < text.size() && text[end] == '/' ? 1 : 0));
+    }
+  }
+  return {status.code(), text};
+}
+
+}  // namespace omserve::server

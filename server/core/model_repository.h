@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which models are loaded, and when: at the start, when the repository changes, or when clients
+// ask.
+//
+// Source: Triton's model repository extension and its control modes.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "config/model_config.h"
+#include "runtime/base/mutex.h"
+#include "runtime/registry/registry.h"
+#include "server/core/catalog.h"
+#include "server/core/file_overrides.h"
+#include "server/core/model_loader.h"
+#include "server/core/statistics.h"
+
+namespace omserve::server {
+
+enum class ControlMode {
+  kNone,      // Everything is loaded at the start, and stays.
+  kPoll,      // The same, and what changes in the repository is followed.
+  kExplicit,  // What is named at the start, and then what clients load and unload.
+};
+
+// Counts by themselves, of which none says anything about another.
+struct RepositoryCounters {
+  std::atomic<uint64_t> loads{0};  // Versions that were loaded and serve, or served.
+  std::atomic<uint64_t> load_failures{0};
+  std::atomic<uint64_t> unloads{0};   // Versions that were withdrawn.
+  std::atomic<uint64_t> refusals{0};  // Requests that the mode, or their parameters, do not allow.
+  std::atomic<uint64_t> poll_failures{0};
+};
+
+// Loads one model after the other, on a thread of its own: what serves has the processors, the
+// device's memory and the disk for most of the time. While a version is loaded again the one before
+// serves, and a load that fails changes nothing; the switch is one pointer in the catalog.
+//
+// A pipeline stands on the very loads of its steps that it was built with. When one of them is
+// loaded again it is built anew beside; when one is unloaded it is withdrawn, and comes back with
+// the step.
+//
+// Thread-safe. The references outlive it.
+class ModelRepository final {
+ public:
+  struct Options {
+    std::vector<std::string> folders;  // Looked through in order.
+    ControlMode mode = ControlMode::kNone;
+    // kExplicit: what is loaded at the start; "*" alone: everything.
+    std::vector<std::string> load_models;
+    Clock::duration poll_every = std::chrono::seconds(15);
+  };
+  using Done = std::function<void(absl::Status)>;
+
+  // `on_change` is told, on the thread here, when what is served may have changed.
+  ModelRepository(const Options& options, const LoadContext& context, Catalog& catalog,
+                  Statistics& statistics, std::function<void()> on_change);
+  ModelRepository(const ModelRepository&) = delete;
+  ModelRepository& operator=(const ModelRepository&) = delete;
+  ~ModelRepository();
+
+  // Loads what is to serve from the start; a model that fails is listed with its reason, logged,
+  // and keeps nobody else from being served. Blocks until all is loaded; called once. Errors: those
+  // of registry::ScanRepositories.
+  absl::Status LoadInitial() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Loads the model, or loads it again. Returns at once; `done` runs once, when it serves or when
+  // it is known that it does not: on the thread here, or before this returns. Errors, in Triton's
+  // words: kUnavailable where the mode does not allow it and at the end of the daemon;
+  // kInvalidArgument for names and parameters; kInternal when the model cannot be read or loaded.
+  void Load(const std::string& name, LoadParameters parameters, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+  // The model takes no requests from then on; those that it has go on. With `parts`: also the
+  // models that were loaded for this one alone. A model that is not loaded is no error.
+  void Unload(const std::string& name, bool parts, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Waits for the load that goes on; those that wait are answered kUnavailable. kDeadlineExceeded
+  // when it has not ended by then, as on a device that does not come back: then this must not be
+  // destroyed. Idempotent.
+  absl::Status Stop(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const RepositoryCounters& counters() const { return counters_; }
+
+ private:
+  // A model as it was read.
+  struct Source {
+    registry::ModelFolder folder;
+    config::LoadedModelConfig config;
+    std::shared_ptr<const OverrideFolder> files;  // Null: it is the repository's.
+    std::string fingerprint;                      // Of the folder before it was read, where polled.
+
+    bool is_pipeline() const { return config::IsPipeline(config.config); }
+    std::vector<std::string> steps() const;  // The models that a pipeline names; else none.
+  };
+  struct Wanted {
+    bool by_name = false;  // It was asked for; else it is a pipeline's part.
+    Source source;         // As last read; empty when it never could be.
+  };
+  struct Job {
+    std::function<absl::Status()> run;
+    Done done;
+  };
+
+  void Submit(std::function<absl::Status()> run, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status CheckAllowed(const std::string& name);
+
+  // On the thread here, all of the following.
+  void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  // nullopt at the end.
+  std::optional<Job> NextJob() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status DoLoadInitial();
+  absl::Status DoLoad(const std::string& name, const LoadParameters& parameters);
+  absl::Status DoUnload(const std::string& name, bool parts);
+  void Poll();
+  // Those that can be read, compiled models first: pipelines stand on them.
+  void LoadAll(const std::vector<registry::ModelFolder>& folders);
+  absl::StatusOr<Source> Read(const registry::ModelFolder& folder,
+                              const LoadParameters& parameters);
+  // Loads the parts that a pipeline needs and that nobody asked for; which these were.
+  std::set<std::string> LoadParts(const Source& source);
+  // All versions that the model's policy selects. OK when one or more was loaded and none that
+  // served before failed.
+  absl::Status LoadVersions(const std::string& name, const Source& source);
+  absl::Status LoadVersion(const Source& source, int64_t version);
+  absl::StatusOr<ModelHandle> FindStep(const std::string& name, int64_t version) const;
+  // The pipelines that name one of the models are built anew or withdrawn, `but` not these.
+  void FollowSteps(const std::set<std::string>& changed, const std::set<std::string>& but);
+  void Withdraw(const std::string& name, const absl::Status& why, bool wanted);
+  // Without the places of files.
+  absl::Status ForClients(const absl::Status& status, const Source* source) const;
+
+  // Constant after construction.
+  const Options options_;
+  const LoadContext context_;
+  Catalog& catalog_;
+  Statistics& statistics_;
+  const std::function<void()> on_change_;
+
+  RepositoryCounters counters_;  // Synchronises itself.
+
+  // Of the thread here.
+  std::map<std::string, Wanted> wanted_;
+  std::map<std::string, std::string> seen_;  // Fingerprints at the last look, by model.
+  bool scan_failed_ = false;                 // The last look at the repository failed.
+  Clock::time_point next_poll_ = Clock::time_point::max();
+
+  Mutex mu_;
+  CondVar changed_;
+  std::deque<Job> jobs_ ABSL_GUARDED_BY(mu_);
+  bool busy_ ABSL_GUARDED_BY(mu_) = false;
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+
+  std::jthread thread_;  // Last: joined before what it uses goes.
+};
+
+}  // namespace omserve::server

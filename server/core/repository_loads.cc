@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the repository's thread does: it loads, unloads, and looks what has changed.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/log.h"
+#include "server/core/model_repository.h"
+#include "server/core/version_policy.h"
+
+namespace omserve::server {
+namespace {
+
+constexpr char kConfigName[] = "config of the load request";
+
+absl::Status Unloaded() { return Unavailable("unloaded"); }
+
+// Only what its kind of file system tells; a model that cannot be read is told of when it is read.
+std::string FingerprintOf(const registry::ModelFolder& folder) {
+  return registry::FolderFingerprint(folder.path).value_or("");
+}
+
+}  // namespace
+
+std::vector<std::string> ModelRepository::Source::steps() const {
+  inference::ModelConfig own = config.config;
+  config::EnsembleToPipeline(own);
+  std::vector<std::string> names;
+  for (const inference::Pipeline::Step& step : own.pipeline().step()) {
+    if (!step.has_host() &&
+        std::find(names.begin(), names.end(), step.model_name()) == names.end()) {
+      names.push_back(step.model_name());
+    }
+  }
+  return names;
+}
+
+absl::Status ModelRepository::DoLoadInitial() {
+  ASSIGN_OR_RETURN(std::vector<registry::ModelFolder> folders,
+                   registry::ScanRepositories(options_.folders));
+  const std::vector<std::string>& named = options_.load_models;
+  const bool loads_all =
+      options_.mode != ControlMode::kExplicit || named == std::vector<std::string>{"*"};
+  std::vector<registry::ModelFolder> chosen;
+  for (registry::ModelFolder& folder : folders) {
+    if (loads_all || std::find(named.begin(), named.end(), folder.name) != named.end()) {
+      chosen.push_back(std::move(folder));
+    } else {
+      catalog_.Know(folder.name);
+    }
+  }
+  for (const std::string& name : named) {
+    if (!loads_all && std::none_of(chosen.begin(), chosen.end(),
+                                   [&name](const auto& folder) { return folder.name == name; })) {
+      catalog_.Fail(name, 0, NotFound("model '{}' is in none of the repositories", name));
+    }
+  }
+  LoadAll(chosen);
+  if (options_.mode == ControlMode::kPoll) {
+    next_poll_ = context_.clock.Now() + options_.poll_every;
+  }
+  return absl::OkStatus();
+}
+
+void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders) {
+  std::vector<std::string> pipelines;
+  std::vector<std::string> models;
+  for (const registry::ModelFolder& folder : folders) {
+    Wanted& wanted = wanted_[folder.name];
+    wanted.by_name = true;
+    absl::StatusOr<Source> source = Read(folder, {});
+    if (!source.ok()) {
+      catalog_.Fail(folder.name, 0, source.status());
+      counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
+      wanted.source.fingerprint = FingerprintOf(folder);  // Not again before it has changed.
+      continue;
+    }
+    wanted.source = *std::move(source);
+    (wanted.source.is_pipeline() ? pipelines : models).push_back(folder.name);
+  }
+  for (const std::string& name : models) {
+    LoadVersions(name, wanted_[name].source).IgnoreError();  // Each has its line and its reason.
+  }
+  std::set<std::string> loaded(models.begin(), models.end());
+  for (const std::string& name : pipelines) {
+    const Source source = wanted_[name].source;
+    loaded.merge(LoadParts(source));
+    LoadVersions(name, source).IgnoreError();
+  }
+  FollowSteps(loaded, {pipelines.begin(), pipelines.end()});
+}
+
+absl::StatusOr<ModelRepository::Source> ModelRepository::Read(const registry::ModelFolder& folder,
+                                                              const LoadParameters& parameters) {
+  Source source{.folder = folder};
+  source.fingerprint = options_.mode == ControlMode::kPoll ? FingerprintOf(folder) : "";
+  if (!parameters.files.empty()) {
+    ASSIGN_OR_RETURN(source.files, WriteFiles(parameters.files));
+    ASSIGN_OR_RETURN(source.folder, registry::ReadModelFolder(folder.name, source.files->path()));
+  }
+  if (parameters.config.has_value()) {
+    ASSIGN_OR_RETURN(source.config,
+                     config::ParseModelConfig(config::TextFormat::kJson, *parameters.config,
+                                              kConfigName, folder.name));
+  } else {
+    absl::StatusOr<std::optional<config::LoadedModelConfig>> read =
+        config::LoadModelConfig(source.folder.path);
+    if (!read.ok()) {
+      return ForClients(read.status(), &source);
+    }
+    if (read->has_value()) {
+      source.config = **std::move(read);
+    }
+  }
+  for (const std::string& warning : source.config.warnings) {
+    OMSERVE_LOG(kWarning, "catalog", "{}", warning);
+  }
+  return source;
+}
+
+absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParameters& parameters) {
+  const auto unread = [&](const absl::Status& why) {
+    counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
+    return Internal("failed to load '{}', failed to poll from model repository: {}", name,
+                    MessageOf(ForClients(why, nullptr)));
+  };
+  absl::StatusOr<std::optional<registry::ModelFolder>> folder =
+      registry::FindModel(options_.folders, name);
+  if (!folder.ok()) {
+    return unread(folder.status());
+  }
+  if (!folder->has_value() && parameters.files.empty()) {
+    return unread(NotFound("it is in none of the repositories"));
+  }
+  if (!folder->has_value()) {
+    *folder = registry::ModelFolder{.name = name};  // All of it comes with the request.
+  }
+  absl::StatusOr<Source> source = Read(**folder, parameters);
+  if (!source.ok()) {
+    catalog_.Fail(name, 0, source.status());
+    return unread(source.status());
+  }
+  Wanted& wanted = wanted_[name];
+  wanted.by_name = true;
+  wanted.source = *std::move(source);
+  const Source read = wanted.source;  // Loading parts may move what stands in the map.
+  std::set<std::string> changed = LoadParts(read);
+  const absl::Status loaded = LoadVersions(name, read);
+  changed.insert(name);
+  FollowSteps(changed, {name});
+  if (!loaded.ok()) {
+    return Internal("failed to load '{}', no version is available: {}", name, MessageOf(loaded));
+  }
+  return absl::OkStatus();
+}
+
+std::set<std::string> ModelRepository::LoadParts(const Source& source) {
+  std::set<std::string> loaded;
+  for (const std::string& step : source.steps()) {
+    if (wanted_.find(step) != wanted_.end()) {
+      continue;
+    }
+    const absl::StatusOr<std::optional<registry::ModelFolder>> folder =
+        registry::FindModel(options_.folders, step);
+    if (!folder.ok() || !folder->has_value()) {
+      continue;  // The pipeline's own error tells.
+    }
+    absl::StatusOr<Source> read = Read(**folder, {});
+    if (!read.ok()) {
+      catalog_.Fail(step, 0, read.status());
+      counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
+      continue;
+    }
+    wanted_[step] = {.by_name = false, .source = *read};
+    LoadVersions(step, *read).IgnoreError();
+    loaded.insert(step);
+  }
+  return loaded;
+}
+
+absl::Status ModelRepository::LoadVersions(const std::string& name, const Source& source) {
+  std::vector<int64_t> on_disk = source.folder.versions;
+  if (on_disk.empty() && source.is_pipeline()) {
+    on_disk.push_back(1);  // It has no file of its own, so nobody made it a version folder.
+  }
+  absl::StatusOr<std::vector<int64_t>> versions =
+      SelectVersions(source.config.config.version_policy(), on_disk);
+  if (versions.ok() && versions->empty()) {
+    versions = NotFound("model '{}': no version folder; expected '{}/1/{}'", name, name,
+                        config::kDefaultModelFilename);
+  }
+  if (!versions.ok()) {
+    catalog_.Fail(name, 0, versions.status());
+    counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
+    return versions.status();
+  }
+  std::set<int64_t> before;
+  for (const ModelHandle& model : catalog_.Versions(name)) {
+    before.insert(model->version);
+  }
+  absl::Status failure;
+  bool any = false;
+  bool lost = false;
+  for (const int64_t version : *versions) {
+    const absl::Status loaded = LoadVersion(source, version);
+    any = any || loaded.ok();
+    lost = lost || (!loaded.ok() && before.contains(version));
+    failure.Update(loaded);
+  }
+  if (!any) {
+    return failure;
+  }
+  for (const int64_t version : before) {
+    if (std::find(versions->begin(), versions->end(), version) == versions->end()) {
+      counters_.unloads.fetch_add(1, std::memory_order_relaxed);
+      catalog_.Withdraw(name, version, Unloaded(), /*wanted=*/false);
+    }
+  }
+  return lost ? failure : absl::OkStatus();
+}
+
+absl::Status ModelRepository::LoadVersion(const Source& source, int64_t version) {
+  const std::string& name = source.folder.name;
+  catalog_.Begin(name, version);
+  absl::StatusOr<std::unique_ptr<LoadedModel>> loaded =
+      source.is_pipeline() ? LoadPipelineModel(context_, source.folder, version, source.config,
+                                               catalog_.CachedBytes(name),
+                                               [this](const std::string& model, int64_t wanted) {
+                                                 return FindStep(model, wanted);
+                                               })
+                           : LoadSubgraphModel(context_, source.folder, version, source.config);
+  if (!loaded.ok()) {
+    absl::Status why = loaded.status();
+    if (why.code() == absl::StatusCode::kResourceExhausted) {
+      why = ResourceExhausted("{}{}", MessageOf(why), catalog_.Holders());
+    }
+    why = ForClients(why, &source);
+    counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
+    catalog_.Fail(name, version, why);
+    return why;
+  }
+  (*loaded)->files = source.files;
+  statistics_.AddModel(name, version);
+  counters_.loads.fetch_add(1, std::memory_order_relaxed);
+  catalog_.Serve(context_.unloader.Own(*std::move(loaded)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ModelHandle> ModelRepository::FindStep(const std::string& name,
+                                                      int64_t version) const {
+  const auto found = wanted_.find(name);
+  if (found != wanted_.end() && found->second.source.is_pipeline()) {
+    return Unimplemented(
+        "model '{}' is a pipeline itself: pipelines of pipelines are not supported yet; write its "
+        "steps here",
+        name);
+  }
+  return catalog_.FindStep(name, version);
+}
+
+void ModelRepository::FollowSteps(const std::set<std::string>& changed,
+                                  const std::set<std::string>& but) {
+  for (auto& [pipeline, wanted] : wanted_) {
+    const std::vector<std::string> steps = wanted.source.steps();
+    if (but.contains(pipeline) ||
+        std::none_of(steps.begin(), steps.end(),
+                     [&changed](const std::string& step) { return changed.contains(step); })) {
+      continue;
+    }
+    absl::Status missing;
+    for (const std::string& step : steps) {
+      missing.Update(FindStep(step, 0).status());
+    }
+    if (missing.ok()) {
+      // What cannot be built over the new load stays on the one before, which it holds.
+      LoadVersions(pipeline, wanted.source).IgnoreError();
+    } else {
+      Withdraw(pipeline, WithContext(missing, fmt::format("pipeline '{}'", pipeline)),
+               /*wanted=*/true);
+    }
+  }
+}
+
+void ModelRepository::Withdraw(const std::string& name, const absl::Status& why, bool wanted) {
+  for (const CatalogEntry& entry : catalog_.List()) {
+    if (entry.name == name && entry.version != 0) {
+      counters_.unloads.fetch_add(entry.model != nullptr ? 1 : 0, std::memory_order_relaxed);
+      catalog_.Withdraw(name, entry.version, why, wanted);
+    }
+  }
+}
+
+absl::Status ModelRepository::DoUnload(const std::string& name, bool parts) {
+  const auto found = wanted_.find(name);
+  std::vector<std::string> steps;
+  if (found != wanted_.end()) {
+    steps = found->second.source.steps();
+    wanted_.erase(found);
+  }
+  Withdraw(name, Unloaded(), /*wanted=*/false);
+  FollowSteps({name}, {});
+  for (const std::string& step : steps) {
+    const auto part = wanted_.find(step);
+    const bool is_needed = std::any_of(wanted_.begin(), wanted_.end(), [&step](const auto& entry) {
+      const std::vector<std::string> of = entry.second.source.steps();
+      return std::find(of.begin(), of.end(), step) != of.end();
+    });
+    if (parts && part != wanted_.end() && !part->second.by_name && !is_needed) {
+      DoUnload(step, /*parts=*/false).IgnoreError();
+    }
+  }
+  return absl::OkStatus();
+}
+
+// A folder is followed once two looks have found it the same: one that is being copied changes.
+void ModelRepository::Poll() {
+  next_poll_ = context_.clock.Now() + options_.poll_every;
+  const absl::StatusOr<std::vector<registry::ModelFolder>> folders =
+      registry::ScanRepositories(options_.folders);
+  if (!folders.ok()) {
+    counters_.poll_failures.fetch_add(1, std::memory_order_relaxed);
+    if (!std::exchange(scan_failed_, true)) {
+      OMSERVE_LOG(kError, "catalog", "repository not read error=\"{}\"",
+                  MessageOf(folders.status()));
+    }
+    return;
+  }
+  scan_failed_ = false;
+  std::vector<registry::ModelFolder> changed;
+  std::map<std::string, std::string> seen;
+  for (const registry::ModelFolder& folder : *folders) {
+    const std::string now = FingerprintOf(folder);
+    const auto before = seen_.find(folder.name);
+    const auto wanted = wanted_.find(folder.name);
+    const bool is_still = before != seen_.end() && before->second == now;
+    const bool is_new = wanted == wanted_.end() || wanted->second.source.fingerprint != now;
+    if (is_still && is_new) {
+      changed.push_back(folder);
+    }
+    seen[folder.name] = now;
+  }
+  std::vector<std::string> gone;
+  for (const auto& [name, wanted] : wanted_) {
+    if (seen.find(name) == seen.end()) {
+      gone.push_back(name);
+    }
+  }
+  for (const std::string& name : gone) {
+    DoUnload(name, /*parts=*/false).IgnoreError();
+    catalog_.Forget(name);
+  }
+  seen_ = std::move(seen);
+  LoadAll(changed);
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/repository_metrics.h"
+
+#include <array>
+
+#include "server/core/metric_family.h"
+
+namespace omserve::server {
+
+using prometheus::MetricType;
+
+void AddRepositoryFamilies(const RepositoryCounters& counters,
+                           const std::vector<CatalogEntry>& entries, size_t unloading,
+                           std::vector<prometheus::MetricFamily>& families) {
+  const auto count = [&families](const char* name, const char* help,
+                                 const std::atomic<uint64_t>& value) {
+    Family family(MetricType::Counter, name, help);
+    family.Add({}, static_cast<double>(value.load(std::memory_order_relaxed)));
+    families.push_back(family.Take());
+  };
+  count("omserve_model_loads_total", "Model versions that were loaded", counters.loads);
+  count("omserve_model_load_failures_total",
+        "Loads of model versions, or readings of models, that failed", counters.load_failures);
+  count("omserve_model_unloads_total", "Model versions that were withdrawn from service",
+        counters.unloads);
+  count("omserve_model_control_refusals_total",
+        "Requests to load or unload that the control mode or their parameters do not allow",
+        counters.refusals);
+  count("omserve_repository_poll_failures_total", "Looks at the repository that failed",
+        counters.poll_failures);
+  std::array<int, kVersionStates> states{};
+  for (const CatalogEntry& entry : entries) {
+    ++states.at(static_cast<size_t>(entry.state));
+  }
+  Family by_state(MetricType::Gauge, "omserve_model_versions", "Lines of the index by state");
+  for (int state = 0; state < kVersionStates; ++state) {
+    by_state.Add({{"state", std::string(VersionStateName(static_cast<VersionState>(state)))}},
+                 states.at(static_cast<size_t>(state)));
+  }
+  families.push_back(by_state.Take());
+  Family waiting(MetricType::Gauge, "omserve_model_loads_to_free",
+                 "Loads that no request holds any longer and whose memory is being freed");
+  waiting.Add({}, static_cast<double>(unloading));
+  families.push_back(waiting.Take());
+}
+
+}  // namespace omserve::server

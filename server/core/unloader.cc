@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/unloader.h"
+
+#include <utility>
+
+#include "runtime/base/log.h"
+#include "runtime/base/thread.h"
+
+namespace omserve::server {
+
+Unloader::Unloader() {
+  thread_ = StartThread("unload", [this] { Run(); });
+}
+
+Unloader::~Unloader() {
+  Stop();
+  // Pipelines hold their steps' models, which come back here when these go.
+  while (true) {
+    std::deque<std::unique_ptr<LoadedModel>> kept;
+    {
+      const MutexLock lock(mu_);
+      kept.swap(kept_);
+    }
+    if (kept.empty()) {
+      return;
+    }
+  }
+}
+
+void Unloader::SetListener(std::function<void(const Model& model)> on_gone) {
+  const MutexLock lock(mu_);
+  on_gone_ = std::move(on_gone);
+}
+
+ModelHandle Unloader::Own(std::unique_ptr<LoadedModel> loaded) {
+  {
+    const MutexLock lock(mu_);
+    loaded->model.load = ++last_load_;
+  }
+  const std::shared_ptr<LoadedModel> owner(
+      loaded.release(), [this](LoadedModel* last) { Take(std::unique_ptr<LoadedModel>(last)); });
+  return {owner, &owner->model};
+}
+
+void Unloader::Take(std::unique_ptr<LoadedModel> loaded) {
+  {
+    const MutexLock lock(mu_);
+    (stop_ ? kept_ : waiting_).push_back(std::move(loaded));
+  }
+  changed_.NotifyAll();
+}
+
+void Unloader::Discard(std::unique_ptr<LoadedModel> loaded) {
+  const absl::Status gone = TakeApart(*loaded);
+  if (!gone.ok()) {
+    const MutexLock lock(mu_);
+    kept_.push_back(std::move(loaded));
+  }
+}
+
+size_t Unloader::waiting() const {
+  const MutexLock lock(mu_);
+  return waiting_.size() + (working_ ? 1 : 0);
+}
+
+void Unloader::Stop() {
+  {
+    const MutexLock lock(mu_);
+    stop_ = true;
+  }
+  changed_.NotifyAll();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+  const MutexLock lock(mu_);
+  for (; !waiting_.empty(); waiting_.pop_front()) {
+    kept_.push_back(std::move(waiting_.front()));
+  }
+}
+
+void Unloader::Run() {
+  while (true) {
+    std::unique_ptr<LoadedModel> loaded;
+    std::function<void(const Model&)> on_gone;
+    {
+      const MutexLock lock(mu_);
+      working_ = false;
+      while (waiting_.empty() && !stop_) {
+        changed_.Wait(mu_);
+      }
+      if (stop_) {
+        return;
+      }
+      loaded = std::move(waiting_.front());
+      waiting_.pop_front();
+      working_ = true;
+      on_gone = on_gone_;
+    }
+    const absl::Status gone = TakeApart(*loaded);
+    if (!gone.ok()) {
+      const MutexLock lock(mu_);
+      kept_.push_back(std::move(loaded));
+      continue;
+    }
+    OMSERVE_LOG(kInfo, "catalog", "model unloaded name={} version={} load={}", loaded->model.name,
+                loaded->model.version, loaded->model.load);
+    if (on_gone) {
+      on_gone(loaded->model);
+    }
+  }
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who takes loads apart when nobody uses them any longer.
+//
+// A request holds the version that it began with. Whoever lets the last handle of a load go, on
+// whatever thread, leaves it here, and a thread of its own frees it: no request waits for that.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "runtime/base/mutex.h"
+#include "server/core/loaded_model.h"
+
+namespace omserve::server {
+
+// Thread-safe. Outlives every handle, and the engines.
+class Unloader final {
+ public:
+  Unloader();
+  Unloader(const Unloader&) = delete;
+  Unloader& operator=(const Unloader&) = delete;
+  // Requires Stop, or that nothing was ever loaded.
+  ~Unloader();
+
+  // `on_gone` is told of each load when nothing of it is left but this model, on the thread here;
+  // until Stop. Before the first Own.
+  void SetListener(std::function<void(const Model& model)> on_gone) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The handle that pins the load; numbers it (Model::load).
+  ModelHandle Own(std::unique_ptr<LoadedModel> loaded) ABSL_LOCKS_EXCLUDED(mu_);
+  // Of a load that failed: takes it apart at once, so that the next one finds its memory free.
+  void Discard(std::unique_ptr<LoadedModel> loaded) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Requires that the engines were drained, and calls none of them any longer: what has not been
+  // taken apart stays until this is destroyed. Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Loads that nobody holds and that are not taken apart yet.
+  size_t waiting() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  void Take(std::unique_ptr<LoadedModel> loaded) ABSL_LOCKS_EXCLUDED(mu_);
+
+  mutable Mutex mu_;
+  CondVar changed_;
+  std::function<void(const Model&)> on_gone_ ABSL_GUARDED_BY(mu_);
+  uint64_t last_load_ ABSL_GUARDED_BY(mu_) = 0;
+  std::deque<std::unique_ptr<LoadedModel>> waiting_ ABSL_GUARDED_BY(mu_);
+  bool working_ ABSL_GUARDED_BY(mu_) = false;
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<std::unique_ptr<LoadedModel>> kept_ ABSL_GUARDED_BY(mu_);  // By engines, to the end.
+
+  std::jthread thread_;  // Last: joined before what it uses goes.
+};
+
+}  // namespace omserve::server
