@@ -143,7 +143,12 @@ void RequireSame(const std::set<std::string>& compiled, const std::set<std::stri
 
 // Every message, field, number, type, label, oneof, enum value and method of the inference service
 // is the protocol's, and none is added below field 1000.
-TEST_CASE("the inference service is the protocol's") {
+TEST_CASE("the inference service is the protocol's",
+          "[1.1/InferParameter][1.1/InferTensorContents][1.1/ModelInferRequest]"
+          "[1.1/InferInputTensor][1.1/InferRequestedOutputTensor][1.1/ModelInferResponse]"
+          "[1.1/InferOutputTensor][1.1/ModelRepositoryParameter][1.1/StatisticDuration]"
+          "[1.1/InferStatistics][1.1/InferResponseStatistics][1.1/InferBatchStatistics]"
+          "[1.1/MemoryUsage][1.1/ModelStatisticsMessage]") {
   const FileDescriptor& file = *inference::ModelInferRequest::descriptor()->file();
   const std::set<std::string> listed = ListedLines("grpc_service.proto");
   REQUIRE(listed.size() > 200);
@@ -159,7 +164,7 @@ TEST_CASE("the model configuration is the protocol's") {
 }
 
 // ModelStreamInfer alone streams, in both directions; the list does not say so.
-TEST_CASE("only ModelStreamInfer streams") {
+TEST_CASE("only ModelStreamInfer streams", "[1.1/streaming]") {
   const ServiceDescriptor* service =
       inference::ModelInferRequest::descriptor()->file()->FindServiceByName("GRPCInferenceService");
   REQUIRE(service != nullptr);
@@ -181,7 +186,7 @@ TEST_CASE("the pipeline is field 1000") {
 
 // The health service answers at the path that kubelet and grpc_health_probe call, with their
 // numbers.
-TEST_CASE("the health service is grpc.health.v1") {
+TEST_CASE("the health service is grpc.health.v1", "[1.1/health-check][1.1/health-watch]") {
   const ServiceDescriptor* service =
       grpc::health::v1::HealthCheckRequest::descriptor()->file()->FindServiceByName("Health");
   REQUIRE(service != nullptr);

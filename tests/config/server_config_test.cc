@@ -18,7 +18,7 @@ std::string ServerError(const std::string& text) {
 }
 
 // The defaults are those of the .proto file's comments, and lack only a repository.
-TEST_CASE("the defaults") {
+TEST_CASE("the defaults", "[1.1/port][1.2/ports]") {
   const ServerConfig config = DefaultServerConfig();
   CHECK(config.server_id() == "omserve");
   CHECK(config.grpc().address() == "0.0.0.0");

@@ -18,9 +18,11 @@ SHAPES = {"text": ["--input-shape", "input_ids:-1,32;attention_mask:-1,32"],
 
 
 class Daemon:
-    """bin/omserved with the demo's four models and their pipeline, on free ports of loopback."""
+    """bin/omserved with the demo's four models and their pipeline, on free ports of loopback.
 
-    def __init__(self):
+    `add` gets the repository's folder to put more into it, `flags` are omserved's."""
+
+    def __init__(self, add=None, flags=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="omserve-interop-"))
         repository = self.folder / "models"
         for model in ("vision_a", "vision_b", "text", "fusion"):
@@ -36,12 +38,14 @@ class Daemon:
         shutil.copytree(SCENES / "repository/scenes", repository / "scenes")
         for file in ("vocab.json", "answers.json"):
             shutil.copy(SCENES / "models" / file, repository / "scenes")
+        if add is not None:
+            add(repository)
         ready = self.folder / "ready.json"
         self.log = open(self.folder / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [BUILD / "bin/omserved", "--model-repository", repository, "--grpc-address",
              "127.0.0.1", "--http-address", "127.0.0.1", "--grpc-port", "0", "--http-port", "0",
-             "--metrics-port", "0", "--ready-file", ready], stderr=self.log)
+             "--metrics-port", "0", "--ready-file", ready, *flags], stderr=self.log)
         until = time.monotonic() + PATIENCE_S
         while not ready.exists():
             if self.process.poll() is not None or time.monotonic() > until:

@@ -44,7 +44,7 @@ class GrpcTest(unittest.TestCase):
     def infer(self, request, stub=None, **options):
         return (stub or self.stub).ModelInfer(request, timeout=TIMEOUT_S, **options)
 
-    def test_health_in_both_services(self):  # [1.1]
+    def test_health_in_both_services(self):  # [1.1/health-check]
         self.assertTrue(self.stub.ServerLive(pb.ServerLiveRequest()).live)
         self.assertTrue(self.stub.ServerReady(pb.ServerReadyRequest()).ready)
         self.assertTrue(self.stub.ModelReady(pb.ModelReadyRequest(name="text")).ready)
@@ -53,7 +53,7 @@ class GrpcTest(unittest.TestCase):
             status = health.Check(health_pb2.HealthCheckRequest(service=service)).status
             self.assertEqual(status, health_pb2.HealthCheckResponse.SERVING)
 
-    def test_metadata_configuration_and_index(self):  # [1.1]
+    def test_metadata_configuration_and_index(self):  # [1.1/ModelMetadata]
         server = self.stub.ServerMetadata(pb.ServerMetadataRequest())
         self.assertEqual(server.name, "omserve")
         self.assertIn("statistics", server.extensions)
@@ -67,7 +67,7 @@ class GrpcTest(unittest.TestCase):
                          ["fusion", "scenes", "text", "vision_a", "vision_b"])
         self.assertEqual({m.state for m in index.models}, {"READY"})
 
-    def test_raw_and_typed_contents_agree(self):  # [1.5]
+    def test_raw_and_typed_contents_agree(self):  # [1.4/raw][1.4/typed-INT64]
         raw = self.infer(text_request(2, "r"))
         self.assertEqual((raw.id, raw.model_name, raw.model_version), ("r", "text", "1"))
         self.assertEqual(list(raw.outputs[0].shape), [2, 32, 96])
@@ -81,13 +81,13 @@ class GrpcTest(unittest.TestCase):
         one = self.infer(text_request(1))
         self.assertTrue(answer.raw_output_contents[0].startswith(one.raw_output_contents[0][:4096]))
 
-    def test_compression(self):  # [1.1]
+    def test_compression(self):  # [1.7/grpc]
         plain = self.infer(text_request(4))
         for algorithm in (grpc.Compression.Gzip, grpc.Compression.Deflate):
             answer = self.infer(text_request(4), compression=algorithm)
             self.assertEqual(answer.raw_output_contents, plain.raw_output_contents)
 
-    def test_errors_have_codes_and_texts(self):  # [1.15]
+    def test_errors_have_codes_and_texts(self):  # [1.15/not-found]
         cases = [
             (pb.ModelInferRequest(model_name="nobody"), grpc.StatusCode.NOT_FOUND, "'nobody'"),
             (pb.ModelInferRequest(model_name="text"), grpc.StatusCode.INVALID_ARGUMENT,
@@ -106,7 +106,8 @@ class GrpcTest(unittest.TestCase):
         for i in range(63):
             self.assertEqual(futures[i].result().id, str(i))
 
-    # [1.14]: as tritonclient does: a queue that a generator reads, and a reader of answers.
+    # [1.14/order][1.14/error-in-band]: as tritonclient does: a queue that a generator reads, and a
+    # reader of answers.
     def test_stream(self):
         requests = queue.Queue()
 

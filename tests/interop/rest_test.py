@@ -33,7 +33,7 @@ class RestTest(unittest.TestCase):
     def get(self, path):
         return json.loads(self.curl(path))
 
-    def test_routes(self):  # [1.2]
+    def test_routes(self):  # [1.2/server-metadata]
         self.curl("/v2/health/live")
         self.curl("/v2/health/ready")
         self.curl("/v2/models/text/ready")
@@ -44,7 +44,7 @@ class RestTest(unittest.TestCase):
         index = json.loads(self.curl("/v2/repository/index", "-X", "POST", "-d", ""))
         self.assertEqual(len(index), 5)
 
-    # [1.3]: nested lists are what json.dumps of an array gives.
+    # [1.3/data-nested]: nested lists are what json.dumps of an array gives.
     def test_infer_as_json(self):
         answer = json.loads(self.curl("/v2/models/text/infer", "-d", json.dumps(body(2))))
         self.assertEqual((answer["id"], answer["model_version"]), ("r1", "1"))
@@ -59,7 +59,7 @@ class RestTest(unittest.TestCase):
         with urllib.request.urlopen(request, timeout=30) as response:
             self.assertEqual(json.load(response)["outputs"][0]["data"], flat)
 
-    # [1.4]: tensors after the JSON, both ways, as tritonclient sends them.
+    # [1.6/tritonclient]: tensors after the JSON, both ways, as tritonclient sends them.
     def test_infer_with_binary_tensors(self):
         ids, mask = tokens(2)
         head = body(2)
@@ -84,7 +84,7 @@ class RestTest(unittest.TestCase):
         self.assertEqual([struct.unpack("<f", struct.pack("<f", value))[0]
                           for value in plain["outputs"][0]["data"]], list(floats))
 
-    def test_errors_are_json(self):  # [1.15]
+    def test_errors_are_json(self):  # [1.3/errors]
         for path, status in (("/v2/models/nobody/infer", 404), ("/v2/models/text/infer", 400)):
             done = subprocess.run(
                 ["curl", "-sS", "-w", "%{http_code}", "-d", "{}", self.daemon.http + path],

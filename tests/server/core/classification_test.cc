@@ -38,7 +38,8 @@ Texts Named(DataType type, const std::vector<Number>& row, uint64_t count,
 }
 
 // The largest first, of equal ones the first; more classes than there are; labels where they are.
-TEST_CASE("Classes are named by value, index and label", "[1.9]") {
+TEST_CASE("Classes are named by value, index and label",
+          "[1.9/text][1.9/order][1.9/labels][1.9/clamped]") {
   const std::vector<float> row = {0.25F, 3.3F, -1.0F, 3.3F};
   CHECK(Named(DataType::kFp32, row, 2) == Texts{"3.300000:1", "3.300000:3"});
   CHECK(Named(DataType::kFp32, row, 99, {"a", "b", ""}) ==
@@ -47,7 +48,7 @@ TEST_CASE("Classes are named by value, index and label", "[1.9]") {
 }
 
 // Every type of numbers, at its ends.
-TEST_CASE("Classes of all numbers", "[1.9]") {
+TEST_CASE("Classes of all numbers", "[1.9/text]") {
   const auto ends = [](DataType type, auto number) {
     using Number = decltype(number);
     using Limits = std::numeric_limits<Number>;
@@ -74,7 +75,7 @@ TEST_CASE("Classes of all numbers", "[1.9]") {
 }
 
 // Rows by themselves, each over all that is not the batch.
-TEST_CASE("Classes of the rows of a batch", "[1.9]") {
+TEST_CASE("Classes of the rows of a batch", "[1.9/order]") {
   const std::vector<int32_t> scores = {1, 2, 3, 4, 8, 7, 6, 5};
   const ClassTexts texts = NameClasses({.type = DataType::kInt32,
                                         .dims = {2, 2, 2},
@@ -86,7 +87,7 @@ TEST_CASE("Classes of the rows of a batch", "[1.9]") {
 }
 
 // What has no largest, and work without end.
-TEST_CASE("Classifications that are refused", "[1.9]") {
+TEST_CASE("Classifications that are refused", "[1.9/text]") {
   const auto refusal = [](DataType type, const Dims& dims, uint64_t count) {
     return std::string(MessageOf(CheckClassification("m", {"y", type, dims}, true, count)));
   };
@@ -100,7 +101,7 @@ TEST_CASE("Classifications that are refused", "[1.9]") {
 }
 
 // Only what was asked for so is replaced, and then lets go of the tensor.
-TEST_CASE("Outputs of an answer become texts", "[1.9]") {
+TEST_CASE("Outputs of an answer become texts", "[1.9/BYTES]") {
   auto model = std::make_shared<Model>();
   model->plan = std::make_shared<const scheduler::Plan>();
   model->outputs = {{"y", DataType::kInt8, {2}}, {"z", DataType::kInt8, {2}}};

@@ -33,7 +33,7 @@ absl::StatusOr<Labels> ReadText(const std::string& text) {
 }
 
 // A label a line, whatever ends the lines; a class without a text; the output that has no file.
-TEST_CASE("Labels stand in the order of the outputs", "[1.9]") {
+TEST_CASE("Labels stand in the order of the outputs", "[1.9/labels]") {
   CHECK(VALUE(ReadText("cat\nred fox\n")) == Labels{{}, {"cat", "red fox"}});
   CHECK(VALUE(ReadText("cat\r\n\r\nfox")) == Labels{{}, {"cat", "", "fox"}});
   CHECK(VALUE(Read("")) == Labels{{}, {}});
@@ -42,7 +42,7 @@ TEST_CASE("Labels stand in the order of the outputs", "[1.9]") {
 }
 
 // What is told of a file that is not there, is empty, or holds what no client could read.
-TEST_CASE("Files of labels that are refused", "[1.9]") {
+TEST_CASE("Files of labels that are refused", "[1.9/labels]") {
   const auto refusal = [](const absl::StatusOr<Labels>& labels, absl::StatusCode code) {
     REQUIRE(labels.status().code() == code);
     CHECK_THAT(std::string(MessageOf(labels.status())), Contains("label_filename of output 'z'"));

@@ -86,7 +86,7 @@ TEST_CASE("CheckRequest: a request that fits", "[request_check]") {
 }
 
 // No outputs named: all of them, in the model's order.
-TEST_CASE("CheckRequest: no outputs asked for means all", "[request_check]") {
+TEST_CASE("CheckRequest: no outputs asked for means all", "[request_check][1.3/all-outputs]") {
   const BatchedModel batched;
   CHECK(VALUE(CheckRequest(batched.model, std::vector{A(1), B(1)}, {})).wanted ==
         std::vector<int>{0, 1});
@@ -118,7 +118,7 @@ TEST_CASE("CheckRequest: names", "[request_check]") {
 }
 
 // Types: another one of the protocol's, and no type at all.
-TEST_CASE("CheckRequest: data types", "[request_check]") {
+TEST_CASE("CheckRequest: data types", "[request_check][1.15/text-datatype]") {
   InferInput a = A(1);
   a.datatype = "FP16";
   CheckRefused({a, B(1)}, {},
@@ -129,7 +129,7 @@ TEST_CASE("CheckRequest: data types", "[request_check]") {
 }
 
 // Shapes: another size, another rank, a batch dimension that was forgotten, a negative size.
-TEST_CASE("CheckRequest: shapes", "[request_check]") {
+TEST_CASE("CheckRequest: shapes", "[request_check][1.15/text-shape]") {
   InferInput a = A(1);
   a.shape = {1, 5};
   CheckRefused({a, B(1)}, {},
@@ -150,7 +150,8 @@ TEST_CASE("CheckRequest: shapes", "[request_check]") {
 }
 
 // Batches: none, too large, and two that differ.
-TEST_CASE("CheckRequest: batch sizes", "[request_check]") {
+TEST_CASE("CheckRequest: batch sizes",
+          "[request_check][1.15/text-batch-size][1.15/text-batch-mismatch]") {
   CheckRefused({A(0), B(0)}, {}, "input 'a': inference request batch-size must be >= 1 for 'm'");
   CheckRefused({A(9), B(9)}, {}, "inference request batch-size must be <= 8 for 'm', got 9");
   CheckRefused({A(2), B(3)}, {},
@@ -199,7 +200,7 @@ TEST_CASE("CheckRequest: byte sizes", "[request_check]") {
 }
 
 // A model of free dims that does not batch, and a shape whose bytes exceed any integer.
-TEST_CASE("CheckRequest: a tensor beyond all sizes", "[request_check]") {
+TEST_CASE("CheckRequest: a tensor beyond all sizes", "[request_check][1.3/shape-overflow]") {
   scheduler::Subgraph subgraph{.name = "free"};
   subgraph.shape.inputs = {{"x", DataType::kFp32, {-1, -1}}};
   subgraph.shape.outputs = {{"y", DataType::kFp32, {1}}};

@@ -19,7 +19,9 @@ std::string Refusal(const absl::Status& status, absl::StatusCode code) {
 }
 
 // Triton's words, which its clients look for.
-TEST_CASE("Regions are named, listed and forgotten", "[shared_memory][1.11]") {
+TEST_CASE("Regions are named, listed and forgotten",
+          "[shared_memory][1.11/register][1.11/duplicate][1.11/no-object]"
+          "[1.11/object-too-small][1.11/status-unknown][1.11/unregister-unknown]") {
   const SharedObject object(8192);
   SharedMemory memory(nullptr);
   REQUIRE_OK(memory.Register({"b", object.key(), 0, 4096}));
@@ -50,7 +52,8 @@ TEST_CASE("Regions are named, listed and forgotten", "[shared_memory][1.11]") {
 }
 
 // A place is all within its region, whatever the numbers, and keeps the memory when the name goes.
-TEST_CASE("Places are found within their region", "[shared_memory][1.11]") {
+TEST_CASE("Places are found within their region",
+          "[shared_memory][1.11/bounds][1.11/unknown-region][1.11/unregister-in-flight]") {
   constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
   SharedObject object(4096);
   SharedMemory memory(nullptr);
@@ -73,7 +76,7 @@ TEST_CASE("Places are found within their region", "[shared_memory][1.11]") {
 }
 
 // Whose client has cut it short is of no use any more, until it is registered anew.
-TEST_CASE("A region that was cut short is told of", "[shared_memory][1.11]") {
+TEST_CASE("A region that was cut short is told of", "[shared_memory][1.11/object-too-small]") {
   SharedObject object(8192);
   SharedMemory memory(nullptr);
   REQUIRE_OK(memory.Register({"r", object.key(), 0, 8192}));

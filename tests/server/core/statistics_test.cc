@@ -184,7 +184,7 @@ TEST_CASE("Statistics: the snapshot lists what was added", "[statistics]") {
 }
 
 // Priorities by Triton's rule: none configured, in range, default, out of range.
-TEST_CASE("EffectivePriority: levels and the default", "[inference]") {
+TEST_CASE("EffectivePriority: levels and the default", "[inference][1.8/priority]") {
   inference::ModelConfig config;
   CHECK(EffectivePriority(config, 5) == 1);
   config.mutable_dynamic_batching()->set_priority_levels(3);

@@ -188,7 +188,7 @@ TEST_CASE("ParseInferRequest: too many tensors", "[infer_request]") {
 }
 
 // Raw and typed contents of the same values: the same bytes reach the model.
-TEST_CASE("PrepareCall: raw and typed contents", "[infer_request]") {
+TEST_CASE("PrepareCall: raw and typed contents", "[infer_request][1.4/raw][1.4/typed-FP32]") {
   ModelInferRequest raw = SomeRequest(true);
   const float values[2] = {1.5F, -2.0F};
   const std::string encoded(static_cast<const char*>(static_cast<const void*>(values)), 8);
@@ -216,7 +216,8 @@ TEST_CASE("PrepareCall: raw and typed contents", "[infer_request]") {
 
 // Both ways at once, one entry too few, one too many, and no data at all: in Triton's words where
 // it has some.
-TEST_CASE("PrepareCall: tensors that do not add up", "[infer_request]") {
+TEST_CASE("PrepareCall: tensors that do not add up",
+          "[infer_request][1.4/raw-and-typed][1.4/raw-too-few][1.4/raw-too-many]") {
   ModelInferRequest both = SomeRequest(true);
   both.mutable_inputs(1)->mutable_contents()->add_fp32_contents(1);
   CheckRefused(both, absl::StatusCode::kInvalidArgument,
@@ -238,7 +239,9 @@ TEST_CASE("PrepareCall: tensors that do not add up", "[infer_request]") {
 }
 
 // Parameters with a meaning, in the types that clients use.
-TEST_CASE("PrepareCall: parameters that count", "[infer_request]") {
+TEST_CASE("PrepareCall: parameters that count",
+          "[infer_request][1.8/sequence-id][1.8/sequence-start-end][1.8/priority][1.8/timeout]"
+          "[1.8/others][1.8/empty-final-response]") {
   ModelInferRequest request = SomeRequest(true);
   auto& parameters = *request.mutable_parameters();
   parameters["priority"].set_int64_param(2);
@@ -261,7 +264,7 @@ TEST_CASE("PrepareCall: parameters that count", "[infer_request]") {
 }
 
 // A sequence's id is a number or a text, and another one when it is the other kind.
-TEST_CASE("PrepareCall: a sequence with a text for its id", "[infer_request]") {
+TEST_CASE("PrepareCall: a sequence with a text for its id", "[infer_request][1.8/sequence-id]") {
   ModelInferRequest request = SomeRequest(true);
   (*request.mutable_parameters())["sequence_id"].set_string_param("42");
   WireInferRequest wire = VALUE(ParseInferRequest(Buffer(request.SerializeAsString(), 1 << 20)));
@@ -270,7 +273,8 @@ TEST_CASE("PrepareCall: a sequence with a text for its id", "[infer_request]") {
 }
 
 // Parameters that are refused, each with what to do instead.
-TEST_CASE("PrepareCall: parameters that are refused", "[infer_request]") {
+TEST_CASE("PrepareCall: parameters that are refused",
+          "[infer_request][1.8/reserved][1.8/wrong-type]") {
   const auto refused = [](const char* name, const auto& set, absl::StatusCode code,
                           const std::string& message) {
     ModelInferRequest request = SomeRequest(true);
@@ -304,7 +308,8 @@ TEST_CASE("PrepareCall: parameters that are refused", "[infer_request]") {
 
 // Places in shared memory, beside a tensor that is in the message: that one's raw contents are the
 // first, whatever its own place.
-TEST_CASE("PrepareCall: tensors in shared memory", "[infer_request][1.11]") {
+TEST_CASE("PrepareCall: tensors in shared memory",
+          "[infer_request][1.4/positional][1.8/shared-memory][1.11/input-with-data]") {
   ModelInferRequest request = SomeRequest(true);
   auto& parameters = *request.mutable_inputs(0)->mutable_parameters();
   parameters["shared_memory_region"].set_string_param("r");
@@ -346,7 +351,7 @@ TEST_CASE("PrepareCall: tensors in shared memory", "[infer_request][1.11]") {
 }
 
 // How many classes an output is wanted as; 0 asks for the tensor.
-TEST_CASE("PrepareCall: classification", "[infer_request][1.9]") {
+TEST_CASE("PrepareCall: classification", "[infer_request][1.8/classification]") {
   ModelInferRequest request = SomeRequest(true);
   inference::InferParameter& classes =
       (*request.mutable_outputs(0)->mutable_parameters())["classification"];

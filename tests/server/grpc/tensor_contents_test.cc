@@ -53,7 +53,9 @@ void CheckRefused(const Tensor& tensor, const std::string& message) {
 }
 
 // Every type that has typed contents: its elements, as wide as the type.
-TEST_CASE("TypedContents: every type", "[tensor_contents]") {
+TEST_CASE("TypedContents: every type",
+          "[tensor_contents][1.4/typed-BOOL][1.4/typed-INT][1.4/typed-INT64][1.4/typed-UINT]"
+          "[1.4/typed-UINT64][1.4/typed-FP32][1.4/typed-FP64]") {
   using C = InferTensorContents;
   const auto ints = [](C& c) {
     c.add_int_contents(-3);
@@ -83,7 +85,8 @@ TEST_CASE("TypedContents: every type", "[tensor_contents]") {
 }
 
 // BYTES elements have no prefix in the message and get one here.
-TEST_CASE("TypedContents: BYTES get their lengths", "[tensor_contents]") {
+TEST_CASE("TypedContents: BYTES get their lengths",
+          "[tensor_contents][1.4/typed-BYTES][1.4/BYTES]") {
   const Tensor tensor = Typed("BYTES", [](InferTensorContents& c) {
     c.add_bytes_contents("ab");
     c.add_bytes_contents("");
@@ -94,7 +97,7 @@ TEST_CASE("TypedContents: BYTES get their lengths", "[tensor_contents]") {
 }
 
 // The wrong field, also beside the right one.
-TEST_CASE("TypedContents: contents of another type", "[tensor_contents]") {
+TEST_CASE("TypedContents: contents of another type", "[tensor_contents][1.4/typed-wrong-field]") {
   CheckRefused(Typed("FP32", [](InferTensorContents& c) { c.add_fp64_contents(1); }),
                "unexpected explicit tensor data for input tensor 'x' for model 'm' of type 'FP32': "
                "got fp64_contents, expected fp32_contents");
@@ -120,7 +123,8 @@ TEST_CASE("TypedContents: values out of range", "[tensor_contents]") {
 }
 
 // Types without typed contents, and no type at all.
-TEST_CASE("TypedContents: types that cannot come this way", "[tensor_contents]") {
+TEST_CASE("TypedContents: types that cannot come this way",
+          "[tensor_contents][1.4/typed-half-floats]") {
   const auto floats = [](InferTensorContents& c) { c.add_fp32_contents(1); };
   for (const char* type : {"FP16", "BF16"}) {
     CheckRefused(Typed(type, floats), "input 'x' for model 'm': data of type " + std::string(type) +

@@ -27,7 +27,7 @@ std::string CompressedText(ContentCoding coding, const std::string& text) {
 }
 
 // There and back, whatever pieces it comes in, and with an output that ends on a step.
-TEST_CASE("Compression: there and back", "[1.7]") {
+TEST_CASE("Compression: there and back", "[1.7/gzip][1.7/deflate]") {
   for (const ContentCoding coding : kCodings) {
     for (const size_t size :
          {size_t{0}, size_t{1}, size_t{64 * 1024}, size_t{64 * 1024 + 1}, size_t{1'000'000}}) {
@@ -54,7 +54,7 @@ TEST_CASE("Compression: there and back", "[1.7]") {
 }
 
 // A stream that makes more than the limit is found before memory is taken for it.
-TEST_CASE("Compression: a bomb", "[1.7]") {
+TEST_CASE("Compression: a bomb", "[1.7/size-limit]") {
   for (const ContentCoding coding : kCodings) {
     const std::string bomb = CompressedText(coding, std::string(20'000'000, 'x'));
     CHECK(bomb.size() < 200'000);
@@ -71,7 +71,7 @@ TEST_CASE("Compression: a bomb", "[1.7]") {
 }
 
 // What is no stream, what is none any longer after a while, and what comes after the end.
-TEST_CASE("Compression: damage", "[1.7]") {
+TEST_CASE("Compression: damage", "[1.7/gzip][1.7/deflate]") {
   for (const ContentCoding coding : kCodings) {
     const std::string good = CompressedText(coding, Text(10'000));
     std::string out;
@@ -93,7 +93,7 @@ TEST_CASE("Compression: damage", "[1.7]") {
 }
 
 // A body is bounded by what it is when it is decompressed, and has to be whole.
-TEST_CASE("Request body: compressed", "[1.7]") {
+TEST_CASE("Request body: compressed", "[1.7/size-limit]") {
   using Problem = RequestBody::Problem;
   const std::string text = Text(5'000);
   const std::string packed = CompressedText(ContentCoding::kGzip, text);
@@ -116,7 +116,7 @@ TEST_CASE("Request body: compressed", "[1.7]") {
   CHECK(plain.Put("123456") == Problem::kTooLong);
 }
 
-TEST_CASE("Content coding: of a request", "[1.7]") {
+TEST_CASE("Content coding: of a request", "[1.7/unknown-coding][1.7/identity]") {
   CHECK(ContentCodingOf("") == ContentCoding::kIdentity);
   CHECK(ContentCodingOf("identity") == ContentCoding::kIdentity);
   CHECK(ContentCodingOf(" GZip ") == ContentCoding::kGzip);
@@ -125,7 +125,7 @@ TEST_CASE("Content coding: of a request", "[1.7]") {
   CHECK_FALSE(ContentCodingOf("gzip, deflate").has_value());
 }
 
-TEST_CASE("Content coding: of an answer", "[1.7]") {
+TEST_CASE("Content coding: of an answer", "[1.7/answer]") {
   const auto check = [](const char* accepted, ContentCoding coding) {
     INFO(accepted);
     CHECK(ContentCodingName(ChooseContentCoding(accepted)) == ContentCodingName(coding));

@@ -32,7 +32,8 @@ std::string Refusal(const std::string& body, const Model& model) {
 }
 
 // Members are tensors where the model has such inputs, wherever they stand, and parameters else.
-TEST_CASE("Generate: a request", "[1.10]") {
+TEST_CASE("Generate: a request",
+          "[1.10/scalar][1.10/array][1.10/parameters][1.10/shape][1.10/id]") {
   const auto model = MakeModel({{"text_input", DataType::kBytes, {-1, 1}},
                                 {"x", DataType::kFp32, {-1, 2}},
                                 {"ids", DataType::kInt64, {-1, -1}}});
@@ -48,7 +49,7 @@ TEST_CASE("Generate: a request", "[1.10]") {
              Contains(R"("parameters":{"id":"b"})"));
 }
 
-TEST_CASE("Generate: errors of a request", "[1.10]") {
+TEST_CASE("Generate: errors of a request", "[1.10/shape]") {
   const auto model =
       MakeModel({{"x", DataType::kFp32, {-1, 2}}, {"free", DataType::kFp32, {-1, -1, 3, -1}}});
   CHECK_THAT(Refusal("{", *model), Contains("not a JSON object"));
@@ -67,7 +68,7 @@ TEST_CASE("Generate: errors of a request", "[1.10]") {
 }
 
 // One element is a value, several are an array, and there is an id where one was given.
-TEST_CASE("Generate: an answer", "[1.10]") {
+TEST_CASE("Generate: an answer", "[1.10/answer][1.10/id]") {
   InferResult result;
   result.model = MakeModel({});
   std::string text;

@@ -55,7 +55,9 @@ std::string Refusal(const std::string& body, std::optional<size_t> header_bytes 
 }
 
 // A whole request in JSON: tensors, outputs and parameters.
-TEST_CASE("ParseInferBody: JSON") {
+TEST_CASE("ParseInferBody: JSON",
+          "[1.3/BYTES][1.3/parameters][1.8/priority][1.8/timeout][1.8/others]"
+          "[1.8/classification][1.8/binary-data]") {
   const std::string body = R"({"id": "a1",
       "parameters": {"priority": 2, "timeout": 5000, "omserve_trace": true, "other": 1.5},
       "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [[1, 2.5]]},
@@ -79,7 +81,8 @@ TEST_CASE("ParseInferBody: JSON") {
 }
 
 // Tensors after the JSON, in the order of the inputs that have no data.
-TEST_CASE("ParseInferBody: binary tensors") {
+TEST_CASE("ParseInferBody: binary tensors",
+          "[1.6/binary-data-size][1.6/leftover][1.6/too-few][1.6/header-length]") {
   const std::string json = R"({"parameters": {"binary_data_output": true}, "inputs": [
       {"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}},
       {"name": "t", "shape": [1, 1], "datatype": "BYTES",
@@ -97,7 +100,7 @@ TEST_CASE("ParseInferBody: binary tensors") {
 }
 
 // A body that is the one input itself.
-TEST_CASE("ParseInferBody: a raw body") {
+TEST_CASE("ParseInferBody: a raw body", "[1.6/raw-body]") {
   const std::string floats(24, '\0');
   const RestCall fixed =
       VALUE(ParseInferBody(floats, 0, MakeModel({{"x", DataType::kFp32, {-1, 6}}})));
@@ -115,7 +118,9 @@ TEST_CASE("ParseInferBody: a raw body") {
 }
 
 // Each way to be wrong, by the name of what is.
-TEST_CASE("ParseInferBody: refusals") {
+TEST_CASE("ParseInferBody: refusals",
+          "[1.3/shape-negative][1.3/shape-overflow][1.3/data-count][1.3/parameter-values]"
+          "[1.8/wrong-type][1.8/reserved][1.11/input-with-data][1.11/with-binary-data]") {
   CHECK_THAT(Refusal("{"), Contains("not a JSON object"));
   CHECK_THAT(Refusal("[]"), Contains("not a JSON object"));
   CHECK_THAT(Refusal(R"({"id": 1})"), Contains("'id'"));
@@ -169,7 +174,7 @@ InferResult TwoOutputs(const std::string& y, const std::string& n) {
 }
 
 // An answer in JSON alone, with the id that came.
-TEST_CASE("BuildInferAnswer: JSON") {
+TEST_CASE("BuildInferAnswer: JSON", "[1.3/id][1.3/model-version]") {
   const std::string y(8, '\0');
   const RestAnswer answer = VALUE(BuildInferAnswer({.id = "q"}, TwoOutputs(y, "\5")));
   CHECK_FALSE(answer.is_binary);
@@ -180,7 +185,7 @@ TEST_CASE("BuildInferAnswer: JSON") {
 }
 
 // Some outputs as bytes: they follow the JSON and say their sizes.
-TEST_CASE("BuildInferAnswer: binary tensors") {
+TEST_CASE("BuildInferAnswer: binary tensors", "[1.3/id][1.3/nan-inf][1.6/binary-data]") {
   const std::string y("12345678");
   const RestAnswer answer = VALUE(BuildInferAnswer(
       {.binary_default = true, .binary_by_output = {std::nullopt, false}}, TwoOutputs(y, "\5")));

@@ -30,7 +30,8 @@ std::string Raw(const std::vector<T>& values) {
 }
 
 // Every type there and back; nesting does not matter.
-TEST_CASE("JSON tensors: there and back") {
+TEST_CASE("JSON tensors: there and back",
+          "[1.3/BYTES][1.3/data-nested][1.3/empty-tensor][1.3/datatypes]") {
   struct Case {
     DataType type;
     std::string nested;
@@ -86,7 +87,7 @@ TEST_CASE("JSON tensors: floats survive, seeded") {
 }
 
 // What is refused, with the element and what was expected.
-TEST_CASE("JSON tensors: refusals") {
+TEST_CASE("JSON tensors: refusals", "[1.3/BOOL][1.3/data-count][1.3/half-floats]") {
   CHECK_THAT(Refusal("[1]", DataType::kBool, 1),
              Contains("element 0") && Contains("true or false"));
   CHECK_THAT(Refusal("[1,256]", DataType::kUint8, 2), Contains("element 1") && Contains("256"));
@@ -192,7 +193,8 @@ TEST_CASE("JSON tensors: as the oracle reads them, seeded") {
 }
 
 // What JSON cannot say is an error of its own, not a wrong document.
-TEST_CASE("JSON tensors: values without a JSON form") {
+TEST_CASE("JSON tensors: values without a JSON form",
+          "[1.3/nan-inf][1.3/not-utf8][1.3/half-floats]") {
   std::string text;
   for (const float value :
        {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {

@@ -31,7 +31,7 @@ std::string PatternOf(const Router& router, const std::string& verb, const std::
 }
 
 // Parts of paths: with what may be left out and without it, percent-encoded, with a query.
-TEST_CASE("Router: parts of a path", "[1.2]") {
+TEST_CASE("Router: parts of a path", "[1.2/encoded-names][1.2/query]") {
   const Router router(SomeRoutes());
   const Router::Found plain = router.Find("POST", "/v2/models/my%20model/infer?x=/y");
   REQUIRE(plain.route == router.routes().data());
@@ -49,7 +49,7 @@ TEST_CASE("Router: parts of a path", "[1.2]") {
 }
 
 // The first of two patterns that fit has the path; a slash at the end counts.
-TEST_CASE("Router: order", "[1.2]") {
+TEST_CASE("Router: order", "[1.2/server-metadata]") {
   const Router router(SomeRoutes());
   CHECK(PatternOf(router, "GET", "/v2/models/stats") == "/v2/models/stats");
   CHECK(PatternOf(router, "GET", "/v2/models/other") == "/v2/models/{model}[/versions/{version}]");
@@ -58,7 +58,7 @@ TEST_CASE("Router: order", "[1.2]") {
 }
 
 // No such path, no such version, a verb that the path has not, and a '%' without its digits.
-TEST_CASE("Router: refusals", "[1.2]") {
+TEST_CASE("Router: refusals", "[1.2/not-found][1.2/wrong-verb][1.2/version-digits]") {
   const Router router(SomeRoutes());
   for (const char* path :
        {"", "/", "v2", "/v2//", "/v3", "/v2/models", "/v2/models/", "/v2/models//infer",

@@ -23,7 +23,7 @@ ModelInferResponse Answer(TestDaemon& daemon, const ModelInferRequest& request) 
 
 // The second time nothing runs, and the answer is the same but for the request's own id; the
 // statistics and Triton's metrics tell.
-TEST_CASE("An equal request is answered with what was kept", "[1.10][3]") {
+TEST_CASE("An equal request is answered with what was kept", "[3]") {
   Repository repository;
   repository.AddText("text", "response_cache: {enable: true}\n");
   TestDaemon daemon(repository, KeepAnswers);
@@ -51,7 +51,7 @@ TEST_CASE("An equal request is answered with what was kept", "[1.10][3]") {
 }
 
 // Over HTTP the same answers are kept, and a pipeline may keep its own.
-TEST_CASE("Answers are kept whatever the protocol", "[1.10]") {
+TEST_CASE("Answers are kept whatever the protocol") {
   Repository repository;
   repository.AddScenes();
   repository.Write("scenes/config.yaml", SceneFile("repository/scenes/config.yaml") +
@@ -65,7 +65,7 @@ TEST_CASE("Answers are kept whatever the protocol", "[1.10]") {
 }
 
 // A trace tells of a run, and a stream has its answers in order.
-TEST_CASE("Traced requests run, and streams are answered from what was kept", "[1.10][1.14]") {
+TEST_CASE("Traced requests run, and streams are answered from what was kept", "[1.14/order]") {
   Repository repository;
   repository.AddText("text", "response_cache: {enable: true}\n");
   TestDaemon daemon(repository, KeepAnswers);

@@ -74,7 +74,7 @@ std::string Post(int port, const std::string& model, const std::string& body) {
 }
 
 // A batch, and the same in a stream; the tensor of the same request; what is kept is the tensor.
-TEST_CASE("Classes of a batch over gRPC", "[1.9][1.8]") {
+TEST_CASE("Classes of a batch over gRPC", "[1.8/classification][1.9/text][1.9/order][1.9/BYTES]") {
   Repository repository;
   repository.AddText("text", "response_cache: {enable: true}\n");
   TestDaemon daemon(repository,
@@ -104,7 +104,7 @@ TEST_CASE("Classes of a batch over gRPC", "[1.9][1.8]") {
 
 // A pipeline with a file of labels: the first class is what its own step says; more classes than
 // there are; beside outputs that stay as they are.
-TEST_CASE("Classes have the labels of label_filename", "[1.9]") {
+TEST_CASE("Classes have the labels of label_filename", "[1.9/labels][1.9/clamped]") {
   Repository repository;
   repository.AddScenes();
   std::string config = SceneFile("repository/scenes/config.yaml");
@@ -129,7 +129,7 @@ TEST_CASE("Classes have the labels of label_filename", "[1.9]") {
 }
 
 // JSON and bytes say the same as gRPC.
-TEST_CASE("Classes over HTTP", "[1.9][1.6]") {
+TEST_CASE("Classes over HTTP", "[1.6/binary-data][1.8/classification][1.9/text][1.9/BYTES]") {
   Repository repository;
   repository.AddText("text");
   TestDaemon daemon(repository);
@@ -165,7 +165,7 @@ TEST_CASE("Classes over HTTP", "[1.9][1.6]") {
 }
 
 // What has no classes is refused before it runs, and a missing file of labels stops a load.
-TEST_CASE("Classifications that are refused", "[1.9]") {
+TEST_CASE("Classifications that are refused", "[1.9/labels]") {
   Repository repository;
   repository.AddScenes();
   repository.AddText("labelled", "output: [{name: text_features, label_filename: none.txt}]\n");

@@ -31,7 +31,7 @@ grpc::Status FirstOfTwo(const std::string& rule) {
 }
 
 // A task that fails: the stream, the code with its name, the cause, what to do, the device's words.
-TEST_CASE("a failed task is explained to the client", "[protocol]") {
+TEST_CASE("a failed task is explained to the client", "[protocol][1.15/internal]") {
   const grpc::Status status = FirstOfTwo(R"({"task": "execute", "nth": 1, "code": 507018})");
   CHECK(status.error_code() == grpc::StatusCode::INTERNAL);
   CHECK_THAT(status.error_message(),
@@ -43,7 +43,7 @@ TEST_CASE("a failed task is explained to the client", "[protocol]") {
 }
 
 // A call that fails: the function instead of the stream. The code decides what the client does.
-TEST_CASE("a failed call is explained to the client", "[protocol]") {
+TEST_CASE("a failed call is explained to the client", "[protocol][1.15/unavailable]") {
   const grpc::Status status =
       FirstOfTwo(R"({"call": "aclmdlExecuteAsync", "nth": 1, "code": 507002})");
   CHECK(status.error_code() == grpc::StatusCode::UNAVAILABLE);

@@ -51,7 +51,8 @@ std::string ExpectedTensor(TestDaemon& daemon) {
 
 // gzip's own bytes and zlib's are taken; the header's length counts in what they hold, in both
 // directions.
-TEST_CASE("HTTP compression: requests", "[1.7]") {
+TEST_CASE("HTTP compression: requests",
+          "[1.7/gzip][1.7/deflate][1.7/identity][1.7/header-length]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -92,7 +93,7 @@ TEST_CASE("HTTP compression: requests", "[1.7]") {
 }
 
 // An answer is compressed for those who take it, unless it is tiny, and where settings allow it.
-TEST_CASE("HTTP compression: answers", "[1.7]") {
+TEST_CASE("HTTP compression: answers", "[1.7/answer]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -121,7 +122,7 @@ TEST_CASE("HTTP compression: answers", "[1.7]") {
 }
 
 // Settings may leave answers as they are.
-TEST_CASE("HTTP compression: off", "[1.7]") {
+TEST_CASE("HTTP compression: off", "[1.7/answer]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(
@@ -133,7 +134,7 @@ TEST_CASE("HTTP compression: off", "[1.7]") {
 }
 
 // What is unknown, damaged, cut, or too long when it is decompressed; and the daemon goes on.
-TEST_CASE("HTTP compression: errors", "[1.7]") {
+TEST_CASE("HTTP compression: errors", "[1.7/unknown-coding][1.7/size-limit]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(

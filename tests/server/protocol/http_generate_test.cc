@@ -69,7 +69,9 @@ std::string RawFloats(const boost::json::value& numbers) {
 }
 
 // The same values as over gRPC, as one object and as the one event of a stream.
-TEST_CASE("HTTP generate: a model and a pipeline", "[1.10]") {
+TEST_CASE("HTTP generate: a model and a pipeline",
+          "[1.2/generate][1.2/generate-stream][1.10/scalar][1.10/array][1.10/parameters]"
+          "[1.10/id][1.10/answer][1.10/events][1.10/text-input]") {
   Repository repository;
   AddModels(repository);
   TestDaemon daemon(repository);
@@ -105,7 +107,7 @@ TEST_CASE("HTTP generate: a model and a pipeline", "[1.10]") {
 }
 
 // Errors before the first event are what they are without a stream.
-TEST_CASE("HTTP generate: errors", "[1.10]") {
+TEST_CASE("HTTP generate: errors", "[1.8/reserved][1.10/error-before]") {
   Repository repository;
   AddModels(repository);
   TestDaemon daemon(repository);
@@ -129,7 +131,7 @@ TEST_CASE("HTTP generate: errors", "[1.10]") {
 }
 
 // A client that goes away cancels what it asked for.
-TEST_CASE("HTTP generate: a client that goes away", "[1.10]") {
+TEST_CASE("HTTP generate: a client that goes away", "[1.10/disconnect][1.14/disconnect]") {
   Repository repository;
   AddModels(repository);
   TestDaemon daemon(repository);
@@ -199,7 +201,7 @@ class StreamingPort final {
 };
 
 // Pieces are chunks of HTTP/1.1, after which the connection goes on, and are as they are for 1.0.
-TEST_CASE("HTTP: an answer in pieces", "[1.10]") {
+TEST_CASE("HTTP: an answer in pieces", "[1.10/events]") {
   StreamingPort port;
   const auto answer = [](HttpExchange& exchange) {
     exchange.Begin({.content_type = "text/event-stream"});
@@ -226,7 +228,7 @@ TEST_CASE("HTTP: an answer in pieces", "[1.10]") {
 
 // The handler learns that the client is gone also after the beginning of its answer; what it still
 // says does no harm. One who takes nothing has gone when too much waits for him.
-TEST_CASE("HTTP: an answer in pieces to nobody", "[1.10]") {
+TEST_CASE("HTTP: an answer in pieces to nobody", "[1.10/disconnect]") {
   const std::string request = "POST /stream HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
   {
     StreamingPort port;

@@ -45,7 +45,9 @@ ModelInferResponse Expected(TestDaemon& daemon, const std::string& model) {
 }
 
 // Numbers as text, there and back: the same values as over gRPC, bit for bit.
-TEST_CASE("HTTP infer: JSON", "[protocol]") {
+TEST_CASE("HTTP infer: JSON",
+          "[protocol][1.2/infer][1.2/encoded-names][1.2/query][1.3/id][1.3/model-version]"
+          "[1.3/parameters][1.3/data-nested]") {
   Repository repository;
   repository.AddText("my model");
   TestDaemon daemon(repository);
@@ -76,7 +78,9 @@ TEST_CASE("HTTP infer: JSON", "[protocol]") {
 
 // Tensors as bytes in both directions, with a body that is long enough for a worker and for curl to
 // ask before it sends it.
-TEST_CASE("HTTP infer: binary tensors", "[protocol]") {
+TEST_CASE("HTTP infer: binary tensors",
+          "[protocol][1.6/binary-data-size][1.6/binary-data-output][1.6/binary-answer]"
+          "[1.8/binary-data-output][1.8/binary-data]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -107,7 +111,7 @@ TEST_CASE("HTTP infer: binary tensors", "[protocol]") {
 }
 
 // A chunked body, a connection that is kept, and one of HTTP/1.0.
-TEST_CASE("HTTP infer: ways to send", "[protocol]") {
+TEST_CASE("HTTP infer: ways to send", "[protocol][1.6/chunked]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -133,7 +137,9 @@ TEST_CASE("HTTP infer: ways to send", "[protocol]") {
 }
 
 // Each error has its status and a JSON body that says why.
-TEST_CASE("HTTP infer: errors", "[protocol]") {
+TEST_CASE("HTTP infer: errors",
+          "[protocol][1.3/errors][1.7/unknown-coding][1.15/not-found][1.15/invalid-argument]"
+          "[1.15/text-unknown-model][1.15/text-missing-input]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(
@@ -171,7 +177,7 @@ constexpr char kPatientConfig[] =
     "dynamic_batching: {preferred_batch_size: [2, 8], max_queue_delay_microseconds: 60000000}\n";
 
 // The request's own time is over: 504, and nothing is left behind.
-TEST_CASE("HTTP infer: a timeout", "[protocol]") {
+TEST_CASE("HTTP infer: a timeout", "[protocol][1.8/timeout]") {
   Repository repository;
   repository.AddText("patient", kPatientConfig);
   TestDaemon daemon(repository);
@@ -185,7 +191,7 @@ TEST_CASE("HTTP infer: a timeout", "[protocol]") {
 }
 
 // One row waits, and no more may: the next is told why, and when to come back.
-TEST_CASE("HTTP infer: a refusal", "[protocol]") {
+TEST_CASE("HTTP infer: a refusal", "[protocol][1.15/unavailable][1.15/text-queue-full]") {
   Repository repository;
   repository.AddText("patient",
                      "dynamic_batching: {preferred_batch_size: [2, 8], "
@@ -210,7 +216,7 @@ TEST_CASE("HTTP infer: a refusal", "[protocol]") {
 }
 
 // A client that gives up, and one that asks for nothing more: the request that waits is cancelled.
-TEST_CASE("HTTP infer: a client that goes away", "[protocol]") {
+TEST_CASE("HTTP infer: a client that goes away", "[protocol][1.14/disconnect][1.15/cancelled]") {
   Repository repository;
   repository.AddText("patient", kPatientConfig);
   TestDaemon daemon(repository);

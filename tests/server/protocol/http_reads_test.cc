@@ -40,7 +40,7 @@ JsonAnswer Post(int port, const std::string& path, const std::string& body) {
 }
 
 // A model with two versions: as over gRPC, with numbers as numbers; and models that are not there.
-TEST_CASE("HTTP: metadata of models", "[1.2]") {
+TEST_CASE("HTTP: metadata of models", "[1.2/model-metadata][1.2/encoded-names][1.15/not-found]") {
   Repository repository;
   repository.AddText("my model", "version_policy: {all: {}}\n");
   repository.AddModel("text", "my model", "version_policy: {all: {}}\n", "1,2,4,8", 3);
@@ -61,7 +61,7 @@ TEST_CASE("HTTP: metadata of models", "[1.2]") {
 }
 
 // Names as in the .proto file, 64-bit numbers as numbers, enums by name.
-TEST_CASE("HTTP: configuration of models", "[1.2]") {
+TEST_CASE("HTTP: configuration of models", "[1.2/config]") {
   Repository repository;
   repository.AddText("text",
                      "dynamic_batching: {max_queue_delay_microseconds: 250, priority_levels: 2, "
@@ -87,7 +87,7 @@ TEST_CASE("HTTP: configuration of models", "[1.2]") {
 }
 
 // Of all models, of one, of one version: the same names as over gRPC.
-TEST_CASE("HTTP: statistics", "[1.2]") {
+TEST_CASE("HTTP: statistics", "[1.2/stats]") {
   Repository repository;
   repository.AddText();
   repository.AddText("idle");
@@ -115,7 +115,7 @@ TEST_CASE("HTTP: statistics", "[1.2]") {
 }
 
 // An array, with reasons where something is not served; filtered; and bodies that are wrong.
-TEST_CASE("HTTP: repository index", "[1.2][1.12]") {
+TEST_CASE("HTTP: repository index", "[1.2/index][1.12/states][1.12/ready-only]") {
   Repository repository;
   repository.AddText();
   repository.Write("broken/1/model.om", "no model at all");
@@ -139,7 +139,7 @@ TEST_CASE("HTTP: repository index", "[1.2][1.12]") {
 }
 
 // Scrapers have a port of their own, with nothing else on it; the HTTP port has metrics too.
-TEST_CASE("HTTP: the port of metrics", "[1.2]") {
+TEST_CASE("HTTP: the port of metrics", "[1.2/ports]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -151,7 +151,7 @@ TEST_CASE("HTTP: the port of metrics", "[1.2]") {
 }
 
 // Where metrics are not allowed there is neither the port nor the path.
-TEST_CASE("HTTP: no metrics", "[1.2]") {
+TEST_CASE("HTTP: no metrics", "[1.2/ports]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository,

@@ -19,7 +19,10 @@ bool StartsWith(const std::string& text, const std::string& start) {
 }
 
 // Every route of a daemon that serves, and the paths that are none.
-TEST_CASE("HTTP: routes", "[protocol]") {
+TEST_CASE("HTTP: routes",
+          "[protocol][1.2/health-live][1.2/health-ready][1.2/model-ready][1.2/server-metadata]"
+          "[1.2/not-found][1.2/version-digits][1.2/encoded-names][1.2/query]"
+          "[1.5/rest-not-a-number][1.8/extensions]") {
   Repository repository;
   repository.AddText("my model");
   TestDaemon daemon(repository);
@@ -47,7 +50,7 @@ TEST_CASE("HTTP: routes", "[protocol]") {
 }
 
 // HEAD and wrong verbs: a header without a body, and 405 with what is allowed.
-TEST_CASE("HTTP: verbs", "[protocol]") {
+TEST_CASE("HTTP: verbs", "[protocol][1.2/wrong-verb]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);

@@ -49,7 +49,9 @@ ModelInferRequest Typed(const ModelInferRequest& raw) {
 
 // One model, a request with an id and without a version: the id is echoed, the version is the
 // concrete one, and the output has its name, type, shape and bytes.
-TEST_CASE("ModelInfer: raw contents", "[protocol]") {
+TEST_CASE("ModelInfer: raw contents",
+          "[protocol][1.1/ModelInfer][1.4/raw][1.4/raw-outputs][1.4/id][1.4/concrete-version]"
+          "[1.5/infer]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -73,7 +75,7 @@ TEST_CASE("ModelInfer: raw contents", "[protocol]") {
 }
 
 // The same values as typed contents: the same answer.
-TEST_CASE("ModelInfer: typed contents equal raw ones", "[protocol]") {
+TEST_CASE("ModelInfer: typed contents equal raw ones", "[protocol][1.4/typed-INT64]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -84,7 +86,7 @@ TEST_CASE("ModelInfer: typed contents equal raw ones", "[protocol]") {
 
 // A picture and a question through the whole pipeline, with a trace: the known answer, the logits
 // of the original model, outputs in the order asked for, and each step in the trace.
-TEST_CASE("ModelInfer: a pipeline", "[protocol]") {
+TEST_CASE("ModelInfer: a pipeline", "[protocol][1.4/BYTES]") {
   Repository repository;
   repository.AddScenes();
   TestDaemon daemon(repository);
@@ -129,7 +131,10 @@ TEST_CASE("ModelInfer: a pipeline", "[protocol]") {
 }
 
 // Each way in which a request does not fit its model: code and text.
-TEST_CASE("ModelInfer: requests that do not fit", "[protocol]") {
+TEST_CASE("ModelInfer: requests that do not fit",
+          "[protocol][1.4/raw-too-few][1.4/raw-too-many][1.5/grpc-not-a-number][1.15/not-found]"
+          "[1.15/invalid-argument][1.15/text-unknown-model][1.15/text-unexpected-input]"
+          "[1.15/text-datatype][1.15/text-shape][1.15/text-batch-size][1.15/text-missing-input]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);

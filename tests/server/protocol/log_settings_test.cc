@@ -35,7 +35,8 @@ boost::json::value BodyOf(const std::string& answer) {
 }
 
 // All settings come back, in their types, and a change through one protocol shows in the other.
-TEST_CASE("The log is changed over both protocols", "[1.13][1.2]") {
+TEST_CASE("The log is changed over both protocols",
+          "[1.1/LogSettings][1.2/logging][1.13/log-keys]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -74,7 +75,8 @@ TEST_CASE("The log is changed over both protocols", "[1.13][1.2]") {
 }
 
 // Whatever is refused changes nothing.
-TEST_CASE("Changes of the log are refused whole", "[1.13][1.15]") {
+TEST_CASE("Changes of the log are refused whole",
+          "[1.13/log-keys][1.13/log-file][1.15/unsupported][1.15/invalid-argument]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);

@@ -14,7 +14,8 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
 // A daemon that serves: live, ready, and what it says of itself.
-TEST_CASE("Server methods", "[protocol]") {
+TEST_CASE("Server methods",
+          "[protocol][1.1/ServerLive][1.1/ServerReady][1.1/ServerMetadata][1.8/extensions]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -38,7 +39,7 @@ TEST_CASE("Server methods", "[protocol]") {
 }
 
 // Models that are there, that are not, and versions of both kinds.
-TEST_CASE("ModelReady", "[protocol]") {
+TEST_CASE("ModelReady", "[protocol][1.1/ModelReady][1.5/ready][1.5/grpc-not-a-number]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -63,7 +64,9 @@ TEST_CASE("ModelReady", "[protocol]") {
 }
 
 // A model with two versions served and a pipeline: shapes with the batch, platform, versions.
-TEST_CASE("ModelMetadata and ModelConfig", "[protocol]") {
+TEST_CASE("ModelMetadata and ModelConfig",
+          "[protocol][1.1/ModelMetadata][1.1/ModelConfig][1.15/text-unknown-model]"
+          "[1.15/not-found]") {
   Repository repository;
   repository.AddScenes();
   repository.AddModel("text", "text", "version_policy: {all: {}}\n", "1,2,4,8", 3);
@@ -101,7 +104,7 @@ TEST_CASE("ModelMetadata and ModelConfig", "[protocol]") {
 }
 
 // Requests, then their counters: of the model, of all models, of a version, of nobody.
-TEST_CASE("ModelStatistics", "[protocol]") {
+TEST_CASE("ModelStatistics", "[protocol][1.1/ModelStatistics]") {
   Repository repository;
   repository.AddText();
   repository.AddText("idle");
@@ -135,7 +138,9 @@ TEST_CASE("ModelStatistics", "[protocol]") {
 
 // A repository with a broken model, served all the same: the index says why it is not ready, and
 // calls to it say so too.
-TEST_CASE("RepositoryIndex: a broken model", "[protocol]") {
+TEST_CASE("RepositoryIndex: a broken model",
+          "[protocol][1.1/RepositoryIndex][1.12/states][1.12/ready-only][1.15/text-no-versions]"
+          "[1.15/unavailable]") {
   Repository repository;
   repository.AddText();
   repository.Write("broken/1/model.om", "no model at all");
@@ -171,7 +176,7 @@ TEST_CASE("RepositoryIndex: a broken model", "[protocol]") {
 }
 
 // Health of the daemon under both names, of a model, and of nobody.
-TEST_CASE("Health: Check", "[protocol]") {
+TEST_CASE("Health: Check", "[protocol][1.1/health-check]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -198,7 +203,7 @@ TEST_CASE("Health: Check", "[protocol]") {
 
 // A model that could not be loaded: the daemon has started and is ready for the others, and is not
 // as it should be.
-TEST_CASE("Health: four words", "[1.2]") {
+TEST_CASE("Health: four words", "[1.2/health-live][1.2/health-ready]") {
   Repository repository;
   repository.AddText();
   repository.Write("broken/1/model.om", "no model at all");
@@ -223,7 +228,7 @@ TEST_CASE("Health: four words", "[1.2]") {
 }
 
 // A watcher of the daemon while it stops: serving, not serving, and the stream ends.
-TEST_CASE("Health: Watch", "[protocol]") {
+TEST_CASE("Health: Watch", "[protocol][1.1/health-watch]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -251,7 +256,7 @@ TEST_CASE("Health: Watch", "[protocol]") {
 
 // A reflection client that asks for the services: all three are listed. The request is written by
 // hand, {7: ""} being list_services; its protobuf messages are not packaged.
-TEST_CASE("Reflection lists the services", "[protocol]") {
+TEST_CASE("Reflection lists the services", "[protocol][1.1/reflection]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);

@@ -33,7 +33,8 @@ grpc::Status InferError(Client& client, inference::ModelInferRequest request) {
 }
 
 // Versions 1, 2 and 10 without a policy: only the highest is served, and answers name it.
-TEST_CASE("Models: the latest version is served", "[protocol]") {
+TEST_CASE("Models: the latest version is served",
+          "[protocol][1.4/concrete-version][1.5/infer][1.12/mode-none]") {
   Repository repository;
   for (const int version : {1, 2, 10}) {
     repository.AddModel("text", "text", "", "1,2,4,8", version);

@@ -122,7 +122,7 @@ TEST_CASE("A trace tells the release reason", "[protocol]") {
 
 // A client that gives up on a request which waits for company: the row leaves its queue, nothing is
 // executed, and it is counted as cancelled.
-TEST_CASE("A cancelled request leaves its queue", "[protocol]") {
+TEST_CASE("A cancelled request leaves its queue", "[protocol][1.14/cancel][1.15/cancelled]") {
   Repository repository;
   repository.AddText("patient", kPatientConfig);
   TestDaemon daemon(repository);
@@ -150,7 +150,7 @@ TEST_CASE("A short deadline releases its batch", "[protocol]") {
 }
 
 // A timeout that is over before anything can run: refused by the server, and nothing runs.
-TEST_CASE("A deadline in the past", "[protocol]") {
+TEST_CASE("A deadline in the past", "[protocol][1.8/timeout]") {
   Repository repository;
   repository.AddText("patient", kPatientConfig);
   TestDaemon daemon(repository);
@@ -167,7 +167,7 @@ TEST_CASE("A deadline in the past", "[protocol]") {
 
 // A batch takes 400 ms, and nothing was measured: the second request is accepted, waits, and is
 // answered in Triton's words when the time that its queue gives it is over.
-TEST_CASE("A queue's timeout", "[1.15]") {
+TEST_CASE("A queue's timeout", "[1.15/unavailable][1.15/text-queue-timeout]") {
   Repository repository;
   repository.AddText("patient",
                      "dynamic_batching:\n  max_queue_delay_microseconds: 0\n"
@@ -187,7 +187,7 @@ TEST_CASE("A queue's timeout", "[1.15]") {
 }
 
 // A queue of two rows: the third row is refused at once, in Triton's words.
-TEST_CASE("A full queue refuses", "[protocol]") {
+TEST_CASE("A full queue refuses", "[protocol][1.15/unavailable][1.15/text-queue-full]") {
   Repository repository;
   repository.AddText("patient",
                      "dynamic_batching:\n  preferred_batch_size: [8]\n"
@@ -216,7 +216,7 @@ TEST_CASE("A full queue refuses", "[protocol]") {
 }
 
 // Each priority has a queue of its own size: the low one is full, the high one is not.
-TEST_CASE("A full priority refuses its own requests only", "[protocol]") {
+TEST_CASE("A full priority refuses its own requests only", "[protocol][1.8/priority]") {
   Repository repository;
   repository.AddText("patient",
                      "dynamic_batching:\n  max_queue_delay_microseconds: 60000000\n"
@@ -390,7 +390,7 @@ TEST_CASE("A model is warmed up before it is served", "[protocol]") {
 }
 
 // A daemon that stops while requests wait for company: they are answered, later ones are refused.
-TEST_CASE("A drain answers what was accepted", "[protocol]") {
+TEST_CASE("A drain answers what was accepted", "[protocol][1.15/unavailable]") {
   Repository repository;
   repository.AddText("patient", kPatientConfig);
   TestDaemon daemon(repository);

@@ -86,7 +86,9 @@ ModelInferRequest Shared(const ModelInferRequest& request, const std::string& re
 
 // Inputs and output in place, by the device itself: the answer has the output's name and shape, and
 // an empty slot for its bytes.
-TEST_CASE("gRPC: tensors in shared memory", "[1.11][1.4]") {
+TEST_CASE("gRPC: tensors in shared memory",
+          "[1.1/SystemSharedMemoryRegister][1.4/positional][1.4/shm-output-entry]"
+          "[1.8/shared-memory][1.11/output-grpc]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, AllowSharing);
@@ -122,7 +124,12 @@ TEST_CASE("gRPC: tensors in shared memory", "[1.11][1.4]") {
 }
 
 // What is listed, and what is refused in Triton's words.
-TEST_CASE("gRPC: regions of shared memory", "[1.11]") {
+TEST_CASE("gRPC: regions of shared memory",
+          "[1.1/SystemSharedMemoryStatus][1.1/SystemSharedMemoryRegister]"
+          "[1.1/SystemSharedMemoryUnregister][1.9/shared-memory][1.11/duplicate]"
+          "[1.11/unknown-region][1.11/bounds][1.11/object-too-small][1.11/status-unknown]"
+          "[1.11/unregister-unknown][1.11/output-too-small][1.11/with-classification]"
+          "[1.15/already-exists][1.15/not-found]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, AllowSharing);
@@ -186,7 +193,9 @@ boost::json::value BodyOf(const std::string& answer) {
 }
 
 // The same over REST: an output in shared memory has neither data nor parameters.
-TEST_CASE("HTTP: tensors in shared memory", "[1.11][1.2]") {
+TEST_CASE("HTTP: tensors in shared memory",
+          "[1.2/system-shm-status][1.2/system-shm-register][1.2/system-shm-unregister]"
+          "[1.8/shared-memory][1.11/output-rest]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, AllowSharing);
@@ -239,7 +248,7 @@ TEST_CASE("HTTP: tensors in shared memory", "[1.11][1.2]") {
 
 // The region is forgotten and its object goes while the request waits: the answer is right all the
 // same.
-TEST_CASE("A region is unregistered while requests use it", "[1.11]") {
+TEST_CASE("A region is unregistered while requests use it", "[1.11/unregister-in-flight]") {
   Repository repository;
   repository.AddText("text",
                      "dynamic_batching: {preferred_batch_size: [2], "
@@ -265,7 +274,7 @@ TEST_CASE("A region is unregistered while requests use it", "[1.11]") {
 
 // A client that cuts its memory short gets an error; the daemon and its other clients do not
 // notice.
-TEST_CASE("A client cuts its shared memory short", "[1.11]") {
+TEST_CASE("A client cuts its shared memory short", "[1.11/unregister-in-flight]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, AllowSharing);
@@ -286,7 +295,7 @@ TEST_CASE("A client cuts its shared memory short", "[1.11]") {
 
 // Answers that are kept are made from copies: what their clients do to their memory afterwards
 // changes nobody's answer.
-TEST_CASE("Kept answers stay out of shared memory", "[1.11]") {
+TEST_CASE("Kept answers stay out of shared memory", "[1.11/output-grpc]") {
   Repository repository;
   repository.AddText("text", "response_cache: {enable: true}\n");
   TestDaemon daemon(repository, [](ServerConfig& config) {
@@ -311,7 +320,10 @@ TEST_CASE("Kept answers stay out of shared memory", "[1.11]") {
 }
 
 // Without the setting nobody shares anything, and is told how it could be; nor is there a GPU.
-TEST_CASE("Shared memory that is not to be had", "[1.11]") {
+TEST_CASE("Shared memory that is not to be had",
+          "[1.1/CudaSharedMemoryStatus][1.1/CudaSharedMemoryRegister][1.2/cuda-shm-status]"
+          "[1.2/cuda-shm-register][1.2/cuda-shm-unregister][1.11/off-by-default]"
+          "[1.15/unsupported]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);

@@ -67,7 +67,8 @@ void CheckAnswer(const ModelStreamInferResponse& response, const std::string& id
 }
 
 // The answers of a stream are those of single calls, each with its id.
-TEST_CASE("ModelStreamInfer: one request after the other", "[1.14]") {
+TEST_CASE("ModelStreamInfer: one request after the other",
+          "[1.1/ModelStreamInfer][1.8/final-response][1.14/order]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -86,7 +87,8 @@ TEST_CASE("ModelStreamInfer: one request after the other", "[1.14]") {
 
 // Every second request goes through the pipeline, which takes longer than a text, and one is for a
 // model that is not there: each has its answer in its place, and the stream goes on.
-TEST_CASE("ModelStreamInfer: answers and errors come in the order of requests", "[1.14]") {
+TEST_CASE("ModelStreamInfer: answers and errors come in the order of requests",
+          "[1.14/order][1.14/error-in-band]") {
   Repository repository;
   repository.AddScenes();
   TestDaemon daemon(repository);
@@ -117,7 +119,7 @@ TEST_CASE("ModelStreamInfer: answers and errors come in the order of requests", 
   CHECK(stream.End().ok());
 }
 
-TEST_CASE("ModelStreamInfer: the first error ends a stream that asks for it", "[1.14]") {
+TEST_CASE("ModelStreamInfer: the first error ends a stream that asks for it", "[1.14/grpc-error]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -133,7 +135,7 @@ TEST_CASE("ModelStreamInfer: the first error ends a stream that asks for it", "[
 
 // More requests than a stream may have without their answers being sent, by a client that reads
 // nothing until all are written: it is held up, and nothing is lost.
-TEST_CASE("ModelStreamInfer: a client that writes faster than it reads", "[1.14]") {
+TEST_CASE("ModelStreamInfer: a client that writes faster than it reads", "[1.14/order]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -163,7 +165,7 @@ TEST_CASE("ModelStreamInfer: a client that writes faster than it reads", "[1.14]
 }
 
 // Bytes that are no request cost their sender an error, not the stream.
-TEST_CASE("ModelStreamInfer: noise", "[1.14]") {
+TEST_CASE("ModelStreamInfer: noise", "[1.14/error-in-band]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -204,7 +206,8 @@ TEST_CASE("ModelStreamInfer: noise", "[1.14]") {
 }
 
 // Rows wait for company that does not come: the client gives up, and nothing of it is left.
-TEST_CASE("ModelStreamInfer: a cancelled stream leaves nothing behind", "[1.14]") {
+TEST_CASE("ModelStreamInfer: a cancelled stream leaves nothing behind",
+          "[1.14/cancel][1.15/cancelled]") {
   Repository repository;
   repository.AddText("text", kPatient);
   TestDaemon daemon(repository);
@@ -224,7 +227,7 @@ TEST_CASE("ModelStreamInfer: a cancelled stream leaves nothing behind", "[1.14]"
 }
 
 // The deadline is the stream's: what waits then is not answered.
-TEST_CASE("ModelStreamInfer: a stream ends at its deadline", "[1.14]") {
+TEST_CASE("ModelStreamInfer: a stream ends at its deadline", "[1.14/cancel]") {
   Repository repository;
   repository.AddText("text", kPatient);
   TestDaemon daemon(repository);

@@ -52,7 +52,8 @@ std::string FirstOf(const TraceSettingResponse& response, const std::string& nam
 
 // All settings in Triton's shapes: texts, but for the list of levels; those of a model are the
 // server's until they are set.
-TEST_CASE("Trace settings have Triton's shapes", "[1.13][1.2]") {
+TEST_CASE("Trace settings have Triton's shapes",
+          "[1.1/TraceSetting][1.2/trace-setting][1.13/trace-keys]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -70,7 +71,8 @@ TEST_CASE("Trace settings have Triton's shapes", "[1.13][1.2]") {
 }
 
 // A change through one protocol shows in the other; null and an empty list take it back.
-TEST_CASE("Trace settings are changed over both protocols", "[1.13][1.2]") {
+TEST_CASE("Trace settings are changed over both protocols",
+          "[1.1/TraceSetting][1.2/trace-setting][1.13/trace-reset]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);
@@ -101,7 +103,9 @@ TEST_CASE("Trace settings are changed over both protocols", "[1.13][1.2]") {
 }
 
 // Whatever is refused changes nothing, in Triton's words.
-TEST_CASE("Trace settings are refused whole", "[1.13][1.15]") {
+TEST_CASE("Trace settings are refused whole",
+          "[1.13/trace-file][1.13/trace-bad-number][1.13/trace-unknown-model][1.15/unsupported]"
+          "[1.15/invalid-argument]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository);

@@ -165,7 +165,9 @@ TEST_CASE("Silero VAD: interleaved windows keep to their sequences", "[protocol]
 }
 
 // What a client sees of the model, and what it is told when it gets the order wrong.
-TEST_CASE("A sequence model over gRPC: what is shown and what is refused", "[protocol]") {
+TEST_CASE("A sequence model over gRPC: what is shown and what is refused",
+          "[protocol][1.8/sequence-id][1.8/sequence-start-end][1.15/text-sequence-start]"
+          "[1.15/text-sequence-id]") {
   Repository repository;
   repository.Write("vad/1/model.om", Compiled());
   repository.Write("vad/config.yaml", kConfig);
@@ -224,7 +226,7 @@ float AskHttp(int port, const std::vector<float>& samples, const std::string& id
 }
 
 // Two sequences over HTTP in turn, one named by a number and one by a text: each has its own state.
-TEST_CASE("A sequence model over HTTP", "[1.8]") {
+TEST_CASE("A sequence model over HTTP", "[1.8/sequence-id][1.8/sequence-start-end]") {
   Repository repository;
   repository.Write("vad/1/model.om", Compiled());
   repository.Write("vad/config.yaml", kConfig);
