@@ -118,6 +118,11 @@ TEST_CASE("The file of clients: who is found") {
   CHECK(clients->FindCertificate({}) == nullptr);
 }
 
+TEST_CASE("The file of clients: the sample is right") {
+  const std::string file = OMSERVE_SOURCE_DIR "/config/samples/clients.yaml";
+  CHECK(VALUE(Clients::Parse(VALUE(ReadFile(file)), file))->size() == 3);
+}
+
 // Every role and nobody, over operations of each kind, on each port.
 TEST_CASE("Who may do what") {
   const AccessRules rules{.asks_who = true};
