@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/metrics_check.h"
 #include "config/model_config.h"
 #include "config/model_config_check.h"
 
@@ -103,6 +104,7 @@ void CheckOptimizationSupport(const inference::ModelOptimizationPolicy& policy,
 }  // namespace
 
 void CheckSupport(const ModelConfig& config, Findings& findings) {
+  CheckMetrics(config, findings);
   if (config.response_cache().enable() && config.has_sequence_batching()) {
     findings.Error("response_cache.enable",
                    "cannot stand beside sequence_batching: an answer depends on the requests "
@@ -123,10 +125,6 @@ void CheckSupport(const ModelConfig& config, Findings& findings) {
          "file names by CUDA capability; default_model_filename is used", findings);
   WarnIf(!config.model_operations().op_library_filename().empty(), "model_operations",
          "custom operations are compiled into the file", findings);
-  WarnIf(!config.metric_tags().empty(), "metric_tags", "metrics carry model and version only",
-         findings);
-  WarnIf(!config.model_metrics().metric_control().empty(), "model_metrics",
-         "histograms have fixed buckets", findings);
   WarnIf(config.has_dynamic_batching() && config.max_batch_size() == 1, "dynamic_batching",
          "batches of 1 row have nothing to merge", findings);
 }

@@ -16,6 +16,15 @@ int Core::queued_rows(int subgraph) const {
   return rows;
 }
 
+int Core::queued_requests(int subgraph) const {
+  const SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
+  size_t requests = state.sequences.has_value() ? state.sequences->waiting() : 0;
+  for (const Queue& queue : state.queues) {
+    requests += queue.ready.size() + queue.ahead.size();
+  }
+  return static_cast<int>(requests);
+}
+
 void Core::Handle(std::span<const Event> events, Instant now, std::vector<Command>* commands) {
   now_ = now;
   out_ = commands;

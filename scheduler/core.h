@@ -95,6 +95,7 @@ class Core final {
   size_t batch_count() const { return batches_.size(); }
   bool idle() const { return requests_.empty() && batches_.empty(); }
   int queued_rows(int subgraph) const;
+  int queued_requests(int subgraph) const;  // And steps of requests.
   // When a lane of the subgraph is free of all that was accepted, as predicted at the last event;
   // Instant::max() while no lane serves. Rows that come now and are no more urgent start then.
   Instant FreeAt(int subgraph) const;

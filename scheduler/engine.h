@@ -139,10 +139,11 @@ class Engine final : private CompletionSink, private TurnSink {
   absl::Status Drain(Instant deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
   struct Load {
-    size_t requests = 0;           // Accepted and not retired,
-    int rows = 0;                  // their rows,
-    size_t input_bytes = 0;        // and the pinned memory of their inputs.
-    std::vector<int> queued_rows;  // Per subgraph.
+    size_t requests = 0;               // Accepted and not retired,
+    int rows = 0;                      // their rows,
+    size_t input_bytes = 0;            // and the pinned memory of their inputs.
+    std::vector<int> queued_rows;      // Per subgraph.
+    std::vector<int> queued_requests;  // Likewise; a step of a pipeline counts as one.
     // Per subgraph: when a lane is free of what was accepted, as predicted; max(): none serves.
     std::vector<Instant> free_at;
     std::vector<SequenceTable::Counts> sequences;  // Per subgraph; 0 where it keeps none.

@@ -143,7 +143,8 @@ void Engine::Record(const InferRequest& request, const Respond& respond,
                        .outcome = respond.outcome,
                        .code = response.status.code(),
                        .stages = response.stages,
-                       .ran = respond.ran};
+                       .ran = respond.ran,
+                       .trace_id = request.trace_id};
   if (respond.outcome == Outcome::kRefused) {
     record.refusal = respond.refusal.reason;
   }

@@ -31,6 +31,7 @@ void Engine::PublishLoad() {
     load_.device_pool_allocations = pool_ == nullptr ? 0 : pool_->allocations();
     load_.arena_launches = core_.arena_launches();
     load_.queued_rows.resize(subgraphs_.size());
+    load_.queued_requests.resize(subgraphs_.size());
     load_.free_at.resize(subgraphs_.size());
     load_.sequences.resize(subgraphs_.size());
     load_.output_sets.resize(subgraphs_.size());
@@ -39,6 +40,7 @@ void Engine::PublishLoad() {
     load_.arena_bytes = arena_bytes_;
     for (const int subgraph : changed) {
       load_.queued_rows[static_cast<size_t>(subgraph)] = core_.queued_rows(subgraph);
+      load_.queued_requests[static_cast<size_t>(subgraph)] = core_.queued_requests(subgraph);
       load_.free_at[static_cast<size_t>(subgraph)] = core_.FreeAt(subgraph);
       load_.sequences[static_cast<size_t>(subgraph)] = core_.sequence_counts(subgraph);
       load_.output_sets[static_cast<size_t>(subgraph)] = core_.output_sets(subgraph);

@@ -46,6 +46,7 @@ struct RequestRecord {
   StageTimes stages;                     // Only the total unless the outcome is kOk.
   std::optional<RefusalReason> refusal;  // When it was refused.
   bool ran = false;                      // Something of it was launched.
+  std::string_view trace_id = {};        // Empty: it is of no trace.
 };
 
 // What happened to a lane or the device, apart from its batches.

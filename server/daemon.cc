@@ -27,7 +27,7 @@ constexpr std::chrono::milliseconds kHealthGrace{2000};
 constexpr std::chrono::milliseconds kBeatInterval{1000};
 constexpr int kBeatsInLimit = 8;
 
-std::chrono::milliseconds WallClock() {
+std::chrono::milliseconds WallMilliseconds() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());
 }
@@ -142,14 +142,14 @@ absl::Status Daemon::OpenDevices() {
 absl::Status Daemon::StartScheduler() {
   const ServerConfig& config = options_.config;
   ASSIGN_OR_RETURN(tracing_, MakeTracing(config, options_.version, &WallTime, clock_));
-  statistics_ = std::make_unique<Statistics>(&WallClock);
+  statistics_ = std::make_unique<Statistics>(&WallMilliseconds);
   unloader_ = std::make_unique<Unloader>();
   catalog_ = std::make_unique<Catalog>();
   unloader_->SetListener([this](const Model& model) { catalog_->NoteGone(model); });
   std::vector<scheduler::Dispatcher::DeviceParts> parts;
   for (const std::unique_ptr<acl::Device>& device : devices_) {
     recovery_.push_back(std::make_unique<DeviceRecovery>(
-        device->id(), *statistics_, [this] { NoteDeviceChange(); },
+        device->id(), statistics_->AddShard(), [this] { NoteDeviceChange(); },
         [this] { NoteDeviceGivenUp(); }));
     parts.push_back({.device = device.get(), .observer = recovery_.back().get()});
   }
@@ -219,6 +219,7 @@ absl::Status Daemon::StartScheduler() {
                                                         .health = health_.get(),
                                                         .recovery = recovery_,
                                                         .http = http_counters_,
+ .first_response = config.metrics().first_response(),
                                                         .tracer = *tracing_.tracer,
                                                         .access = access_->counters(),
                                                         .heartbeats = heartbeats_.get()},

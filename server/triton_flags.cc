@@ -32,7 +32,6 @@ constexpr Ignored kIgnored[] = {
     {"--grpc-infer-response-compression-level", "clients ask for compression"},
     {"--grpc-infer-thread-count", "threads of gRPC follow the number of cores"},
     {"--host-policy", "instances are placed by instance_group"},
-    {"--metrics-config", "histograms have fixed buckets"},
     {"--metrics-interval-ms", "metrics are read when they are asked for"},
     {"--min-supported-compute-capability", "a CUDA setting"},
     {"--model-load-thread-count", "models load one after the other"},
@@ -86,6 +85,31 @@ absl::Status ApplyCache(const std::string& given, ServerConfig& config) {
     return InvalidArgument("--cache-config: expected local,size=BYTES, got '{}'", given);
   }
   config.mutable_cache()->set_response_bytes(bytes);
+  return absl::OkStatus();
+}
+
+// Counters are always there, and what summaries tell, native histograms tell of many daemons
+// together.
+absl::Status ApplyMetrics(const std::string& given, ServerConfig& config,
+                          std::vector<std::string>& warnings) {
+  const size_t equals = given.find('=');
+  const std::string_view key = std::string_view(given).substr(0, equals);
+  const std::string_view value =
+      equals == std::string::npos ? "" : std::string_view(given).substr(equals + 1);
+  if (key == "histogram_latencies" && (value == "true" || value == "false")) {
+    config.mutable_metrics()->set_first_response(value == "true");
+    return absl::OkStatus();
+  }
+  if (key != "counter_latencies" && key != "summary_latencies" && key != "summary_quantiles") {
+    return InvalidArgument(
+        "--metrics-config: expected histogram_latencies=true or false, counter_latencies=, "
+        "summary_latencies= or summary_quantiles=, got '{}'",
+        given);
+  }
+  if (key != "counter_latencies" || value != "true") {
+    warnings.push_back(fmt::format(
+        "--metrics-config={} is accepted and ignored: durations are in native histograms", given));
+  }
   return absl::OkStatus();
 }
 
@@ -300,6 +324,10 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
   app.add_option("--cache-config", flags.caches, "cache.response_bytes, as local,size=BYTES")
       ->allow_extra_args(false)
       ->group(kGroup);
+  app.add_option("--metrics-config", flags.metrics,
+                 "metrics.first_response, as histogram_latencies=true")
+      ->allow_extra_args(false)
+      ->group(kGroup);
   app.add_option("--rate-limit", flags.rate_limit, "execution_count")
       ->allow_extra_args(false)
       ->group(kGroup);
@@ -375,6 +403,9 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
   }
   for (const std::string& cache : flags.caches) {
     RETURN_IF_ERROR(ApplyCache(cache, config));
+  }
+  for (const std::string& metrics : flags.metrics) {
+    RETURN_IF_ERROR(ApplyMetrics(metrics, config, warnings));
   }
   for (const std::string& resource : flags.resources) {
     RETURN_IF_ERROR(ApplyResource(resource, config));

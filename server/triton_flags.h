@@ -42,6 +42,7 @@ struct TritonFlags {
   std::optional<bool> strict_readiness;
   std::optional<bool> allow_client_shm;
   std::vector<std::string> caches;           // "local,size=BYTES"
+  std::vector<std::string> metrics;          // "NAME=VALUE"
   std::vector<std::string> rate_limit;       // "execution_count" or "off"
   std::vector<std::string> resources;        // "NAME:COUNT[:DEVICE]"
   std::vector<std::string> traces;           // "NAME=VALUE" or "MODE,NAME=VALUE"

@@ -187,6 +187,44 @@ void AddCondition(const HealthReport& report, Clock::time_point now, Families& f
       families);
 }
 
+// What Triton's names for a GPU mean, so that its dashboards show a chip.
+void AddAsGpus(const HealthReport& report, Families& families) {
+  struct GpuMetric {
+    const char* name;
+    const char* help;
+    std::optional<double> (*value)(const DeviceHealth& device);
+  };
+  static constexpr GpuMetric kGpuMetrics[] = {
+      {"nv_gpu_utilization", "GPU utilization rate [0.0 - 1.0]",
+       [](const DeviceHealth& d) {
+         return d.utilization.ai_core.has_value() ? d.utilization.ai_core : d.utilization.cube;
+       }},
+      {"nv_gpu_memory_total_bytes", "GPU total memory, in bytes",
+       [](const DeviceHealth& d) {
+         const std::optional<MemoryUse>& memory = d.hbm.has_value() ? d.hbm : d.acl_memory;
+         return memory.has_value() ? std::optional(memory->total_bytes) : std::nullopt;
+       }},
+      {"nv_gpu_memory_used_bytes", "GPU used memory, in bytes",
+       [](const DeviceHealth& d) {
+         const std::optional<MemoryUse>& memory = d.hbm.has_value() ? d.hbm : d.acl_memory;
+         return memory.has_value() ? std::optional(memory->used_bytes) : std::nullopt;
+       }},
+      {"nv_gpu_power_usage", "GPU power usage in watts",
+       [](const DeviceHealth& d) {
+         return d.power_watts.has_value() ? d.power_watts : d.card_power_watts;
+       }},
+  };
+  for (const GpuMetric& metric : kGpuMetrics) {
+    Family family(MetricType::Gauge, metric.name, metric.help);
+    for (const DeviceHealth& device : report.devices) {
+      if (const std::optional<double> sample = metric.value(device)) {
+        family.Add({{"gpu_uuid", fmt::format("NPU-{}", device.device)}}, *sample);
+      }
+    }
+    Push(std::move(family), families);
+  }
+}
+
 // What npu-exporter's names mean, for a device that is a chip.
 
 std::optional<double> UsedMegabytes(const std::optional<MemoryUse>& memory) {
@@ -311,6 +349,7 @@ void AddDeviceFamilies(const std::optional<HealthReport>& report, Clock::time_po
   AddFrequencies(*report, families);
   AddMemory(*report, families);
   AddCondition(*report, now, families);
+  AddAsGpus(*report, families);
   AddNpuFamilies(*report, families);
 }
 

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/core/metrics.h"
 
-#include <prometheus/text_serializer.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "scheduler/batch_policy.h"
 #include "server/core/cache_metrics.h"
 #include "server/core/device_metrics.h"
+#include "server/core/first_response_metrics.h"
 #include "server/core/memory_metrics.h"
 #include "server/core/metric_family.h"
+#include "server/core/metric_tags.h"
 #include "server/core/repository_metrics.h"
 #include "server/core/sequence_metrics.h"
 #include "server/core/shared_memory_metrics.h"
@@ -129,13 +129,16 @@ void AddDurationFamilies(const std::vector<ModelStatistics>& models,
   }
 }
 
-// The five stages of a request and, as "total", its whole time.
-void AddStageFamily(const std::vector<ModelStatistics>& models,
-                    std::vector<MetricFamily>& families) {
+constexpr char kStageFamily[] = "omserve_request_duration_seconds";
+
+// The five stages of a request and, as "total", its whole time. `histograms`: those behind the
+// family's metrics, one by one.
+void AddStageFamily(const std::vector<ModelStatistics>& models, std::vector<MetricFamily>& families,
+                    std::vector<DurationHistogram>* histograms) {
   std::array<double, DurationHistogram::kBoundsUs.size()> bounds{};
   std::ranges::transform(DurationHistogram::kBoundsUs, bounds.begin(),
                          [](uint64_t us) { return static_cast<double>(us) / 1e6; });
-  Family family(MetricType::Histogram, "omserve_request_duration_seconds",
+  Family family(MetricType::Histogram, kStageFamily,
                 "Time of successful requests in the server, by stage; the stages sum to the total");
   for (const ModelStatistics& model : models) {
     const auto add = [&](std::string_view stage, const DurationHistogram& histogram) {
@@ -143,6 +146,7 @@ void AddStageFamily(const std::vector<ModelStatistics>& models,
       labels.push_back({"stage", std::string(stage)});
       family.AddHistogram(std::move(labels), bounds, histogram.buckets,
                           static_cast<double>(histogram.sum_ns) / 1e9);
+      histograms->push_back(histogram);
     };
     for (size_t s = 0; s < scheduler::kStageCount; ++s) {
       add(scheduler::StageName(static_cast<scheduler::Stage>(s)), model.stages.stages[s]);
@@ -238,7 +242,8 @@ void AddLimitFamilies(const Metrics::Sources& sources, const Loads& loads,
 
 // What waits for a compiled model.
 struct ModelQueue {
-  double rows = 0;  // On all devices.
+  double rows = 0;      // On all devices.
+  double requests = 0;  // Likewise.
   // Until an instance is free of it, on the device where that is first; unset while none serves.
   std::optional<Clock::duration> time;
 };
@@ -256,6 +261,7 @@ ModelQueue QueueOf(const Model& model, const Loads& loads, Clock::time_point now
       continue;
     }
     queue.rows += load.queued_rows[index];
+    queue.requests += load.queued_requests[index];
     if (load.free_at[index] != Clock::time_point::max()) {
       const Clock::duration time = std::max(Clock::duration::zero(), load.free_at[index] - now);
       queue.time = std::min(queue.time.value_or(time), time);
@@ -266,8 +272,10 @@ ModelQueue QueueOf(const Model& model, const Loads& loads, Clock::time_point now
 
 void AddModelGauges(const std::vector<CatalogEntry>& entries, const Loads& loads,
                     Clock::time_point now, std::vector<MetricFamily>& families) {
-  Family pending(MetricType::Gauge, "nv_inference_pending_request_count",
-                 "Instantaneous number of rows that wait for execution");
+  Family pending(
+      MetricType::Gauge, "nv_inference_pending_request_count",
+      "Instantaneous number of requests that wait for execution; those of a pipeline are "
+      "requests of its steps");
   Family queue(MetricType::Gauge, "omserve_queue_rows", "Rows that wait for execution");
   Family limit(MetricType::Gauge, "omserve_queue_rows_limit",
                "Rows that may wait for execution on each device; 0: no bound of the model's own");
@@ -281,17 +289,17 @@ void AddModelGauges(const std::vector<CatalogEntry>& entries, const Loads& loads
     }
     const Labels labels = LabelsOf(entry.name, entry.version);
     loading.Add(labels, std::chrono::duration<double>(entry.model->load_time).count());
-    double rows = 0;  // A pipeline's rows wait in the queues of its steps.
+    double requests = 0;
     if (!entry.model->is_pipeline) {
       const ModelQueue waiting = QueueOf(*entry.model, loads, now);
-      rows = waiting.rows;
-      queue.Add(labels, rows);
+      requests = waiting.requests;
+      queue.Add(labels, waiting.rows);
       limit.Add(labels, entry.model->max_queue_rows);
       if (waiting.time.has_value()) {
         busy.Add(labels, Seconds(*waiting.time));
       }
     }
-    pending.Add(labels, rows);
+    pending.Add(labels, requests);
   }
   families.push_back(pending.Take());
   families.push_back(queue.Take());
@@ -439,22 +447,28 @@ size_t ResidentMemoryBytes() {
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::vector<MetricFamily> Metrics::Collect() const {
+std::vector<MetricFamily> Metrics::Collect() const { return Expose().families; }
+
+Exposition Metrics::Expose() const {
   const std::vector<ModelStatistics> models = sources_.statistics.Snapshot();
   Loads loads;
   for (size_t place = 0; place < sources_.dispatcher.device_count(); ++place) {
     loads.push_back(sources_.dispatcher.engine(place).load());
   }
-  std::vector<MetricFamily> families;
+  Exposition exposition{.families = {}, .histogram_family = kStageFamily, .histograms = {}};
+  std::vector<MetricFamily>& families = exposition.families;
   AddRequestFamilies(models, families);
   AddRefusalFamilies(models, families);
   AddDurationFamilies(models, families);
-  AddStageFamily(models, families);
+  AddStageFamily(models, families, &exposition.histograms);
   AddBatchFamilies(models, families);
   AddTurnFamilies(models, families);
   AddPairFamilies(sources_.statistics.Pairs(), families);
   AddResourceFamilies(sources_.dispatcher.rate_limiter(), families);
   const std::vector<CatalogEntry> entries = sources_.catalog.List();
+  if (sources_.first_response) {
+    AddFirstResponseFamily(models, entries, families);
+  }
   AddModelGauges(entries, loads, sources_.clock.Now(), families);
   AddCacheFamilies(sources_.response_cache, entries, models, families);
   AddSharedMemoryFamilies(sources_.shared_memory, families);
@@ -483,13 +497,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));
-  return families;
-}
-
-std::string Metrics::Text() const {
-  std::ostringstream text;
-  prometheus::TextSerializer().Serialize(text, Collect());
-  return std::move(text).str();
+  AddHostFamilies(host_.Read(), families);
+  AddMetricTags(entries, families);
+  return exposition;
 }
 
 }  // namespace omserve::server

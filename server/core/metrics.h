@@ -18,7 +18,9 @@
 #include "server/core/auth/access_counters.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
+#include "server/core/exposition.h"
 #include "server/core/heartbeats.h"
+#include "server/core/host_metrics.h"
 #include "server/core/http_counters.h"
 #include "server/core/lifecycle.h"
 #include "server/core/model_repository.h"
@@ -47,6 +49,7 @@ class Metrics final : public prometheus::Collectable {
     const health::HealthMonitor* health;                           // Null when nobody reads it.
     const std::vector<std::unique_ptr<DeviceRecovery>>& recovery;  // By the device's place.
     const HttpCounters& http;
+    bool first_response = false;  // Triton's histogram of it, which is off there too.
     const Tracer& tracer;
     const AccessCounters& access;
     const Heartbeats* heartbeats;  // Null where nobody looks at the loops.
@@ -60,12 +63,12 @@ class Metrics final : public prometheus::Collectable {
   Metrics(const Sources& sources, Build build) : sources_(sources), build_(std::move(build)) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
-  // The same in text format 0.0.4.
-  std::string Text() const;
+  Exposition Expose() const;
 
  private:
   const Sources sources_;
   const Build build_;
+  mutable HostUsage host_;
 };
 
 // Memory of this process that is in RAM, bytes; 0 where the system does not say.

@@ -11,9 +11,10 @@ void AddMetricsRoutes(const FrontDoor& door, std::vector<Route>& routes) {
   routes.push_back({.verb = "GET",
                     .pattern = "/metrics",
                     .group = MethodGroup::kMetrics,
-                    .handler = AtOnce([&door](const HttpRequest& /*request*/) {
-                      return HttpReply{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                                       .body = door.metrics->Text()};
+                    .handler = AtOnce([&door](const HttpRequest& request) {
+                      const MetricsFormat format = FormatFor(request.Field("Accept"));
+                      return HttpReply{.content_type = ContentTypeOf(format),
+                                       .body = Render(door.metrics->Expose(), format)};
                     })});
 }
 

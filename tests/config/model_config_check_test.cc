@@ -242,8 +242,6 @@ TEST_CASE("foreign tuning is accepted with a warning") {
       "output: [{name: x, is_non_linear_format_io: true}]",
       "cc_model_filenames: {\"7.5\": a.plan}",
       "model_operations: {op_library_filename: [a.so]}",
-      "metric_tags: {a: b}",
-      "model_metrics: {metric_control: [{}]}",
       "runtime: x",
       "max_batch_size: 1\ndynamic_batching: {}",
   };
@@ -256,6 +254,28 @@ TEST_CASE("foreign tuning is accepted with a warning") {
   CHECK(Warnings("optimization:\n  eager_batching: true\n")[0] ==
         "f:2:19: key 'optimization.eager_batching': accepted and ignored: the copies of a "
         "batch overlap the execution of the one before");
+}
+
+// Tags become labels, beside those that samples have; bounds of a histogram grow.
+TEST_CASE("metrics of a model are checked") {
+  CHECK(Warnings("metric_tags: {team: vision, cost_center: \"7\"}").empty());
+  CHECK(Warnings("model_metrics: {metric_control: [{metric_identifier: {family: "
+                 "nv_inference_first_response_histogram_ms}, histogram_options: {buckets: [10, "
+                 "20.5]}}]}")
+            .empty());
+  CHECK(Warnings("model_metrics: {metric_control: [{}]}").size() == 1);
+  for (const char* tag : {"1a", "a-b", "__a", "model", "le"}) {
+    CAPTURE(tag);
+    CHECK(CheckError("metric_tags: {\"" + std::string(tag) + "\": x}").find("metric_tags[") !=
+          std::string::npos);
+  }
+  for (const char* buckets : {"[1, 1]", "[2, 1]", "[0, 1]", "[-1]"}) {
+    CAPTURE(buckets);
+    CHECK(CheckError("model_metrics: {metric_control: [{metric_identifier: {family: "
+                     "nv_inference_first_response_histogram_ms}, histogram_options: {buckets: " +
+                     std::string(buckets) + "}}]}")
+              .find("expected bounds above 0 that grow") != std::string::npos);
+  }
 }
 
 // What instances share is named once in a group, and in the same sense in all groups.

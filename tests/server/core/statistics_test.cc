@@ -227,5 +227,53 @@ TEST_CASE("EffectiveTimeout: delaying policies", "[inference]") {
   CHECK(EffectiveTimeout(config, 2, 0s).after == 2ms);
 }
 
+// What each device's engine counts adds up, whatever part of it a device has seen.
+TEST_CASE("Statistics: devices count by themselves", "[statistics]") {
+  const scheduler::Subgraph subgraph = Named("m");
+  const scheduler::Subgraph other = Named("other");
+  const auto plan = scheduler::BuildSingle(subgraph);
+  const auto other_plan = scheduler::BuildSingle(other);
+  Statistics together(&FixedWallClock);
+  Statistics apart(&FixedWallClock);
+  scheduler::Observer& first = apart.AddShard();
+  scheduler::Observer& second = apart.AddShard();
+  apart.AddModel("m", 1);
+  for (int i = 0; i < 10; ++i) {
+    BatchRecord batch = Batch(subgraph);
+    batch.rows = 1 + i % 3;
+    const RequestRecord request{.plan = plan.get(),
+                                .rows = 1,
+                                .outcome = i == 7 ? Outcome::kFailed : Outcome::kOk,
+                                .stages = {.total = i * 100us}};
+    for (scheduler::Observer* observer :
+         {static_cast<scheduler::Observer*>(&together), i % 2 == 0 ? &first : &second}) {
+      observer->OnBatch(batch);
+      observer->OnRequest(request);
+    }
+  }
+  second.OnRequest({.plan = other_plan.get(), .rows = 1});
+  together.CountRefused("m", 1, FailReason::kRejected);
+  apart.CountRefused("m", 1, FailReason::kRejected);
+  const std::vector<ModelStatistics> all = apart.Snapshot();
+  REQUIRE(all.size() == 2);
+  CHECK(all[1].name == "other");
+  const ModelStatistics& sum = all[0];
+  const ModelStatistics expected = together.Snapshot().front();
+  CHECK(sum.name == "m");
+  CHECK(sum.inference_count == expected.inference_count);
+  CHECK(sum.success.count == expected.success.count);
+  CHECK(sum.success.ns == expected.success.ns);
+  CHECK(sum.fail.count == 2);
+  CHECK(sum.fail_by_reason == expected.fail_by_reason);
+  CHECK(sum.releases == expected.releases);
+  CHECK(sum.stages.total.buckets == expected.stages.total.buckets);
+  CHECK(sum.stages.total.exponential.buckets == expected.stages.total.exponential.buckets);
+  REQUIRE(sum.by_batch_size.size() == expected.by_batch_size.size());
+  for (const auto& [rows, size] : sum.by_batch_size) {
+    CHECK(size.executions == expected.by_batch_size.at(rows).executions);
+    CHECK(size.compute_infer_ns == expected.by_batch_size.at(rows).compute_infer_ns);
+  }
+}
+
 }  // namespace
 }  // namespace omserve::server

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model's configuration says of its metrics: metric_tags and model_metrics.
+#pragma once
+
+#include "config/source_map.h"
+#include "proto/inference/model_config.pb.h"
+
+namespace omserve::config {
+
+// Errors: a tag that cannot be a label, or that samples have already; bounds of a histogram that
+// do not grow. A warning for a metric that has no bounds to set.
+void CheckMetrics(const inference::ModelConfig& config, Findings& findings);
+
+}  // namespace omserve::config

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/exponential_histogram.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace omserve::server {
+namespace {
+
+constexpr int kPerPower = 1 << ExponentialHistogram::kSchema;
+
+// The lower ends of the buckets from 1/2 to 1, which is how frexp splits numbers.
+const std::array<double, kPerPower>& Ends() {
+  static const std::array<double, kPerPower> ends = [] {
+    std::array<double, kPerPower> made{};
+    for (int i = 0; i < kPerPower; ++i) {
+      made[static_cast<size_t>(i)] = std::exp2(static_cast<double>(i) / kPerPower - 1);
+    }
+    return made;
+  }();
+  return ends;
+}
+
+int IndexOf(double seconds) {
+  int exponent = 0;
+  const double fraction = std::frexp(seconds, &exponent);
+  const auto end = std::ranges::lower_bound(Ends(), fraction);
+  return static_cast<int>(end - Ends().begin()) + (exponent - 1) * kPerPower;
+}
+
+}  // namespace
+
+void ExponentialHistogram::Record(Clock::duration duration) {
+  const double seconds = std::chrono::duration<double>(duration).count();
+  ++count;
+  if (seconds <= kZeroSeconds) {
+    ++zero_count;
+    return;
+  }
+  const int index = std::clamp(IndexOf(seconds), kFirst, kLast);
+  ++buckets[static_cast<size_t>(index - kFirst)];
+}
+
+void ExponentialHistogram::Add(const ExponentialHistogram& other) {
+  for (size_t i = 0; i < buckets.size(); ++i) {
+    buckets[i] += other.buckets[i];
+  }
+  zero_count += other.zero_count;
+  count += other.count;
+}
+
+double ExponentialHistogram::EndOf(int index) {
+  return std::exp2(static_cast<double>(index) / kPerPower);
+}
+
+double ExponentialHistogram::QuantileSeconds(double part) const {
+  if (count == 0) {
+    return 0;
+  }
+  const double wanted = part * static_cast<double>(count);
+  auto below = static_cast<double>(zero_count);
+  if (below >= wanted) {
+    return kZeroSeconds;
+  }
+  for (size_t i = 0; i < buckets.size(); ++i) {
+    below += static_cast<double>(buckets[i]);
+    if (below >= wanted) {
+      return EndOf(static_cast<int>(i) + kFirst);
+    }
+  }
+  return EndOf(kLast);
+}
+
+}  // namespace omserve::server

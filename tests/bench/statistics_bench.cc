@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What counting costs: host time of a batch of one request and of its answer, when each device's
+// thread has counters of its own and when all share one set. Beside what the daemon spends on a
+// small request (front_bench) it is the price of the metrics.
+//
+//   build/release/tests/bin/statistics_bench
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <memory>
+
+#include "scheduler/plan.h"
+#include "server/core/statistics.h"
+
+namespace omserve::server {
+namespace {
+
+using std::chrono::microseconds;
+
+std::chrono::milliseconds FixedTime() { return std::chrono::milliseconds(1); }
+
+scheduler::Subgraph MakeSubgraph() {
+  scheduler::Subgraph subgraph{.name = "resnet50"};
+  subgraph.shape.batched = true;
+  subgraph.shape.inputs = {{"x", DataType::kFp32, {1}}};
+  subgraph.shape.outputs = {{"y", DataType::kFp32, {1}}};
+  scheduler::Bucket bucket{.input_dims = {{1}}, .output_dims = {{1}}};
+  bucket.output_row_bytes = {4};
+  bucket.gears = {{.rows = 8}};
+  subgraph.shape.buckets = {bucket};
+  return subgraph;
+}
+
+void Count(benchmark::State& state, scheduler::Observer& observer) {
+  const scheduler::Subgraph subgraph = MakeSubgraph();
+  const auto plan = scheduler::BuildSingle(subgraph);
+  const scheduler::BatchRecord batch{.subgraph = &subgraph,
+                                     .rows = 1,
+                                     .groups = 1,
+                                     .gear_rows = 1,
+                                     .total_queued = microseconds(100),
+                                     .input = microseconds(1),
+                                     .compute = microseconds(10),
+                                     .output = microseconds(2)};
+  scheduler::RequestRecord request{.plan = plan.get(), .rows = 1};
+  int64_t n = 0;
+  for (auto _ : state) {
+    request.stages.total = microseconds(100 + n++ % 1000);
+    observer.OnBatch(batch);
+    observer.OnRequest(request);
+  }
+}
+
+void OneSet(benchmark::State& state) {
+  static Statistics* statistics = new Statistics(&FixedTime);  // Of all threads, for good.
+  Count(state, *statistics);
+}
+BENCHMARK(OneSet)->Threads(1)->Threads(2);
+
+void OneSetEach(benchmark::State& state) {
+  Statistics statistics(&FixedTime);
+  Count(state, statistics.AddShard());
+}
+BENCHMARK(OneSetEach)->Threads(1)->Threads(2);
+
+}  // namespace
+}  // namespace omserve::server
+
+BENCHMARK_MAIN();
