@@ -10,7 +10,7 @@ import unittest
 
 import grpc
 
-from daemon import PATIENCE_S, Daemon, run
+from daemon import PATIENCE_S, Daemon, free_ports, run
 from grpc_test import text_request
 from proto.inference import grpc_service_pb2 as pb
 from proto.inference import grpc_service_pb2_grpc
@@ -46,14 +46,6 @@ http {{
   }}
 }}
 """
-
-
-def free_ports(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return ports
 
 
 class GatewayTest(unittest.TestCase):
