@@ -275,7 +275,7 @@ TEST_CASE("Access: certificates") {
 }
 
 // As Triton has it, with its words: gRPC by metadata with a prefix, HTTP by a header.
-TEST_CASE("Access: restricted protocols", "[1.15]") {
+TEST_CASE("Access: restricted protocols", "[1.15/restricted]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, [](ServerConfig& config) {
