@@ -26,6 +26,7 @@
 #include "scheduler/content_digest.h"
 #include "scheduler/core.h"
 #include "scheduler/diversion.h"
+#include "scheduler/engine_options.h"
 #include "scheduler/host_workers.h"
 #include "scheduler/lane.h"
 #include "scheduler/observer.h"
@@ -38,34 +39,14 @@
 
 namespace omserve::scheduler {
 
-struct RecoveryOptions {
-  // Between attempts to recover a lost device: the first pause, doubled up to the longest.
-  Clock::duration first_pause = std::chrono::milliseconds(100);
-  Clock::duration longest_pause = std::chrono::seconds(10);
-  int attempts = 0;  // 0: without end.
-};
-
 // Thread-safe, but for the destructor.
 class Engine final : private CompletionSink, private TurnSink {
  public:
-  struct Options {
-    size_t device_pool_bytes = size_t{1} << 30;  // For tensors between steps.
-    int host_workers = 2;
-    Core::Options core;
-    // Requests submitted and not yet taken up by the device thread; one more is refused.
-    size_t max_messages = 65536;
-    RecoveryOptions recovery;
-    // Offered what cannot be served while the device is lost; outlives the engine. Null: nobody.
-    Diversion* diversion = nullptr;
-    // Of all devices; outlives the engine. Null: no lane is limited.
-    SharedRateLimiter* rate_limiter = nullptr;
-    // See Lane::Options. A link moves 64 KiB in some 5 us, which is what an event that another
-    // stream waits for costs.
-    size_t small_copy_bytes = 64 << 10;
-    // Times that each gear of a model is run before it is added. 0: predictions begin with the
-    // first batches.
-    int warm_up_runs = 0;
-  };
+  using Options = EngineOptions;
+  using Load = EngineLoad;
+  using ReloadInstance = scheduler::ReloadInstance;
+  using SubgraphSpec = scheduler::SubgraphSpec;
+
   // Starts the device, completion and worker threads. The references outlive the engine.
   static absl::StatusOr<std::unique_ptr<Engine>> Start(acl::Device& device,
                                                        memory::HostPool& host_pool, Clock& clock,
@@ -73,23 +54,6 @@ class Engine final : private CompletionSink, private TurnSink {
   // Requires that Drain was called and that nothing is submitted any longer.
   ~Engine() override;
 
-  using ReloadInstance = std::function<absl::StatusOr<acl::Model*>(size_t instance)>;
-  struct SubgraphSpec {
-    std::string name;
-    int64_t version = 1;
-    SubgraphShape shape;
-    std::optional<SequenceSpec> sequence;  // When it keeps state between requests.
-    std::vector<acl::Model*> instances;    // One lane each; they outlive the subgraph.
-    // Drops an instance and loads it again, for when its stream hung or the device was lost; gives
-    // its new address. Runs on the recovery thread, bound to the device. Empty: a hung lane is
-    // mended without, and a lost device stays lost.
-    ReloadInstance reload;
-    BatchPolicyOptions policy;
-    int max_queue_rows = 0;
-    Core::LevelBounds level_rows;
-    Clock::duration max_queue_time{0};  // 0: Core::Options::max_queue_time.
-    std::vector<InstanceLimit> limits;  // By instance; empty: none is limited.
-  };
   // Warms the model up, makes the lanes (streams, buffers, events) and adds the subgraph. Blocks
   // until the device thread has done it. The result lives until RemoveSubgraph. Errors: the
   // policy's, the device's, and the rate limiter's for an instance that could never execute.
@@ -138,26 +102,6 @@ class Engine final : private CompletionSink, private TurnSink {
   // number left at `deadline`: these are then cancelled, and waited for. Idempotent.
   absl::Status Drain(Instant deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
-  struct Load {
-    size_t requests = 0;               // Accepted and not retired,
-    int rows = 0;                      // their rows,
-    size_t input_bytes = 0;            // and the pinned memory of their inputs.
-    std::vector<int> queued_rows;      // Per subgraph.
-    std::vector<int> queued_requests;  // Likewise; a step of a pipeline counts as one.
-    // Per subgraph: when a lane is free of what was accepted, as predicted; max(): none serves.
-    std::vector<Instant> free_at;
-    std::vector<SequenceTable::Counts> sequences;  // Per subgraph; 0 where it keeps none.
-    // Per subgraph: of its batches, how many can have memory for their outputs at once, and have.
-    std::vector<int> output_sets;
-    std::vector<int> output_sets_used;
-    std::vector<size_t> output_bytes;  // What the sets take of the pool.
-    size_t arena_bytes = 0;            // What the arena takes of it.
-    uint64_t arena_launches = 0;       // See Core::arena_launches.
-    size_t device_pool_used = 0;
-    size_t device_pool_peak = 0;
-    uint64_t device_pool_allocations = 0;  // By models and pipelines: requests make none.
-    bool device_lost = false;
-  };
   // As of the device thread's last turn.
   Load load() const ABSL_LOCKS_EXCLUDED(mu_);
   // False while the device is lost. Without a lock.
