@@ -35,7 +35,7 @@ TEST_CASE("A capture without requests", "[chrome_trace]") {
 // each request; copies have tracks of their own.
 TEST_CASE("A batch stands once, whoever tells of it", "[chrome_trace]") {
   Captured captured{.begun = AtUs(2000), .ended = AtUs(9000)};
-  for (const SpanId span : {1, 2}) {
+  for (const SpanId span : {SpanId{1}, SpanId{2}}) {
     auto request = Request("text", span, 3000, 4000);
     request->steps = {DeviceStep("text", 5, 3010, 3100, 3900)};
     captured.requests.push_back(request);
