@@ -10,37 +10,47 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import urllib.parse
 
 from daemon import BUILD, PATIENCE_S, SOURCE, Daemon, add_identity
 
-PAGES = ["rest.md", "grpc.md", "shared-memory.md"]
+# Pages, and what the daemon has to be started with for them.
+PAGES = {
+    "rest.md": [],
+    "grpc.md": [],
+    "shared-memory.md": ["--allow-client-shm", "true"],
+    "tracing.md": [],
+    "model-repository.md": ["--model-control-mode", "explicit", "--load-model", "*",
+                            "--control-on-public-ports", "true"],
+}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A status of 400 and above, and a command that fails in the middle, fail the block.
+PRELUDE = """
+curl() { command curl -sS --fail-with-body "$@"; }
+omctl() { command omctl --url localhost:8001 "$@"; }
+"""
 
 
 class DocsTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(
-            add=lambda repository: add_identity(repository, "m"),
-            flags=["--allow-client-shm", "true"])
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="omserve-docs-"))
-        (cls.folder / "proto").symlink_to(SOURCE / "proto")
-        (cls.folder / "stubs").mkdir()
+    def start(self, flags):
+        self.daemon = Daemon(add=lambda repository: add_identity(repository, "m"), flags=flags)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="omserve-docs-"))
+        (self.folder / "proto").symlink_to(SOURCE / "proto")
+        (self.folder / "models").symlink_to(self.daemon.folder / "models")
+        (self.folder / "stubs").mkdir()
+        (self.folder / "config.json").write_text("{}", encoding="utf-8")
 
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.folder)
-        cls.daemon.stop()
+    def stop(self):
+        shutil.rmtree(self.folder)
+        self.daemon.stop()
 
     def run_block(self, language, text):
-        for port, address in [("8000", self.daemon.http.removeprefix("http://")),
-                              ("8001", self.daemon.grpc),
-                              ("8002", self.daemon.metrics.removeprefix("http://").split("/")[0])]:
-            text = text.replace("localhost:" + port, address)
-        # A command that fails, also in the middle, fails the block; curl does for a status of 400
-        # and above.
-        command = {"sh": ["bash", "-eo", "pipefail", "-c",
-                          'curl() { command curl -sS --fail-with-body "$@"; }\n' + text],
+        if language == "sh":
+            text = PRELUDE + text
+        for port, url in [("8000", self.daemon.http), ("8001", "http://" + self.daemon.grpc),
+                          ("8002", self.daemon.metrics), ("8004", self.daemon.admin)]:
+            text = text.replace("localhost:" + port, urllib.parse.urlsplit(url).netloc)
+        command = {"sh": ["bash", "-eo", "pipefail", "-c", text],
                    "python": ["/usr/bin/python3", "-c", text]}[language]
         path = f"{BUILD / 'bin'}:{os.environ['PATH']}"
         done = subprocess.run(command, cwd=self.folder, env={**os.environ, "PATH": path},
@@ -49,20 +59,27 @@ class DocsTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         return done.stdout
 
+    def check_page(self, page):
+        blocks = BLOCK.findall((SOURCE / "docs" / page).read_text(encoding="utf-8"))
+        self.assertTrue(blocks)
+        output = ""
+        for language, text in blocks:
+            with self.subTest(page=page, block=text):
+                if language in ("sh", "python"):
+                    output = self.run_block(language, text)
+                elif language == "json":
+                    self.assertEqual(json.loads(output), json.loads(text))
+                else:
+                    self.assertEqual(language, "text")
+                    self.assertEqual(output, text)
+
     def test_examples(self):
-        for page in PAGES:
-            blocks = BLOCK.findall((SOURCE / "docs" / page).read_text(encoding="utf-8"))
-            self.assertTrue(blocks, page)
-            output = ""
-            for language, text in blocks:
-                with self.subTest(page=page, block=text):
-                    if language in ("sh", "python"):
-                        output = self.run_block(language, text)
-                    elif language == "json":
-                        self.assertEqual(json.loads(output), json.loads(text))
-                    else:
-                        self.assertEqual(language, "text")
-                        self.assertEqual(output, text)
+        for page, flags in PAGES.items():
+            self.start(flags)
+            try:
+                self.check_page(page)
+            finally:
+                self.stop()
 
 
 if __name__ == "__main__":
