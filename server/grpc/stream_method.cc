@@ -78,6 +78,9 @@ class StreamPoller::Stream final {
     request.id = 0;
     request.result = std::move(result);
     request.is_answered = true;
+    if (is_over_ || is_ended_) {
+      EndTrace(request);  // It is not sent.
+    }
     return !std::exchange(is_to_proceed_, true);
   }
 
@@ -131,7 +134,17 @@ class StreamPoller::Stream final {
   void OnDone(bool /*ok*/) {
     is_over_ = true;
     CancelAll();
+    for (Request& request : requests_) {
+      if (request.is_answered) {
+        EndTrace(request);
+      }
+    }
     DestroyIfUnused();
+  }
+
+  // Headers are the stream's, and an answer has none to say its own in. Once for a request.
+  void EndTrace(Request& request) {
+    poller_.door.tracer.End(std::exchange(request.names.trace, nullptr), request.result.status);
   }
 
   void OnRead(bool ok) {
@@ -197,8 +210,7 @@ class StreamPoller::Stream final {
     requests_.pop_front();
     ++first_number_;
     const absl::Status& status = request.result.status;
-    // Headers are the stream's, and an answer has none to say its own in.
-    poller_.door.tracer.End(std::move(request.names.trace), status);
+    EndTrace(request);
     if (!status.ok() && ends_with_first_error_) {
       CancelAll();
       Finish(status);
