@@ -34,7 +34,7 @@ std::string Lines(const Catalog& catalog) {
 }
 
 // A first load, a second of the same version while the first serves, and the way out.
-TEST_CASE("A version comes, is switched and goes") {
+TEST_CASE("A version comes, is switched and goes", "[1.12/states-between]") {
   Catalog catalog;
   catalog.Know("m");
   CHECK(Lines(catalog) == "0:UNAVAILABLE not loaded");

@@ -46,7 +46,7 @@ TEST_CASE("Files of a request stand in a folder of their own") {
   CHECK(parameters.files.size() == 3);
 }
 
-TEST_CASE("Names of models stay within the repository") {
+TEST_CASE("Names of models stay within the repository", "[1.12/model-names]") {
   REQUIRE_OK(CheckModelName("text"));
   REQUIRE_OK(CheckModelName("a model.v2"));
   for (const std::string& name : {std::string(), std::string(" "), std::string("a/b"),

@@ -95,7 +95,10 @@ std::string VersionOf(Client& client, const std::string& model) {
 }
 
 // Nothing serves that was not asked for; a load answers when the model serves, an unload at once.
-TEST_CASE("Repository: load and unload over gRPC", "[1.12]") {
+TEST_CASE("Repository: load and unload over gRPC",
+          "[1.1/RepositoryModelLoad][1.1/RepositoryModelUnload][1.12/mode-explicit]"
+          "[1.12/load-waits][1.12/unload-at-once][1.12/unload-unknown][1.12/ready-only]"
+          "[1.12/states]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, Explicit({}));
@@ -128,7 +131,8 @@ TEST_CASE("Repository: load and unload over gRPC", "[1.12]") {
 }
 
 // The same routes, bodies and statuses as Triton has them.
-TEST_CASE("Repository: load and unload over REST", "[1.12]") {
+TEST_CASE("Repository: load and unload over REST",
+          "[1.2/load][1.2/unload][1.12/load-fails][1.12/model-names][1.15/internal]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, Explicit({}));
@@ -174,7 +178,8 @@ TEST_CASE("Repository: load and unload over REST", "[1.12]") {
 }
 
 // Modes none and poll answer control calls as Triton does.
-TEST_CASE("Repository: control calls where they are not allowed", "[1.12]") {
+TEST_CASE("Repository: control calls where they are not allowed",
+          "[1.12/mode-none][1.12/control-refused][1.15/unavailable]") {
   Repository repository;
   repository.AddText();
   for (const char* mode : {"none", "poll"}) {
@@ -197,7 +202,7 @@ TEST_CASE("Repository: control calls where they are not allowed", "[1.12]") {
 
 // What cannot be read or loaded is INTERNAL with Triton's words and the reason, which names no
 // place on the server.
-TEST_CASE("Repository: broken models", "[1.12]") {
+TEST_CASE("Repository: broken models", "[1.12/load-fails][1.12/model-names][1.15/internal]") {
   Repository repository;
   repository.Write("damaged/1/model.om", "no model");
   repository.AddModel("text", "misspelt", "max_batch_sise: 4\n");
@@ -231,7 +236,7 @@ TEST_CASE("Repository: broken models", "[1.12]") {
 }
 
 // A reload that fails leaves the version that serves as it was; one that succeeds takes its place.
-TEST_CASE("Repository: a failed reload changes nothing", "[1.12]") {
+TEST_CASE("Repository: a failed reload changes nothing", "[1.12/reload-fails]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, Explicit({"*"}));
@@ -253,7 +258,8 @@ TEST_CASE("Repository: a failed reload changes nothing", "[1.12]") {
 
 // A configuration and files that come with the request: for this load, in place of the
 // repository's.
-TEST_CASE("Repository: inline configuration and files", "[1.12]") {
+TEST_CASE("Repository: inline configuration and files",
+          "[1.12/load-config][1.12/load-files][1.12/load-file-paths]") {
   Repository repository;
   repository.AddText();
   Repository elsewhere;
@@ -295,7 +301,7 @@ TEST_CASE("Repository: inline configuration and files", "[1.12]") {
 
 // A pipeline loads what it needs, is withdrawn with a step and comes back with it, and takes its
 // parts along when it is told to.
-TEST_CASE("Repository: a pipeline and its steps", "[1.12]") {
+TEST_CASE("Repository: a pipeline and its steps", "[1.12/unload-dependents]") {
   Repository repository;
   repository.AddScenes();
   TestDaemon daemon(repository, Explicit({"vision_a"}));
@@ -334,7 +340,7 @@ TEST_CASE("Repository: a pipeline and its steps", "[1.12]") {
 }
 
 // What changes in the folders is followed: a new model, a new version, a model that is gone.
-TEST_CASE("Repository: polling", "[1.12]") {
+TEST_CASE("Repository: polling", "[1.12/mode-poll]") {
   Repository repository;
   repository.AddText("first");
   TestDaemon daemon(repository, [](ServerConfig& config) {
@@ -354,7 +360,7 @@ TEST_CASE("Repository: polling", "[1.12]") {
 
 // Versions are switched again and again while clients ask without a pause: every request is
 // answered, by one of the two, and nothing is left of the loads at the end.
-TEST_CASE("Repository: switching under load", "[1.12]") {
+TEST_CASE("Repository: switching under load", "[1.12/reload][1.12/unload-in-flight]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, Explicit({"text"}));
