@@ -70,26 +70,6 @@ class Daemon:
         assert status == 0, f"omserved ended with {status}"
 
 
-def add_identity(repository, name):
-    """A model that gives back x, two numbers a row, as y."""
-    from proto.onnx import onnx_pb2 as onnx  # Of the stubs.
-    model = onnx.ModelProto(ir_version=8)
-    model.opset_import.add(version=13)
-    model.graph.name = name.encode()
-    model.graph.node.add(op_type=b"Identity", input=[b"x"], output=[b"y"])
-    for value in (model.graph.input.add(name=b"x"), model.graph.output.add(name=b"y")):
-        tensor = value.type.tensor_type
-        tensor.elem_type = 1  # FLOAT
-        tensor.shape.dim.add()
-        tensor.shape.dim.add(dim_value=2)
-    source = repository / f"{name}.onnx"
-    source.write_bytes(model.SerializeToString())
-    file = repository / name / "1" / "model.om"
-    file.parent.mkdir(parents=True)
-    run(BUILD / "bin/omc", "compile", source, "-o", file, "--name", name, "--batch-gears", "1,2,4")
-    source.unlink()
-
-
 def free_ports(count):
     """Ports of loopback that nobody has."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

@@ -12,7 +12,8 @@ import tempfile
 import unittest
 import urllib.parse
 
-from daemon import BUILD, PATIENCE_S, SOURCE, Daemon, add_identity
+from daemon import BUILD, PATIENCE_S, SOURCE, Daemon
+from identity import add_identity
 
 # Pages, and what the daemon has to be started with for them.
 PAGES = {
@@ -33,7 +34,9 @@ omctl() { command omctl --url localhost:8001 "$@"; }
 
 class DocsTest(unittest.TestCase):
     def start(self, flags):
-        self.daemon = Daemon(add=lambda repository: add_identity(repository, "m"), flags=flags)
+        self.daemon = Daemon(
+            add=lambda repository: add_identity(repository, "m", 2, ["FP32"], is_named=False),
+            flags=flags)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="omserve-docs-"))
         (self.folder / "proto").symlink_to(SOURCE / "proto")
         (self.folder / "models").symlink_to(self.daemon.folder / "models")

@@ -4,6 +4,7 @@
 import subprocess
 
 from daemon import BUILD
+from proto.onnx import onnx_pb2
 
 # What ONNX calls the datatypes of the protocol, with the letters that struct has for them. Half
 # floats are bits here. BYTES do not reach a device.
@@ -13,42 +14,23 @@ TYPES = {"BOOL": (9, "?"), "UINT8": (2, "B"), "UINT16": (4, "H"), "UINT32": (12,
          "FP64": (11, "d")}
 
 
-def _varint(number):
-    encoded = b""
-    while number > 127:
-        encoded += bytes([number & 127 | 128])
-        number >>= 7
-    return encoded + bytes([number])
-
-
-def _number(field, value):
-    return _varint(field << 3) + _varint(value)
-
-
-def _bytes(field, value):
-    value = value.encode() if isinstance(value, str) else value
-    return _varint(field << 3 | 2) + _varint(len(value)) + value
-
-
-def _tensor(name, onnx_type, width):
-    dims = _bytes(1, _bytes(2, "rows")) + _bytes(1, _number(1, width))
-    return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, onnx_type) + _bytes(2, dims)))
-
-
-def add_identity(repository, model, width, datatypes, batches="1,2,4"):
+def add_identity(repository, model, width, datatypes, batches="1,2,4", is_named=True):
     """`model` with an input and an output for each datatype, "x_FP32" to "y_FP32", and rows of
-    `width`."""
-    nodes = inputs = outputs = b""
+    `width`. Without `is_named`, for one datatype, "x" to "y"."""
+    onnx = onnx_pb2.ModelProto(ir_version=8)
+    onnx.opset_import.add(version=13)
+    onnx.graph.name = model.encode()
     for datatype in datatypes:
-        x, y = "x_" + datatype, "y_" + datatype
-        onnx_type = TYPES[datatype][0]
-        nodes += _bytes(1, _bytes(1, x) + _bytes(2, y) + _bytes(3, y) + _bytes(4, "Identity"))
-        inputs += _bytes(11, _tensor(x, onnx_type, width))
-        outputs += _bytes(12, _tensor(y, onnx_type, width))
-    graph = nodes + _bytes(2, model) + inputs + outputs
-    onnx = repository.parent / f"{model}.onnx"
-    onnx.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, "") + _number(2, 13)))
+        x, y = [(name + "_" + datatype if is_named else name).encode() for name in "xy"]
+        onnx.graph.node.add(name=y, op_type=b"Identity", input=[x], output=[y])
+        for value in (onnx.graph.input.add(name=x), onnx.graph.output.add(name=y)):
+            tensor = value.type.tensor_type
+            tensor.elem_type = TYPES[datatype][0]
+            tensor.shape.dim.add()  # Rows.
+            tensor.shape.dim.add(dim_value=width)
+    source = repository.parent / f"{model}.onnx"
+    source.write_bytes(onnx.SerializeToString())
     file = repository / model / "1" / "model.om"
     file.parent.mkdir(parents=True)
-    subprocess.run([BUILD / "bin/omc", "compile", onnx, "-o", file, "--name", model,
+    subprocess.run([BUILD / "bin/omc", "compile", source, "-o", file, "--name", model,
                     "--batch-gears", batches], check=True, stdout=subprocess.DEVNULL)
