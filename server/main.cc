@@ -84,13 +84,24 @@ int CheckModelConfigs(const ServerConfig& config) {
   return errors;
 }
 
+// Values of headers that open restricted methods are secrets.
+ServerConfig WithoutSecrets(ServerConfig config) {
+  AuthConfig& auth = *config.mutable_auth();
+  for (auto* all : {auth.mutable_grpc_restricted(), auth.mutable_http_restricted()}) {
+    for (RestrictedConfig& restricted : *all) {
+      restricted.set_value("***");
+    }
+  }
+  return config;
+}
+
 int CheckConfig(const ServerConfig& config) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.preserve_proto_field_names = true;
   options.always_print_primitive_fields = true;
   std::string json;
-  if (!google::protobuf::util::MessageToJsonString(config, &json, options).ok()) {
+  if (!google::protobuf::util::MessageToJsonString(WithoutSecrets(config), &json, options).ok()) {
     return kFailed;
   }
   fmt::print("{}", json);

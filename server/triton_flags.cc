@@ -199,7 +199,9 @@ absl::Status ApplyRestricted(const char* flag, const std::vector<std::string>& a
     const size_t colon = given.find(':');
     const size_t equals = given.find('=', colon == std::string::npos ? 0 : colon);
     if (colon == std::string::npos || equals == std::string::npos) {
-      return InvalidArgument("{}: expected GROUP[,GROUP...]:KEY=VALUE, got '{}'", flag, given);
+      // What follows may be the secret.
+      return InvalidArgument("{}: expected GROUP[,GROUP...]:KEY=VALUE, got '{}...'", flag,
+                             given.substr(0, colon));
     }
     RestrictedConfig& added = *restricted->Add();
     for (const std::string_view group : Split(std::string_view(given).substr(0, colon), ',')) {

@@ -10,6 +10,20 @@
 #include "runtime/base/thread.h"
 
 namespace omserve::server {
+namespace {
+
+// `done` after a line in the log.
+ModelRepository::Done Told(const char* what, const std::string& name,
+                           const ModelRepository::Requester& by, ModelRepository::Done done) {
+  return [what, name, who = by.who, done = std::move(done)](const absl::Status& status) {
+    OMSERVE_LOG(kInfo, "catalog", "model {} by={} model={} result={}{}{}{}", what, who, name,
+                status.ok() ? "ok" : "failed", status.ok() ? "" : " error=\"", MessageOf(status),
+                status.ok() ? "" : "\"");
+    done(status);
+  };
+}
+
+}  // namespace
 
 ModelRepository::ModelRepository(const Options& options, const LoadContext& context,
                                  Catalog& catalog, Statistics& statistics,
@@ -62,7 +76,8 @@ absl::Status ModelRepository::CheckAllowed(const std::string& name) {
   return allowed;
 }
 
-void ModelRepository::Load(const std::string& name, LoadParameters parameters, Done done) {
+void ModelRepository::Load(const std::string& name, LoadParameters parameters, const Requester& by,
+                           Done done) {
   absl::Status allowed = CheckAllowed(name);
   if (allowed.ok() && !parameters.files.empty() && !parameters.config.has_value()) {
     counters_.refusals.fetch_add(1, std::memory_order_relaxed);
@@ -75,17 +90,18 @@ void ModelRepository::Load(const std::string& name, LoadParameters parameters, D
     done(allowed);
     return;
   }
-  Submit([this, name, asked = std::move(parameters)] { return DoLoad(name, asked); },
-         std::move(done));
+  Submit([this, name, asked = std::move(parameters), by] { return DoLoad(name, asked, by); },
+         Told("load", name, by, std::move(done)));
 }
 
-void ModelRepository::Unload(const std::string& name, bool parts, Done done) {
+void ModelRepository::Unload(const std::string& name, bool parts, const Requester& by, Done done) {
   const absl::Status allowed = CheckAllowed(name);
   if (!allowed.ok()) {
     done(allowed);
     return;
   }
-  Submit([this, name, parts] { return DoUnload(name, parts); }, std::move(done));
+  Submit([this, name, parts, by] { return DoUnload(name, parts, by); },
+         Told("unload", name, by, std::move(done)));
 }
 
 ModelRepository::~ModelRepository() {

@@ -63,6 +63,14 @@ class ModelRepository final {
     Clock::duration poll_every = std::chrono::seconds(15);
   };
   using Done = std::function<void(absl::Status)>;
+  // On whose behalf: named in the log, and confined to the models that they may use.
+  struct Requester {
+    std::string who;
+    std::function<bool(std::string_view model)> may_use;
+  };
+  static Requester Anybody() {
+    return {.who = "omserved", .may_use = [](std::string_view /*model*/) { return true; }};
+  }
 
   // `on_change` is told, on the thread here, when what is served may have changed.
   ModelRepository(const Options& options, const LoadContext& context, Catalog& catalog,
@@ -79,11 +87,15 @@ class ModelRepository final {
   // Loads the model, or loads it again. Returns at once; `done` runs once, when it serves or when
   // it is known that it does not: on the thread here, or before this returns. Errors, in Triton's
   // words: kUnavailable where the mode does not allow it and at the end of the daemon;
-  // kInvalidArgument for names and parameters; kInternal when the model cannot be read or loaded.
-  void Load(const std::string& name, LoadParameters parameters, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+  // kInvalidArgument for names and parameters; kInternal when the model cannot be read or loaded;
+  // kPermissionDenied for a configuration of `by` with steps that they may not use.
+  void Load(const std::string& name, LoadParameters parameters, const Requester& by, Done done)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // The model takes no requests from then on; those that it has go on. With `parts`: also the
-  // models that were loaded for this one alone. A model that is not loaded is no error.
-  void Unload(const std::string& name, bool parts, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+  // models that were loaded for this one alone, and that `by` may use. A model that is not loaded
+  // is no error.
+  void Unload(const std::string& name, bool parts, const Requester& by, Done done)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // Waits for the load that goes on; those that wait are answered kUnavailable. kDeadlineExceeded
   // when it has not ended by then, as on a device that does not come back: then this must not be
@@ -120,8 +132,9 @@ class ModelRepository final {
   // nullopt at the end.
   std::optional<Job> NextJob() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status DoLoadInitial();
-  absl::Status DoLoad(const std::string& name, const LoadParameters& parameters);
-  absl::Status DoUnload(const std::string& name, bool parts);
+  absl::Status DoLoad(const std::string& name, const LoadParameters& parameters,
+                      const Requester& by);
+  absl::Status DoUnload(const std::string& name, bool parts, const Requester& by);
   void Poll();
   // Those that can be read, compiled models first: pipelines stand on them.
   void LoadAll(const std::vector<registry::ModelFolder>& folders);

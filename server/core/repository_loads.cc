@@ -119,7 +119,8 @@ absl::StatusOr<ModelRepository::Source> ModelRepository::Read(const registry::Mo
   return source;
 }
 
-absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParameters& parameters) {
+absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParameters& parameters,
+                                     const Requester& by) {
   const auto unread = [&](const absl::Status& why) {
     counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
     return Internal("failed to load '{}', failed to poll from model repository: {}", name,
@@ -140,6 +141,15 @@ absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParamete
   if (!source.ok()) {
     catalog_.Fail(name, 0, source.status());
     return unread(source.status());
+  }
+  for (const std::string& step :
+       parameters.config.has_value() ? source->steps() : std::vector<std::string>()) {
+    if (!by.may_use(step)) {
+      return MakeStatus(absl::StatusCode::kPermissionDenied,
+                        fmt::format("failed to load '{}': its configuration names the model '{}', "
+                                    "which who asks may not use",
+                                    name, step));
+    }
   }
   Wanted& wanted = wanted_[name];
   wanted.by_name = true;
@@ -291,7 +301,7 @@ void ModelRepository::Withdraw(const std::string& name, const absl::Status& why,
   }
 }
 
-absl::Status ModelRepository::DoUnload(const std::string& name, bool parts) {
+absl::Status ModelRepository::DoUnload(const std::string& name, bool parts, const Requester& by) {
   const auto found = wanted_.find(name);
   std::vector<std::string> steps;
   if (found != wanted_.end()) {
@@ -306,8 +316,8 @@ absl::Status ModelRepository::DoUnload(const std::string& name, bool parts) {
       const std::vector<std::string> of = entry.second.source.steps();
       return std::find(of.begin(), of.end(), step) != of.end();
     });
-    if (parts && part != wanted_.end() && !part->second.by_name && !is_needed) {
-      DoUnload(step, /*parts=*/false).IgnoreError();
+    if (parts && part != wanted_.end() && !part->second.by_name && !is_needed && by.may_use(step)) {
+      DoUnload(step, /*parts=*/false, by).IgnoreError();
     }
   }
   return absl::OkStatus();
@@ -347,7 +357,7 @@ void ModelRepository::Poll() {
     }
   }
   for (const std::string& name : gone) {
-    DoUnload(name, /*parts=*/false).IgnoreError();
+    DoUnload(name, /*parts=*/false, Anybody()).IgnoreError();
     catalog_.Forget(name);
   }
   seen_ = std::move(seen);

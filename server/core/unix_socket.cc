@@ -2,6 +2,7 @@
 #include "server/core/unix_socket.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -35,8 +36,10 @@ int Probe(const std::string& path) {
 }  // namespace
 
 void RemoveAbandonedSocket(const std::string& path) {
-  if (Probe(path) == ECONNREFUSED) {
-    std::error_code ignored;  // Then it cannot be listened on, which says why.
+  std::error_code ignored;  // Then it cannot be listened on, which says why.
+  // Connecting to what is no socket is refused too.
+  if (std::filesystem::is_socket(std::filesystem::symlink_status(path, ignored)) &&
+      Probe(path) == ECONNREFUSED) {
     std::filesystem::remove(path, ignored);
   }
 }
@@ -44,6 +47,18 @@ void RemoveAbandonedSocket(const std::string& path) {
 bool IsSocketInUse(const std::string& path) {
   const int error = Probe(path);
   return error == 0 || error == EAGAIN;  // As many wait there as may.
+}
+
+PrivateFiles::PrivateFiles(bool is_wanted) : is_wanted_(is_wanted) {
+  if (is_wanted_) {
+    before_ = umask(S_IRWXG | S_IRWXO);
+  }
+}
+
+PrivateFiles::~PrivateFiles() {
+  if (is_wanted_) {
+    umask(before_);
+  }
 }
 
 }  // namespace omserve::server

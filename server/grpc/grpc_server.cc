@@ -99,7 +99,10 @@ absl::Status GrpcServer::Parts::Listen() {
   for (int i = 0; i < count; ++i) {
     queues.push_back(std::make_unique<CallQueue>(builder.AddCompletionQueue()));
   }
-  server = builder.BuildAndStart();
+  {
+    const PrivateFiles kept(is_unix && options.is_private);
+    server = builder.BuildAndStart();
+  }
   if (server == nullptr || port == 0) {
     return Unavailable(
         "gRPC cannot listen on {}: the port is taken or the address is not this machine's; choose "
@@ -108,10 +111,6 @@ absl::Status GrpcServer::Parts::Listen() {
   }
   if (is_unix) {
     port = 0;
-  }
-  if (is_unix && options.is_private) {
-    std::error_code ignored;  // It is this process's.
-    std::filesystem::permissions(options.unix_socket, std::filesystem::perms::owner_all, ignored);
   }
   return absl::OkStatus();
 }

@@ -90,11 +90,11 @@ Status InferenceService::RepositoryModelLoad(ServerContext* context,
                                              const inference::RepositoryModelLoadRequest* request,
                                              inference::RepositoryModelLoadResponse* /*response*/) {
   return Guarded(context, Operation::Control(MethodGroup::kModelRepository, request->model_name()),
-                 [&]() -> absl::Status {
+                 [&](const Caller& caller) -> absl::Status {
                    ASSIGN_OR_RETURN(LoadParameters parameters, ParametersOf(*request));
                    return Await([&](ModelRepository::Done done) {
                      door_.repository.Load(request->model_name(), std::move(parameters),
-                                           std::move(done));
+                                           RequesterOf(caller), std::move(done));
                    });
                  });
 }
@@ -103,10 +103,11 @@ Status InferenceService::RepositoryModelUnload(
     ServerContext* context, const inference::RepositoryModelUnloadRequest* request,
     inference::RepositoryModelUnloadResponse* /*response*/) {
   return Guarded(context, Operation::Control(MethodGroup::kModelRepository, request->model_name()),
-                 [&]() -> absl::Status {
+                 [&](const Caller& caller) -> absl::Status {
                    ASSIGN_OR_RETURN(const bool parts, UnloadsParts(*request));
                    return Await([&](ModelRepository::Done done) {
-                     door_.repository.Unload(request->model_name(), parts, std::move(done));
+                     door_.repository.Unload(request->model_name(), parts, RequesterOf(caller),
+                                             std::move(done));
                    });
                  });
 }

@@ -176,6 +176,14 @@ class StreamPoller::Stream final {
   }
 
   void Begin() {
+    // What the stream was let in by may have been taken back.
+    absl::StatusOr<Caller> caller = Guard(poller_.door, context_, MethodGroup::kInference);
+    if (!caller.ok()) {
+      CancelAll();
+      Finish(caller.status());
+      return;
+    }
+    caller_ = *std::move(caller);
     Request& request = requests_.emplace_back();
     const size_t number = first_number_ + requests_.size() - 1;
     ++running_;

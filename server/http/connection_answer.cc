@@ -223,8 +223,8 @@ void Connection::OnWritten() {
     AwaitRequest();
     return;
   }
-  if (!refused_) {
-    Close();
+  if (!refused_ && !shared_.draining.load(std::memory_order_relaxed)) {
+    Close();  // As the client has asked.
     return;
   }
   // Closed with bytes unread, the system would tell the client so, and the answer would be lost.

@@ -94,6 +94,7 @@ struct HttpServer::Parts {
       acceptor->set_option(asio::socket_base::reuse_address(true), error);
     }
     if (!error) {
+      const PrivateFiles kept(options.is_private);
       acceptor->bind(endpoint, error);
     }
     if (!error) {
@@ -112,10 +113,6 @@ struct HttpServer::Parts {
           options.name, options.address, options.port, error.message(), options.settings);
     }
     unix_socket = options.unix_socket;
-    if (options.is_private) {
-      std::error_code ignored;  // It is this process's.
-      std::filesystem::permissions(unix_socket, std::filesystem::perms::owner_all, ignored);
-    }
     return absl::OkStatus();
   }
 

@@ -128,7 +128,8 @@ void Load(const FrontDoor& door, const HttpRequest& request,
     exchange->Answer(HttpError(parameters.status()));
     return;
   }
-  door.repository.Load(request.parts.model, *std::move(parameters), AnswerTo(exchange));
+  door.repository.Load(request.parts.model, *std::move(parameters), RequesterOf(request.caller),
+                       AnswerTo(exchange));
 }
 
 void Unload(const FrontDoor& door, const HttpRequest& request,
@@ -138,7 +139,8 @@ void Unload(const FrontDoor& door, const HttpRequest& request,
     exchange->Answer(HttpError(parts.status()));
     return;
   }
-  door.repository.Unload(request.parts.model, *parts, AnswerTo(exchange));
+  door.repository.Unload(request.parts.model, *parts, RequesterOf(request.caller),
+                         AnswerTo(exchange));
 }
 
 }  // namespace

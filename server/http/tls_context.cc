@@ -44,6 +44,9 @@ void SetRules(SSL_CTX* context, bool asks_for_certificates) {
   // that wait hold no buffers.
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
+  // Records without data are read one at a time, so that a client that sends nothing else does not
+  // keep the thread.
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_alpn_select_cb(context, &ChooseProtocol, nullptr);
   if (asks_for_certificates) {
     // A session that is resumed would not show the certificate again, which may be taken back.

@@ -118,6 +118,8 @@ absl::StatusOr<std::shared_ptr<const Clients>> Clients::Parse(const std::string&
   Findings findings(source);
   auto clients = std::make_shared<Clients>();
   std::set<TokenHash> hashes;
+  std::set<std::string> subjects;
+  std::set<std::string> names;
   if (static_cast<size_t>(message.clients_size()) > kMostClients) {
     findings.Error("clients", fmt::format("expected at most {}", kMostClients));
     return findings.ToStatus();
@@ -137,6 +139,18 @@ absl::StatusOr<std::shared_ptr<const Clients>> Clients::Parse(const std::string&
     entry.certificate_name = client.certificate_name();
     if (hash.has_value() && !hashes.insert(*hash).second) {
       findings.Error(FieldPath(path, "token_sha256"), "another client has the same token");
+    }
+    if (!entry.subject.empty() && !subjects.insert(entry.subject).second) {
+      findings.Error(FieldPath(path, "subject"), "another client has the same");
+    }
+    if (!entry.certificate_name.empty() && !names.insert(entry.certificate_name).second) {
+      findings.Error(FieldPath(path, "certificate_name"), "another client has the same");
+    }
+    // The key has a place of its own in the file when it is there.
+    const bool has_models = source.Locate(FieldPath(path, "models")) != source.Locate(path);
+    if (client.models().empty() && has_models) {
+      findings.Error(FieldPath(path, "models"),
+                     "an empty list; leave the key out for all models, and the client for none");
     }
   }
   RETURN_IF_ERROR(findings.ToStatus());

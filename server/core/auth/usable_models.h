@@ -3,8 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <string_view>
 
 #include "server/core/auth/access.h"
+#include "server/core/model_repository.h"
 
 namespace omserve::server {
 
@@ -17,6 +19,12 @@ void KeepUsable(const Caller& caller, Models* models) {
                        [&caller](const auto& model) { return !caller.MayUse(model.name()); }),
         models->end());
   }
+}
+
+// On whose behalf models are loaded and unloaded.
+inline ModelRepository::Requester RequesterOf(const Caller& caller) {
+  return {.who = caller.Who(),
+          .may_use = [caller](std::string_view model) { return caller.MayUse(model); }};
 }
 
 }  // namespace omserve::server
