@@ -13,8 +13,9 @@
 namespace omserve::config {
 namespace {
 
-constexpr std::string_view kOwnLabels[] = {"model",  "version", "reason",   "stage",  "step",
-                                           "device", "le",      "quantile", "beside", "gpu_uuid"};
+constexpr std::string_view kOwnLabels[] = {"model",  "version",        "reason", "stage",
+                                           "step",   "device",         "le",     "quantile",
+                                           "beside", "beside_version", "part",   "gpu_uuid"};
 
 bool IsLabel(const std::string& name) {
   const auto is_letter = [](unsigned char c) { return std::isalpha(c) != 0 || c == '_'; };

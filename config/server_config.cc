@@ -143,9 +143,24 @@ class ServerChecker final {
     CheckTls("http.tls", config_.http().tls());
     CheckTls("admin.tls", config_.admin().tls());
     CheckAccess(config_, findings_);
+    CheckGrpcConnections();
     Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
           kMaxMessageBytes);
     CheckHttpLimits();
+  }
+
+  void CheckGrpcConnections() {
+    const GrpcConfig& grpc = config_.grpc();
+    const std::set<std::string> levels = {"none", "low", "medium", "high"};
+    if (!levels.contains(grpc.compress_answers())) {
+      findings_.Error("grpc.compress_answers",
+                      fmt::format("expected none, low, medium or high, got {}",
+                                  Quoted(grpc.compress_answers())));
+    }
+    Range("grpc.keepalive_time_ms", grpc.keepalive_time_ms(), 1000, kMaxInt32);
+    Range("grpc.keepalive_timeout_ms", grpc.keepalive_timeout_ms(), 1, kMaxInt32);
+    Range("grpc.max_connection_age_ms", grpc.max_connection_age_ms(), 0, kMaxInt32);
+    Range("grpc.max_connection_age_grace_ms", grpc.max_connection_age_grace_ms(), 0, kMaxInt32);
   }
 
   void CheckHttpLimits() {
@@ -254,6 +269,9 @@ ServerConfig DefaultServerConfig() {
   config.mutable_grpc()->set_address("0.0.0.0");
   config.mutable_grpc()->set_port(8001);
   config.mutable_grpc()->set_max_receive_message_bytes(kMaxMessageBytes);
+  config.mutable_grpc()->set_compress_answers("none");
+  config.mutable_grpc()->set_keepalive_time_ms(7'200'000);
+  config.mutable_grpc()->set_keepalive_timeout_ms(20'000);
   config.mutable_http()->set_address("0.0.0.0");
   config.mutable_http()->set_port(8000);
   config.mutable_http()->set_max_body_bytes(int64_t{64} << 20);

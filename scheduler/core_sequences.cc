@@ -30,6 +30,7 @@ bool Core::JoinSequences(const Arrive& event) {
     }
     OMSERVE_CHECK(request.nodes.size() == 1 && event.rows == 1 && !event.sequence.id.empty(),
                   "a request of a sequence is one row of one step and says which sequence");
+    TouchNode(request, static_cast<int>(n));  // Also one that is refused is counted.
     return sequences->Arrive(event.request, event.sequence, now_);
   }
   return true;

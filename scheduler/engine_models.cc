@@ -39,7 +39,8 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   OutputSets sets{.layout = LayOutOutputs(added->shape)};
   absl::Status status;
   RunOnDeviceThread([&] {
-    if (generation != device_.generation()) {
+    // A device that is lost has its generation only until it is reset.
+    if (generation != device_.generation() || !loss_.ok()) {
       status =
           Unavailable("device {} was lost while model '{}' was loaded", device_.id(), spec.name);
       return;

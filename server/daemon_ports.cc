@@ -13,6 +13,15 @@
 
 namespace omserve::server {
 namespace {
+ChannelOptions ChannelOf(const GrpcConfig& config) {
+  using std::chrono::milliseconds;
+  return {.max_receive_bytes = config.max_receive_message_bytes(),
+          .compression = config.compress_answers(),
+          .keepalive_time = milliseconds(config.keepalive_time_ms()),
+          .keepalive_timeout = milliseconds(config.keepalive_timeout_ms()),
+          .max_age = milliseconds(config.max_connection_age_ms()),
+          .max_age_grace = milliseconds(config.max_connection_age_grace_ms())};
+}
 
 constexpr uint32_t kAdminGrpcPort = 8003;
 constexpr uint32_t kAdminHttpPort = 8004;
@@ -60,13 +69,12 @@ absl::Status Daemon::Listen() {
                                              .guard = HttpGuard(*door_),
                                              .threads = HttpThreads(config.http())},
                                             MakeRoutes(*door_), clock_, http_counters_));
-  ASSIGN_OR_RETURN(
-      grpc_, GrpcServer::Start({.address = config.grpc().address(),
-                                .port = static_cast<int>(config.grpc().port()),
-                                .unix_socket = config.grpc().unix_socket(),
-                                .max_receive_bytes = config.grpc().max_receive_message_bytes(),
-                                .tls = TlsFilesOf(config.grpc().tls())},
-                               *door_));
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start({.address = config.grpc().address(),
+                                             .port = static_cast<int>(config.grpc().port()),
+                                             .unix_socket = config.grpc().unix_socket(),
+                                             .channel = ChannelOf(config.grpc()),
+                                             .tls = TlsFilesOf(config.grpc().tls())},
+                                            *door_));
   RETURN_IF_ERROR(ListenForScrapers());
   RETURN_IF_ERROR(ListenForOperators());
   OMSERVE_LOG(kInfo, "server",
@@ -143,18 +151,18 @@ absl::Status Daemon::ListenForOperators() {
                                       .limits = LimitsOf(config.http()),
                                       .guard = HttpGuard(*admin_door_)},
                                      MakeRoutes(*admin_door_), clock_, http_counters_));
-  ASSIGN_OR_RETURN(admin_grpc_, GrpcServer::Start(
-                                    {.name = "admin.grpc",
-                                     .settings = "--admin-grpc-port or admin.address",
-                                     .address = admin.address(),
-                                     .port = AdminPort(admin.has_grpc_port(), admin.grpc_port(),
-                                                       config.grpc().port(), kAdminGrpcPort),
-                                     .unix_socket = admin.grpc_unix_socket(),
-                                     .is_private = true,
-                                     .max_receive_bytes = config.grpc().max_receive_message_bytes(),
-                                     .tls = TlsFilesOf(admin.tls()),
-                                     .pollers = 1},
-                                    *admin_door_));
+  ASSIGN_OR_RETURN(admin_grpc_,
+                   GrpcServer::Start({.name = "admin.grpc",
+                                      .settings = "--admin-grpc-port or admin.address",
+                                      .address = admin.address(),
+                                      .port = AdminPort(admin.has_grpc_port(), admin.grpc_port(),
+                                                        config.grpc().port(), kAdminGrpcPort),
+                                      .unix_socket = admin.grpc_unix_socket(),
+                                      .is_private = true,
+                                      .channel = ChannelOf(config.grpc()),
+                                      .tls = TlsFilesOf(admin.tls()),
+                                      .pollers = 1},
+                                     *admin_door_));
   return absl::OkStatus();
 }
 

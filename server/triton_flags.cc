@@ -29,7 +29,6 @@ constexpr Ignored kIgnored[] = {
     {"--disable-auto-complete-config", "what a configuration leaves out comes from the .om file"},
     {"--enable-peer-access", "a CUDA setting"},
     {"--grpc-infer-allocation-pool-size", "calls are allocated as they come"},
-    {"--grpc-infer-response-compression-level", "clients ask for compression"},
     {"--grpc-infer-thread-count", "threads of gRPC follow the number of cores"},
     {"--host-policy", "instances are placed by instance_group"},
     {"--metrics-interval-ms", "metrics are read when they are asked for"},
@@ -213,6 +212,24 @@ absl::Status ApplyRestricted(const char* flag, const std::vector<std::string>& a
   return absl::OkStatus();
 }
 
+void ApplyGrpc(const TritonFlags& flags, GrpcConfig& grpc) {
+  if (flags.grpc_compression.has_value()) {
+    grpc.set_compress_answers(*flags.grpc_compression);
+  }
+  if (flags.keepalive_time_ms.has_value()) {
+    grpc.set_keepalive_time_ms(*flags.keepalive_time_ms);
+  }
+  if (flags.keepalive_timeout_ms.has_value()) {
+    grpc.set_keepalive_timeout_ms(*flags.keepalive_timeout_ms);
+  }
+  if (flags.max_age_ms.has_value()) {
+    grpc.set_max_connection_age_ms(*flags.max_age_ms);
+  }
+  if (flags.max_age_grace_ms.has_value()) {
+    grpc.set_max_connection_age_grace_ms(*flags.max_age_grace_ms);
+  }
+}
+
 void ApplyLog(const TritonFlags& flags, ServerConfig& config) {
   LogConfig& log = *config.mutable_log();
   if (flags.log_file.has_value()) {
@@ -342,6 +359,19 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
                  "rate_limit.resources, as NAME:COUNT[:DEVICE]")
       ->allow_extra_args(false)
       ->group(kGroup);
+  app.add_option("--grpc-infer-response-compression-level", flags.grpc_compression,
+                 "grpc.compress_answers: none, low, medium or high")
+      ->group(kGroup);
+  app.add_option("--grpc-keepalive-time", flags.keepalive_time_ms, "grpc.keepalive_time_ms")
+      ->group(kGroup);
+  app.add_option("--grpc-keepalive-timeout", flags.keepalive_timeout_ms,
+                 "grpc.keepalive_timeout_ms")
+      ->group(kGroup);
+  app.add_option("--grpc-max-connection-age", flags.max_age_ms, "grpc.max_connection_age_ms")
+      ->group(kGroup);
+  app.add_option("--grpc-max-connection-age-grace", flags.max_age_grace_ms,
+                 "grpc.max_connection_age_grace_ms")
+      ->group(kGroup);
   app.add_option("--grpc-use-ssl", flags.use_ssl, "TLS on the gRPC port")->group(kGroup);
   app.add_option("--grpc-use-ssl-mutual", flags.use_ssl_mutual,
                  "the same, with certificates of clients")
@@ -406,6 +436,7 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
   for (const std::string& cache : flags.caches) {
     RETURN_IF_ERROR(ApplyCache(cache, config));
   }
+  ApplyGrpc(flags, *config.mutable_grpc());
   for (const std::string& metrics : flags.metrics) {
     RETURN_IF_ERROR(ApplyMetrics(metrics, config, warnings));
   }

@@ -41,6 +41,11 @@ struct TritonFlags {
   std::optional<std::string> log_format;
   std::optional<bool> strict_readiness;
   std::optional<bool> allow_client_shm;
+  std::optional<std::string> grpc_compression;
+  std::optional<int32_t> keepalive_time_ms;
+  std::optional<int32_t> keepalive_timeout_ms;
+  std::optional<int32_t> max_age_ms;
+  std::optional<int32_t> max_age_grace_ms;
   std::vector<std::string> caches;           // "local,size=BYTES"
   std::vector<std::string> metrics;          // "NAME=VALUE"
   std::vector<std::string> rate_limit;       // "execution_count" or "off"

@@ -88,10 +88,9 @@ RegisteredHost& RegisteredHost::operator=(RegisteredHost&& other) noexcept {
 }
 
 RegisteredHost::~RegisteredHost() {
-  if (device_ != nullptr) {
-    LogFailure(*device_, "aclrtHostUnregister", ReleaseOn(*device_, [this] {
-      return device_->symbols().aclrtHostUnregister(data_);
-    }));
+  // Whoever used the memory last lets go of it, on a thread that need not know the device.
+  if (device_ != nullptr && device_->Bind().ok()) {
+    LogFailure(*device_, "aclrtHostUnregister", device_->symbols().aclrtHostUnregister(data_));
   }
 }
 

@@ -43,7 +43,9 @@ bool Replace(uintptr_t address) {
   for (Slot& slot : Slots()) {
     const uintptr_t begin = slot.begin.load(std::memory_order_acquire);
     const size_t size_bytes = slot.size_bytes.load(std::memory_order_relaxed);
-    if (begin == 0 || address < begin || address - begin >= size_bytes) {
+    // The slot may have been given to another in between.
+    if (begin == 0 || address < begin || address - begin >= size_bytes ||
+        slot.begin.load(std::memory_order_acquire) != begin) {
       continue;
     }
     void* const at = reinterpret_cast<void*>(begin);
@@ -58,7 +60,8 @@ bool Replace(uintptr_t address) {
 }
 
 void OnBusError(int number, siginfo_t* info, void* context) {
-  if (Replace(reinterpret_cast<uintptr_t>(info->si_addr))) {
+  const bool is_of_memory = info->si_code > 0;  // And no process has sent it.
+  if (is_of_memory && Replace(reinterpret_cast<uintptr_t>(info->si_addr))) {
     return;
   }
   // Somebody else's: as if there were no handler of ours. After the return it is raised again.
@@ -68,6 +71,9 @@ void OnBusError(int number, siginfo_t* info, void* context) {
     return;
   }
   sigaction(SIGBUS, &previous, nullptr);
+  if (!is_of_memory) {
+    raise(number);
+  }
 }
 
 void Install() {

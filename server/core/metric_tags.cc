@@ -44,7 +44,11 @@ void AddMetricTags(const std::vector<CatalogEntry>& entries,
       const auto found =
           tags.find({ValueOf(metric.label, "model"), ValueOf(metric.label, "version")});
       if (found != tags.end()) {
-        metric.label.insert(metric.label.end(), found->second.begin(), found->second.end());
+        for (const prometheus::ClientMetric::Label& tag : found->second) {
+          if (ValueOf(metric.label, tag.name.c_str()).empty()) {  // Twice would spoil the scrape.
+            metric.label.push_back(tag);
+          }
+        }
       }
     }
   }

@@ -87,7 +87,7 @@ absl::Status GrpcServer::Parts::Listen() {
     return Unavailable("gRPC cannot listen on {}: another process does", listen);
   }
   grpc::ServerBuilder builder;
-  SetChannelArguments(builder, options.max_receive_bytes);
+  SetChannelArguments(builder, options.channel);
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
                    MakeCredentials(options.tls));
   builder.AddListeningPort(listen, credentials, &port);

@@ -11,6 +11,7 @@
 #include "server/core/front_door.h"
 #include "server/core/heartbeats.h"
 #include "server/core/tls_files.h"
+#include "server/grpc/channel_arguments.h"
 
 namespace omserve::server {
 
@@ -24,7 +25,7 @@ class GrpcServer final {
     int port = 8001;                  // 0: a free one.
     std::string unix_socket;          // A path to listen on instead; empty: none.
     bool is_private = false;          // The Unix socket is for this user only.
-    int64_t max_receive_bytes = (int64_t{1} << 31) - 1;
+    ChannelOptions channel;
     TlsFiles tls;     // Not given: plain text.
     int pollers = 0;  // Threads that read, parse and send; 0: by the number of cores.
   };

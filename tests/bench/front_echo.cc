@@ -68,7 +68,7 @@ int Serve(const std::string& ready_file) {
   grpc::AsyncGenericService service;
   grpc::ServerBuilder builder;
   int port = 0;
-  server::SetChannelArguments(builder, -1);
+  server::SetChannelArguments(builder, server::ChannelOptions());
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
   builder.RegisterAsyncGenericService(&service);
   const std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
