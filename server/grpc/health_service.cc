@@ -2,6 +2,7 @@
 #include "server/grpc/health_service.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -134,7 +135,7 @@ class WatchCall final : public LifecycleListener {
         const MutexLock lock(mu_);
         finished_ = true;
       }
-      writer_.Finish(ToGrpcStatus(allowed), &finished_event_);
+      Finish(allowed);
       return;
     }
     OnLifecycle(door_.lifecycle.AddListener(self_));
@@ -180,11 +181,28 @@ class WatchCall final : public LifecycleListener {
       case Step::kNothing:
         break;
       case Step::kWrite:
-        writer_.Write(response_, &written_event_);
+        Write();
         break;
       case Step::kFinish:
-        writer_.Finish(ToGrpcStatus(Unavailable("the server is shutting down")), &finished_event_);
+        Finish(Unavailable("the server is shutting down"));
         break;
+    }
+  }
+
+  // Where the queue is shut down already nothing is begun, and counts as ended.
+  void Write() ABSL_LOCKS_EXCLUDED(mu_) {
+    if (queue_.WhileOpen([this] { writer_.Write(response_, &written_event_); })) {
+      return;
+    }
+    {
+      const MutexLock lock(mu_);
+      finished_ = true;
+    }
+    End();
+  }
+  void Finish(const absl::Status& status) {
+    if (!queue_.WhileOpen([&] { writer_.Finish(ToGrpcStatus(status), &finished_event_); })) {
+      End();
     }
   }
 
@@ -209,8 +227,8 @@ class WatchCall final : public LifecycleListener {
   HealthService& service_;
   const FrontDoor& door_;
   CallQueue& queue_;
-  std::shared_ptr<WatchCall> self_;  // Of the queue's thread, as is ends_.
-  int ends_ = 0;
+  std::shared_ptr<WatchCall> self_;  // Until the last end, which resets it.
+  std::atomic<int> ends_ = 0;
   MemberEvent<WatchCall, &WatchCall::OnReceived> received_;
   MemberEvent<WatchCall, &WatchCall::OnOver> over_;
   MemberEvent<WatchCall, &WatchCall::OnWritten> written_event_;

@@ -188,7 +188,7 @@ TEST_CASE("Drain: the delay before it", "[protocol]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, [](ServerConfig& config) {
-    config.mutable_shutdown()->set_drain_delay_ms(3000);
+    config.mutable_shutdown()->set_drain_delay_ms(6000);
   });
   const int port = daemon.http_port();
   absl::Status stopped;
