@@ -3,9 +3,11 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "proto/opentelemetry/trace_service.grpc.pb.h"
+#include "proto/rpc/error_details.pb.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "server/core/tracing/span.h"
@@ -71,17 +73,26 @@ void FillSpan(const RequestTrace& trace, const Span& from, std::chrono::nanoseco
   }
 }
 
+bool HasRetryInfo(const grpc::Status& status) {
+  rpc::Status details;
+  return details.ParseFromString(status.error_details()) &&
+         std::any_of(details.details().begin(), details.details().end(), [](const auto& detail) {
+           return detail.type_url().ends_with("/google.rpc.RetryInfo");
+         });
+}
+
 // What the specification says may be tried again.
-bool IsTransient(grpc::StatusCode code) {
-  switch (code) {
+bool IsTransient(const grpc::Status& status) {
+  switch (status.error_code()) {
     case grpc::StatusCode::CANCELLED:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-    case grpc::StatusCode::RESOURCE_EXHAUSTED:
     case grpc::StatusCode::ABORTED:
     case grpc::StatusCode::OUT_OF_RANGE:
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DATA_LOSS:
       return true;
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return HasRetryInfo(status);  // Without, the message is too large, and will be again.
     default:
       return false;
   }
@@ -103,8 +114,7 @@ class OtlpSink final : public TraceSink {
     if (!status.ok()) {
       const std::string text =
           fmt::format("collector {}: {}", options_.endpoint, status.error_message());
-      return IsTransient(status.error_code()) ? Unavailable("{}", text)
-                                              : FailedPrecondition("{}", text);
+      return IsTransient(status) ? Unavailable("{}", text) : FailedPrecondition("{}", text);
     }
     if (response.partial_success().rejected_spans() > 0) {
       OMSERVE_LOG(kWarning, "tracing", "collector {} took all but {} spans: {}", options_.endpoint,

@@ -35,10 +35,11 @@ class Collector final {
 
   std::string endpoint() const { return "127.0.0.1:" + std::to_string(port_); }
 
-  // The next so many messages are answered with UNAVAILABLE.
-  void FailNext(int count) {
+  // The next so many messages are answered with `failure`.
+  void FailNext(int count, const grpc::Status& failure = {grpc::StatusCode::UNAVAILABLE, "later"}) {
     const MutexLock lock(mu_);
     failures_ = count;
+    failure_ = failure;
   }
 
   // Waits until there are spans of that name; fails the test after a while.
@@ -92,7 +93,7 @@ class Collector final {
     const MutexLock lock(mu_);
     if (failures_ > 0) {
       --failures_;
-      return {grpc::StatusCode::UNAVAILABLE, "later"};
+      return failure_;
     }
     for (const auto& of_resource : request.resource_spans()) {
       for (const auto& attribute : of_resource.resource().attributes()) {
@@ -119,6 +120,7 @@ class Collector final {
   Mutex mu_;
   CondVar changed_;
   int failures_ ABSL_GUARDED_BY(mu_) = 0;
+  grpc::Status failure_ ABSL_GUARDED_BY(mu_);
   std::vector<OtlpSpan> spans_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::string> resource_ ABSL_GUARDED_BY(mu_);
   int port_ = 0;

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "proto/rpc/error_details.pb.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "tests/server/core/tracing/chrome_checker.h"
@@ -246,6 +247,25 @@ TEST_CASE("A collector that is away", "[trace]") {
     CHECK(Metric(daemon.http_port(), "omserve_traces_waiting") == 1);
   }
   CHECK(collector.Await("infer text", 2).size() == 2);
+}
+
+// A message that is too large will be too large again: it is dropped, and the next one arrives. One
+// that a busy collector wants later comes again.
+TEST_CASE("A collector that has no room", "[trace]") {
+  Collector collector;
+  collector.FailNext(1, {grpc::StatusCode::RESOURCE_EXHAUSTED, "too large"});
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository, TracesTo(collector));
+  const int port = daemon.http_port();
+  InferWith(daemon, TextRequest("text", 1), "");
+  AwaitMetric(port, R"(omserve_traces_dropped_total{reason="refused"})", 1);
+  rpc::Status later;
+  later.add_details()->set_type_url("type.googleapis.com/google.rpc.RetryInfo");
+  collector.FailNext(1, {grpc::StatusCode::RESOURCE_EXHAUSTED, "busy", later.SerializeAsString()});
+  InferWith(daemon, TextRequest("text", 1), "");
+  CHECK(collector.Await("infer text", 1).size() == 1);
+  CHECK(Metric(port, "omserve_trace_write_failures_total") == 2);
 }
 
 // With TENSORS a trace says what the tensors are; an answer that was kept says so.
