@@ -82,11 +82,12 @@ std::vector<RequestTraceHandle> TraceExporter::Next() {
 }
 
 void TraceExporter::Bring(std::span<const RequestTraceHandle> batch) {
+  const scheduler::Instant last = clock_.Now() + options_.longest_retry;
   Clock::duration pause = options_.first_pause;
   while (true) {
     const absl::Status written = sink_->Write(batch);
-    const bool again = written.code() == absl::StatusCode::kUnavailable;
-    bool told = false;
+    const bool again =
+        written.code() == absl::StatusCode::kUnavailable && clock_.Now() + pause < last;
     {
       const MutexLock lock(mu_);
       if (written.ok()) {
@@ -97,9 +98,9 @@ void TraceExporter::Bring(std::span<const RequestTraceHandle> batch) {
       if (!again) {
         counts_.dropped_refused += batch.size();
       }
-      told = pause > options_.first_pause;
     }
-    if (!told) {  // Once for a time of failures; the metric has all.
+    // Once for a time of failures, and for what is lost; the metric has all.
+    if (!again || pause == options_.first_pause) {
       OMSERVE_LOG(kWarning, "tracing", "traces cannot be written: {}{}", MessageOf(written),
                   again ? "; trying again" : "; they are dropped");
     }

@@ -39,11 +39,13 @@ class TraceExporter final {
     // Between attempts: the first pause, doubled up to the longest.
     Clock::duration first_pause = std::chrono::milliseconds(500);
     Clock::duration longest_pause = std::chrono::seconds(30);
+    // No attempt at a batch begins so long after the first one: then it is dropped.
+    Clock::duration longest_retry = std::chrono::minutes(5);
   };
   struct Counts {
     uint64_t written = 0;
     uint64_t dropped_full = 0;     // There was no room.
-    uint64_t dropped_refused = 0;  // The sink does not take them.
+    uint64_t dropped_refused = 0;  // The sink does not take them, or not for too long.
     uint64_t dropped_stopped = 0;  // They could not be brought before the end.
     uint64_t failures = 0;         // Attempts that failed.
     size_t waiting = 0;

@@ -14,6 +14,8 @@
 namespace omserve::server {
 namespace {
 
+constexpr char kAway[] = "away";  // A model whose traces the sink can never take just now.
+
 // Does what it was told to, and can be waited for.
 struct Script {
   Mutex mu;
@@ -41,6 +43,9 @@ class ScriptedSink final : public TraceSink {
     const MutexLock lock(script_.mu);
     script_.batches.push_back(traces.size());
     script_.changed.NotifyAll();
+    if (traces.front()->model == kAway) {
+      return Unavailable("away");
+    }
     if (script_.answers.empty()) {
       return absl::OkStatus();
     }
@@ -58,21 +63,25 @@ class ScriptedSink final : public TraceSink {
   Script& script_;
 };
 
+// Tests turn the clock ahead of an exporter that is slow to look at it: by default it never gives
+// up.
 struct Bench {
-  explicit Bench(std::vector<absl::Status> answers = {}) {
+  explicit Bench(std::vector<absl::Status> answers = {},
+                 Clock::duration longest_retry = std::chrono::hours(24 * 365))
+      : exporter(std::make_unique<ScriptedSink>(script), clock,
+                 {.most_waiting = 8, .most_in_batch = 4, .longest_retry = longest_retry}) {
     const MutexLock lock(script.mu);
     script.answers = std::move(answers);
   }
-  void Add(int count) {
+  void Add(int count, const char* model = "m") {
     for (int i = 0; i < count; ++i) {
-      exporter.Add(Request("m", 1, 0, 1));
+      exporter.Add(Request(model, 1, 0, 1));
     }
   }
 
   FakeClock clock;
   Script script;
-  TraceExporter exporter{
-      std::make_unique<ScriptedSink>(script), clock, {.most_waiting = 8, .most_in_batch = 4}};
+  TraceExporter exporter;
 };
 
 // A full batch leaves at once, the rest when its time is over, and what waits at the end too.
@@ -123,6 +132,19 @@ TEST_CASE("Traces that are refused are dropped", "[trace_exporter]") {
   bench.exporter.Stop();
   CHECK(bench.exporter.counts().dropped_refused == 4);
   CHECK(bench.exporter.counts().written == 4);
+}
+
+// A sink that cannot take a batch for minutes does not stop the next ones for ever.
+TEST_CASE("Traces are not tried for ever", "[trace_exporter]") {
+  Bench bench({}, std::chrono::minutes(5));
+  bench.Add(4, kAway);
+  bench.Add(4);
+  while (bench.exporter.counts().written < 4) {
+    std::this_thread::yield();
+    bench.clock.Advance(std::chrono::seconds(1));
+  }
+  CHECK(bench.exporter.counts().failures > 0);
+  CHECK(bench.exporter.counts().dropped_refused == 4);
 }
 
 // The end does not wait for a sink that is away: one attempt for each batch.
