@@ -104,11 +104,13 @@ class OtlpSink final : public TraceSink {
            const Clock& clock)
       : options_(options), clock_(clock), stub_(TraceService::NewStub(channel)) {}
 
-  absl::Status Write(std::span<const RequestTraceHandle> traces) override {
+  absl::Status Write(std::span<const RequestTraceHandle> traces,
+                     const std::stop_token& hurry) override {
     const std::chrono::nanoseconds offset = options_.wall_clock() - clock_.Now().time_since_epoch();
     const ExportTraceServiceRequest request = OtlpRequest(options_, traces, offset);
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + options_.timeout);
+    const std::stop_callback cancels(hurry, [&context] { context.TryCancel(); });
     ExportTraceServiceResponse response;
     const grpc::Status status = stub_->Export(&context, request, &response);
     if (!status.ok()) {

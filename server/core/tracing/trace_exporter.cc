@@ -39,8 +39,12 @@ void TraceExporter::Stop() {
   {
     const MutexLock lock(mu_);
     stopping_ = true;
+    wake_.NotifyAll();
+    const scheduler::Instant until = clock_.Now() + options_.longest_stop;
+    while (!ended_ && clock_.WaitUntil(wake_, mu_, until)) {
+    }
   }
-  wake_.NotifyAll();
+  hurry_.request_stop();
   if (thread_.joinable()) {
     thread_.join();
   }
@@ -57,6 +61,11 @@ void TraceExporter::Run() {
   for (std::vector<RequestTraceHandle> batch = Next(); !batch.empty(); batch = Next()) {
     Bring(batch);
   }
+  {
+    const MutexLock lock(mu_);
+    ended_ = true;
+  }
+  wake_.NotifyAll();
   const absl::Status closed = sink_->Close();
   if (!closed.ok()) {
     OMSERVE_LOG(kWarning, "tracing", "traces: {}", MessageOf(closed));
@@ -85,20 +94,13 @@ void TraceExporter::Bring(std::span<const RequestTraceHandle> batch) {
   const scheduler::Instant last = clock_.Now() + options_.longest_retry;
   Clock::duration pause = options_.first_pause;
   while (true) {
-    const absl::Status written = sink_->Write(batch);
-    const bool again =
-        written.code() == absl::StatusCode::kUnavailable && clock_.Now() + pause < last;
-    {
+    const absl::Status written = sink_->Write(batch, hurry_.get_token());
+    if (written.ok()) {
       const MutexLock lock(mu_);
-      if (written.ok()) {
-        counts_.written += batch.size();
-        return;
-      }
-      ++counts_.failures;
-      if (!again) {
-        counts_.dropped_refused += batch.size();
-      }
+      counts_.written += batch.size();
+      return;
     }
+    const bool again = MayTryAgain(batch, written, clock_.Now() + pause < last);
     // Once for a time of failures, and for what is lost; the metric has all.
     if (!again || pause == options_.first_pause) {
       OMSERVE_LOG(kWarning, "tracing", "traces cannot be written: {}{}", MessageOf(written),
@@ -107,21 +109,33 @@ void TraceExporter::Bring(std::span<const RequestTraceHandle> batch) {
     if (!again) {
       return;
     }
-    if (Pause(pause)) {
-      const MutexLock lock(mu_);
-      counts_.dropped_stopped += batch.size();
-      return;
-    }
+    Pause(pause);
     pause = std::min(pause * 2, options_.longest_pause);
   }
 }
 
-bool TraceExporter::Pause(Clock::duration time) {
+bool TraceExporter::MayTryAgain(std::span<const RequestTraceHandle> batch,
+                                const absl::Status& failure, bool in_time) {
+  const MutexLock lock(mu_);
+  ++counts_.failures;
+  const bool may_pass = failure.code() == absl::StatusCode::kUnavailable;
+  if (may_pass && stopping_) {  // What waits would find the sink no better.
+    counts_.dropped_stopped += batch.size() + waiting_.size();
+    waiting_.clear();
+    return false;
+  }
+  if (!may_pass || !in_time) {
+    counts_.dropped_refused += batch.size();
+    return false;
+  }
+  return true;
+}
+
+void TraceExporter::Pause(Clock::duration time) {
   const MutexLock lock(mu_);
   const scheduler::Instant until = clock_.Now() + time;
   while (!stopping_ && clock_.WaitUntil(wake_, mu_, until)) {
   }
-  return stopping_;
 }
 
 }  // namespace omserve::server

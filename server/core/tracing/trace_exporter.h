@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -22,9 +23,10 @@ namespace omserve::server {
 class TraceSink {
  public:
   virtual ~TraceSink() = default;
-  // May block, for a bounded time. kUnavailable: it may be tried again with the same. Other errors:
-  // these cannot be taken.
-  virtual absl::Status Write(std::span<const RequestTraceHandle> traces) = 0;
+  // May block, for a bounded time, and a short one once `hurry` is requested. kUnavailable: it may
+  // be tried again with the same. Other errors: these cannot be taken.
+  virtual absl::Status Write(std::span<const RequestTraceHandle> traces,
+                             const std::stop_token& hurry) = 0;
   // No more come.
   virtual absl::Status Close() = 0;
 };
@@ -41,6 +43,7 @@ class TraceExporter final {
     Clock::duration longest_pause = std::chrono::seconds(30);
     // No attempt at a batch begins so long after the first one: then it is dropped.
     Clock::duration longest_retry = std::chrono::minutes(5);
+    Clock::duration longest_stop = std::chrono::seconds(5);  // Until Stop ends what is under way.
   };
   struct Counts {
     uint64_t written = 0;
@@ -59,7 +62,8 @@ class TraceExporter final {
 
   // Never blocks.
   void Add(RequestTraceHandle trace) ABSL_LOCKS_EXCLUDED(mu_);
-  // Brings what waits, unless an attempt fails, and closes the sink. Blocks. Idempotent.
+  // Brings what waits, and closes the sink. The rest is dropped with the first attempt that could
+  // be tried again, or after longest_stop. Blocks until then. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
   Counts counts() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -70,17 +74,23 @@ class TraceExporter final {
   std::vector<RequestTraceHandle> Next() ABSL_LOCKS_EXCLUDED(mu_);
   // Until they are written, or will not be.
   void Bring(std::span<const RequestTraceHandle> batch) ABSL_LOCKS_EXCLUDED(mu_);
-  // True when the exporter is to stop.
-  bool Pause(Clock::duration time) ABSL_LOCKS_EXCLUDED(mu_);
+  // True when they may be tried again; else they are counted as dropped.
+  bool MayTryAgain(std::span<const RequestTraceHandle> batch, const absl::Status& failure,
+                   bool in_time) ABSL_LOCKS_EXCLUDED(mu_);
+  // Shorter when the exporter is to stop.
+  void Pause(Clock::duration time) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Constant after construction.
   const std::unique_ptr<TraceSink> sink_;
   Clock& clock_;
   const Options options_;
 
+  std::stop_source hurry_;  // Synchronises itself.
+
   mutable Mutex mu_;
   CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;  // Nothing is brought any more.
   std::deque<RequestTraceHandle> waiting_ ABSL_GUARDED_BY(mu_);
   scheduler::Instant due_ ABSL_GUARDED_BY(mu_);  // Of the first of them.
   Counts counts_ ABSL_GUARDED_BY(mu_);

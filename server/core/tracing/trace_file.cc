@@ -129,7 +129,8 @@ absl::Status TraceFile::WriteOne(const RequestTrace& trace) {
   return Written();
 }
 
-absl::Status TraceFile::Write(std::span<const RequestTraceHandle> traces) {
+absl::Status TraceFile::Write(std::span<const RequestTraceHandle> traces,
+                              const std::stop_token& /*hurry*/) {
   for (const RequestTraceHandle& trace : traces) {
     RETURN_IF_ERROR(WriteOne(*trace));
   }

@@ -19,7 +19,8 @@ class TraceFile final : public TraceSink {
   explicit TraceFile(std::string path) : path_(std::move(path)) {}
 
   // Errors: kInternal when the file cannot be written.
-  absl::Status Write(std::span<const RequestTraceHandle> traces) override;
+  absl::Status Write(std::span<const RequestTraceHandle> traces,
+                     const std::stop_token& hurry) override;
   absl::Status Close() override;
 
  private:

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/core/tracing/trace_exporter.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -14,7 +16,10 @@
 namespace omserve::server {
 namespace {
 
-constexpr char kAway[] = "away";  // A model whose traces the sink can never take just now.
+// Models whose traces the sink can never take just now; it says so at once, or when it has to
+// hurry.
+constexpr char kAway[] = "away";
+constexpr char kSlow[] = "slow";
 
 // Does what it was told to, and can be waited for.
 struct Script {
@@ -39,11 +44,16 @@ struct Script {
 class ScriptedSink final : public TraceSink {
  public:
   explicit ScriptedSink(Script& script) : script_(script) {}
-  absl::Status Write(std::span<const RequestTraceHandle> traces) override {
+  absl::Status Write(std::span<const RequestTraceHandle> traces,
+                     const std::stop_token& hurry) override {
     const MutexLock lock(script_.mu);
     script_.batches.push_back(traces.size());
     script_.changed.NotifyAll();
-    if (traces.front()->model == kAway) {
+    while (traces.front()->model == kSlow && !hurry.stop_requested()) {
+      SteadyClock().WaitUntil(script_.changed, script_.mu,
+                              SteadyClock().Now() + std::chrono::milliseconds(1));
+    }
+    if (traces.front()->model != "m") {
       return Unavailable("away");
     }
     if (script_.answers.empty()) {
@@ -147,14 +157,33 @@ TEST_CASE("Traces are not tried for ever", "[trace_exporter]") {
   CHECK(bench.exporter.counts().dropped_refused == 4);
 }
 
-// The end does not wait for a sink that is away: one attempt for each batch.
+// The end does not wait for a sink that is away: one more attempt, for all that waits.
 TEST_CASE("The end does not wait for a sink that is away", "[trace_exporter]") {
-  Bench bench(std::vector<absl::Status>(10, Unavailable("down")));
-  bench.Add(8);
+  Bench bench;
+  bench.Add(8, kAway);
   bench.script.AwaitBatches(1);
   bench.exporter.Stop();
+  CHECK(bench.script.Sizes().size() <= 2);
   CHECK(bench.exporter.counts().dropped_stopped == 8);
   CHECK(bench.exporter.counts().written == 0);
+}
+
+// Nor for a sink that does not answer: its last attempt is ended.
+TEST_CASE("The end does not wait for a sink that is slow", "[trace_exporter]") {
+  Bench bench;
+  bench.Add(8, kSlow);
+  bench.script.AwaitBatches(1);
+  std::atomic<bool> stopped = false;
+  const std::jthread stops([&] {
+    bench.exporter.Stop();
+    stopped = true;
+  });
+  while (!stopped) {
+    std::this_thread::yield();
+    bench.clock.Advance(std::chrono::seconds(1));
+  }
+  CHECK(bench.script.Sizes() == std::vector<size_t>{4});
+  CHECK(bench.exporter.counts().dropped_stopped == 8);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ TEST_CASE("A trace as tritonserver writes it", "[trace_file]") {
   request->steps = {DeviceStep("text", 1, 1100, 1500, 3000)};
   request->inputs = {{.name = "in", .datatype = "FP32", .shape = {1, 2}}};
   TraceFile file("one.json");
-  REQUIRE_OK(file.Write(std::vector<RequestTraceHandle>{request}));
+  REQUIRE_OK(file.Write(std::vector<RequestTraceHandle>{request}, {}));
   json::array elements = Elements("one.json");  // Whole before the end.
   REQUIRE(elements.size() == 3);
   CHECK(elements[0] ==
@@ -49,7 +49,7 @@ TEST_CASE("A trace as tritonserver writes it", "[trace_file]") {
   auto pipeline = Request("scenes", 2, 1000, 9000);
   pipeline->steps = {DeviceStep("vision", 1, 1100, 1500, 3000),
                      DeviceStep("text", 1, 1100, 1500, 3000)};
-  REQUIRE_OK(file.Write(std::vector<RequestTraceHandle>{pipeline}));
+  REQUIRE_OK(file.Write(std::vector<RequestTraceHandle>{pipeline}, {}));
   REQUIRE_OK(file.Close());
   elements = Elements("one.json");
   REQUIRE(elements.size() == 9);
@@ -65,7 +65,7 @@ TEST_CASE("Traces in several files", "[trace_file]") {
   for (SpanId i = 1; i <= 5; ++i) {
     auto request = Request("text", i, 1000, 9000);
     request->log_frequency = 2;
-    REQUIRE_OK(file.Write(std::vector<RequestTraceHandle>{request}));
+    REQUIRE_OK(file.Write(std::vector<RequestTraceHandle>{request}, {}));
   }
   REQUIRE_OK(file.Close());
   CHECK(Elements("many.json.0").size() == 4);
@@ -78,8 +78,8 @@ TEST_CASE("Traces in several files", "[trace_file]") {
 TEST_CASE("A file that cannot be written", "[trace_file]") {
   TraceFile file("no/such/folder/t.json");
   const std::vector<RequestTraceHandle> traces{Request("text", 1, 1000, 9000)};
-  CHECK(file.Write(traces).code() == absl::StatusCode::kInternal);
-  CHECK(file.Write(traces).code() == absl::StatusCode::kInternal);
+  CHECK(file.Write(traces, {}).code() == absl::StatusCode::kInternal);
+  CHECK(file.Write(traces, {}).code() == absl::StatusCode::kInternal);
   CHECK(file.Close().code() == absl::StatusCode::kInternal);
 }
 
