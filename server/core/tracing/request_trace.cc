@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 
 namespace omserve::server {
 namespace {
@@ -12,6 +13,16 @@ Clock::duration Microseconds(uint64_t us) {
 }
 
 }  // namespace
+
+std::string KeptText(std::string_view text) {
+  constexpr size_t kMostBytes = 256;
+  size_t end = std::min(text.size(), kMostBytes);
+  // Back to where the character begins whose later bytes (10xxxxxx) are cut off.
+  while (end < text.size() && end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) {
+    --end;
+  }
+  return std::string(text.substr(0, end));
+}
 
 Clock::duration ClockOffset(const scheduler::StepTrace& step) {
   return step.done.time_since_epoch() - Microseconds(step.output_end_us);

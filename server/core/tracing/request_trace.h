@@ -16,6 +16,10 @@
 
 namespace omserve::server {
 
+// What a trace keeps of a text that somebody else chose the length of: the first 256 bytes of
+// UTF-8, without a character that they would cut.
+std::string KeptText(std::string_view text);
+
 // A tensor of the request or of its answer: what it is, never what it holds.
 struct TracedTensor {
   std::string name;
@@ -33,13 +37,13 @@ struct RequestTrace {
   bool tells_tensors = false;  // By trace_level TENSORS.
   uint32_t log_frequency = 0;  // Of the settings that it was sampled by.
   std::string_view protocol;   // "grpc", "grpc-stream" or "http".
-  std::string request_id;      // The client's.
+  std::string request_id;      // The client's, as KeptText.
   std::string model;
   int64_t version = 0;
   scheduler::Instant received;
   scheduler::Instant answered;  // The answer was handed to gRPC or to the connection.
   absl::StatusCode code = absl::StatusCode::kOk;
-  std::string message;      // What went wrong.
+  std::string message;      // What went wrong, as KeptText.
   bool from_cache = false;  // Nothing ran.
   scheduler::StageTimes stages;
   std::vector<scheduler::StepTrace> steps;

@@ -34,7 +34,7 @@ std::shared_ptr<RequestTrace> Tracer::Begin(const Arrival& arrival) {
   trace->tells_tensors = sample.tensors;
   trace->log_frequency = sample.log_frequency;
   trace->protocol = arrival.protocol;
-  trace->request_id = arrival.request_id;
+  trace->request_id = KeptText(arrival.request_id);
   trace->model = arrival.model;
   trace->version = arrival.version;
   trace->received = arrival.received;
@@ -48,8 +48,7 @@ void Tracer::End(std::shared_ptr<RequestTrace> trace, const absl::Status& status
   trace->answered = clock_.Now();
   trace->code = status.code();
   if (!status.ok()) {
-    constexpr size_t kMostText = 256;
-    trace->message = std::string(MessageOf(status).substr(0, kMostText));
+    trace->message = KeptText(MessageOf(status));
   }
   recorded_.fetch_add(1, std::memory_order_relaxed);
   OMSERVE_LOG(kDebug, "tracing",

@@ -43,7 +43,7 @@ class Tracer final {
     std::string_view traceparent;  // Empty where the client has none.
     std::string_view tracestate;
     std::string_view protocol;  // A literal.
-    std::string request_id;
+    std::string_view request_id;
     const std::string& model;
     int64_t version = 0;
     scheduler::Instant received;

@@ -138,5 +138,24 @@ TEST_CASE("A tracer takes its client's context", "[trace_settings]") {
   CHECK(tracer.counts().recorded == 1);
 }
 
+// Clients and what failed choose texts of any length; a trace keeps their beginnings, and no part
+// of a character.
+TEST_CASE("A trace keeps little of long texts", "[trace_settings]") {
+  CHECK(KeptText("short") == "short");
+  CHECK(KeptText(std::string(256, 'a')) == std::string(256, 'a'));
+  CHECK(KeptText(std::string(255, 'a') + "\u00e9") == std::string(255, 'a'));
+  CHECK(KeptText(std::string(253, 'a') + "\U0001f600b") == std::string(253, 'a'));
+  CHECK(KeptText(std::string(252, 'a') + "\U0001f600b") == std::string(252, 'a') + "\U0001f600");
+  Tracer tracer({.settings = {.level = {.timestamps = true}, .rate = 1}, .seed = 1}, nullptr,
+                SteadyClock());
+  const std::string model = "m";
+  const std::string id(100'000, 'i');
+  const auto trace = tracer.Begin({.protocol = "grpc", .request_id = id, .model = model});
+  REQUIRE(trace != nullptr);
+  tracer.End(trace, absl::InternalError(std::string(100'000, 'w')));
+  CHECK(trace->request_id == std::string(256, 'i'));
+  CHECK(trace->message == std::string(256, 'w'));
+}
+
 }  // namespace
 }  // namespace omserve::server
