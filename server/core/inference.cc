@@ -204,12 +204,13 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
       done(std::move(result));
     };
   }
-  if (call.traced != nullptr && call.traced->tells_tensors) {
-    NoteInputs(call, *call.traced);
-  }
   std::optional<LengthFit> fit;
   SharedTensors shared;
   absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> request = Prepare(call, fit, shared);
+  // Names and shapes of any length come with requests that were not checked.
+  if (request.ok() && call.traced != nullptr && call.traced->tells_tensors) {
+    NoteInputs(call, *call.traced);
+  }
   if (request.ok() && !shared.empty()) {  // Kept answers go there as others do.
     done = [this, shared = std::move(shared), done = std::move(done)](InferResult result) {
       PutShared(shared, shared_memory_->counts(), result);

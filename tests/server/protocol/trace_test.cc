@@ -268,7 +268,8 @@ TEST_CASE("A collector that has no room", "[trace]") {
   CHECK(Metric(port, "omserve_trace_write_failures_total") == 2);
 }
 
-// With TENSORS a trace says what the tensors are; an answer that was kept says so.
+// With TENSORS a trace says what the tensors are, where they are the model's; an answer that was
+// kept says so.
 TEST_CASE("Tensors and kept answers in traces", "[1.13][trace]") {
   Collector collector;
   Repository repository;
@@ -280,9 +281,12 @@ TEST_CASE("Tensors and kept answers in traces", "[1.13][trace]") {
   });
   InferWith(daemon, TextRequest("text", 1), "");
   InferWith(daemon, TextRequest("text", 1), "");
-  const std::vector<OtlpSpan> spans = collector.Await("infer text", 2);
-  std::vector<std::map<std::string, std::string>> attributes(2);
-  for (size_t i = 0; i < 2; ++i) {
+  inference::ModelInferRequest wrong = TextRequest("text", 1);
+  wrong.mutable_inputs(0)->set_name("nobody");
+  InferWith(daemon, wrong, "", "", grpc::StatusCode::INVALID_ARGUMENT);
+  const std::vector<OtlpSpan> spans = collector.Await("infer text", 3);
+  std::vector<std::map<std::string, std::string>> attributes(3);
+  for (size_t i = 0; i < 3; ++i) {
     for (const auto& attribute : spans[i].attributes()) {
       attributes[i][attribute.key()] =
           attribute.value().has_bool_value() ? "bool" : attribute.value().string_value();
@@ -292,6 +296,7 @@ TEST_CASE("Tensors and kept answers in traces", "[1.13][trace]") {
   CHECK_THAT(attributes[0]["omserve.output.text_features"], StartsWith("FP32[1,"));
   CHECK_FALSE(attributes[0].contains("omserve.from_cache"));
   CHECK(attributes[1]["omserve.from_cache"] == "bool");
+  CHECK_FALSE(attributes[2].contains("omserve.input.nobody"));
 }
 
 // Lines of the log can be found by the trace's id.
