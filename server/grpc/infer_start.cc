@@ -24,14 +24,14 @@ std::string MetadataOf(const grpc::ServerContext& context, const char* name) {
 }
 
 std::shared_ptr<RequestTrace> BeginTrace(const FrontDoor& door, const grpc::ServerContext& context,
-                                         const Model& model, const std::string& id,
+                                         const Model& model, const RequestNames& names,
                                          scheduler::Instant received) {
   const std::string traceparent = MetadataOf(context, "traceparent");
   const std::string tracestate = MetadataOf(context, "tracestate");
   return door.tracer.Begin({.traceparent = traceparent,
                             .tracestate = tracestate,
-                            .protocol = "grpc",
-                            .request_id = id,
+                            .protocol = names.protocol,
+                            .request_id = names.id,
                             .model = model.name,
                             .version = model.version,
                             .received = received});
@@ -66,7 +66,7 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Cal
   names->model_version = std::move(request.model_version);
   RETURN_IF_ERROR(model.status());
   if (door.tracer.is_on()) {
-    names->trace = BeginTrace(door, context, **model, names->id, received);
+    names->trace = BeginTrace(door, context, **model, *names, received);
   }
   ASSIGN_OR_RETURN(InferCall call, PrepareCall(request, *std::move(model)));
   if (names->trace != nullptr && names->trace->recorded) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "server/core/front_door.h"
@@ -21,6 +22,7 @@ scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& c
 
 // What a request calls itself and its model, and what is recorded of it.
 struct RequestNames {
+  std::string_view protocol = "grpc";  // As its trace calls it; a literal.
   std::string id;
   std::string model_name;
   std::string model_version;

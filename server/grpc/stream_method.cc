@@ -108,7 +108,7 @@ class StreamPoller::Stream final {
  private:
   struct Request {
     scheduler::RequestId id = 0;  // 0: not with an engine.
-    RequestNames names;
+    RequestNames names{.protocol = "grpc-stream"};
     InferResult result;
     bool is_answered = false;
   };

@@ -113,6 +113,16 @@ void CheckTree(const std::map<std::string, OtlpSpan>& spans, const std::string& 
   CHECK(roots == 1);
 }
 
+// The attribute's; empty where the span has none.
+std::string TextOf(const OtlpSpan& span, const std::string& name) {
+  for (const auto& attribute : span.attributes()) {
+    if (attribute.key() == name) {
+      return attribute.value().string_value();
+    }
+  }
+  return "";
+}
+
 uint64_t WallNs() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                    std::chrono::system_clock::now().time_since_epoch())
@@ -224,6 +234,7 @@ TEST_CASE("Requests of a stream are traced", "[1.13][1.14][trace]") {
   const std::vector<OtlpSpan> spans = collector.Await("infer text", 3);
   CHECK(spans[0].span_id() != spans[1].span_id());
   CHECK(spans[2].trace_id() == FromHex(kTraceId));
+  CHECK(TextOf(spans[2], "omserve.protocol") == "grpc-stream");
 }
 
 // A collector that is away for a while gets them later; what waits when the daemon ends is sent.
