@@ -49,23 +49,28 @@ absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequ
   return StartTogether(door.inference, rest.call, exchange, std::move(done));
 }
 
-HttpReply ReplyOf(const RestCall& rest, std::shared_ptr<const InferResult> result) {
-  if (!result->status.ok()) {
-    return HttpError(result->status);
-  }
-  absl::StatusOr<RestAnswer> answer = BuildInferAnswer(rest, *result);
-  if (!answer.ok()) {
-    return HttpError(answer.status());
-  }
+// Errors: the result's; BuildInferAnswer's.
+absl::StatusOr<HttpReply> ReplyOf(const RestCall& rest, std::shared_ptr<const InferResult> result) {
+  RETURN_IF_ERROR(result->status);
+  ASSIGN_OR_RETURN(RestAnswer answer, BuildInferAnswer(rest, *result));
   HttpReply reply;
-  if (answer->is_binary) {
+  if (answer.is_binary) {
     reply.content_type = "application/octet-stream";
-    reply.AddField(kHeaderLength, std::to_string(answer->json.size()));
+    reply.AddField(kHeaderLength, std::to_string(answer.json.size()));
   }
-  reply.body = std::move(answer->json);
-  reply.tensors = std::move(answer->binary);
+  reply.body = std::move(answer.json);
+  reply.tensors = std::move(answer.binary);
   reply.owner = std::move(result);
   return reply;
+}
+
+// `built`, or its error; the trace ends with what is sent.
+void Send(const FrontDoor& door, RestCall& rest, absl::StatusOr<HttpReply> built,
+          HttpExchange& exchange) {
+  const absl::Status status = built.status();
+  HttpReply reply = status.ok() ? *std::move(built) : HttpError(status);
+  EndTrace(door, rest, status, reply);
+  exchange.Answer(std::move(reply));
 }
 
 void Infer(const FrontDoor& door, const HttpRequest& request,
@@ -87,16 +92,12 @@ void Infer(const FrontDoor& door, const HttpRequest& request,
             size_bytes,
             [&door, exchange, rest, result] {
               ClassifyOutputs(*result);
-              HttpReply reply = ReplyOf(*rest, result);
-              EndTrace(door, *rest, result->status, reply);
-              exchange->Answer(std::move(reply));
+              Send(door, *rest, ReplyOf(*rest, result), *exchange);
             },
             more_follow);
       });
   if (!id.ok()) {
-    HttpReply reply = HttpError(id.status());
-    EndTrace(door, *rest, id.status(), reply);
-    exchange->Answer(std::move(reply));
+    Send(door, *rest, id.status(), *exchange);
     return;
   }
   exchange->OnGone([&inference = door.inference, id = *id] { inference.Cancel(id); });

@@ -192,6 +192,28 @@ TEST_CASE("Trace context over HTTP", "[1.13][1.2][trace]") {
   CHECK(Metric(port, "omserve_traces_total") == 1);
 }
 
+// Numbers that JSON cannot say: the trace ends as the answer does, not as the run did.
+TEST_CASE("The trace of an HTTP answer that cannot be built", "[trace]") {
+  Collector collector;
+  Repository repository;
+  repository.AddModel("vision_a", "vision_a");
+  TestDaemon daemon(repository, TracesTo(collector));
+  const std::string nans(3 * 48 * 48 * sizeof(float), '\xff');
+  const std::string json = R"({"inputs":[{"name":"image","datatype":"FP32","shape":[1,3,48,48],)"
+                           R"("parameters":{"binary_data_size":)" +
+                           std::to_string(nans.size()) + "}}]}";
+  const std::string answer =
+      Ask(daemon.http_port(),
+          "POST /v2/models/vision_a/infer HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+          "Inference-Header-Content-Length: " +
+              std::to_string(json.size()) + "\r\nContent-Length: " +
+              std::to_string(json.size() + nans.size()) + "\r\n\r\n" + json + nans);
+  CHECK_THAT(answer, StartsWith("HTTP/1.1 400 ") && Contains("JSON cannot say"));
+  const OtlpSpan span = collector.Await("infer vision_a", 1).front();
+  CHECK(span.status().code() == opentelemetry::proto::trace::v1::Status::STATUS_CODE_ERROR);
+  CHECK_THAT(span.status().message(), StartsWith("INVALID_ARGUMENT: "));
+}
+
 // A request that is refused is traced with its reason; one that nobody traces is not, and its
 // answer says nothing.
 TEST_CASE("Which requests are traced", "[1.13][trace]") {
