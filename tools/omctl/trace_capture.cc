@@ -83,6 +83,7 @@ class CaptureCall final {
         Seconds(command_.seconds) + kPatience));
     http::async_read(stream_, buffer, parser, [&](beast::error_code error, size_t /*bytes*/) {
       failed = error;
+      done_ = true;
       timer_.cancel();
     });
     Tick();
@@ -115,7 +116,7 @@ class CaptureCall final {
     passed_ += kTick;
     timer_.expires_after(kTick);
     timer_.async_wait([this](beast::error_code error) {
-      if (!error) {
+      if (!error && !done_) {  // Where it was due already, there was no wait left to cancel.
         Tick();
       }
     });
@@ -132,6 +133,7 @@ class CaptureCall final {
   beast::tcp_stream stream_;
   asio::steady_timer timer_;
   Seconds passed_{0};
+  bool done_ = false;  // The answer is there, or will not come.
 };
 
 }  // namespace
