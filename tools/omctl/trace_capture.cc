@@ -32,6 +32,11 @@ using Seconds = std::chrono::duration<double>;
 constexpr std::chrono::milliseconds kTick{200};
 constexpr Seconds kPatience{60};  // Beyond the capture itself, for a large answer.
 
+bool AreLoopback(const tcp::resolver::results_type& endpoints) {
+  return std::all_of(endpoints.begin(), endpoints.end(),
+                     [](const auto& each) { return each.endpoint().address().is_loopback(); });
+}
+
 // One GET, with a line of progress while it is under way. Everything happens in Run.
 class CaptureCall final {
  public:
@@ -42,7 +47,8 @@ class CaptureCall final {
         stream_(context_),
         timer_(context_) {}
 
-  // The answer's body. Errors: kUnavailable when the daemon cannot be reached; the daemon's own.
+  // The answer's body. Errors: kInvalidArgument when a token would leave this machine in plain
+  // text; kUnavailable when the daemon cannot be reached; the daemon's own.
   absl::StatusOr<std::string> Run() {
     const size_t colon = command_.rest_url.rfind(':');
     if (colon == std::string::npos) {
@@ -52,6 +58,12 @@ class CaptureCall final {
     tcp::resolver resolver(context_);
     const auto endpoints = resolver.resolve(command_.rest_url.substr(0, colon),
                                             command_.rest_url.substr(colon + 1), error);
+    if (!error && !token_.empty() && !AreLoopback(endpoints)) {
+      return InvalidArgument(
+          "--token-file: a capture is asked for over plain HTTP, and {} is not loopback; run omctl "
+          "beside the daemon, or reach its port by way of a tunnel",
+          command_.rest_url);
+    }
     if (!error) {
       stream_.expires_after(std::chrono::seconds(10));
       stream_.connect(endpoints, error);
@@ -141,6 +153,11 @@ class CaptureCall final {
 absl::Status CaptureTrace(const CommonOptions& common, const TraceCaptureCommand& command) {
   ASSIGN_OR_RETURN(client::ConnectOptions connect,
                    client::ReadConnectOptions(common.url, common.files));
+  if (connect.tls) {
+    return InvalidArgument(
+        "--tls: a capture is asked for over plain HTTP; run omctl beside the daemon, or reach its "
+        "port by way of a tunnel");
+  }
   CaptureCall call(command, std::move(connect.token), isatty(STDERR_FILENO) != 0);
   ASSIGN_OR_RETURN(const std::string trace, call.Run());
   if (command.output == "-") {

@@ -77,5 +77,23 @@ TEST_CASE("omctl: TLS") {
   CHECK(RunOmctl(url + " status").exit_code == 1);
 }
 
+// A capture is asked for over plain HTTP: no token leaves the machine by it, and nobody is led to
+// think that it is TLS.
+TEST_CASE("omctl: a capture keeps secrets") {
+  REQUIRE_OK(WriteFileAtomically("secret.token", "secret"));
+  for (const char* address : {"192.0.2.1:8004", "0.0.0.0:8004"}) {
+    const Outcome outcome =
+        RunOmctl("--token-file secret.token trace capture --rest-url " + std::string(address));
+    CheckFails(outcome, "INVALID_ARGUMENT");
+    CHECK_THAT(outcome.err, Contains("is not loopback"));
+  }
+  for (const char* option : {"--tls", "--tls-server-name models"}) {
+    const Outcome outcome =
+        RunOmctl(option + std::string(" trace capture --rest-url 127.0.0.1:8004"));
+    CheckFails(outcome, "INVALID_ARGUMENT");
+    CHECK_THAT(outcome.err, Contains("plain HTTP"));
+  }
+}
+
 }  // namespace
 }  // namespace omserve::server
