@@ -136,12 +136,13 @@ std::vector<CatalogEntry> Catalog::List() const {
   return all;
 }
 
-std::vector<std::shared_ptr<scheduler::StepCache>> Catalog::Caches(const std::string& but) const {
+std::vector<std::shared_ptr<scheduler::StepCache>> Catalog::Caches(const std::string& but,
+                                                                   int64_t but_version) const {
   std::vector<std::shared_ptr<scheduler::StepCache>> caches;
   const MutexLock lock(mu_);
   for (const auto& [name, lines] : models_) {
     for (const auto& [version, line] : lines) {
-      const bool counts = line.model != nullptr && name != but;
+      const bool counts = line.model != nullptr && (name != but || version != but_version);
       for (size_t n = 0; counts && n < line.model->plan->nodes.size(); ++n) {
         if (const auto& cache = line.model->plan->nodes[n].cache; cache != nullptr) {
           caches.push_back(cache);
@@ -152,16 +153,16 @@ std::vector<std::shared_ptr<scheduler::StepCache>> Catalog::Caches(const std::st
   return caches;
 }
 
-size_t Catalog::CachedBytes(const std::string& but) const {
+size_t Catalog::CachedBytes(const std::string& replaced, int64_t version) const {
   size_t bytes = 0;
-  for (const auto& cache : Caches(but)) {
+  for (const auto& cache : Caches(replaced, version)) {
     bytes += cache->max_bytes();
   }
   return bytes;
 }
 
 void Catalog::ClearCaches() const {
-  for (const auto& cache : Caches("")) {
+  for (const auto& cache : Caches("", 0)) {
     cache->Clear();
   }
 }

@@ -235,7 +235,7 @@ absl::Status ModelRepository::LoadVersion(const Source& source, int64_t version)
   catalog_.Begin(name, version);
   absl::StatusOr<std::unique_ptr<LoadedModel>> loaded =
       source.is_pipeline() ? LoadPipelineModel(context_, source.folder, version, source.config,
-                                               catalog_.CachedBytes(name),
+                                               catalog_.CachedBytes(name, version),
                                                [this](const std::string& model, int64_t wanted) {
                                                  return FindStep(model, wanted);
                                                })

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/base/errors.h"
+#include "tests/runtime/acl/acl_fixture.h"
 #include "tests/status_test_util.h"
 
 namespace omserve::server {
@@ -103,6 +104,26 @@ TEST_CASE("What cannot be read is told of while nothing serves") {
   catalog.Fail("m", 4, Internal("broken"));
   CHECK(Lines(catalog) == "3:READY, 4:UNAVAILABLE broken");
   CHECK(VALUE(catalog.Find("m", ""))->version == 3);
+}
+
+// A pipeline's version that is replaced gives its caches' memory back; its other versions do not.
+TEST_CASE("Memory of caches counts but for the version that is replaced") {
+  const testing::OpenedDevice opened = testing::OpenDevice();
+  const auto pool = VALUE(memory::HostPool::Create(*opened.device, 4096));
+  Catalog catalog;
+  for (const int64_t version : {1, 2}) {
+    auto plan = std::make_shared<scheduler::Plan>();
+    plan->nodes.emplace_back().cache =
+        std::make_shared<scheduler::StepCache>(*pool, static_cast<size_t>(version) * 100);
+    auto model = std::make_shared<Model>(*NewModel(version, 1));
+    model->plan = std::move(plan);
+    catalog.Begin("m", version);
+    catalog.Serve(std::move(model));
+  }
+  CHECK(catalog.CachedBytes("m", 1) == 200);
+  CHECK(catalog.CachedBytes("m", 2) == 100);
+  CHECK(catalog.CachedBytes("m", 3) == 300);
+  CHECK(catalog.CachedBytes("other", 1) == 300);
 }
 
 }  // namespace
