@@ -21,6 +21,8 @@ constexpr std::chrono::milliseconds kReleaseGrace{2000};
 constexpr std::chrono::milliseconds kReleasePoll{5};
 // For a model that is being loaded, and warmed up.
 constexpr std::chrono::milliseconds kLoadGrace{30'000};
+// For one whose memory is being freed.
+constexpr std::chrono::milliseconds kUnloadGrace{10'000};
 // For a driver that is being asked how the devices are.
 constexpr std::chrono::milliseconds kHealthGrace{2000};
 // How often loops are asked whether they turn.
@@ -143,7 +145,7 @@ absl::Status Daemon::StartScheduler() {
   const ServerConfig& config = options_.config;
   ASSIGN_OR_RETURN(tracing_, MakeTracing(config, options_.version, &WallTime, clock_));
   statistics_ = std::make_unique<Statistics>(&WallMilliseconds);
-  unloader_ = std::make_unique<Unloader>();
+  unloader_ = std::make_unique<Unloader>(clock_);
   catalog_ = std::make_unique<Catalog>();
   unloader_->SetListener([this](const Model& model) { catalog_->NoteGone(model); });
   std::vector<scheduler::Dispatcher::DeviceParts> parts;
@@ -387,7 +389,10 @@ absl::Status Daemon::Stop() {
   }
   catalog_->ClearCaches();
   if (unloader_ != nullptr) {
-    unloader_->Stop();
+    const absl::Status freed = unloader_->Stop(clock_.Now() + kUnloadGrace);
+    if (!freed.ok()) {
+      return Internal("{}, on a device that does not finish it", MessageOf(freed));
+    }
   }
   const Clock::time_point patience = clock_.Now() + kReleaseGrace;
   while (pool_->used_bytes() > 0 && clock_.Now() < patience) {

@@ -3,17 +3,18 @@
 
 #include <utility>
 
+#include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
 
 namespace omserve::server {
 
-Unloader::Unloader() {
+Unloader::Unloader(Clock& clock) : clock_(clock) {
   thread_ = StartThread("unload", [this] { Run(); });
 }
 
 Unloader::~Unloader() {
-  Stop();
+  Stop(Clock::time_point::max()).IgnoreError();
   // Pipelines hold their steps' models, which come back here when these go.
   while (true) {
     std::deque<std::unique_ptr<LoadedModel>> kept;
@@ -63,12 +64,17 @@ size_t Unloader::waiting() const {
   return waiting_.size() + (working_ ? 1 : 0);
 }
 
-void Unloader::Stop() {
+absl::Status Unloader::Stop(Clock::time_point deadline) {
   {
     const MutexLock lock(mu_);
     stop_ = true;
+    changed_.NotifyAll();
+    while (working_ && clock_.WaitUntil(changed_, mu_, deadline)) {
+    }
+    if (working_) {
+      return DeadlineExceeded("a model's memory is still being freed");
+    }
   }
-  changed_.NotifyAll();
   if (thread_.joinable()) {
     thread_.join();
   }
@@ -76,6 +82,7 @@ void Unloader::Stop() {
   for (; !waiting_.empty(); waiting_.pop_front()) {
     kept_.push_back(std::move(waiting_.front()));
   }
+  return absl::OkStatus();
 }
 
 void Unloader::Run() {
@@ -85,6 +92,7 @@ void Unloader::Run() {
     {
       const MutexLock lock(mu_);
       working_ = false;
+      changed_.NotifyAll();
       while (waiting_.empty() && !stop_) {
         changed_.Wait(mu_);
       }

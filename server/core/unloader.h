@@ -12,6 +12,8 @@
 #include <memory>
 #include <thread>
 
+#include "absl/status/status.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/mutex.h"
 #include "server/core/loaded_model.h"
 
@@ -20,10 +22,10 @@ namespace omserve::server {
 // Thread-safe. Outlives every handle, and the engines.
 class Unloader final {
  public:
-  Unloader();
+  explicit Unloader(Clock& clock);  // Outlives it.
   Unloader(const Unloader&) = delete;
   Unloader& operator=(const Unloader&) = delete;
-  // Requires Stop, or that nothing was ever loaded.
+  // Requires a Stop that was OK, or that nothing was ever loaded.
   ~Unloader();
 
   // `on_gone` is told of each load when nothing of it is left but this model, on the thread here;
@@ -36,8 +38,10 @@ class Unloader final {
   void Discard(std::unique_ptr<LoadedModel> loaded) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Requires that the engines were drained, and calls none of them any longer: what has not been
-  // taken apart stays until this is destroyed. Idempotent.
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+  // taken apart stays until this is destroyed. Waits for the load that is being taken apart;
+  // kDeadlineExceeded when that has not ended by then, as on a device that does not come back: then
+  // this must not be destroyed. Idempotent.
+  absl::Status Stop(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Loads that nobody holds and that are not taken apart yet.
   size_t waiting() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -46,6 +50,7 @@ class Unloader final {
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   void Take(std::unique_ptr<LoadedModel> loaded) ABSL_LOCKS_EXCLUDED(mu_);
 
+  Clock& clock_;
   mutable Mutex mu_;
   CondVar changed_;
   std::function<void(const Model&)> on_gone_ ABSL_GUARDED_BY(mu_);

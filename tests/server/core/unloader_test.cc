@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads that nobody holds any longer, beside a device that takes its time.
+#include "server/core/unloader.h"
+
+#include <catch2/catch.hpp>
+#include <latch>
+#include <memory>
+
+#include "tests/status_test_util.h"
+
+namespace omserve::server {
+namespace {
+
+// Lets a load go, and keeps the thread that frees it until Release.
+class Freeing final {
+ public:
+  Freeing() {
+    unloader_.SetListener([this](const Model& /*model*/) {
+      begun_.count_down();
+      released_.wait();
+    });
+    unloader_.Own(std::make_unique<LoadedModel>()).reset();
+    begun_.wait();
+  }
+  Unloader* operator->() { return &unloader_; }
+  void Release() { released_.count_down(); }
+
+ private:
+  std::latch begun_{1};
+  std::latch released_{1};
+  Unloader unloader_{SteadyClock()};  // Last: its thread uses the others.
+};
+
+TEST_CASE("The end does not wait for ever for a load that is not freed") {
+  Freeing freeing;
+  CHECK(freeing->Stop(SteadyClock().Now()).code() == absl::StatusCode::kDeadlineExceeded);
+  freeing.Release();
+  REQUIRE_OK(freeing->Stop(Clock::time_point::max()));
+  REQUIRE_OK(freeing->Stop(SteadyClock().Now()));
+}
+
+}  // namespace
+}  // namespace omserve::server
