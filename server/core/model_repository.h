@@ -146,6 +146,7 @@ class ModelRepository final {
   // served before failed.
   absl::Status LoadVersions(const std::string& name, const Source& source);
   absl::Status LoadVersion(const Source& source, int64_t version);
+  absl::StatusOr<std::unique_ptr<LoadedModel>> MakeLoad(const Source& source, int64_t version);
   absl::StatusOr<ModelHandle> FindStep(const std::string& name, int64_t version) const;
   // The pipelines that name one of the models are built anew or withdrawn, `but` not these.
   void FollowSteps(const std::set<std::string>& changed, const std::set<std::string>& but);

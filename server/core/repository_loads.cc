@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the repository's thread does: it loads, unloads, and looks what has changed.
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,8 @@ namespace omserve::server {
 namespace {
 
 constexpr char kConfigName[] = "config of the load request";
+// How long a load waits for the memory of those that are being unloaded.
+constexpr std::chrono::seconds kFreeingGrace{10};
 
 absl::Status Unloaded() { return Unavailable("unloaded"); }
 
@@ -230,16 +233,28 @@ absl::Status ModelRepository::LoadVersions(const std::string& name, const Source
   return lost ? failure : absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<LoadedModel>> ModelRepository::MakeLoad(const Source& source,
+                                                                       int64_t version) {
+  if (!source.is_pipeline()) {
+    return LoadSubgraphModel(context_, source.folder, version, source.config);
+  }
+  return LoadPipelineModel(
+      context_, source.folder, version, source.config,
+      catalog_.CachedBytes(source.folder.name, version),
+      [this](const std::string& model, int64_t wanted) { return FindStep(model, wanted); });
+}
+
 absl::Status ModelRepository::LoadVersion(const Source& source, int64_t version) {
   const std::string& name = source.folder.name;
   catalog_.Begin(name, version);
-  absl::StatusOr<std::unique_ptr<LoadedModel>> loaded =
-      source.is_pipeline() ? LoadPipelineModel(context_, source.folder, version, source.config,
-                                               catalog_.CachedBytes(name, version),
-                                               [this](const std::string& model, int64_t wanted) {
-                                                 return FindStep(model, wanted);
-                                               })
-                           : LoadSubgraphModel(context_, source.folder, version, source.config);
+  const bool others_go = context_.unloader.waiting() > 0;
+  absl::StatusOr<std::unique_ptr<LoadedModel>> loaded = MakeLoad(source, version);
+  if (loaded.status().code() == absl::StatusCode::kResourceExhausted &&
+      (others_go || context_.unloader.waiting() > 0)) {
+    // What was unloaded a moment ago had the memory that this one needs.
+    context_.unloader.AwaitFreed(context_.clock.Now() + kFreeingGrace);
+    loaded = MakeLoad(source, version);
+  }
   if (!loaded.ok()) {
     absl::Status why = loaded.status();
     if (why.code() == absl::StatusCode::kResourceExhausted) {

@@ -64,6 +64,13 @@ size_t Unloader::waiting() const {
   return waiting_.size() + (working_ ? 1 : 0);
 }
 
+bool Unloader::AwaitFreed(Clock::time_point deadline) {
+  const MutexLock lock(mu_);
+  while ((working_ || !waiting_.empty()) && !stop_ && clock_.WaitUntil(changed_, mu_, deadline)) {
+  }
+  return !working_ && waiting_.empty();
+}
+
 absl::Status Unloader::Stop(Clock::time_point deadline) {
   {
     const MutexLock lock(mu_);

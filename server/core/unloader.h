@@ -45,6 +45,8 @@ class Unloader final {
 
   // Loads that nobody holds and that are not taken apart yet.
   size_t waiting() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Until there are none; false when there still are some by then, or at the end.
+  bool AwaitFreed(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mu_);

@@ -31,6 +31,15 @@ class Freeing final {
   Unloader unloader_{SteadyClock()};  // Last: its thread uses the others.
 };
 
+TEST_CASE("Who needs memory waits until it is freed") {
+  Freeing freeing;
+  CHECK(freeing->waiting() == 1);
+  CHECK_FALSE(freeing->AwaitFreed(SteadyClock().Now()));
+  freeing.Release();
+  CHECK(freeing->AwaitFreed(Clock::time_point::max()));
+  CHECK(freeing->waiting() == 0);
+}
+
 TEST_CASE("The end does not wait for ever for a load that is not freed") {
   Freeing freeing;
   CHECK(freeing->Stop(SteadyClock().Now()).code() == absl::StatusCode::kDeadlineExceeded);
