@@ -150,7 +150,9 @@ class ModelRepository final {
   absl::StatusOr<ModelHandle> FindStep(const std::string& name, int64_t version) const;
   // The pipelines that name one of the models are built anew or withdrawn, `but` not these.
   void FollowSteps(const std::set<std::string>& changed, const std::set<std::string>& but);
-  void Withdraw(const std::string& name, const absl::Status& why, bool wanted);
+  // All that is wanted of the model, `but` not these versions.
+  void Withdraw(const std::string& name, const std::vector<int64_t>& but, const absl::Status& why,
+                bool wanted);
   // Without the places of files.
   absl::Status ForClients(const absl::Status& status, const Source* source) const;
 

@@ -224,12 +224,7 @@ absl::Status ModelRepository::LoadVersions(const std::string& name, const Source
   if (!any) {
     return failure;
   }
-  for (const int64_t version : before) {
-    if (std::find(versions->begin(), versions->end(), version) == versions->end()) {
-      counters_.unloads.fetch_add(1, std::memory_order_relaxed);
-      catalog_.Withdraw(name, version, Unloaded(), /*wanted=*/false);
-    }
-  }
+  Withdraw(name, *versions, Unloaded(), /*wanted=*/false);
   return lost ? failure : absl::OkStatus();
 }
 
@@ -301,15 +296,17 @@ void ModelRepository::FollowSteps(const std::set<std::string>& changed,
       // What cannot be built over the new load stays on the one before, which it holds.
       LoadVersions(pipeline, wanted.source).IgnoreError();
     } else {
-      Withdraw(pipeline, WithContext(missing, fmt::format("pipeline '{}'", pipeline)),
+      Withdraw(pipeline, /*but=*/{}, WithContext(missing, fmt::format("pipeline '{}'", pipeline)),
                /*wanted=*/true);
     }
   }
 }
 
-void ModelRepository::Withdraw(const std::string& name, const absl::Status& why, bool wanted) {
+void ModelRepository::Withdraw(const std::string& name, const std::vector<int64_t>& but,
+                               const absl::Status& why, bool wanted) {
   for (const CatalogEntry& entry : catalog_.List()) {
-    if (entry.name == name && entry.version != 0) {
+    if (entry.name == name && entry.wanted &&
+        std::find(but.begin(), but.end(), entry.version) == but.end()) {
       counters_.unloads.fetch_add(entry.model != nullptr ? 1 : 0, std::memory_order_relaxed);
       catalog_.Withdraw(name, entry.version, why, wanted);
     }
@@ -323,7 +320,7 @@ absl::Status ModelRepository::DoUnload(const std::string& name, bool parts, cons
     steps = found->second.source.steps();
     wanted_.erase(found);
   }
-  Withdraw(name, Unloaded(), /*wanted=*/false);
+  Withdraw(name, /*but=*/{}, Unloaded(), /*wanted=*/false);
   FollowSteps({name}, {});
   for (const std::string& step : steps) {
     const auto part = wanted_.find(step);

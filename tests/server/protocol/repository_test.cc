@@ -235,6 +235,34 @@ TEST_CASE("Repository: broken models", "[1.12/load-fails][1.12/model-names][1.15
   CHECK(Answers(client, "damaged"));
 }
 
+// What failed and is not asked for any longer does not count.
+TEST_CASE("Repository: what is not wanted any longer", "[1.2]") {
+  Repository repository;
+  repository.AddModel("text", "misspelt", "max_batch_sise: 4\n");
+  repository.AddText("text", "version_policy: {all: {}}\n");
+  repository.Write("text/2/model.om", "half a model");
+  TestDaemon daemon(repository, Explicit({}));
+  Client& client = daemon.client();
+  const auto has_converged = [&] {
+    const std::string answer = HttpGet(daemon.http_port(), "/v2/health/converged");
+    return answer.find("HTTP/1.1 200") != std::string::npos;
+  };
+  REQUIRE_FALSE(Load(client, "misspelt").ok());
+  CHECK_FALSE(has_converged());
+  REQUIRE(Unload(client, "misspelt").ok());
+  CHECK(Index(client)["misspelt:"] == "UNAVAILABLE unloaded");
+  inference::ModelInferResponse response;
+  CHECK(client.Infer(TextRequest("misspelt", 1), &response).error_code() ==
+        grpc::StatusCode::NOT_FOUND);
+  CHECK(has_converged());
+
+  REQUIRE(Load(client, "text").ok());  // Version 1.
+  CHECK_FALSE(has_converged());
+  std::filesystem::remove_all(repository.path() + "/text/2");
+  REQUIRE(Load(client, "text").ok());
+  CHECK(has_converged());
+}
+
 // A reload that fails leaves the version that serves as it was; one that succeeds takes its place.
 TEST_CASE("Repository: a failed reload changes nothing", "[1.12/reload-fails]") {
   Repository repository;
