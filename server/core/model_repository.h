@@ -116,8 +116,15 @@ class ModelRepository final {
     std::vector<std::string> steps() const;  // The models that a pipeline names; else none.
   };
   struct Wanted {
-    bool by_name = false;  // It was asked for; else it is a pipeline's part.
-    Source source;         // As last read; empty when it never could be.
+    bool by_name = false;     // It was asked for; else it is a pipeline's part.
+    bool has_served = false;  // Some version of it, as `source` has it.
+    // Of the last load that served; as last read where none did, empty when it never could be.
+    Source source;
+  };
+  // What a load came to.
+  struct Outcome {
+    std::set<std::string> changed;  // The models of which some version is served anew.
+    absl::Status status;
   };
   struct Job {
     std::function<absl::Status()> run;
@@ -140,11 +147,13 @@ class ModelRepository final {
   void LoadAll(const std::vector<registry::ModelFolder>& folders);
   absl::StatusOr<Source> Read(const registry::ModelFolder& folder,
                               const LoadParameters& parameters);
+  // A load of it begins.
+  void Want(const std::string& name, const Source& source);
   // Loads the parts that a pipeline needs and that nobody asked for; which these were.
   std::set<std::string> LoadParts(const Source& source);
   // All versions that the model's policy selects. OK when one or more was loaded and none that
-  // served before failed.
-  absl::Status LoadVersions(const std::string& name, const Source& source);
+  // served before failed. Requires Want.
+  Outcome LoadVersions(const std::string& name, const Source& source);
   absl::Status LoadVersion(const Source& source, int64_t version);
   absl::StatusOr<std::unique_ptr<LoadedModel>> MakeLoad(const Source& source, int64_t version);
   absl::StatusOr<ModelHandle> FindStep(const std::string& name, int64_t version) const;

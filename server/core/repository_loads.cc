@@ -19,6 +19,13 @@ constexpr std::chrono::seconds kFreeingGrace{10};
 
 absl::Status Unloaded() { return Unavailable("unloaded"); }
 
+absl::Status PipelineItself(const std::string& name) {
+  return Unimplemented(
+      "model '{}' is a pipeline itself: pipelines of pipelines are not supported yet; write its "
+      "steps here",
+      name);
+}
+
 // Only what its kind of file system tells; a model that cannot be read is told of when it is read.
 std::string FingerprintOf(const registry::ModelFolder& folder) {
   return registry::FolderFingerprint(folder.path).value_or("");
@@ -67,8 +74,8 @@ absl::Status ModelRepository::DoLoadInitial() {
 }
 
 void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders) {
-  std::vector<std::string> pipelines;
-  std::vector<std::string> models;
+  std::vector<Source> pipelines;
+  std::vector<Source> models;
   for (const registry::ModelFolder& folder : folders) {
     Wanted& wanted = wanted_[folder.name];
     wanted.by_name = true;
@@ -79,19 +86,20 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
       wanted.source.fingerprint = FingerprintOf(folder);  // Not again before it has changed.
       continue;
     }
-    wanted.source = *std::move(source);
-    (wanted.source.is_pipeline() ? pipelines : models).push_back(folder.name);
+    Want(folder.name, *source);
+    (source->is_pipeline() ? pipelines : models).push_back(*std::move(source));
   }
-  for (const std::string& name : models) {
-    LoadVersions(name, wanted_[name].source).IgnoreError();  // Each has its line and its reason.
+  std::set<std::string> changed;  // Of errors each model has its line and its reason.
+  for (const Source& source : models) {
+    changed.merge(LoadVersions(source.folder.name, source).changed);
   }
-  std::set<std::string> loaded(models.begin(), models.end());
-  for (const std::string& name : pipelines) {
-    const Source source = wanted_[name].source;
-    loaded.merge(LoadParts(source));
-    LoadVersions(name, source).IgnoreError();
+  std::set<std::string> tried;
+  for (const Source& source : pipelines) {
+    changed.merge(LoadParts(source));
+    changed.merge(LoadVersions(source.folder.name, source).changed);
+    tried.insert(source.folder.name);
   }
-  FollowSteps(loaded, {pipelines.begin(), pipelines.end()});
+  FollowSteps(changed, tried);
 }
 
 absl::StatusOr<ModelRepository::Source> ModelRepository::Read(const registry::ModelFolder& folder,
@@ -154,18 +162,26 @@ absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParamete
                                     name, step));
     }
   }
-  Wanted& wanted = wanted_[name];
-  wanted.by_name = true;
-  wanted.source = *std::move(source);
-  const Source read = wanted.source;  // Loading parts may move what stands in the map.
-  std::set<std::string> changed = LoadParts(read);
-  const absl::Status loaded = LoadVersions(name, read);
-  changed.insert(name);
+  Want(name, *source);
+  wanted_[name].by_name = true;
+  std::set<std::string> changed = LoadParts(*source);
+  Outcome loaded = LoadVersions(name, *source);
+  changed.merge(loaded.changed);
   FollowSteps(changed, {name});
-  if (!loaded.ok()) {
-    return Internal("failed to load '{}', no version is available: {}", name, MessageOf(loaded));
+  if (!loaded.status.ok()) {
+    return Internal("failed to load '{}', no version is available: {}", name,
+                    MessageOf(loaded.status));
   }
   return absl::OkStatus();
+}
+
+// What has served is wanted until another load serves in its place.
+void ModelRepository::Want(const std::string& name, const Source& source) {
+  Wanted& wanted = wanted_[name];
+  if (!wanted.has_served) {
+    wanted.source = source;
+  }
+  wanted.source.fingerprint = source.fingerprint;
 }
 
 std::set<std::string> ModelRepository::LoadParts(const Source& source) {
@@ -185,14 +201,14 @@ std::set<std::string> ModelRepository::LoadParts(const Source& source) {
       counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
       continue;
     }
-    wanted_[step] = {.by_name = false, .source = *read};
-    LoadVersions(step, *read).IgnoreError();
-    loaded.insert(step);
+    Want(step, *read);
+    loaded.merge(LoadVersions(step, *read).changed);
   }
   return loaded;
 }
 
-absl::Status ModelRepository::LoadVersions(const std::string& name, const Source& source) {
+ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
+                                                       const Source& source) {
   std::vector<int64_t> on_disk = source.folder.versions;
   if (on_disk.empty() && source.is_pipeline()) {
     on_disk.push_back(1);  // It has no file of its own, so nobody made it a version folder.
@@ -206,7 +222,7 @@ absl::Status ModelRepository::LoadVersions(const std::string& name, const Source
   if (!versions.ok()) {
     catalog_.Fail(name, 0, versions.status());
     counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
-    return versions.status();
+    return {.status = versions.status()};
   }
   std::set<int64_t> before;
   for (const ModelHandle& model : catalog_.Versions(name)) {
@@ -222,10 +238,13 @@ absl::Status ModelRepository::LoadVersions(const std::string& name, const Source
     failure.Update(loaded);
   }
   if (!any) {
-    return failure;
+    return {.status = failure};
   }
+  Wanted& wanted = wanted_[name];
+  wanted.has_served = true;
+  wanted.source = source;
   Withdraw(name, *versions, Unloaded(), /*wanted=*/false);
-  return lost ? failure : absl::OkStatus();
+  return {.changed = {name}, .status = lost ? failure : absl::OkStatus()};
 }
 
 absl::StatusOr<std::unique_ptr<LoadedModel>> ModelRepository::MakeLoad(const Source& source,
@@ -233,10 +252,12 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> ModelRepository::MakeLoad(const Sou
   if (!source.is_pipeline()) {
     return LoadSubgraphModel(context_, source.folder, version, source.config);
   }
-  return LoadPipelineModel(
-      context_, source.folder, version, source.config,
-      catalog_.CachedBytes(source.folder.name, version),
-      [this](const std::string& model, int64_t wanted) { return FindStep(model, wanted); });
+  return LoadPipelineModel(context_, source.folder, version, source.config,
+                           catalog_.CachedBytes(source.folder.name, version),
+                           [this, &source](const std::string& model, int64_t wanted) {
+                             return model == source.folder.name ? PipelineItself(model)
+                                                                : FindStep(model, wanted);
+                           });
 }
 
 absl::Status ModelRepository::LoadVersion(const Source& source, int64_t version) {
@@ -271,10 +292,7 @@ absl::StatusOr<ModelHandle> ModelRepository::FindStep(const std::string& name,
                                                       int64_t version) const {
   const auto found = wanted_.find(name);
   if (found != wanted_.end() && found->second.source.is_pipeline()) {
-    return Unimplemented(
-        "model '{}' is a pipeline itself: pipelines of pipelines are not supported yet; write its "
-        "steps here",
-        name);
+    return PipelineItself(name);
   }
   return catalog_.FindStep(name, version);
 }
@@ -294,7 +312,7 @@ void ModelRepository::FollowSteps(const std::set<std::string>& changed,
     }
     if (missing.ok()) {
       // What cannot be built over the new load stays on the one before, which it holds.
-      LoadVersions(pipeline, wanted.source).IgnoreError();
+      LoadVersions(pipeline, wanted.source);
     } else {
       Withdraw(pipeline, /*but=*/{}, WithContext(missing, fmt::format("pipeline '{}'", pipeline)),
                /*wanted=*/true);

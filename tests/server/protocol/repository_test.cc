@@ -367,6 +367,28 @@ TEST_CASE("Repository: a pipeline and its steps", "[1.12/unload-dependents]") {
   CHECK(index.count("text:1") == 1);
 }
 
+// A reload that would make a pipeline of a step, and fails: nothing of it is left for later.
+TEST_CASE("Repository: a failed reload of a step", "[1.12/reload-fails]") {
+  Repository repository;
+  repository.AddScenes();
+  TestDaemon daemon(repository, Explicit({"scenes"}));
+  Client& client = daemon.client();
+  const grpc::Status failed = Load(client, "text", R"({
+      "input": [{"name": "x", "data_type": "TYPE_FP32", "dims": [1]}],
+      "output": [{"name": "y", "data_type": "TYPE_FP32", "dims": [1]}],
+      "pipeline": {"step": [{"name": "first", "model_name": "nobody",
+                             "input_map": {"x": "x"}, "output_map": {"y": "y"}}]}})");
+  CHECK(failed.error_code() == grpc::StatusCode::INTERNAL);
+  CHECK_THAT(failed.error_message(),
+             Catch::StartsWith("failed to load 'text', no version is available: "));
+  for (const char* step : {"text", "fusion"}) {
+    CHECK(Index(client)["scenes:1"] == "READY");
+    CHECK(Answers(client, "text"));
+    CHECK(Load(client, step).ok());
+  }
+  CHECK(Index(client)["scenes:1"] == "READY");
+}
+
 // What changes in the folders is followed: a new model, a new version, a model that is gone.
 TEST_CASE("Repository: polling", "[1.12/mode-poll]") {
   Repository repository;
