@@ -149,8 +149,10 @@ class ModelRepository final {
                               const LoadParameters& parameters);
   // A load of it begins.
   void Want(const std::string& name, const Source& source);
-  // Loads the parts that a pipeline needs and that nobody asked for; which these were.
-  std::set<std::string> LoadParts(const Source& source);
+  // LoadVersions, after those parts of a pipeline that do not serve, but for the models `tried`. If
+  // it fails, the parts that nobody had asked for before are unloaded again. Requires Want.
+  Outcome LoadWithParts(const Source& source, const std::set<std::string>& tried);
+  std::set<std::string> LoadPart(const std::string& name);  // Which models changed by it.
   // All versions that the model's policy selects. OK when one or more was loaded and none that
   // served before failed. Requires Want.
   Outcome LoadVersions(const std::string& name, const Source& source);

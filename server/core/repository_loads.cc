@@ -76,7 +76,9 @@ absl::Status ModelRepository::DoLoadInitial() {
 void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders) {
   std::vector<Source> pipelines;
   std::vector<Source> models;
+  std::set<std::string> tried;
   for (const registry::ModelFolder& folder : folders) {
+    tried.insert(folder.name);
     Wanted& wanted = wanted_[folder.name];
     wanted.by_name = true;
     absl::StatusOr<Source> source = Read(folder, {});
@@ -93,13 +95,12 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
   for (const Source& source : models) {
     changed.merge(LoadVersions(source.folder.name, source).changed);
   }
-  std::set<std::string> tried;
+  std::set<std::string> built;
   for (const Source& source : pipelines) {
-    changed.merge(LoadParts(source));
-    changed.merge(LoadVersions(source.folder.name, source).changed);
-    tried.insert(source.folder.name);
+    changed.merge(LoadWithParts(source, tried).changed);
+    built.insert(source.folder.name);
   }
-  FollowSteps(changed, tried);
+  FollowSteps(changed, built);
 }
 
 absl::StatusOr<ModelRepository::Source> ModelRepository::Read(const registry::ModelFolder& folder,
@@ -164,10 +165,8 @@ absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParamete
   }
   Want(name, *source);
   wanted_[name].by_name = true;
-  std::set<std::string> changed = LoadParts(*source);
-  Outcome loaded = LoadVersions(name, *source);
-  changed.merge(loaded.changed);
-  FollowSteps(changed, {name});
+  const Outcome loaded = LoadWithParts(*source, /*tried=*/{});
+  FollowSteps(loaded.changed, {name});
   if (!loaded.status.ok()) {
     return Internal("failed to load '{}', no version is available: {}", name,
                     MessageOf(loaded.status));
@@ -184,27 +183,46 @@ void ModelRepository::Want(const std::string& name, const Source& source) {
   wanted.source.fingerprint = source.fingerprint;
 }
 
-std::set<std::string> ModelRepository::LoadParts(const Source& source) {
-  std::set<std::string> loaded;
+ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
+                                                        const std::set<std::string>& tried) {
+  const std::string& name = source.folder.name;
+  std::set<std::string> changed;
+  std::vector<std::string> brought;
   for (const std::string& step : source.steps()) {
-    if (wanted_.find(step) != wanted_.end()) {
+    if (step == name || tried.contains(step) || !catalog_.Versions(step).empty()) {
       continue;
     }
-    const absl::StatusOr<std::optional<registry::ModelFolder>> folder =
-        registry::FindModel(options_.folders, step);
-    if (!folder.ok() || !folder->has_value()) {
-      continue;  // The pipeline's own error tells.
+    if (!wanted_.contains(step)) {
+      brought.push_back(step);
     }
-    absl::StatusOr<Source> read = Read(**folder, {});
-    if (!read.ok()) {
-      catalog_.Fail(step, 0, read.status());
-      counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
-      continue;
-    }
-    Want(step, *read);
-    loaded.merge(LoadVersions(step, *read).changed);
+    changed.merge(LoadPart(step));
   }
+  Outcome loaded = LoadVersions(name, source);
+  if (loaded.changed.empty()) {
+    for (const std::string& step : brought) {
+      wanted_.erase(step);
+      Withdraw(step, /*but=*/{}, Unloaded(), /*wanted=*/false);
+      changed.erase(step);
+    }
+  }
+  loaded.changed.merge(changed);
   return loaded;
+}
+
+std::set<std::string> ModelRepository::LoadPart(const std::string& name) {
+  const absl::StatusOr<std::optional<registry::ModelFolder>> folder =
+      registry::FindModel(options_.folders, name);
+  if (!folder.ok() || !folder->has_value()) {
+    return {};  // The pipeline's own error tells.
+  }
+  const absl::StatusOr<Source> source = Read(**folder, {});
+  if (!source.ok()) {
+    catalog_.Fail(name, 0, source.status());
+    counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
+    return {};
+  }
+  Want(name, *source);
+  return LoadVersions(name, *source).changed;
 }
 
 ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,

@@ -367,6 +367,29 @@ TEST_CASE("Repository: a pipeline and its steps", "[1.12/unload-dependents]") {
   CHECK(index.count("text:1") == 1);
 }
 
+// A pipeline whose step cannot be loaded leaves none of the others behind; once that is mended, it
+// loads.
+TEST_CASE("Repository: a pipeline with a broken step", "[1.12/load-fails]") {
+  Repository repository;
+  repository.AddScenes();
+  const std::string om = VALUE(ReadFile(repository.path() + "/fusion/1/model.om"));
+  for (const bool by_name : {false, true}) {
+    repository.Write("fusion/1/model.om", "half a model");
+    TestDaemon daemon(repository, Explicit({}));
+    Client& client = daemon.client();
+    CHECK((!by_name || !Load(client, "fusion").ok()));
+    CHECK(Load(client, "scenes").error_code() == grpc::StatusCode::INTERNAL);
+    CHECK(Index(client, /*ready=*/true).empty());
+    CHECK_THAT(Index(client)["scenes:1"], Catch::Contains("model 'fusion'"));
+    repository.Write("fusion/1/model.om", om);
+    REQUIRE(Load(client, "scenes").ok());
+    CHECK(Index(client, /*ready=*/true).size() == 5);
+    // What was asked for by name stays.
+    REQUIRE(Unload(client, "scenes", /*dependents=*/true).ok());
+    CHECK(Index(client, /*ready=*/true).size() == (by_name ? 1 : 0));
+  }
+}
+
 // A reload that would make a pipeline of a step, and fails: nothing of it is left for later.
 TEST_CASE("Repository: a failed reload of a step", "[1.12/reload-fails]") {
   Repository repository;
