@@ -26,6 +26,12 @@ absl::Status PipelineItself(const std::string& name) {
       name);
 }
 
+// The same files may load at another time: when a device has been recovered, or memory is free.
+bool MayPass(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable ||
+         status.code() == absl::StatusCode::kResourceExhausted;
+}
+
 // Only what its kind of file system tells; a model that cannot be read is told of when it is read.
 std::string FingerprintOf(const registry::ModelFolder& folder) {
   return registry::FolderFingerprint(folder.path).value_or("");
@@ -85,7 +91,8 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
     if (!source.ok()) {
       catalog_.Fail(folder.name, 0, source.status());
       counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
-      wanted.source.fingerprint = FingerprintOf(folder);  // Not again before it has changed.
+      // Not again before it has changed, unless that may pass.
+      wanted.source.fingerprint = MayPass(source.status()) ? "" : FingerprintOf(folder);
       continue;
     }
     Want(folder.name, *source);
@@ -249,16 +256,21 @@ ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
   absl::Status failure;
   bool any = false;
   bool lost = false;
+  bool may_pass = false;
   for (const int64_t version : *versions) {
     const absl::Status loaded = LoadVersion(source, version);
     any = any || loaded.ok();
+    may_pass = may_pass || MayPass(loaded);
     lost = lost || (!loaded.ok() && before.contains(version));
     failure.Update(loaded);
   }
+  Wanted& wanted = wanted_[name];
   if (!any) {
+    if (may_pass) {
+      wanted.source.fingerprint.clear();  // The next poll tries again.
+    }
     return {.status = failure};
   }
-  Wanted& wanted = wanted_[name];
   wanted.has_served = true;
   wanted.source = source;
   Withdraw(name, *versions, Unloaded(), /*wanted=*/false);

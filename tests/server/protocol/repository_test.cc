@@ -431,6 +431,24 @@ TEST_CASE("Repository: polling", "[1.12/mode-poll]") {
   CHECK_FALSE(Answers(client, "second"));
 }
 
+// What failed for lack of memory is tried again though nothing in its folder has changed.
+TEST_CASE("Repository: polling after a passing failure", "[1.12/mode-poll]") {
+  Repository repository;
+  repository.AddText();
+  repository.Write("acl.json", R"({"hostacl": {"faults": [
+      {"call": "aclmdlLoadFromMemWithMem", "code": 207001, "times": 1}]}})");
+  TestDaemon daemon(
+      repository,
+      [&](ServerConfig& config) {
+        config.mutable_device()->set_config_file(repository.path() + "/acl.json");
+        config.mutable_repository()->set_control_mode("poll");
+        config.mutable_repository()->set_poll_seconds(1);
+      },
+      /*exit_on_error=*/false);
+  CHECK(AwaitLine(daemon.client(), "text:1", "READY") == "READY");
+  CHECK(Metric(daemon.http_port(), "omserve_model_load_failures_total") == 1.0);
+}
+
 // Versions are switched again and again while clients ask without a pause: every request is
 // answered, by one of the two, and nothing is left of the loads at the end.
 TEST_CASE("Repository: switching under load", "[1.12/reload][1.12/unload-in-flight]") {
