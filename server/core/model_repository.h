@@ -118,6 +118,7 @@ class ModelRepository final {
   struct Wanted {
     bool by_name = false;     // It was asked for; else it is a pipeline's part.
     bool has_served = false;  // Some version of it, as `source` has it.
+    bool has_failed = false;  // The last load of it: none of its versions is served anew.
     // Of the last load that served; as last read where none did, empty when it never could be.
     Source source;
   };

@@ -108,6 +108,12 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
     built.insert(source.folder.name);
   }
   FollowSteps(changed, built);
+  // What has failed may have waited for one of them: the next poll tries again.
+  for (auto& [name, wanted] : wanted_) {
+    if (wanted.has_failed && !changed.empty()) {
+      wanted.source.fingerprint.clear();
+    }
+  }
 }
 
 absl::StatusOr<ModelRepository::Source> ModelRepository::Read(const registry::ModelFolder& folder,
@@ -188,6 +194,7 @@ void ModelRepository::Want(const std::string& name, const Source& source) {
     wanted.source = source;
   }
   wanted.source.fingerprint = source.fingerprint;
+  wanted.has_failed = true;  // Until a version of it serves.
 }
 
 ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
@@ -272,6 +279,7 @@ ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
     return {.status = failure};
   }
   wanted.has_served = true;
+  wanted.has_failed = false;
   wanted.source = source;
   Withdraw(name, *versions, Unloaded(), /*wanted=*/false);
   return {.changed = {name}, .status = lost ? failure : absl::OkStatus()};

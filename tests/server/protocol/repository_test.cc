@@ -449,6 +449,29 @@ TEST_CASE("Repository: polling after a passing failure", "[1.12/mode-poll]") {
   CHECK(Metric(daemon.http_port(), "omserve_model_load_failures_total") == 1.0);
 }
 
+// A pipeline that is changed to stand on a model which does not load yet: it follows once that
+// does.
+TEST_CASE("Repository: polling a pipeline that waits for a step", "[1.12/mode-poll]") {
+  Repository repository;
+  repository.AddScenes();
+  TestDaemon daemon(repository, [](ServerConfig& config) {
+    config.mutable_repository()->set_control_mode("poll");
+    config.mutable_repository()->set_poll_seconds(1);
+  });
+  Client& client = daemon.client();
+  std::string config = SceneFile("repository/scenes/config.yaml");
+  const std::string from = "model_name: fusion";
+  REQUIRE(config.find(from) != std::string::npos);
+  repository.Write("scenes/config.yaml",
+                   config.replace(config.find(from), from.size(), "model_name: later"));
+  AwaitMetric(daemon.http_port(), "omserve_model_load_failures_total", 1);
+  CHECK(Index(client)["scenes:1"] == "READY");
+  repository.AddModel("fusion", "later");
+  // Four models and the pipeline; the fifth; the pipeline again.
+  AwaitMetric(daemon.http_port(), "omserve_model_loads_total", 7);
+  CHECK(Index(client)["scenes:1"] == "READY");
+}
+
 // Versions are switched again and again while clients ask without a pause: every request is
 // answered, by one of the two, and nothing is left of the loads at the end.
 TEST_CASE("Repository: switching under load", "[1.12/reload][1.12/unload-in-flight]") {
