@@ -36,7 +36,8 @@ class GrpcSettingsTest(unittest.TestCase):
         (folder / "message").write_bytes(struct.pack(">BI", 0, len(message)) + message)
         body = subprocess.run(
             ["curl", "-sS", "--http2-prior-knowledge", "-D", folder / "header",
-             "-H", "te: trailers", "-H", "Content-Type: application/grpc", "-H", f"grpc-accept-encoding: {accepts}",
+             "-H", "te: trailers", "-H", "Content-Type: application/grpc",
+             "-H", f"grpc-accept-encoding: {accepts}",
              "--data-binary", f"@{folder / 'message'}",
              f"http://{self.daemon.grpc}/inference.GRPCInferenceService/ModelInfer"],
             stdout=subprocess.PIPE, timeout=PATIENCE_S, check=True).stdout
