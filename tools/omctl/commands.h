@@ -2,6 +2,7 @@
 // The commands of omctl. Each prints its result to standard output and returns what went wrong.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,10 @@ namespace omserve::omctl {
 
 // For all commands.
 struct CommonOptions {
-  std::string url = "127.0.0.1:8001";
+  std::optional<std::string> given_url;
+  // Of what is asked of the daemon, and of operations that are for its operators' port.
+  std::string url() const { return given_url.value_or("127.0.0.1:8001"); }
+  std::string control_url() const { return given_url.value_or("127.0.0.1:8003"); }
   client::ConnectFiles files;
   bool json = false;
 };

@@ -205,7 +205,7 @@ void PrintStages(const std::string& stages_json) {
 
 absl::Status Infer(const CommonOptions& common, const InferCommand& command) {
   ASSIGN_OR_RETURN(const client::ConnectOptions connect,
-                   client::ReadConnectOptions(common.url, common.files));
+                   client::ReadConnectOptions(common.url(), common.files));
   client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(std::vector<TensorSpec> specs, FetchInputs(client, command));
   Inputs inputs(std::move(specs));

@@ -108,7 +108,7 @@ json::object ModelJson(const ModelRow& row) {
 
 absl::Status Models(const CommonOptions& common) {
   ASSIGN_OR_RETURN(const client::ConnectOptions connect,
-                   client::ReadConnectOptions(common.url, common.files));
+                   client::ReadConnectOptions(common.url(), common.files));
   client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(const std::vector<ModelRow> models, FetchModels(client));
   if (common.json) {
@@ -133,7 +133,7 @@ absl::Status Models(const CommonOptions& common) {
 
 absl::Status Status(const CommonOptions& common) {
   ASSIGN_OR_RETURN(const client::ConnectOptions connect,
-                   client::ReadConnectOptions(common.url, common.files));
+                   client::ReadConnectOptions(common.url(), common.files));
   client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(const inference::ServerMetadataResponse server,
                    client.Call(&Stub::ServerMetadata, inference::ServerMetadataRequest()));
@@ -154,7 +154,7 @@ absl::Status Status(const CommonOptions& common) {
                                                     {"models", std::move(array)}}));
     return absl::OkStatus();
   }
-  fmt::print("{} {} at {}: {}, {}\n\n", server.name(), server.version(), common.url,
+  fmt::print("{} {} at {}: {}, {}\n\n", server.name(), server.version(), common.url(),
              live.live() ? "live" : "not live", ready.ready() ? "ready" : "not ready");
   std::vector<Row> table = {{"MODEL", "VERSION", "STATE", "OK", "FAILED", "ROWS", "BATCHES",
                              "ROWS/BATCH", "MEAN MS", "QUEUE MS", "COMPUTE MS"}};

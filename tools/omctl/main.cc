@@ -134,8 +134,9 @@ CLI::App* AddTraceCapture(CLI::App& app, TraceCaptureCommand& capture) {
 }
 
 void AddConnection(CLI::App& app, CommonOptions& common) {
-  app.add_option("--url", common.url, "host:port of the daemon's gRPC, or unix:PATH")
-      ->capture_default_str();
+  app.add_option("--url", common.given_url,
+                 "host:port of the daemon's gRPC, or unix:PATH [127.0.0.1:8001; load and unload: "
+                 "127.0.0.1:8003, the port of operators]");
   app.add_option("--token-file", common.files.token, "Bearer token to say who calls")
       ->type_name("FILE");
   app.add_flag("--tls", common.files.tls, "Speak TLS; any of the next options does too");

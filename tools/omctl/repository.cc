@@ -129,7 +129,7 @@ class Ticker final {
 
 absl::Status Load(const CommonOptions& common, const LoadCommand& command) {
   ASSIGN_OR_RETURN(const client::ConnectOptions connect,
-                   client::ReadConnectOptions(common.url, common.files));
+                   client::ReadConnectOptions(common.control_url(), common.files));
   client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(const inference::RepositoryModelLoadRequest request, LoadRequest(command));
   Ticker ticker;
@@ -154,7 +154,7 @@ absl::Status Load(const CommonOptions& common, const LoadCommand& command) {
 
 absl::Status Unload(const CommonOptions& common, const UnloadCommand& command) {
   ASSIGN_OR_RETURN(const client::ConnectOptions connect,
-                   client::ReadConnectOptions(common.url, common.files));
+                   client::ReadConnectOptions(common.control_url(), common.files));
   client::GrpcClient client(connect);
   inference::RepositoryModelUnloadRequest request;
   request.set_model_name(command.model);

@@ -152,7 +152,7 @@ class CaptureCall final {
 
 absl::Status CaptureTrace(const CommonOptions& common, const TraceCaptureCommand& command) {
   ASSIGN_OR_RETURN(client::ConnectOptions connect,
-                   client::ReadConnectOptions(common.url, common.files));
+                   client::ReadConnectOptions(common.url(), common.files));
   if (connect.tls) {
     return InvalidArgument(
         "--tls: a capture is asked for over plain HTTP; run omctl beside the daemon, or reach its "

@@ -113,9 +113,9 @@ absl::StatusOr<std::unique_ptr<Transport>> Connect(const omctl::CommonOptions& c
                                                    const BenchCommand& command, const Job& job,
                                                    int calls, Transport::OnDone on_done) {
   ASSIGN_OR_RETURN(const client::ConnectOptions connect,
-                   client::ReadConnectOptions(common.url, common.files));
+                   client::ReadConnectOptions(common.url(), common.files));
   TransportOptions options{.connect = connect,
-                           .address = common.url,
+                           .address = common.url(),
                            .threads = std::min(command.threads, calls),
                            .calls = calls,
                            .deadline = job.measure.deadline > Clock::duration::zero()
@@ -201,7 +201,7 @@ absl::StatusOr<std::vector<PointResult>> MeasureAll(const omctl::CommonOptions& 
 
 absl::Status Bench(const omctl::CommonOptions& common, const BenchCommand& command) {
   ASSIGN_OR_RETURN(const client::ConnectOptions connect,
-                   client::ReadConnectOptions(common.url, common.files));
+                   client::ReadConnectOptions(common.url(), common.files));
   client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(const Job job, Understand(command, client));
   ASSIGN_OR_RETURN(const std::vector<PointResult> results,
