@@ -139,7 +139,7 @@ TEST_CASE("One memory needs no copies") {
   CHECK(ToFloats(padded->Get().outputs[0]) == AllOf(3, 3 * kScale + 30));
   harness.recorder().AwaitBatches(3);
   const std::vector<BatchRecord> batches = harness.recorder().batches();
-  for (size_t i : {0, 1}) {
+  for (const size_t i : {size_t{0}, size_t{1}}) {
     CHECK(batches[i].input == Clock::duration::zero());
     CHECK(batches[i].output == Clock::duration::zero());
   }
