@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/base/log.h"
+#include "runtime/base/status_macros.h"
 
 namespace omserve::scheduler {
 namespace {
@@ -143,9 +144,14 @@ const Subgraph* EngineHarness::AddModel(const std::string& name, const std::stri
 }
 
 void EngineHarness::RemoveModel(const Subgraph* subgraph) {
-  REQUIRE_OK(engine_->RemoveSubgraph(*subgraph));
-  REQUIRE_OK(device_->Bind());
+  REQUIRE_OK(TryToRemoveModel(subgraph));
+}
+
+absl::Status EngineHarness::TryToRemoveModel(const Subgraph* subgraph) {
+  RETURN_IF_ERROR(engine_->RemoveSubgraph(*subgraph));
+  RETURN_IF_ERROR(device_->Bind());
   std::erase_if(models_, [subgraph](const auto& model) { return model->subgraph == subgraph; });
+  return absl::OkStatus();
 }
 
 void EngineHarness::RemovePlan(const std::shared_ptr<const Plan>& plan) {

@@ -141,6 +141,8 @@ class EngineHarness final {
 
   // Waits until nothing of it is in flight; then its file and instances go too.
   void RemoveModel(const Subgraph* subgraph);
+  // On any thread, where checks of tests must not be.
+  absl::Status TryToRemoveModel(const Subgraph* subgraph);
 
   struct Send {
     std::shared_ptr<const Plan> plan;

@@ -67,6 +67,7 @@ TEST_CASE("Requests in flight are answered before their model goes") {
   const Subgraph* goes = harness.AddModel("goes", ScaleAdd({1, 4}));
   const auto plan = BuildSingle(*goes);
   std::vector<std::shared_ptr<Answer>> before;
+  absl::Status removed;
   std::jthread remover;
   {
     Standstill still(harness, stays);  // The device thread takes up all of this in one turn.
@@ -77,7 +78,7 @@ TEST_CASE("Requests in flight are answered before their model goes") {
     std::latch began{1};
     remover = StartThread("remover", [&] {
       began.count_down();
-      harness.RemoveModel(goes);
+      removed = harness.TryToRemoveModel(goes);
     });
     began.wait();
     still.End();
@@ -88,6 +89,7 @@ TEST_CASE("Requests in flight are answered before their model goes") {
           Summed(1, static_cast<float>(i), 2));
   }
   remover.join();
+  REQUIRE_OK(removed);
   CheckAnswer(harness, stays, 3);
 }
 
