@@ -52,8 +52,9 @@ void Count(benchmark::State& state, scheduler::Observer& observer) {
 }
 
 void OneSet(benchmark::State& state) {
-  static Statistics* statistics = new Statistics(&FixedTime);  // Of all threads, for good.
-  Count(state, *statistics);
+  static scheduler::Observer& shard =
+      (new Statistics(&FixedTime))->AddShard();  // Of all threads, for good.
+  Count(state, shard);
 }
 BENCHMARK(OneSet)->Threads(1)->Threads(2);
 

@@ -34,7 +34,7 @@ std::vector<Route> Routes() {
   for (const char* pattern :
        {"/v2/models/{model}[/versions/{version}]/infer", "/v2/repository[/{repository}]/index"}) {
     routes.push_back(
-        {.verb = "POST", .pattern = pattern, .handler = AtOnce(echo), .takes_tensors = true});
+        {.verb = "POST", .pattern = pattern, .handler = AtOnce(echo), .takes_long_body = true});
   }
   routes.push_back({.verb = "GET", .pattern = "/v2/models/{model}", .handler = AtOnce(echo)});
   routes.push_back({.verb = "GET",

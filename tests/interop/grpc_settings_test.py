@@ -53,11 +53,17 @@ class GrpcSettingsTest(unittest.TestCase):
         self.assertEqual(list(response.outputs[0].shape), [4, 32, 96])
 
     def test_old_connections_are_sent_away(self):
+        states = []
         with grpc.insecure_channel(self.daemon.grpc) as channel:
+            channel.subscribe(states.append)
             stub = grpc_service_pb2_grpc.GRPCInferenceServiceStub(channel)
             begun = time.monotonic()
             while time.monotonic() < begun + 8 * MOST_AGE_MS / 1000:
                 stub.ModelInfer(text_request(1), timeout=PATIENCE_S)
+        # Not one call failed, and yet the connection was not the first one at the end.
+        ready = grpc.ChannelConnectivity.READY
+        self.assertIn(ready, states)
+        self.assertTrue(any(state != ready for state in states[states.index(ready):]), states)
 
 
 if __name__ == "__main__":

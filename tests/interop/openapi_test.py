@@ -2,10 +2,12 @@
 """What /v2/openapi.json says of each operation, against what the daemon answers."""
 
 import json
+import os
 import unittest
 import urllib.error
 import urllib.parse
 import urllib.request
+from multiprocessing import shared_memory
 
 import jsonschema
 
@@ -24,35 +26,43 @@ def generate_body():
     return {"id": "7", "input_ids": ids, "attention_mask": mask}
 
 
-# Bodies of the operations that take one, by the end of their path: those that succeed, then those
+REGION = f"omserve-openapi-{os.getpid()}"
+
+# Bodies of the operations that take one, by the end of their path: those that succeed, and those
 # that do not.
 BODIES = {
-    "infer": [infer_body(), infer_body(id="1", parameters={"priority": 1}),
-              infer_body(outputs=[{"name": "text_features", "parameters": {"classification": 2}}]),
-              {}, {"inputs": [{}]}],
-    "generate": [generate_body(), {"input_ids": "no"}],
-    "generate_stream": [generate_body()],
-    "index": [None, {"ready": True}, {"ready": 1}],
-    # Not allowed without control mode explicit.
-    "load": [None, {"parameters": {"config": "{}"}}, {"parameters": 7}],
-    "unload": [None, {"parameters": {"unload_dependents": True}}, {"parameters": 7}],
-    "register": [{"key": "/nobody's", "byte_size": 1}, {}],
-    "setting": [{}, {"trace_level": ["OFF"]}, {"trace_rate": "no"}],
-    "logging": [{}, {"log_info": True}, {"log_info": "yes"}],
+    "infer": ([infer_body(), infer_body(id="1", parameters={"priority": 1}),
+               infer_body(outputs=[{"name": "text_features",
+                                    "parameters": {"classification": 2}}])],
+              [{}, {"inputs": [{}]}]),
+    "generate": ([generate_body()], [{"input_ids": "no"}]),
+    "generate_stream": ([generate_body()], []),
+    "index": ([None, {"ready": True}], [{"ready": 1}]),
+    "load": ([None, {"parameters": {"config": "{}"}}], [{"parameters": 7}]),
+    "unload": ([None, {"parameters": {"unload_dependents": True}}], [{"parameters": 7}]),
+    "register": ([{"key": "/" + REGION, "byte_size": 1}],
+                 [{"key": "/nobody's", "byte_size": 1}, {}]),
+    "setting": ([{}, {"trace_level": ["OFF"]}], [{"trace_rate": "no"}]),
+    "logging": ([{}, {"log_info": True}], [{"log_info": "yes"}]),
 }
+NEVER_SUCCEEDS = "/v2/cudasharedmemory/region/{region}/register"  # There are no GPUs.
 VALUES = {"model": "text", "version": "1", "region": "r", "repository": "all"}
 
 
 class OpenApiTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon()
+        cls.region = shared_memory.SharedMemory(REGION, create=True, size=1)
+        cls.daemon = Daemon(flags=["--model-control-mode", "explicit", "--load-model", "*",
+                                   "--allow-client-shm=true"])
         with urllib.request.urlopen(cls.daemon.admin + "/v2/openapi.json", timeout=30) as answer:
             cls.document = json.load(answer)
 
     @classmethod
     def tearDownClass(cls):
         cls.daemon.stop()
+        cls.region.close()
+        cls.region.unlink()
 
     def schema(self, schema):
         """`schema`, which may refer to the document's others."""
@@ -70,13 +80,13 @@ class OpenApiTest(unittest.TestCase):
             return error.code, error.headers.get_content_type(), error.read()
 
     def check(self, verb, path, operation, body):
-        """One call against what is said of it; its status."""
+        """One call against what is said of it; its status and its body."""
         status, kind, answer = self.call(verb, path, body)
         said = operation["responses"].get(str(status))
         self.assertIsNotNone(said, f"status {status} is not told: {answer[:200]}")
         if "content" not in said:
             self.assertEqual(answer, b"")
-            return status
+            return status, answer
         self.assertIn(kind, said["content"])
         schema = self.schema(said["content"][kind]["schema"])
         if kind == "text/event-stream":
@@ -89,10 +99,12 @@ class OpenApiTest(unittest.TestCase):
         if status == 200 and body is not None and "requestBody" in operation:
             content = operation["requestBody"]["content"]["application/json"]
             jsonschema.validate(body, self.schema(content["schema"]))
-        return status
+        return status, answer
 
     def test_every_operation(self):  # [1.2]
-        for pattern, item in self.document["paths"].items():
+        # What unloads comes last: the others need the model.
+        for pattern, item in sorted(self.document["paths"].items(),
+                                    key=lambda path: path[0].endswith("/unload")):
             for verb, operation in item.items():
                 path = pattern
                 for parameter in operation.get("parameters", []):
@@ -101,12 +113,16 @@ class OpenApiTest(unittest.TestCase):
                                             urllib.parse.quote(VALUES[parameter["name"]]))
                     elif parameter["in"] == "query":
                         path += f"?{parameter['name']}=0.01"
-                bodies = [None]
-                if "requestBody" in operation:
-                    bodies = BODIES[pattern.rsplit("/", 1)[1]]
-                for body in bodies:
+                if "requestBody" not in operation:
+                    with self.subTest(verb=verb, path=path):
+                        self.check(verb.upper(), path, operation, None)
+                    continue
+                good, bad = BODIES[pattern.rsplit("/", 1)[1]]
+                for at, body in enumerate(good + bad):
                     with self.subTest(verb=verb, path=path, body=body):
-                        self.check(verb.upper(), path, operation, body)
+                        status, answer = self.check(verb.upper(), path, operation, body)
+                        is_good = at < len(good) and pattern != NEVER_SUCCEEDS
+                        self.assertEqual(status < 400, is_good, answer)
 
     def test_the_document_is_well_formed(self):
         references, ids = [], []
@@ -134,9 +150,9 @@ class OpenApiTest(unittest.TestCase):
 
     def test_errors_of_models(self):
         item = self.document["paths"]["/v2/models/{model}"]
-        self.assertEqual(self.check("GET", "/v2/models/nobody", item["get"], None), 404)
+        self.assertEqual(self.check("GET", "/v2/models/nobody", item["get"], None)[0], 404)
         item = self.document["paths"]["/v2/models/{model}/ready"]
-        self.assertEqual(self.check("GET", "/v2/models/nobody/ready", item["get"], None), 400)
+        self.assertEqual(self.check("GET", "/v2/models/nobody/ready", item["get"], None)[0], 400)
 
 
 if __name__ == "__main__":

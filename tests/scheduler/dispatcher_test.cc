@@ -38,8 +38,8 @@ size_t Rows(const Recorder& recorder) {
   return rows;
 }
 
-// A burst to a model on four devices that take their time: each has a part of it. How large a part
-// is a matter of who runs when, on a machine that others use too.
+// A burst to a model on four devices that take their time: no device has far from its share, which
+// is 100; how far is a matter of who runs when, on a machine that others use too.
 TEST_CASE("A burst is computed by all devices") {
   DispatcherHarness harness(
       {.devices = 4,
@@ -55,7 +55,7 @@ TEST_CASE("A burst is computed by all devices") {
   }
   for (size_t place = 0; place < 4; ++place) {
     CAPTURE(place);
-    CHECK(Rows(harness.recorder(place)) > 0);
+    CHECK(Rows(harness.recorder(place)) > 20);
   }
 }
 

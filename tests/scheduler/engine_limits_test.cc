@@ -68,7 +68,7 @@ size_t Batches(const DispatcherHarness& harness, size_t place) {
   return harness.recorder(place).batches().size();
 }
 
-// One copy for all devices: never do two of them compute at once, and each has turns.
+// One copy for all devices: never do two of them compute at once, and each has its share of turns.
 // Without the limit, or with a copy for each device, they do.
 TEST_CASE("A global resource is held by one device at a time") {
   for (const auto& [limit, shared] :
@@ -79,8 +79,10 @@ TEST_CASE("A global resource is held by one device at a time") {
         DispatcherHarness::Single(harness.AddModel("m", ScaleAdd({1, 2}), {}, {}, limit));
     CheckAnswered(SendMany(harness, placement, 120));
     CHECK((MostAtOnce(harness, 2) == 1) == shared);
-    CHECK(Batches(harness, 0) > 0);
-    CHECK(Batches(harness, 1) > 0);
+    // Turns go round; without them it is a matter of who runs when, on a machine that others use
+    // too.
+    CHECK(Batches(harness, 0) > (shared ? 4 : 0));
+    CHECK(Batches(harness, 1) > (shared ? 4 : 0));
     for (const BatchRecord& batch : harness.recorder(0).batches()) {
       CHECK(batch.limited == !limit.needs.empty());
     }

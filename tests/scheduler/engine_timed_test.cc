@@ -204,7 +204,7 @@ TEST_CASE("The speeds of models beside each other are measured") {
   CHECK(pairs[0].a->name == "a");
   CHECK(pairs[0].b->name == "b");
   for (const double speed : {pairs[0].speed_a, pairs[0].speed_b}) {
-    CHECK(speed > 0.05);
+    CHECK(speed > 0.2);
     CHECK(speed < 0.95);
   }
 }

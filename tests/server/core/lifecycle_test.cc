@@ -26,7 +26,7 @@ TEST_CASE("Lifecycle: live and ready follow the state", "[lifecycle]") {
   CHECK_FALSE(lifecycle.ready());
   lifecycle.Transition(LifecycleState::kStopped);
   CHECK_FALSE(lifecycle.live());
-  CHECK(LifecycleStateName(lifecycle.state()) == "stopped");
+  CHECK(lifecycle.state() == LifecycleState::kStopped);
 }
 
 // A listener that came late: it gets the state it came in, and is told each later one once.

@@ -46,9 +46,10 @@ TEST_CASE("Statistics: a batch of direct requests", "[statistics]") {
   const scheduler::Subgraph subgraph = Named("m");
   const auto plan = scheduler::BuildSingle(subgraph);
   Statistics statistics(&FixedWallClock);
-  statistics.OnBatch(Batch(subgraph));
-  statistics.OnRequest({.plan = plan.get(), .rows = 2, .stages = {.total = 200us}});
-  statistics.OnRequest({.plan = plan.get(), .rows = 1, .stages = {.total = 300us}});
+  scheduler::Observer& device = statistics.AddShard();
+  device.OnBatch(Batch(subgraph));
+  device.OnRequest({.plan = plan.get(), .rows = 2, .stages = {.total = 200us}});
+  device.OnRequest({.plan = plan.get(), .rows = 1, .stages = {.total = 300us}});
   const std::vector<ModelStatistics> all = statistics.Snapshot();
   REQUIRE(all.size() == 1);
   const ModelStatistics& m = all.front();
@@ -73,25 +74,25 @@ TEST_CASE("Statistics: models beside each other", "[statistics]") {
   const scheduler::Subgraph text = Named("text");
   const scheduler::Subgraph vision = Named("vision");
   Statistics statistics(&FixedWallClock);
-  statistics.OnPair({.device = 1, .a = &vision, .b = &text, .speed_a = 0.9, .speed_b = 0.6});
-  statistics.OnPair(
+  scheduler::Observer& device = statistics.AddShard();
+  device.OnPair({.device = 1, .a = &vision, .b = &text, .speed_a = 0.9, .speed_b = 0.6});
+  device.OnPair(
       {.device = 1, .a = &vision, .b = &text, .speed_a = 0.3, .speed_b = 0.2, .apart = true});
-  const std::vector<PairStatistics> pairs = statistics.Pairs();
+  const PairSpeeds pairs = statistics.Pairs();
   REQUIRE(pairs.size() == 2);
-  CHECK(pairs[0].models == PairModels{1, "text", 1, "vision", 1});
-  CHECK(pairs[0].speed == 0.2);
-  CHECK(pairs[1].models == PairModels{1, "vision", 1, "text", 1});
-  CHECK(pairs[1].speed == 0.3);
-  CHECK(pairs[1].apart);
+  CHECK(pairs.at({1, "text", 1, "vision", 1}).speed == 0.2);
+  CHECK(pairs.at({1, "vision", 1, "text", 1}).speed == 0.3);
+  CHECK(pairs.at({1, "vision", 1, "text", 1}).apart);
 }
 
 // A batch of which one request came through a pipeline: that one is counted with the batch.
 TEST_CASE("Statistics: steps of pipelines count as requests of the model", "[statistics]") {
   const scheduler::Subgraph subgraph = Named("m");
   Statistics statistics(&FixedWallClock);
+  scheduler::Observer& device = statistics.AddShard();
   BatchRecord batch = Batch(subgraph);
   batch.step_groups = 1;
-  statistics.OnBatch(batch);
+  device.OnBatch(batch);
   CHECK(statistics.Snapshot().front().success.count == 1);
   CHECK(statistics.Snapshot().front().success.ns == 50'000 + 13'000);
 }
@@ -100,10 +101,11 @@ TEST_CASE("Statistics: steps of pipelines count as requests of the model", "[sta
 TEST_CASE("Statistics: a failed batch", "[statistics]") {
   const scheduler::Subgraph subgraph = Named("m");
   Statistics statistics(&FixedWallClock);
+  scheduler::Observer& device = statistics.AddShard();
   BatchRecord batch = Batch(subgraph);
   batch.step_groups = 1;
   batch.ok = false;
-  statistics.OnBatch(batch);
+  device.OnBatch(batch);
   const ModelStatistics m = statistics.Snapshot().front();
   CHECK(m.execution_count == 0);
   CHECK(m.fail.count == 1);
@@ -116,7 +118,8 @@ TEST_CASE("Statistics: a pipeline counts its requests", "[statistics]") {
   scheduler::Plan plan = *scheduler::BuildSingle(subgraph);
   plan.name = "pipeline";
   Statistics statistics(&FixedWallClock);
-  statistics.OnRequest({.plan = &plan, .rows = 4, .stages = {.total = 1ms}});
+  scheduler::Observer& device = statistics.AddShard();
+  device.OnRequest({.plan = &plan, .rows = 4, .stages = {.total = 1ms}});
   const ModelStatistics p = statistics.Snapshot().front();
   CHECK(p.name == "pipeline");
   CHECK(p.inference_count == 4);
@@ -129,13 +132,13 @@ TEST_CASE("Statistics: stages are counted by duration") {
   const scheduler::Subgraph subgraph = Named("m");
   const auto plan = scheduler::BuildSingle(subgraph);
   Statistics statistics(&FixedWallClock);
+  scheduler::Observer& device = statistics.AddShard();
   scheduler::StageTimes times{.total = 150us};
   times[scheduler::Stage::kQueue] = 50us;
   times[scheduler::Stage::kCompute] = 100us + 1ns;
-  statistics.OnRequest({.plan = plan.get(), .stages = times});
-  statistics.OnRequest({.plan = plan.get(), .stages = {.total = 1h}});
-  statistics.OnRequest(
-      {.plan = plan.get(), .outcome = Outcome::kCancelled, .stages = {.total = 1s}});
+  device.OnRequest({.plan = plan.get(), .stages = times});
+  device.OnRequest({.plan = plan.get(), .stages = {.total = 1h}});
+  device.OnRequest({.plan = plan.get(), .outcome = Outcome::kCancelled, .stages = {.total = 1s}});
   const StageStatistics stages = statistics.Snapshot().front().stages;
   const DurationHistogram& queue = stages.stages[static_cast<size_t>(scheduler::Stage::kQueue)];
   CHECK(queue.count == 2);
@@ -152,8 +155,9 @@ TEST_CASE("Statistics: reasons of failures", "[statistics]") {
   const scheduler::Subgraph subgraph = Named("m");
   const auto plan = scheduler::BuildSingle(subgraph);
   Statistics statistics(&FixedWallClock);
+  scheduler::Observer& device = statistics.AddShard();
   const auto fail = [&](Outcome outcome, absl::StatusCode code) {
-    statistics.OnRequest(
+    device.OnRequest(
         {.plan = plan.get(), .outcome = outcome, .code = code, .stages = {.total = 1us}});
   };
   fail(Outcome::kRefused, absl::StatusCode::kUnavailable);
@@ -234,6 +238,7 @@ TEST_CASE("Statistics: devices count by themselves", "[statistics]") {
   const auto plan = scheduler::BuildSingle(subgraph);
   const auto other_plan = scheduler::BuildSingle(other);
   Statistics together(&FixedWallClock);
+  scheduler::Observer& only = together.AddShard();
   Statistics apart(&FixedWallClock);
   scheduler::Observer& first = apart.AddShard();
   scheduler::Observer& second = apart.AddShard();
@@ -245,8 +250,7 @@ TEST_CASE("Statistics: devices count by themselves", "[statistics]") {
                                 .rows = 1,
                                 .outcome = i == 7 ? Outcome::kFailed : Outcome::kOk,
                                 .stages = {.total = i * 100us}};
-    for (scheduler::Observer* observer :
-         {static_cast<scheduler::Observer*>(&together), i % 2 == 0 ? &first : &second}) {
+    for (scheduler::Observer* observer : {&only, i % 2 == 0 ? &first : &second}) {
       observer->OnBatch(batch);
       observer->OnRequest(request);
     }

@@ -33,6 +33,25 @@ class Certificates final {
         "-extfile {}.ext",
         Path(name), Path(ca), Path(ca), Path(name), days, Path(name));
   }
+  // A server's, which `ca` signed, a client's, which `clients` signed, and a `stranger`'s.
+  void MakeBothSides() const {
+    MakeCa("ca");
+    Make("server", "ca");
+    MakeCa("clients");
+    Make("client", "clients");
+    MakeCa("strangers");
+    Make("stranger", "strangers");
+  }
+  // The settings of a port with the certificate "server", looked at again every second; with
+  // `client_ca`, a file of these, clients show theirs.
+  void Secure(TlsConfig& tls, const std::string& client_ca = "") const {
+    tls.set_certificate_file(Path("server.pem"));
+    tls.set_key_file(Path("server.key"));
+    tls.set_reload_seconds(1);
+    if (!client_ca.empty()) {
+      tls.set_client_ca_file(Path(client_ca));
+    }
+  }
   std::string Path(const std::string& file) const { return folder_.path() + "/" + file; }
   std::string Read(const std::string& file) const { return VALUE(ReadFile(Path(file))); }
 

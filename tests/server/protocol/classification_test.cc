@@ -65,12 +65,7 @@ Texts Expected(const std::string& raw, size_t rows, size_t count, const Texts& l
 // Until the connection is closed: a client that closes its side first wants no answer.
 std::string Post(int port, const std::string& model, const std::string& body) {
   constexpr char kNeverSent[] = "\r\n\r\n\r\n";
-  return SendHttp(port,
-                  "POST /v2/models/" + model +
-                      "/infer HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
-                      "Content-Length: " +
-                      std::to_string(body.size()) + "\r\n\r\n" + body,
-                  kNeverSent);
+  return HttpPost(port, "/v2/models/" + model + "/infer", body, kNeverSent);
 }
 
 // A batch, and the same in a stream; the tensor of the same request; what is kept is the tensor.

@@ -191,7 +191,8 @@ std::string SendHttp(int port, const std::string& bytes, const std::string& unti
     }
     sent += static_cast<size_t>(n);
   }
-  if (until.empty()) {
+  // A half-closed connection is a client that left to the server: its slow answers are dropped.
+  if (until.empty() && bytes.find("Connection: close") == std::string::npos) {
     shutdown(fd, SHUT_WR);
   }
   std::array<char, 65536> chunk{};
@@ -208,6 +209,14 @@ std::string SendHttp(int port, const std::string& bytes, const std::string& unti
 
 std::string HttpGet(int port, const std::string& path) {
   return SendHttp(port, "GET " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+}
+
+std::string HttpPost(int port, const std::string& path, const std::string& body,
+                     const std::string& until) {
+  return SendHttp(port,
+                  "POST " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " +
+                      std::to_string(body.size()) + "\r\n\r\n" + body,
+                  until);
 }
 
 std::optional<double> Metric(int http_port, const std::string& name) {

@@ -93,6 +93,10 @@ class Client final {
 std::string SendHttp(int port, const std::string& bytes, const std::string& until = "");
 // "GET path", closing the connection after.
 std::string HttpGet(int port, const std::string& path);
+// "POST path" with `body`, closing the connection after. A client that closes its side first wants
+// no answer to an inference: `until` as in SendHttp.
+std::string HttpPost(int port, const std::string& path, const std::string& body,
+                     const std::string& until = "");
 // The value of a metric line that begins with `name`; nullopt where there is none.
 std::optional<double> Metric(int http_port, const std::string& name);
 // Between two looks at something that nobody tells of.

@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 
 enum class Front { kGrpc, kStream, kRest };
 enum class State { kReceived, kQueued, kLaunched };
-enum class Event { kNone, kCancel, kDeadline, kShutdown };
+enum class Event { kCancel, kDeadline, kShutdown };
 
 // How it ended for the client.
 enum class End { kAnswered, kCancelled, kExpired, kRefused };
@@ -267,8 +267,9 @@ TEST_CASE("A request that is being received ends without a trace") {
   }
 }
 
-// Its client does not take the answer, which is there: the daemon ends all the same.
-TEST_CASE("A client that does not read its answer holds nobody up") {
+// It is answered, and its client has not looked: one that ends then holds no memory, and one that
+// looks when the daemon has ended finds it. Answers that no socket holds: http_limits_test.
+TEST_CASE("An answer that was not read yet") {
   for (const Event event : {Event::kCancel, Event::kShutdown}) {
     CAPTURE(static_cast<int>(event));
     SlowDaemon daemon(State::kReceived);

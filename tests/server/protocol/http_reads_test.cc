@@ -33,10 +33,7 @@ JsonAnswer Parsed(const std::string& answer) {
 JsonAnswer Get(int port, const std::string& path) { return Parsed(HttpGet(port, path)); }
 
 JsonAnswer Post(int port, const std::string& path, const std::string& body) {
-  return Parsed(SendHttp(port, "POST " + path +
-                                   " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
-                                   "Content-Length: " +
-                                   std::to_string(body.size()) + "\r\n\r\n" + body));
+  return Parsed(HttpPost(port, path, body));
 }
 
 // A model with two versions: as over gRPC, with numbers as numbers; and models that are not there.

@@ -21,13 +21,7 @@ constexpr char kClosed[] = "omserve_http_closed_connections_total{reason=\"";
 std::function<void(ServerConfig&)> Secured(const Certificates& files,
                                            const std::string& client_ca = "") {
   return [&files, client_ca](ServerConfig& config) {
-    TlsConfig& tls = *config.mutable_http()->mutable_tls();
-    tls.set_certificate_file(files.Path("server.pem"));
-    tls.set_key_file(files.Path("server.key"));
-    tls.set_reload_seconds(1);
-    if (!client_ca.empty()) {
-      tls.set_client_ca_file(files.Path(client_ca));
-    }
+    files.Secure(*config.mutable_http()->mutable_tls(), client_ca);
   };
 }
 
@@ -141,12 +135,7 @@ TEST_CASE("HTTP over TLS: a certificate that changes") {
 // Both sides show a certificate.
 TEST_CASE("HTTP over mutual TLS") {
   const Certificates files;
-  files.MakeCa("ca");
-  files.Make("server", "ca");
-  files.MakeCa("clients");
-  files.Make("client", "clients");
-  files.MakeCa("strangers");
-  files.Make("stranger", "strangers");
+  files.MakeBothSides();
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, Secured(files, "clients.pem"));

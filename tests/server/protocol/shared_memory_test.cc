@@ -179,14 +179,6 @@ TEST_CASE("gRPC: regions of shared memory",
   Unregister(daemon, "in");  // None already.
 }
 
-std::string Post(int port, const std::string& path, const std::string& body,
-                 const std::string& until = "") {
-  return SendHttp(port,
-                  "POST " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " +
-                      std::to_string(body.size()) + "\r\n\r\n" + body,
-                  until);
-}
-
 boost::json::value BodyOf(const std::string& answer) {
   INFO(answer);
   return boost::json::parse(answer.substr(answer.find("\r\n\r\n") + 4));
@@ -205,8 +197,8 @@ TEST_CASE("HTTP: tensors in shared memory",
   const std::string tensor = Answer(daemon, plain).raw_output_contents(0);
   Shared(plain, "r", object);
   const std::string region = "/v2/systemsharedmemory/region/my%20r";
-  CHECK_THAT(Post(port, region + "/register",
-                  R"({"key":")" + object.key() + R"(","offset":0,"byte_size":131072})"),
+  CHECK_THAT(HttpPost(port, region + "/register",
+                      R"({"key":")" + object.key() + R"(","offset":0,"byte_size":131072})"),
              StartsWith("HTTP/1.1 200 ") && Contains("Content-Length: 0"));
   CHECK(BodyOf(HttpGet(port, "/v2/systemsharedmemory/status")) ==
         boost::json::array{
@@ -221,16 +213,16 @@ TEST_CASE("HTTP: tensors in shared memory",
       R"({"inputs":[{"name":"input_ids","datatype":"INT64","shape":[1,32],)" + place(0, kRowBytes) +
       R"(},{"name":"attention_mask","datatype":"INT64","shape":[1,32],)" +
       place(kRowBytes, kRowBytes) + "}]";
-  const boost::json::value answer = BodyOf(
-      Post(port, "/v2/models/text/infer",
-           inputs + R"(,"outputs":[{"name":"text_features",)" + place(kOut, kOut) + "}]}", "}]}"));
+  const boost::json::value answer = BodyOf(HttpPost(
+      port, "/v2/models/text/infer",
+      inputs + R"(,"outputs":[{"name":"text_features",)" + place(kOut, kOut) + "}]}", "}]}"));
   const boost::json::object& output = answer.at("outputs").at(0).as_object();
   CHECK(output.at("name") == "text_features");
   CHECK_FALSE(output.contains("data"));
   CHECK_FALSE(output.contains("parameters"));
   CHECK(object.Read(kOut, tensor.size()) == tensor);
   // And in the answer, beside inputs that are not.
-  CHECK(BodyOf(Post(port, "/v2/models/text/infer", inputs + "}", "}]}"))
+  CHECK(BodyOf(HttpPost(port, "/v2/models/text/infer", inputs + "}", "}]}"))
             .at("outputs")
             .at(0)
             .at("data")
@@ -238,11 +230,11 @@ TEST_CASE("HTTP: tensors in shared memory",
             .size() == tensor.size() / 4);
   for (const char* body : {"", "[]", "{}", R"({"key":"/x"})", R"({"key":1,"byte_size":2})",
                            R"({"key":"/x","byte_size":-1})", R"({"key":"/x","byte_size":"9"})"}) {
-    CHECK_THAT(Post(port, region + "/register", body), StartsWith("HTTP/1.1 400 "));
+    CHECK_THAT(HttpPost(port, region + "/register", body), StartsWith("HTTP/1.1 400 "));
   }
   CHECK_THAT(HttpGet(port, "/v2/systemsharedmemory/region/x/status"), StartsWith("HTTP/1.1 404 "));
-  CHECK_THAT(Post(port, region + "/unregister", ""), StartsWith("HTTP/1.1 200 "));
-  CHECK_THAT(Post(port, "/v2/systemsharedmemory/unregister", ""), StartsWith("HTTP/1.1 200 "));
+  CHECK_THAT(HttpPost(port, region + "/unregister", ""), StartsWith("HTTP/1.1 200 "));
+  CHECK_THAT(HttpPost(port, "/v2/systemsharedmemory/unregister", ""), StartsWith("HTTP/1.1 200 "));
   CHECK(BodyOf(HttpGet(port, "/v2/systemsharedmemory/status")).as_array().empty());
 }
 
@@ -340,10 +332,10 @@ TEST_CASE("Shared memory that is not to be had",
 
   CHECK(BodyOf(HttpGet(port, "/v2/cudasharedmemory/status")).as_array().empty());
   CHECK_THAT(HttpGet(port, "/v2/cudasharedmemory/region/x/status"), StartsWith("HTTP/1.1 404 "));
-  CHECK_THAT(Post(port, "/v2/cudasharedmemory/region/x/register",
-                  R"({"raw_handle":{"b64":"AA=="},"device_id":0,"byte_size":4})"),
+  CHECK_THAT(HttpPost(port, "/v2/cudasharedmemory/region/x/register",
+                      R"({"raw_handle":{"b64":"AA=="},"device_id":0,"byte_size":4})"),
              StartsWith("HTTP/1.1 501 ") && Contains("GPUs not supported"));
-  CHECK_THAT(Post(port, "/v2/cudasharedmemory/unregister", ""), StartsWith("HTTP/1.1 200 "));
+  CHECK_THAT(HttpPost(port, "/v2/cudasharedmemory/unregister", ""), StartsWith("HTTP/1.1 200 "));
   inference::CudaSharedMemoryRegisterRequest request;
   request.set_name("x");
   inference::CudaSharedMemoryRegisterResponse response;

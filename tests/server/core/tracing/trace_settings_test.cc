@@ -120,7 +120,7 @@ TEST_CASE("A tracer takes its client's context", "[trace_settings]") {
   REQUIRE(own != nullptr);
   CHECK(own->parent == 0);
   CHECK(own->context.state.empty());
-  CHECK(own->exported);
+  CHECK(own->context.sampled);
   const auto followed = begin("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a=1");
   CHECK(followed->context.trace == TraceId{0x0af7651916cd43dd, 0x8448eb211c80319c});
   CHECK(followed->parent == 0xb7ad6b7169203331);

@@ -43,7 +43,6 @@ inline std::shared_ptr<RequestTrace> Request(const std::string& model, SpanId sp
   auto trace = std::make_shared<RequestTrace>();
   trace->context = {.trace = {.high = 1, .low = span}, .span = span, .sampled = true};
   trace->recorded = true;
-  trace->exported = true;
   trace->protocol = "grpc";
   trace->model = model;
   trace->version = 1;
