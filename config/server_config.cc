@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "config/check_access.h"
+#include "config/access_check.h"
 #include "config/text_binding.h"
 #include "config/trace_check.h"
 #include "runtime/base/errors.h"

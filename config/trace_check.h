@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part `trace` of omserve.yaml.
+// The part `trace` of omserve.yaml: what holds where it says nothing, and its checks. Pure.
 #pragma once
 
 #include "config/source_map.h"

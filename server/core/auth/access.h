@@ -68,9 +68,9 @@ class Access final {
   const AccessRules rules_;
   const Clock& clock_;
   AccessCounters counters_;
-  // When the file is looked at next, of the clock. Whoever changes it is the one that looks; the
-  // mutex orders what is found.
+  // When the file is looked at next, of the clock: a hint, read relaxed.
   std::atomic<int64_t> next_look_{0};
+  // Whoever sets it is the one that looks. What is found is ordered by the mutex.
   std::atomic<bool> is_looking_{false};
 
   Mutex mu_;

@@ -2,12 +2,9 @@
 // What there is to count of access.
 #pragma once
 
-#include <prometheus/metric_family.h>
-
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <vector>
 
 namespace omserve::server {
 
@@ -32,8 +29,5 @@ struct AccessCounters {
     refused[static_cast<size_t>(why)].fetch_add(1, std::memory_order_relaxed);
   }
 };
-
-void AddAccessFamilies(const AccessCounters& counters,
-                       std::vector<prometheus::MetricFamily>& families);
 
 }  // namespace omserve::server

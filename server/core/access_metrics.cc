@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/core/auth/access_counters.h"
+#include "server/core/access_metrics.h"
 
 #include "server/core/metric_family.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/check_access.h"
+#include "config/access_check.h"
 
 #include <fmt/format.h>
 
