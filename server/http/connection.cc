@@ -25,7 +25,7 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 constexpr uint32_t kHeaderLimitBytes = 8 * 1024;
-constexpr size_t kBodyLimitBytes = 64 * 1024;  // Where the route takes no tensors.
+constexpr size_t kBodyLimitBytes = 64 * 1024;  // Where the route takes no long body.
 // A read of a header, and of a body that is not read in place. Connections that wait hold so much.
 constexpr size_t kReadBytes = 4 * 1024;
 constexpr size_t kReadBodyBytes = 16 * 1024;
@@ -332,7 +332,7 @@ void Connection::RefuseCoding(std::string_view coding) {
 
 size_t Connection::BodyLimit() const {
   const bool is_long =
-      !found_.has_value() || (found_->route != nullptr && found_->route->takes_tensors);
+      !found_.has_value() || (found_->route != nullptr && found_->route->takes_long_body);
   return is_long ? shared_.limits.max_body_bytes
                  : std::min(kBodyLimitBytes, shared_.limits.max_body_bytes);
 }

@@ -8,6 +8,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/tensor.h"
+#include "server/http/json_object.h"
 #include "server/http/json_tensors.h"
 
 namespace omserve::server {
@@ -100,14 +101,9 @@ absl::Status Sort(const json::object& from, const Model& model, bool is_outer, j
 }  // namespace
 
 absl::StatusOr<std::string> InferBodyOfGenerate(std::string_view body, const Model& model) {
-  json::error_code error;
-  const json::value asked = json::parse(json::string_view(body.data(), body.size()), error);
-  if (error || !asked.is_object()) {
-    return InvalidArgument("the request is not a JSON object: {}",
-                           error ? error.message() : "it is another JSON value");
-  }
+  ASSIGN_OR_RETURN(const json::object asked, ReadJsonObject(body, EmptyBody::kIsWrong));
   json::object infer{{"inputs", json::array()}, {"parameters", json::object()}};
-  RETURN_IF_ERROR(Sort(asked.get_object(), model, true, infer));
+  RETURN_IF_ERROR(Sort(asked, model, true, infer));
   return json::serialize(infer);
 }
 

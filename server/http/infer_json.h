@@ -33,8 +33,7 @@ struct RestCall {
 // nullopt: all of it. 0: no JSON at all, `body` is the one input of the model, a row of it when the
 // model batches. `body` outlives the use of the call: numbers that came as JSON are read where they
 // stand, by the `encode` of their input, which finds what is wrong in them. Errors:
-// kInvalidArgument for JSON, types, sizes and parameters that are wrong; kUnimplemented for shared
-// memory.
+// kInvalidArgument for JSON, types, sizes and parameters that are wrong.
 absl::StatusOr<RestCall> ParseInferBody(std::string_view body, std::optional<size_t> header_bytes,
                                         ModelHandle model);
 

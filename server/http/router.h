@@ -18,8 +18,8 @@ struct Route {
   std::string pattern;
   MethodGroup group = MethodGroup::kMetadata;
   HttpHandler handler;
-  bool is_control = false;     // It changes the server or its models; see Operation::Control.
-  bool takes_tensors = false;  // Its body may be as long as the settings allow.
+  bool is_control = false;       // It changes the server or its models; see Operation::Control.
+  bool takes_long_body = false;  // Its body may be as long as the settings allow.
 };
 
 // The paths of a pattern: with its brackets left out, and with what they hold.

@@ -97,7 +97,7 @@ void AddRoute(const FrontDoor& door, std::string pattern, bool as_events,
                                            const std::shared_ptr<HttpExchange>& exchange) {
                           Generate(door, request, as_events, exchange);
                         },
-                    .takes_tensors = true});
+                    .takes_long_body = true});
 }
 
 }  // namespace

@@ -114,7 +114,7 @@ void AddInferRoutes(const FrontDoor& door, std::vector<Route>& routes) {
            [&door](const HttpRequest& request, const std::shared_ptr<HttpExchange>& exchange) {
              Infer(door, request, exchange);
            },
-       .takes_tensors = true});
+       .takes_long_body = true});
 }
 
 }  // namespace omserve::server

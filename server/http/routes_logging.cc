@@ -5,6 +5,7 @@
 
 #include "runtime/base/errors.h"
 #include "server/core/log_settings.h"
+#include "server/http/json_object.h"
 #include "server/http/routes.h"
 
 namespace omserve::server {
@@ -38,16 +39,8 @@ LogValue ValueOf(const json::value& value) {
 // An empty body changes nothing.
 absl::StatusOr<LogValues> ReadValues(const std::string& body) {
   LogValues values;
-  if (body.empty()) {
-    return values;
-  }
-  json::error_code error;
-  const json::value asked = json::parse(json::string_view(body.data(), body.size()), error);
-  if (error || !asked.is_object()) {
-    return InvalidArgument("the request is not a JSON object: {}",
-                           error ? error.message() : "it is another JSON value");
-  }
-  for (const auto& [name, value] : asked.get_object()) {
+  ASSIGN_OR_RETURN(const json::object asked, ReadJsonObject(body, EmptyBody::kIsEmptyObject));
+  for (const auto& [name, value] : asked) {
     values.emplace(std::string_view(name), ValueOf(value));
   }
   return values;

@@ -7,8 +7,9 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "server/core/auth/usable_models.h"
 #include "server/core/model_messages.h"
+#include "server/core/usable_models.h"
+#include "server/http/json_object.h"
 #include "server/http/routes.h"
 
 namespace omserve::server {
@@ -18,23 +19,9 @@ namespace json = boost::json;
 
 constexpr size_t kMostShownBytes = 256;  // Of what a client wrote.
 
-// An empty body is an empty object.
-absl::StatusOr<json::object> ReadObject(const std::string& body) {
-  if (body.empty()) {
-    return json::object();
-  }
-  json::error_code error;
-  json::value asked = json::parse(json::string_view(body.data(), body.size()), error);
-  if (error || !asked.is_object()) {
-    return InvalidArgument("the request is not a JSON object: {}",
-                           error ? error.message() : "it is another JSON value");
-  }
-  return std::move(asked.get_object());
-}
-
 // The body's "parameters"; empty where it has none.
 absl::StatusOr<json::object> ReadParameters(const std::string& body) {
-  ASSIGN_OR_RETURN(json::object asked, ReadObject(body));
+  ASSIGN_OR_RETURN(json::object asked, ReadJsonObject(body, EmptyBody::kIsEmptyObject));
   json::value* parameters = asked.if_contains("parameters");
   if (parameters == nullptr) {
     return json::object();
@@ -47,7 +34,7 @@ absl::StatusOr<json::object> ReadParameters(const std::string& body) {
 
 // The body's "ready": only what is served. An empty body asks for everything.
 absl::StatusOr<bool> ReadyOnly(const std::string& body) {
-  ASSIGN_OR_RETURN(const json::object asked, ReadObject(body));
+  ASSIGN_OR_RETURN(const json::object asked, ReadJsonObject(body, EmptyBody::kIsEmptyObject));
   const json::value* ready = asked.if_contains("ready");
   if (ready != nullptr && !ready->is_bool()) {
     return InvalidArgument("'ready' must be true or false");
@@ -85,10 +72,7 @@ absl::StatusOr<LoadParameters> LoadParametersOf(const std::string& body) {
     const std::string name(std::string_view(key.data(), key.size()));
     const bool is_file = name.starts_with(kFilePrefix);
     if (!is_file && name != "config") {
-      return InvalidArgument(
-          "unrecognized parameter '{}' for model load: expected 'config' or "
-          "'file:<version>/<path>'",
-          name.substr(0, kMostShownBytes));
+      return UnknownLoadParameter(name);
     }
     if (!value.is_string()) {
       return InvalidArgument("invalid value type for '{}' parameter, expected string.",
@@ -161,7 +145,7 @@ void AddRepositoryRoutes(const FrontDoor& door, std::vector<Route>& routes) {
              Load(door, request, exchange);
            },
        .is_control = true,
-       .takes_tensors = true});
+       .takes_long_body = true});
   routes.push_back(
       {.verb = "POST",
        .pattern = "/v2/repository[/{repository}]/models/{model}/unload",

@@ -6,6 +6,7 @@
 
 #include "runtime/base/errors.h"
 #include "server/core/shared_memory.h"
+#include "server/http/json_object.h"
 #include "server/http/routes.h"
 
 namespace omserve::server {
@@ -27,14 +28,7 @@ absl::StatusOr<uint64_t> Number(const json::object& asked, const char* key) {
 }
 
 absl::StatusOr<SharedMemory::Region> ReadRegion(const HttpRequest& request) {
-  json::error_code error;
-  const json::value asked =
-      json::parse(json::string_view(request.body().data(), request.body().size()), error);
-  if (error || !asked.is_object()) {
-    return InvalidArgument("the request is not a JSON object: {}",
-                           error ? error.message() : "it is another JSON value");
-  }
-  const json::object& object = asked.get_object();
+  ASSIGN_OR_RETURN(const json::object object, ReadJsonObject(request.body(), EmptyBody::kIsWrong));
   const json::value* key = object.if_contains("key");
   if (key == nullptr || !key->is_string()) {
     return InvalidArgument("'key' must be there and a string, the object's name for shm_open");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts and times: of all models, of one, of one version.
-#include "server/core/auth/usable_models.h"
 #include "server/core/model_messages.h"
+#include "server/core/usable_models.h"
 #include "server/http/message_json.h"
 #include "server/http/routes.h"
 

@@ -9,6 +9,7 @@
 #include "runtime/base/errors.h"
 #include "server/core/trace_model.h"
 #include "server/core/tracing/chrome_trace.h"
+#include "server/http/json_object.h"
 #include "server/http/routes.h"
 
 namespace omserve::server {
@@ -46,16 +47,8 @@ absl::StatusOr<std::vector<std::string>> ReadValue(std::string_view name,
 // An empty body changes nothing.
 absl::StatusOr<TraceValues> ReadValues(const std::string& body) {
   TraceValues values;
-  if (body.empty()) {
-    return values;
-  }
-  json::error_code error;
-  const json::value asked = json::parse(json::string_view(body.data(), body.size()), error);
-  if (error || !asked.is_object()) {
-    return InvalidArgument("the request is not a JSON object: {}",
-                           error ? error.message() : "it is another JSON value");
-  }
-  for (const auto& [name, value] : asked.get_object()) {
+  ASSIGN_OR_RETURN(const json::object asked, ReadJsonObject(body, EmptyBody::kIsEmptyObject));
+  for (const auto& [name, value] : asked) {
     ASSIGN_OR_RETURN(values[std::string(std::string_view(name))], ReadValue(name, value));
   }
   return values;
