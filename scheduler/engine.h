@@ -139,9 +139,9 @@ class Engine final : private CompletionSink, private TurnSink {
     std::unique_ptr<InferRequest> in;
     std::vector<RequestId> parts;
     std::vector<InferResponse> answers;  // By part.
-    // By wanted output: where the parts' rows stand one after the other; null while no part was
-    // launched alone.
-    std::vector<OutputPlace> blocks;
+    // By wanted output: where the parts' rows stand one after the other; without an owner while no
+    // part was launched alone.
+    std::vector<OutputPlace> places;
     size_t unanswered = 0;  // Parts.
     size_t unretired = 0;
     bool answered = false;
@@ -176,8 +176,9 @@ class Engine final : private CompletionSink, private TurnSink {
     InferResponse response;
   };
   struct BatchOutput {
-    acl::DevicePtr device;  // In the batch's output set, or the store of its sequence's state.
-    std::shared_ptr<const void> host;  // Null when nobody on the host wants it.
+    // In the batch's output set or the store of its sequence's state; in_place: on the host.
+    acl::DevicePtr device;
+    std::shared_ptr<const void> host;  // Null when no row goes there.
     std::span<std::byte> host_bytes;   // The batch's rows, which `host` keeps.
     bool own_places = false;           // Rows of some of its requests go there instead.
     bool in_place = false;             // The model writes to the host's memory itself.

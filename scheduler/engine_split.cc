@@ -66,7 +66,7 @@ void Engine::TakeSplit(std::unique_ptr<InferRequest> request, int most_rows) {
   split.unanswered = rows.size();
   split.unretired = rows.size();
   split.answers.resize(rows.size());
-  split.blocks.resize(in.wanted.size());
+  split.places.resize(in.wanted.size());
   Feed(std::move(arrival));
 }
 
@@ -145,7 +145,7 @@ absl::Status Engine::PlacePart(const Launch& launch, size_t output, size_t row_b
     }
     const InferRequest& in = *active.split->in;
     const size_t all_bytes = row_bytes * static_cast<size_t>(in.rows);
-    OutputPlace& whole = active.split->blocks[w];
+    OutputPlace& whole = active.split->places[w];
     if (whole.owner == nullptr && !in.places.empty() && in.places[w].bytes.size() >= all_bytes) {
       whole = in.places[w];
     }

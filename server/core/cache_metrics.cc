@@ -39,7 +39,7 @@ void AddCacheFamilies(const ResponseCache* cache, const std::vector<CatalogEntry
                    "Cumulative time of looking up in vain and of keeping, in microseconds");
   for (const ModelStatistics& model : models) {
     if (UsesCache(entries, model)) {
-      const Labels labels = {{"model", model.name}, {"version", std::to_string(model.version)}};
+      const Labels labels = LabelsOf(model.name, model.version);
       hits.Add(labels, static_cast<double>(model.cache_hit.count));
       misses.Add(labels, static_cast<double>(model.cache_miss.count));
       hit_time.Add(labels, static_cast<double>(model.cache_hit.ns) / kNsPerUs);

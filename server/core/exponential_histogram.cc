@@ -54,22 +54,4 @@ double ExponentialHistogram::EndOf(int index) {
   return std::exp2(static_cast<double>(index) / kPerPower);
 }
 
-double ExponentialHistogram::QuantileSeconds(double part) const {
-  if (count == 0) {
-    return 0;
-  }
-  const double wanted = part * static_cast<double>(count);
-  auto below = static_cast<double>(zero_count);
-  if (below >= wanted) {
-    return kZeroSeconds;
-  }
-  for (size_t i = 0; i < buckets.size(); ++i) {
-    below += static_cast<double>(buckets[i]);
-    if (below >= wanted) {
-      return EndOf(static_cast<int>(i) + kFirst);
-    }
-  }
-  return EndOf(kLast);
-}
-
 }  // namespace omserve::server

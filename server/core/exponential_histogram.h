@@ -25,9 +25,6 @@ struct ExponentialHistogram {
   // Constant time, no allocation.
   void Record(Clock::duration duration);
   void Add(const ExponentialHistogram& other);
-  // The duration that a part of them, 0 to 1, does not exceed: the end of its bucket. 0 without
-  // any.
-  double QuantileSeconds(double part) const;
   static double EndOf(int index);  // Seconds.
 
   std::array<uint64_t, static_cast<size_t>(kLast - kFirst + 1)> buckets{};  // By index - kFirst.

@@ -7,12 +7,11 @@
 
 #include <prometheus/metric_family.h>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "server/core/statistics.h"
+#include "server/core/model_statistics.h"
 
 namespace omserve::server {
 

@@ -59,6 +59,12 @@ absl::Status CheckModelName(std::string_view name) {
   return absl::OkStatus();
 }
 
+absl::Status UnknownLoadParameter(std::string_view name) {
+  return InvalidArgument(
+      "unrecognized parameter '{}' for model load: expected 'config' or 'file:<version>/<path>'",
+      name.substr(0, kShownBytes));
+}
+
 absl::Status AddFile(std::string_view parameter, std::string bytes, LoadParameters& parameters) {
   const std::string path(parameter.substr(kFilePrefix.size()));
   if (!IsInside(path) || path.find('\0') != std::string::npos) {

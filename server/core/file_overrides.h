@@ -40,6 +40,9 @@ absl::Status CheckModelName(std::string_view name);
 // The prefix of parameters that bring files: "file:1/model.om".
 inline constexpr std::string_view kFilePrefix = "file:";
 
+// For a parameter that brings neither a configuration nor a file: kInvalidArgument.
+absl::Status UnknownLoadParameter(std::string_view name);
+
 // Notes a file under the parameter's name. Errors: kInvalidArgument for a path that is absolute,
 // leaves the model's folder or names no file.
 absl::Status AddFile(std::string_view parameter, std::string bytes, LoadParameters& parameters);

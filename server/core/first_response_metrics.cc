@@ -53,7 +53,7 @@ void AddFirstResponseFamily(const std::vector<ModelStatistics>& models,
                 "Duration from request to first response in milliseconds");
   for (const ModelStatistics& model : models) {
     const std::vector<double> bounds = BoundsOf(model, entries);
-    family.AddHistogram({{"model", model.name}, {"version", std::to_string(model.version)}}, bounds,
+    family.AddHistogram(LabelsOf(model.name, model.version), bounds,
                         CountsWithin(model.stages.total.exponential, bounds),
                         static_cast<double>(model.stages.total.sum_ns) / 1e6);
   }

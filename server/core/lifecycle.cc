@@ -9,20 +9,6 @@
 
 namespace omserve::server {
 
-std::string_view LifecycleStateName(LifecycleState state) {
-  switch (state) {
-    case LifecycleState::kStarting:
-      return "starting";
-    case LifecycleState::kReady:
-      return "ready";
-    case LifecycleState::kDraining:
-      return "draining";
-    case LifecycleState::kStopped:
-      return "stopped";
-  }
-  return "unknown";
-}
-
 LifecycleState Lifecycle::state() const {
   const MutexLock lock(mu_);
   return state_;

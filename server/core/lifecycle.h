@@ -22,8 +22,6 @@ enum class LifecycleState {
   kDraining,  // Not ready for new clients; what was accepted is finished.
   kStopped,   // Nothing is accepted any longer.
 };
-// "starting", "ready", "draining", "stopped".
-std::string_view LifecycleStateName(LifecycleState state);
 
 // Told of each state after it was entered, on the thread that called Transition, in order; and of
 // the present one when readiness changed in it, on another thread.

@@ -15,6 +15,11 @@ namespace omserve::server {
 
 using Labels = std::vector<prometheus::ClientMetric::Label>;
 
+// Those of a model version.
+inline Labels LabelsOf(const std::string& model, int64_t version) {
+  return {{"model", model}, {"version", std::to_string(version)}};
+}
+
 class Family final {
  public:
   Family(prometheus::MetricType type, std::string name, std::string help) {

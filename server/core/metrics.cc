@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "scheduler/batch_policy.h"
+#include "server/core/access_metrics.h"
 #include "server/core/cache_metrics.h"
 #include "server/core/device_metrics.h"
 #include "server/core/first_response_metrics.h"
@@ -35,10 +36,6 @@ MetricFamily One(MetricType type, std::string name, std::string help, double val
   Family family(type, std::move(name), std::move(help));
   family.Add(std::move(labels), value);
   return family.Take();
-}
-
-Labels LabelsOf(const std::string& model, int64_t version) {
-  return {{"model", model}, {"version", std::to_string(version)}};
 }
 
 // One sample per model version.
@@ -354,20 +351,19 @@ void AddPoolFamilies(const Metrics::Sources& sources, std::vector<MetricFamily>&
   gauge("process_resident_memory_bytes", "Resident memory size in bytes", ResidentMemoryBytes());
 }
 
-void AddPairFamilies(const std::vector<PairStatistics>& pairs,
-                     std::vector<MetricFamily>& families) {
+void AddPairFamilies(const PairSpeeds& pairs, std::vector<MetricFamily>& families) {
   Family speeds(MetricType::Gauge, "omserve_pair_speed",
                 "Speed of a model while the other one runs on the device, as a part of its speed "
                 "alone, as last measured");
   Family apart(MetricType::Gauge, "omserve_pair_kept_apart",
                "1 where the two run one after the other, since together both are slower than that, "
                "as last measured");
-  for (const PairStatistics& pair : pairs) {
-    const Labels labels = {{"device", std::to_string(pair.models.device)},
-                           {"model", pair.models.model},
-                           {"version", std::to_string(pair.models.version)},
-                           {"beside", pair.models.beside},
-                           {"beside_version", std::to_string(pair.models.beside_version)}};
+  for (const auto& [models, pair] : pairs) {
+    const Labels labels = {{"device", std::to_string(models.device)},
+                           {"model", models.model},
+                           {"version", std::to_string(models.version)},
+                           {"beside", models.beside},
+                           {"beside_version", std::to_string(models.beside_version)}};
     speeds.Add(labels, pair.speed);
     apart.Add(labels, pair.apart ? 1 : 0);
   }
@@ -388,8 +384,6 @@ size_t ResidentMemoryBytes() {
   }
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
-
-std::vector<MetricFamily> Metrics::Collect() const { return Expose().families; }
 
 Exposition Metrics::Expose() const {
   const std::vector<ModelStatistics> models = sources_.statistics.Snapshot();

@@ -5,8 +5,6 @@
 // Source: the names and labels of Triton's metrics, and omserve_* for what Triton has no name for.
 #pragma once
 
-#include <prometheus/collectable.h>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +31,7 @@
 namespace omserve::server {
 
 // Thread-safe. The references outlive it.
-class Metrics final : public prometheus::Collectable {
+class Metrics final {
  public:
   struct Sources {
     const Catalog& catalog;
@@ -62,7 +60,6 @@ class Metrics final : public prometheus::Collectable {
   };
   Metrics(const Sources& sources, Build build) : sources_(sources), build_(std::move(build)) {}
 
-  std::vector<prometheus::MetricFamily> Collect() const override;
   Exposition Expose() const;
 
  private:

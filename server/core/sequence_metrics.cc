@@ -57,7 +57,7 @@ void AddSequenceFamilies(const std::vector<CatalogEntry>& entries, const Loads& 
         !entry.model->subgraph->sequence.has_value()) {
       continue;
     }
-    const Labels labels = {{"model", entry.name}, {"version", std::to_string(entry.version)}};
+    const Labels labels = LabelsOf(entry.name, entry.version);
     const Counts counts = CountsOf(*entry.model, loads);
     active.Add(labels, static_cast<double>(counts.active));
     backlog.Add(labels, static_cast<double>(counts.backlog));

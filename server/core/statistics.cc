@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/core/statistics.h"
 
-#include <algorithm>
-
 namespace omserve::server {
 
 scheduler::Observer& Statistics::AddShard() {
@@ -23,13 +21,11 @@ std::vector<ModelStatistics> Statistics::Snapshot() const {
   return models;
 }
 
-std::vector<PairStatistics> Statistics::Pairs() const {
-  std::vector<PairStatistics> pairs;
-  own_.AddTo(pairs);
+PairSpeeds Statistics::Pairs() const {
+  PairSpeeds pairs;
   for (const std::unique_ptr<StatisticsShard>& shard : shards_) {
     shard->AddTo(pairs);
   }
-  std::ranges::sort(pairs, {}, &PairStatistics::models);
   return pairs;
 }
 

@@ -2,18 +2,13 @@
 // Counters per model version, fed by the engines and read by the statistics method and the metrics.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "runtime/base/mutex.h"
 #include "scheduler/observer.h"
 #include "server/core/model_statistics.h"
 #include "server/core/statistics_shard.h"
@@ -22,7 +17,7 @@ namespace omserve::server {
 
 // Thread-safe. Every device has counters of its own, whose lock nobody else takes but who reads
 // them: what is counted here itself are the front ends' events, which are few.
-class Statistics final : public scheduler::Observer {
+class Statistics final {
  public:
   explicit Statistics(WallClock wall_clock)
       : wall_clock_(std::move(wall_clock)), own_(wall_clock_) {}
@@ -49,14 +44,9 @@ class Statistics final : public scheduler::Observer {
     own_.CountCacheMiss(name, version, cost);
   }
 
-  void OnBatch(const scheduler::BatchRecord& record) override { own_.OnBatch(record); }
-  void OnRequest(const scheduler::RequestRecord& record) override { own_.OnRequest(record); }
-  void OnIncident(const scheduler::DeviceIncident& /*incident*/) override {}  // Of no one model.
-  void OnPair(const scheduler::PairRecord& record) override { own_.OnPair(record); }
-
   // In the order of name and version.
   std::vector<ModelStatistics> Snapshot() const;
-  std::vector<PairStatistics> Pairs() const;
+  PairSpeeds Pairs() const;
 
  private:
   const WallClock wall_clock_;

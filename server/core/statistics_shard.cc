@@ -116,8 +116,8 @@ void StatisticsShard::OnPair(const scheduler::PairRecord& record) {
   const PairModels of_a{record.device, a.name, a.version, b.name, b.version};
   const PairModels of_b{record.device, b.name, b.version, a.name, a.version};
   const MutexLock lock(mu_);
-  pairs_[of_a] = {of_a, record.speed_a, record.apart};
-  pairs_[of_b] = {of_b, record.speed_b, record.apart};
+  pairs_[of_a] = {record.speed_a, record.apart};
+  pairs_[of_b] = {record.speed_b, record.apart};
 }
 
 void StatisticsShard::OnBatch(const BatchRecord& record) {
@@ -188,11 +188,9 @@ void StatisticsShard::AddTo(ModelStatisticsMap& all) const {
   }
 }
 
-void StatisticsShard::AddTo(std::vector<PairStatistics>& pairs) const {
+void StatisticsShard::AddTo(PairSpeeds& pairs) const {
   const MutexLock lock(mu_);
-  for (const auto& [models, pair] : pairs_) {
-    pairs.push_back(pair);
-  }
+  pairs.insert(pairs_.begin(), pairs_.end());
 }
 
 }  // namespace omserve::server

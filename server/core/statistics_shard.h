@@ -27,11 +27,11 @@ struct PairModels {
   int64_t beside_version = 0;
   auto operator<=>(const PairModels&) const = default;
 };
-struct PairStatistics {
-  PairModels models;
+struct PairSpeed {
   double speed = 1;  // Of the model beside the other one, as a part of its speed alone.
   bool apart = false;
 };
+using PairSpeeds = std::map<PairModels, PairSpeed>;
 
 // The wall clock, for when something happened last.
 using WallClock = std::function<std::chrono::milliseconds()>;
@@ -67,7 +67,7 @@ class StatisticsShard final : public scheduler::Observer {
 
   // Adds what is counted here.
   void AddTo(ModelStatisticsMap& all) const ABSL_LOCKS_EXCLUDED(mu_);
-  void AddTo(std::vector<PairStatistics>& pairs) const ABSL_LOCKS_EXCLUDED(mu_);
+  void AddTo(PairSpeeds& pairs) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   ModelStatistics& EntryLocked(std::string_view name, int64_t version)
@@ -78,7 +78,7 @@ class StatisticsShard final : public scheduler::Observer {
 
   mutable Mutex mu_;
   ModelStatisticsMap entries_ ABSL_GUARDED_BY(mu_);
-  std::map<PairModels, PairStatistics> pairs_ ABSL_GUARDED_BY(mu_);
+  PairSpeeds pairs_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace omserve::server

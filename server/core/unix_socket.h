@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Paths of Unix sockets that a server listens on.
+// Paths of Unix sockets that a server listens on. Asks the kernel; does not wait. For the start.
 #pragma once
 
 #include <string>

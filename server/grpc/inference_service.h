@@ -21,8 +21,7 @@ struct InferenceMethods {
 };
 
 // The service for a grpc::ServerBuilder, and what pollers ask for their calls; all other methods
-// are answered at once. Thread-safe. `door` outlives it. Methods that are not built yet answer
-// UNIMPLEMENTED with their name.
+// are answered at once. Thread-safe. `door` outlives it.
 InferenceMethods MakeInferenceService(const FrontDoor& door);
 
 }  // namespace omserve::server

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a model is and does.
 #include "runtime/base/status_macros.h"
-#include "server/core/auth/usable_models.h"
 #include "server/core/model_messages.h"
+#include "server/core/usable_models.h"
 #include "server/grpc/guard.h"
 #include "server/grpc/rpc_methods.h"
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "runtime/base/mutex.h"
-#include "server/core/auth/usable_models.h"
 #include "server/core/model_messages.h"
+#include "server/core/usable_models.h"
 #include "server/grpc/guard.h"
 #include "server/grpc/rpc_methods.h"
 
@@ -53,10 +53,7 @@ absl::StatusOr<LoadParameters> ParametersOf(const inference::RepositoryModelLoad
       }
       RETURN_IF_ERROR(AddFile(name, value.bytes_param(), parameters));
     } else {
-      return InvalidArgument(
-          "unrecognized parameter '{}' for model load: expected 'config' or "
-          "'file:<version>/<path>'",
-          name.substr(0, kMostShownBytes));
+      return UnknownLoadParameter(name);
     }
   }
   return parameters;

@@ -29,11 +29,11 @@ struct TracedTensor {
 
 // Written by one thread after the other, as the request goes from hand to hand.
 struct RequestTrace {
-  TraceContext context;  // Its own span; what the answer says.
-  SpanId parent = 0;     // The client's span, where it has told of one.
+  // Its own span; what the answer says. One that was sampled is sent to whoever collects traces.
+  TraceContext context;
+  SpanId parent = 0;  // The client's span, where it has told of one.
   // It is recorded. Else only its context is handed on to the answer.
   bool recorded = false;
-  bool exported = false;       // It was sampled, and is sent to whoever collects traces.
   bool tells_tensors = false;  // By trace_level TENSORS.
   uint32_t log_frequency = 0;  // Of the settings that it was sampled by.
   std::string_view protocol;   // "grpc", "grpc-stream" or "http".

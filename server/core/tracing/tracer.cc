@@ -30,7 +30,6 @@ std::shared_ptr<RequestTrace> Tracer::Begin(const Arrival& arrival) {
   trace->context.span = ids_.NewSpan();
   trace->context.sampled = sample.traced;
   trace->recorded = sample.traced || captured;
-  trace->exported = sample.traced;
   trace->tells_tensors = sample.tensors;
   trace->log_frequency = sample.log_frequency;
   trace->protocol = arrival.protocol;
@@ -60,7 +59,7 @@ void Tracer::End(std::shared_ptr<RequestTrace> trace, const absl::Status& status
   if (capture_.is_on()) {
     capture_.Add(trace);
   }
-  if (trace->exported && exporter_ != nullptr) {
+  if (trace->context.sampled && exporter_ != nullptr) {
     exporter_->Add(std::move(trace));
   }
 }
