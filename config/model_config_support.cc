@@ -35,7 +35,6 @@ void CheckTensorSupport(const ModelConfig& config, Findings& findings) {
     RefuseIf(input.has_reshape(), FieldPath(path, "reshape"), findings);
     RefuseIf(input.is_shape_tensor(), FieldPath(path, "is_shape_tensor"), findings);
     RefuseIf(input.allow_ragged_batch(), FieldPath(path, "allow_ragged_batch"), findings);
-    RefuseIf(input.optional(), FieldPath(path, "optional"), findings);
     WarnIf(input.is_non_linear_format_io(), FieldPath(path, "is_non_linear_format_io"),
            "a TensorRT setting", findings);
   }

@@ -3,9 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "config/model_config.h"
@@ -24,23 +22,26 @@ FailReason ReasonOf(const absl::Status& status) {
   return scheduler::RefusalOf(status).has_value() ? FailReason::kRejected : FailReason::kOther;
 }
 
-size_t TotalBytes(const InferCall& call) {
+size_t TotalBytes(const InferCall& call, const CheckedRequest& checked) {
   size_t bytes = 0;
-  for (const InferInput& input : call.inputs) {
-    bytes += input.size_bytes();
+  for (const std::span<const InferInput> inputs :
+       {std::span<const InferInput>(call.inputs), std::span<const InferInput>(checked.stand_ins)}) {
+    for (const InferInput& input : inputs) {
+      bytes += input.size_bytes();
+    }
   }
   return bytes;
 }
 
-absl::Status CheckElements(const Model& model, const TensorSpec& spec, const Dims& shape,
+absl::Status CheckElements(const Model& model, const std::string& input, const Dims& shape,
                            std::span<const std::byte> bytes) {
   const std::optional<int64_t> count = ElementCount(shape);
   if (!count.has_value()) {
-    return InvalidArgument("input '{}' for model '{}': a tensor of shape {} is too large",
-                           spec.name, model.name, DimsToString(shape));
+    return InvalidArgument("input '{}' for model '{}': a tensor of shape {} is too large", input,
+                           model.name, DimsToString(shape));
   }
   return WithContext(CheckBytesTensor(bytes, *count),
-                     fmt::format("input '{}' for model '{}'", spec.name, model.name));
+                     fmt::format("input '{}' for model '{}'", input, model.name));
 }
 
 // The one copy of a tensor, to where the device reads it.
@@ -84,18 +85,9 @@ ElementBytes FillOf(const Model& model, size_t input) {
   return {};
 }
 
-// Where they are not the shapes that the request runs with; in the order of the inputs' names,
-// whatever order they came in.
-std::vector<Dims> ShapesAsSent(const InferCall& call, const std::optional<LengthFit>& fit) {
-  std::map<std::string_view, Dims> by_name;
-  for (size_t i = 0; fit.has_value() && i < call.inputs.size(); ++i) {
-    by_name[call.inputs[i].name] = call.inputs[i].shape;
-  }
-  std::vector<Dims> shapes;
-  for (const auto& [name, shape] : by_name) {
-    shapes.push_back(shape);
-  }
-  return shapes;
+// The lengths that the request came with, where they are not those that it runs with.
+std::vector<Dims> LengthsAsSent(const std::optional<LengthFit>& fit) {
+  return fit.has_value() ? std::vector<Dims>{fit->given} : std::vector<Dims>();
 }
 
 // Cuts every output back to the lengths that the request came with.
@@ -117,7 +109,7 @@ absl::Status WritePadded(const Model& model, size_t input, const InferInput& fro
                          const scheduler::RequestInput& into, memory::HostPool& pool) {
   const PadSpec spec{.dims = from.shape,
                      .padded = into.dims,
-                     .element_bytes = DataTypeSize(model.inputs[input].type),
+                     .element_bytes = DataTypeSize(model.plan->input(input).type),
                      .fill = FillOf(model, input)};
   if (!from.encode) {
     CopyPadded(spec, from.pieces, into.block.bytes());
@@ -220,7 +212,7 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
   absl::StatusOr<scheduler::RequestId> id = scheduler::RequestId{0};
   if (request.ok() && UsesCache(call)) {
     const scheduler::Instant looked = clock_.Now();
-    const ResponseKey key = ResponseCache::KeyOf(model, ShapesAsSent(call, fit), **request);
+    const ResponseKey key = ResponseCache::KeyOf(model, LengthsAsSent(fit), **request);
     std::vector<scheduler::ResponseOutput> kept = cache_->Find(key);
     if (!kept.empty()) {
       AnswerKept(call, std::move(kept), looked, done);
@@ -321,7 +313,8 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
     scheduler::Instant& at = timeout.delays ? request->delay_at : request->deadline;
     at = std::min(at, clock_.Now() + timeout.after);
   }
-  RETURN_IF_ERROR(dispatcher_.CheckRoom(*model.placement, request->deadline, TotalBytes(call)));
+  RETURN_IF_ERROR(
+      dispatcher_.CheckRoom(*model.placement, request->deadline, TotalBytes(call, checked)));
   RETURN_IF_ERROR(CopyInputs(call, checked, shared, *request));
   if (!shared.outputs.empty() && !UsesCache(call) && !checked.fit.has_value()) {
     request->places = PlacesOf(*model.plan, shared, checked.wanted);
@@ -348,7 +341,7 @@ absl::Status Inference::CopyInputs(const InferCall& call, const CheckedRequest& 
   const Model& model = *call.model;
   for (size_t i = 0; i < checked.inputs.size(); ++i) {
     const size_t given = checked.inputs[i];
-    const InferInput& from = call.inputs[given];
+    const InferInput& from = given == kLeftOut ? checked.stand_ins[i] : call.inputs[given];
     scheduler::RequestInput& input = request.inputs.emplace_back();
     input.dims = from.shape;
     if (!from.shared.has_value()) {
@@ -357,7 +350,7 @@ absl::Status Inference::CopyInputs(const InferCall& call, const CheckedRequest& 
     }
     const SharedBytes& place = shared.inputs[given].place;
     if (place.is_pinned && !checked.fit.has_value() && !UsesCache(call) &&
-        model.inputs[i].type != DataType::kBytes &&
+        model.plan->input(i).type != DataType::kBytes &&
         IsForDeviceOnly(*model.plan, model.plan->inputs[i])) {
       input.bytes = place.bytes;
       input.owner = place.owner;
@@ -379,7 +372,7 @@ absl::Status Inference::CopyInput(const Model& model, size_t input, const InferI
   size_t size_bytes = from.size_bytes();
   const bool padded = fit.has_value() && PadDims(model, *fit, input, into);
   if (padded) {
-    size_bytes = TensorBytes(model.inputs[input].type, into.dims).value_or(0);
+    size_bytes = TensorBytes(model.plan->input(input).type, into.dims).value_or(0);
   }
   absl::StatusOr<memory::HostBlock> block = pool_.Allocate(size_bytes);
   if (!block.ok()) {
@@ -394,9 +387,9 @@ absl::Status Inference::CopyInput(const Model& model, size_t input, const InferI
   RETURN_IF_ERROR(padded ? WritePadded(model, input, from, into, pool_)
                          : WriteBytes(from, into.block.bytes().first(size_bytes)));
   into.bytes = into.block.bytes().first(size_bytes);
-  const TensorSpec& spec = model.inputs[input];
-  return spec.type == DataType::kBytes ? CheckElements(model, spec, from.shape, into.bytes)
-                                       : absl::OkStatus();
+  return model.plan->input(input).type == DataType::kBytes
+             ? CheckElements(model, from.name, from.shape, into.bytes)
+             : absl::OkStatus();
 }
 
 }  // namespace omserve::server

@@ -40,9 +40,11 @@ struct Model {
   std::shared_ptr<const scheduler::Plan> plan;
 
   // Full dims as on the wire, -1 where a request decides: the batch comes first when plan->batched.
-  // In the order of plan->inputs and plan->outputs.
+  // In the order of plan->inputs and plan->outputs. A pipeline's plan may end in inputs that are
+  // not here: its steps can do without them, and no request brings them.
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
+  std::vector<bool> optional;  // By input: a request may leave it out. Shorter: the rest may not.
   std::vector<std::vector<std::string>> labels;  // Of classes, by output; empty where none.
   int max_rows = 1;                              // Rows that one request may bring.
   std::vector<PaddedLength> lengths;             // Dims that are padded up to compiled ones.
@@ -53,6 +55,11 @@ struct Model {
   std::vector<DeviceShare> shares;                  // One for each device that has it; no pipeline.
   int max_queue_rows = 0;                           // On each device; 0: no bound of its own.
   Clock::duration load_time{0};
+
+  // Of an input of the plan.
+  bool IsOptional(size_t input) const {
+    return input >= inputs.size() || (input < optional.size() && optional[input]);
+  }
 };
 
 // Pins the version: whoever holds it may use the model's plan. Held from admission to completion.

@@ -137,6 +137,18 @@ std::shared_ptr<const scheduler::Plan> AsConfigured(std::shared_ptr<const schedu
   return std::make_shared<const scheduler::Plan>(std::move(ordered));
 }
 
+// By input of the plan: `config` says that requests may leave it out.
+std::vector<bool> OptionalInputs(const scheduler::Plan& plan, const ModelConfig& config) {
+  std::vector<bool> optional;
+  for (const int input : plan.inputs) {
+    const std::string& name = plan.tensors[static_cast<size_t>(input)].name;
+    optional.push_back(std::any_of(
+        config.input().begin(), config.input().end(),
+        [&name](const auto& declared) { return declared.name() == name && declared.optional(); }));
+  }
+  return optional;
+}
+
 // The parts that both kinds of model have in common.
 absl::Status FillModel(ModelConfig config, const std::string& folder,
                        std::shared_ptr<scheduler::Placement> placement, Model* model) {
@@ -147,6 +159,7 @@ absl::Status FillModel(ModelConfig config, const std::string& folder,
   model->version = plan.version;
   model->inputs = WireSpecs(plan, plan.inputs);
   model->outputs = WireSpecs(plan, plan.outputs);
+  model->optional = OptionalInputs(plan, config);
   model->max_rows = plan.max_rows;
   if (plan.batched && config.max_batch_size() > 0) {
     model->max_rows = config.max_batch_size();  // More than a batch holds run in parts.
@@ -181,6 +194,8 @@ std::string VersionName(const std::string& model, int64_t version) {
 struct Step {
   scheduler::StepSpec spec;
   ModelHandle model;
+  // Optional inputs of the model that the pipeline does not map, as inputs of the pipeline's plan.
+  std::vector<TensorSpec> left_out;
 
   // The model's subgraph on the device in `place`; null where it is not loaded.
   const scheduler::Subgraph* SubgraphOn(size_t place) const {
@@ -189,9 +204,23 @@ struct Step {
   }
 };
 
+// Optional inputs that the step does not map become inputs of the plan that no request brings.
+// Their names are no tensor's: they are not in the configuration.
+void LeaveOut(Step& step) {
+  const scheduler::Plan& plan = *step.model->plan;
+  for (size_t i = 0; i < plan.inputs.size(); ++i) {
+    const scheduler::PlanTensor& input = plan.tensors[static_cast<size_t>(plan.inputs[i])];
+    if (step.model->IsOptional(i) && !step.spec.input_map.contains(input.name)) {
+      const std::string name = fmt::format("(left out) {} {}", step.spec.name, input.name);
+      step.spec.input_map[input.name] = name;
+      step.left_out.push_back({name, input.spec.type, input.spec.dims});
+    }
+  }
+}
+
 absl::StatusOr<Step> MakeStep(const LoadContext& context, const inference::Pipeline::Step& from,
                               const std::string& folder, const ModelFinder& find) {
-  Step step{.spec = {.name = from.name()}, .model = nullptr};
+  Step step{.spec = {.name = from.name()}};
   step.spec.input_map.insert(from.input_map().begin(), from.input_map().end());
   step.spec.output_map.insert(from.output_map().begin(), from.output_map().end());
   if (from.has_host()) {
@@ -200,6 +229,7 @@ absl::StatusOr<Step> MakeStep(const LoadContext& context, const inference::Pipel
     ASSIGN_OR_RETURN(step.spec.op, hostops::MakeHostOp(op));
   } else {
     ASSIGN_OR_RETURN(step.model, find(from.model_name(), from.model_version()));
+    LeaveOut(step);
     if (from.cache().enable()) {
       constexpr size_t kDefaultBytes = size_t{16} << 20;
       const size_t stated = from.cache().max_bytes();
@@ -452,6 +482,7 @@ absl::Status FillPipelineModel(const LoadContext& context, const registry::Model
                                  .inputs = DeclaredSpecs(config.config.input()),
                                  .outputs = DeclaredSpecs(config.config.output())};
     for (const Step& step : *steps) {
+      spec.inputs.insert(spec.inputs.end(), step.left_out.begin(), step.left_out.end());
       spec.steps.push_back(step.spec);
       spec.steps.back().subgraph = step.model == nullptr ? nullptr : step.SubgraphOn(place);
     }
@@ -471,6 +502,7 @@ absl::Status FillPipelineModel(const LoadContext& context, const registry::Model
     return WithContext(filled, what);
   }
   loaded.model.is_pipeline = true;
+  loaded.model.inputs.resize(static_cast<size_t>(config.config.input_size()));
   for (const Step& step : *steps) {
     if (step.model != nullptr) {
       loaded.model.steps.push_back(step.model);

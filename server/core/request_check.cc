@@ -5,11 +5,11 @@
 #include <optional>
 
 #include "runtime/base/errors.h"
+#include "server/core/left_out.h"
 
 namespace omserve::server {
 namespace {
 
-constexpr size_t kNotGiven = static_cast<size_t>(-1);
 // Longer lists and names of a hostile request are cut in messages.
 constexpr size_t kShownNames = 32;
 constexpr size_t kShownBytes = 128;
@@ -86,7 +86,7 @@ class Checker final {
   }
 
   absl::Status MatchInputs() {
-    checked_.inputs.assign(model_.inputs.size(), kNotGiven);
+    checked_.inputs.assign(model_.plan->inputs.size(), kLeftOut);
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const std::string& name = inputs_[i].name;
       const auto found =
@@ -97,7 +97,7 @@ class Checker final {
                                Shown(name), model_.name, NamesOf(model_.inputs));
       }
       size_t& given = checked_.inputs[static_cast<size_t>(found - model_.inputs.begin())];
-      if (given != kNotGiven) {
+      if (given != kLeftOut) {
         return InvalidArgument("input '{}' is given more than once for model '{}'", Shown(name),
                                model_.name);
       }
@@ -108,8 +108,10 @@ class Checker final {
 
   absl::Status CheckAllGiven() const {
     std::vector<std::string> missing;
+    size_t required = 0;
     for (size_t i = 0; i < model_.inputs.size(); ++i) {
-      if (checked_.inputs[i] == kNotGiven) {
+      required += model_.IsOptional(i) ? 0 : 1;
+      if (checked_.inputs[i] == kLeftOut && !model_.IsOptional(i)) {
         missing.push_back(model_.inputs[i].name);
       }
     }
@@ -120,14 +122,21 @@ class Checker final {
     for (const InferInput& input : inputs_) {
       got.push_back(input.name);
     }
+    const std::string expected = required == model_.inputs.size()
+                                     ? fmt::format("expected {} inputs", required)
+                                     : fmt::format("expected number of inputs between {} and {}",
+                                                   required, model_.inputs.size());
     return InvalidArgument(
-        "expected {} inputs but got {} inputs for model '{}'. Got input(s) {}, but missing "
-        "required input(s) {}. Please provide all required input(s).",
-        model_.inputs.size(), inputs_.size(), model_.name, NameList(got), NameList(missing));
+        "{} but got {} inputs for model '{}'. Got input(s) {}, but missing required input(s) {}. "
+        "Please provide all required input(s).",
+        expected, inputs_.size(), model_.name, NameList(got), NameList(missing));
   }
 
   absl::Status CheckTypes() const {
     for (size_t i = 0; i < model_.inputs.size(); ++i) {
+      if (IsLeftOut(i)) {
+        continue;
+      }
       const TensorSpec& spec = model_.inputs[i];
       const std::string& datatype = Given(i).datatype;
       if (DataTypeFromName(datatype) != spec.type) {
@@ -142,10 +151,10 @@ class Checker final {
   absl::Status CheckShapes() const {
     for (size_t i = 0; i < model_.inputs.size(); ++i) {
       const TensorSpec& spec = model_.inputs[i];
-      const Dims& shape = Given(i).shape;
-      if (ShapeFits(spec.dims, shape)) {
+      if (IsLeftOut(i) || ShapeFits(spec.dims, Given(i).shape)) {
         continue;
       }
+      const Dims& shape = Given(i).shape;
       std::string remedy;
       if (model_.plan->batched && ShapeFits(Dims(spec.dims.begin() + 1, spec.dims.end()), shape)) {
         Dims with_batch = shape;
@@ -167,7 +176,11 @@ class Checker final {
       return absl::OkStatus();
     }
     int64_t rows = -1;
+    size_t first = 0;  // That was given.
     for (size_t i = 0; i < model_.inputs.size(); ++i) {
+      if (IsLeftOut(i)) {
+        continue;
+      }
       const int64_t given = Given(i).shape.front();
       if (given < 1) {
         return InvalidArgument("input '{}': inference request batch-size must be >= 1 for '{}'",
@@ -180,8 +193,9 @@ class Checker final {
       if (rows != -1 && given != rows) {
         return InvalidArgument(
             "input '{}' batch size does not match other inputs for '{}': got {}, '{}' has {}",
-            model_.inputs[i].name, model_.name, given, model_.inputs.front().name, rows);
+            model_.inputs[i].name, model_.name, given, model_.inputs[first].name, rows);
       }
+      first = rows == -1 ? i : first;
       rows = given;
     }
     checked_.rows = static_cast<int>(std::max<int64_t>(1, rows));
@@ -191,10 +205,10 @@ class Checker final {
   absl::Status CheckSizes() const {
     for (size_t i = 0; i < model_.inputs.size(); ++i) {
       const TensorSpec& spec = model_.inputs[i];
-      const InferInput& given = Given(i);
-      if (spec.type == DataType::kBytes) {
-        continue;  // Its elements say; they are walked once they stand in one piece.
+      if (IsLeftOut(i) || spec.type == DataType::kBytes) {
+        continue;  // The elements of BYTES say; they are walked once they stand in one piece.
       }
+      const InferInput& given = Given(i);
       const std::optional<size_t> expected = TensorBytes(spec.type, given.shape);
       if (!expected.has_value()) {
         return InvalidArgument("input '{}' for model '{}': a tensor of shape {} is too large",
@@ -210,12 +224,55 @@ class Checker final {
     return absl::OkStatus();
   }
 
-  absl::Status ResolveBuckets() {
-    std::vector<Dims> row_dims;
-    for (size_t i = 0; i < model_.inputs.size(); ++i) {
-      const Dims& shape = Given(i).shape;
-      row_dims.emplace_back(shape.begin() + (model_.plan->batched ? 1 : 0), shape.end());
+  // The row dims of every input of the plan, also of those that are left out.
+  std::vector<Dims> RowDims() const {
+    std::vector<std::optional<Dims>> filled(checked_.inputs.size());
+    for (size_t i = 0; i < filled.size(); ++i) {
+      if (!IsLeftOut(i)) {
+        const Dims& shape = Given(i).shape;
+        filled[i].emplace(shape.begin() + (model_.plan->batched ? 1 : 0), shape.end());
+      }
     }
+    FillLeftOutDims(*model_.plan, model_.lengths, filled);
+    std::vector<Dims> row_dims;
+    for (std::optional<Dims>& dims : filled) {
+      row_dims.push_back(*std::move(dims));
+    }
+    return row_dims;
+  }
+
+  absl::Status MakeStandIns(std::span<const Dims> row_dims) {
+    for (size_t i = 0; i < checked_.inputs.size(); ++i) {
+      if (!IsLeftOut(i)) {
+        continue;
+      }
+      const scheduler::PlanTensor& tensor =
+          model_.plan->tensors[static_cast<size_t>(model_.plan->inputs[i])];
+      InferInput zeros{.name = tensor.name,
+                       .datatype = std::string(DataTypeName(tensor.spec.type)),
+                       .shape = row_dims[i]};
+      if (model_.plan->batched) {
+        zeros.shape.insert(zeros.shape.begin(), checked_.rows);
+      }
+      const std::optional<size_t> size_bytes = LeftOutBytes(tensor.spec.type, zeros.shape);
+      if (!size_bytes.has_value()) {
+        return InvalidArgument("input '{}' for model '{}': a tensor of shape {} is too large",
+                               zeros.name, model_.name, ShapeText(zeros.shape));
+      }
+      zeros.encoded_bytes = *size_bytes;
+      zeros.encode = [](const InferInput& /*input*/, std::span<std::byte> out) {
+        std::fill(out.begin(), out.end(), std::byte{0});
+        return absl::OkStatus();
+      };
+      checked_.stand_ins.resize(checked_.inputs.size());
+      checked_.stand_ins[i] = std::move(zeros);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ResolveBuckets() {
+    std::vector<Dims> row_dims = RowDims();
+    RETURN_IF_ERROR(MakeStandIns(row_dims));
     if (!model_.lengths.empty()) {
       absl::StatusOr<LengthFit> fit = FitLengths(*model_.plan, model_.lengths, std::move(row_dims));
       if (!fit.ok()) {
@@ -246,6 +303,8 @@ class Checker final {
     return model_.subgraph != nullptr && !model_.plan->batched &&
            model_.subgraph->shape.buckets.size() == 1;
   }
+
+  bool IsLeftOut(size_t plan_input) const { return checked_.inputs[plan_input] == kLeftOut; }
 
   const InferInput& Given(size_t plan_input) const { return inputs_[checked_.inputs[plan_input]]; }
 

@@ -35,18 +35,26 @@ struct InferInput {
   size_t size_bytes() const;
 };
 
+// The index of an input that the request leaves out.
+inline constexpr size_t kLeftOut = static_cast<size_t>(-1);
+
 // What the scheduler needs to know of a request that fits.
 struct CheckedRequest {
   int rows = 1;
-  std::vector<size_t> inputs;  // For each input of the plan, the index of the request's input.
-  std::vector<int> wanted;     // Indices into Plan::outputs, in the order asked for.
-  std::vector<int> buckets;    // Per plan node.
+  // For each input of the plan, the index of the request's input, or kLeftOut.
+  std::vector<size_t> inputs;
+  // By input of the plan, what runs in place of those that are left out (left_out.h). Empty when
+  // none is.
+  std::vector<InferInput> stand_ins;
+  std::vector<int> wanted;   // Indices into Plan::outputs, in the order asked for.
+  std::vector<int> buckets;  // Per plan node.
   // How its rows are padded; nullopt: they run as they are.
   std::optional<LengthFit> fit;
 };
 
 // Looks at names, types, shapes, batch and byte counts, in this order; empty `outputs` asks for
-// all. BYTES tensors are only measured, not walked. Errors: kInvalidArgument naming the model, the
+// all. BYTES tensors are only measured, not walked. A request that leaves out all inputs of a model
+// that batches is one row. Errors: kInvalidArgument naming the model, the
 // tensor, what was met and what was expected.
 absl::StatusOr<CheckedRequest> CheckRequest(const Model& model, std::span<const InferInput> inputs,
                                             std::span<const std::string> outputs);

@@ -190,7 +190,6 @@ TEST_CASE("what is not built yet is refused") {
       "input: [{name: x, reshape: {shape: [1]}}]",
       "input: [{name: x, is_shape_tensor: true}]",
       "input: [{name: x, allow_ragged_batch: true}]",
-      "input: [{name: x, optional: true}]",
       "output: [{name: x, reshape: {shape: [1]}}]",
       "output: [{name: x, is_shape_tensor: true}]",
       "instance_group: [{passive: true}]",

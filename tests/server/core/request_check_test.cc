@@ -117,6 +117,50 @@ TEST_CASE("CheckRequest: names", "[request_check]") {
   CheckRefused({A(1), B(1)}, {"y", "y"}, "output 'y' is requested more than once for model 'm'");
 }
 
+// An input that may be left out: zeros of as many rows as the others have run in its place.
+TEST_CASE("CheckRequest: an optional input", "[request_check]") {
+  BatchedModel batched;
+  batched.model.optional = {false, true};
+  const CheckedRequest checked = VALUE(CheckRequest(batched.model, std::vector{A(3)}, {}));
+  CHECK(checked.rows == 3);
+  CHECK(checked.inputs == std::vector<size_t>{0, kLeftOut});
+  REQUIRE(checked.stand_ins.size() == 2);
+  const InferInput& zeros = checked.stand_ins[1];
+  CHECK(zeros.datatype == "INT64");
+  CHECK(zeros.shape == Dims{3, 2});
+  REQUIRE(zeros.size_bytes() == 48);
+  std::vector<std::byte> written(48, std::byte{7});
+  REQUIRE_OK(zeros.encode(zeros, written));
+  CHECK(written == std::vector<std::byte>(48));
+  // Given, it is an input like any other.
+  CHECK(VALUE(CheckRequest(batched.model, std::vector{A(1), B(1)}, {})).stand_ins.empty());
+  CHECK(CheckRequest(batched.model, std::vector{A(1), B(2)}, {}).status().code() ==
+        absl::StatusCode::kInvalidArgument);
+  // Only what is required is missed.
+  CHECK(MessageOf(CheckRequest(batched.model, std::vector{B(1)}, {}).status()) ==
+        "expected number of inputs between 1 and 2 but got 1 inputs for model 'm'. Got input(s) "
+        "['b'], but missing required input(s) ['a']. Please provide all required input(s).");
+}
+
+// A request that leaves out all of them is one row.
+TEST_CASE("CheckRequest: no input at all", "[request_check]") {
+  BatchedModel batched;
+  batched.model.optional = {true, true};
+  const CheckedRequest checked = VALUE(CheckRequest(batched.model, {}, {}));
+  CHECK(checked.rows == 1);
+  CHECK(checked.stand_ins[0].shape == Dims{1, 4});
+}
+
+// An input of the plan that clients do not know of is always left out.
+TEST_CASE("CheckRequest: an input of the plan alone", "[request_check]") {
+  BatchedModel batched;
+  batched.model.inputs.pop_back();
+  const CheckedRequest checked = VALUE(CheckRequest(batched.model, std::vector{A(2)}, {}));
+  CHECK(checked.stand_ins[1].shape == Dims{2, 2});
+  CHECK(MessageOf(CheckRequest(batched.model, std::vector{A(2), B(2)}, {}).status()) ==
+        "unexpected inference input 'b' for model 'm'; it has ['a']");
+}
+
 // Types: another one of the protocol's, and no type at all.
 TEST_CASE("CheckRequest: data types", "[request_check][1.15/text-datatype]") {
   InferInput a = A(1);
