@@ -67,9 +67,10 @@ struct ModelShape {
 // backend, platform, file name, max_batch_size (the largest compiled batch; 0 without one; more
 // than it is a warning), inputs
 // and outputs (dims without the batch dimension when max_batch_size > 0; a -1 where the file has a
-// size takes the file's), version_policy, instance_group, and dynamic_batching {} when
-// max_batch_size > 1. For a model without a configuration start from LoadedModelConfig{}.
-// Requires !IsPipeline. Errors: kInvalidArgument with both shapes and the smallest change.
+// size takes the file's; where there is a reshape, its shape is the file's), version_policy,
+// instance_group, and dynamic_batching {} when max_batch_size > 1. For a model without a
+// configuration start from LoadedModelConfig{}. Requires !IsPipeline. Errors: kInvalidArgument with
+// both shapes and the smallest change.
 absl::Status CompleteModelConfig(LoadedModelConfig& loaded, const ModelShape& shape);
 
 // The same for a pipeline: name, platform, version_policy, and `pipeline` from an

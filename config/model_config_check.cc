@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "config/model_config.h"
+#include "config/reshape.h"
 #include "runtime/base/errors.h"
 
 namespace omserve::config {
@@ -129,6 +130,36 @@ void CheckDims(const std::string& path, const Dims& dims, Findings& findings) {
   }
 }
 
+// Against the compiled file it is checked once that is known.
+void CheckReshape(const std::string& path, const Dims& dims,
+                  const inference::ModelTensorReshape& reshape, bool of_pipeline,
+                  Findings& findings) {
+  if (of_pipeline) {
+    findings.Error(FieldPath(path, "reshape"),
+                   "a pipeline passes tensors on with the dims that its steps have; write reshape "
+                   "in the configuration of the step's model");
+    return;
+  }
+  const Dims shape(reshape.shape().begin(), reshape.shape().end());
+  const size_t errors = findings.count();
+  CheckDims(FieldPath(path, "reshape.shape"), shape, findings);
+  if (dims.empty()) {
+    findings.Error(FieldPath(path, "reshape"),
+                   fmt::format("expected dims beside it, those that clients see, got none; shape "
+                               "is what the model has, {}",
+                               DimsToString(shape)));
+  }
+  if (findings.count() > errors) {
+    return;
+  }
+  const std::string wrong = ReshapeError(dims, shape);
+  if (!wrong.empty()) {
+    findings.Error(
+        FieldPath(path, "reshape.shape"),
+        fmt::format("got {} for dims {}, but {}", DimsToString(shape), DimsToString(dims), wrong));
+  }
+}
+
 // `list` is "input" or "output". What a compiled file says may be left out; a pipeline has none.
 template <typename Tensors>
 void CheckTensors(const ModelConfig& config, const char* list, const Tensors& tensors,
@@ -155,7 +186,11 @@ void CheckTensors(const ModelConfig& config, const char* list, const Tensors& te
       findings.Error(FieldPath(path, "dims"),
                      fmt::format("expected the dims of {} '{}', got none", list, Shown(spec.name)));
     }
+    const size_t errors = findings.count();
     CheckDims(FieldPath(path, "dims"), spec.dims, findings);
+    if (tensors[i].has_reshape() && findings.count() == errors) {
+      CheckReshape(path, spec.dims, tensors[i].reshape(), IsPipeline(config), findings);
+    }
   }
 }
 

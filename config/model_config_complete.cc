@@ -7,6 +7,7 @@
 #include "config/model_config.h"
 #include "config/model_config_check.h"
 #include "config/nearest_name.h"
+#include "config/reshape.h"
 #include "runtime/base/errors.h"
 
 namespace omserve::config {
@@ -190,6 +191,10 @@ class Completer final {
     const bool batched = config_.max_batch_size() > 0 && shape_.has_batch;
     const Dims expected = batched ? WithoutBatch(spec.dims) : spec.dims;
     const Dims given(tensor.dims().begin(), tensor.dims().end());
+    if (tensor.has_reshape()) {
+      CompleteReshape(path, expected, given, tensor);
+      return;
+    }
     // A tensor of one number per row has no dims left: nothing to write, nothing to disagree with.
     if (!given.empty() && !DimsAgree(given, expected)) {
       findings_.Error(FieldPath(path, "dims"),
@@ -199,6 +204,26 @@ class Completer final {
       return;
     }
     tensor.mutable_dims()->Assign(expected.begin(), expected.end());
+  }
+
+  // The file has the reshaped dims, clients have `given` ones.
+  template <typename Tensor>
+  void CompleteReshape(const std::string& path, const Dims& expected, const Dims& given,
+                       Tensor& tensor) {
+    auto& shape = *tensor.mutable_reshape()->mutable_shape();
+    const Dims stated(shape.begin(), shape.end());
+    if (!DimsAgree(stated, expected)) {
+      findings_.Error(
+          FieldPath(path, "reshape.shape"),
+          fmt::format("tensor '{}': expected {}, as in the compiled file, got {}; write "
+                      "{}, with dims of as many elements, or take reshape out",
+                      tensor.name(), DimsToString(expected), DimsToString(stated),
+                      DimsToString(expected)));
+      return;
+    }
+    const Dims dims = WithOpenSizes(given, stated, expected);
+    tensor.mutable_dims()->Assign(dims.begin(), dims.end());
+    shape.Assign(expected.begin(), expected.end());
   }
 
   ModelConfig& config_;

@@ -32,7 +32,6 @@ void CheckTensorSupport(const ModelConfig& config, Findings& findings) {
   for (int i = 0; i < config.input_size(); ++i) {
     const inference::ModelInput& input = config.input(i);
     const std::string path = IndexedPath("input", static_cast<size_t>(i));
-    RefuseIf(input.has_reshape(), FieldPath(path, "reshape"), findings);
     RefuseIf(input.is_shape_tensor(), FieldPath(path, "is_shape_tensor"), findings);
     RefuseIf(input.allow_ragged_batch(), FieldPath(path, "allow_ragged_batch"), findings);
     WarnIf(input.is_non_linear_format_io(), FieldPath(path, "is_non_linear_format_io"),
@@ -41,7 +40,6 @@ void CheckTensorSupport(const ModelConfig& config, Findings& findings) {
   for (int i = 0; i < config.output_size(); ++i) {
     const inference::ModelOutput& output = config.output(i);
     const std::string path = IndexedPath("output", static_cast<size_t>(i));
-    RefuseIf(output.has_reshape(), FieldPath(path, "reshape"), findings);
     RefuseIf(output.is_shape_tensor(), FieldPath(path, "is_shape_tensor"), findings);
     WarnIf(output.is_non_linear_format_io(), FieldPath(path, "is_non_linear_format_io"),
            "a TensorRT setting", findings);

@@ -67,7 +67,8 @@ class Findings final {
   void ErrorAt(SourceMark mark, std::string_view text);
 
   bool ok() const { return count_ == 0; }
-  // OK, or one line per error: kUnimplemented when nothing is wrong but what is not built yet,
+  size_t count() const { return count_; }  // Of errors.
+  // OK, or one line per error: kUnimplemented when nothing is wrong but what is not followed,
   // else kInvalidArgument.
   absl::Status ToStatus() const;
   const std::vector<std::string>& warnings() const { return warnings_; }

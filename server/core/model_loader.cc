@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/reshape.h"
 #include "runtime/base/errors.h"
 #include "runtime/hostops/host_op.h"
 #include "scheduler/step_cache.h"
@@ -64,6 +65,28 @@ void DropLargerGears(int max_batch_size, scheduler::SubgraphShape& shape) {
                      [=](const scheduler::BatchGear& gear) { return gear.rows >= max_batch_size; });
     if (enough != bucket.gears.end()) {
       bucket.gears.erase(enough + 1, bucket.gears.end());
+    }
+  }
+}
+
+// Gives tensors the dims that clients see (input.reshape, output.reshape). The device knows a
+// tensor by its bytes, so that nothing below this has to know of two kinds of dims.
+template <typename Tensors>
+void ApplyReshapes(const Tensors& tensors, std::vector<Dims> scheduler::Bucket::*side,
+                   std::vector<TensorSpec>& specs, std::vector<scheduler::Bucket>& buckets) {
+  for (const auto& tensor : tensors) {
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&tensor](const TensorSpec& known) {
+      return known.name == tensor.name();
+    });
+    if (!tensor.has_reshape() || spec == specs.end()) {
+      continue;
+    }
+    const Dims shape(tensor.reshape().shape().begin(), tensor.reshape().shape().end());
+    const Dims dims(tensor.dims().begin(), tensor.dims().end());
+    spec->dims = config::WithOpenSizes(dims, shape, spec->dims);
+    for (scheduler::Bucket& bucket : buckets) {
+      Dims& compiled = (bucket.*side)[static_cast<size_t>(spec - specs.begin())];
+      compiled = config::WithOpenSizes(dims, shape, compiled);
     }
   }
 }
@@ -351,6 +374,10 @@ absl::StatusOr<Prepared> Prepare(const acl::ModelInfo& info, const registry::Mod
   const bool batched = StatesBatch(config) ? config.config.max_batch_size() > 0 : has_batch;
   ASSIGN_OR_RETURN(prepared.shape, scheduler::MakeSubgraphShape(info, batched));
   RETURN_IF_ERROR(config::CompleteModelConfig(config, ConfigShape(folder.name, info, has_batch)));
+  ApplyReshapes(config.config.input(), &scheduler::Bucket::input_dims, prepared.shape.inputs,
+                prepared.shape.buckets);
+  ApplyReshapes(config.config.output(), &scheduler::Bucket::output_dims, prepared.shape.outputs,
+                prepared.shape.buckets);
   if (batched) {
     DropLargerGears(config.config.max_batch_size(), prepared.shape);
   }

@@ -111,6 +111,23 @@ TEST_CASE("malformed tensors are refused") {
         "f:1:27: key 'input[0].format': FORMAT_NHWC needs 3 dims, input 'x' has 2");
 }
 
+// What clients see and what the model has are one tensor.
+TEST_CASE("a reshape of other elements is refused") {
+  CHECK(Warnings("max_batch_size: 2\ninput: [{name: x, dims: [1], reshape: {shape: []}}]\n"
+                 "output: [{name: y, dims: [2, -1, 6], reshape: {shape: [1, 2, -1, 3, 2]}}]\n")
+            .empty());
+  CHECK(
+      CheckError("input:\n  - name: x\n    dims: [4]\n    reshape: {shape: [2, 3]}\n") ==
+      "f:4:15: key 'input[0].reshape.shape': got [2,3] for dims [4], but dims have 4 elements and "
+      "shape has 6; write as many in both");
+  CHECK(CheckError("output: [{name: x, reshape: {shape: [2]}}]\n") ==
+        "f:1:20: key 'output[0].reshape': expected dims beside it, those that clients see, got "
+        "none; shape is what the model has, [2]");
+  CHECK(CheckError("input: [{name: x, dims: [4], reshape: {shape: [0]}}]\n") ==
+        "f:1:48: key 'input[0].reshape.shape[0]': expected 1 or more, or -1 for any size, got 0 in "
+        "[0]");
+}
+
 // The same through a pbtxt, where a number may stand for an enum.
 TEST_CASE("a data type that is no type is refused") {
   CHECK(ErrorOf(ParseModelConfig(TextFormat::kPbtxt, "input {\n  name: \"x\"\n  data_type: 99\n}\n",
@@ -187,10 +204,8 @@ TEST_CASE("what is not built yet is refused") {
       "model_transaction_policy: {decoupled: true}",
       "model_warmup: [{name: w}]",
       "model_repository_agents: {agents: [{name: checksum}]}",
-      "input: [{name: x, reshape: {shape: [1]}}]",
       "input: [{name: x, is_shape_tensor: true}]",
       "input: [{name: x, allow_ragged_batch: true}]",
-      "output: [{name: x, reshape: {shape: [1]}}]",
       "output: [{name: x, is_shape_tensor: true}]",
       "instance_group: [{passive: true}]",
   };

@@ -94,6 +94,41 @@ output: [{name: features, data_type: TYPE_FP32, dims: [-1, 96]}]
   CHECK(ToTensorSpec(config.output(0)).dims == Dims{238, 96});
 }
 
+// A reshape has the file's dims, and clients see what they are told; an open size of either side is
+// the file's.
+TEST_CASE("a reshape stands for the compiled dims") {
+  const inference::ModelConfig config = Completed(R"(
+input: [{name: ids, dims: [2, 119], reshape: {shape: [238]}}]
+output: [{name: features, dims: [-1, 2, 48], reshape: {shape: [-1, 96]}}]
+)",
+                                                  TextShape());
+  CHECK(ToTensorSpec(config.input(0)).dims == Dims{2, 119});
+  CHECK(ToTensorSpec(config.output(0)).dims == Dims{238, 2, 48});
+  CHECK(config.output(0).reshape().shape(0) == 238);
+  CHECK(CompleteError("input: [{name: ids, dims: [2, 2], reshape: {shape: [4]}}]\n", TextShape()) ==
+        "f:1:45: key 'input[0].reshape.shape': tensor 'ids': expected [238], as in the compiled "
+        "file, got [4]; write [238], with dims of as many elements, or take reshape out");
+}
+
+// A number for each row has no dims but the batch: clients send [rows,1], in Triton's own format
+// too.
+TEST_CASE("a reshape to no dims is one number for each row") {
+  const ModelShape shape{.model_name = "m",
+                         .inputs = {{.name = "x", .type = DataType::kFp32, .dims = {-1}}},
+                         .outputs = {{.name = "y", .type = DataType::kFp32, .dims = {-1}}},
+                         .has_batch = true,
+                         .batch_sizes = {1, 2}};
+  LoadedModelConfig loaded =
+      Parsed(TextFormat::kPbtxt,
+             "max_batch_size: 2\n"
+             "input [ { name: \"x\" dims: [ 1 ] reshape: { shape: [ ] } } ]\n"
+             "output [ { name: \"y\" dims: [ 1, 1 ] reshape { shape: [ ] } } ]\n");
+  REQUIRE_OK(CompleteModelConfig(loaded, shape));
+  CHECK(ToTensorSpec(loaded.config.input(0)).dims == Dims{1});
+  CHECK(ToTensorSpec(loaded.config.output(0)).dims == Dims{1, 1});
+  CHECK(loaded.config.input(0).has_reshape());
+}
+
 // max_batch_size 1 batches nothing, so no batching is switched on.
 TEST_CASE("a batch of one has no dynamic batching") {
   CHECK_FALSE(Completed("max_batch_size: 1\n", TextShape()).has_dynamic_batching());

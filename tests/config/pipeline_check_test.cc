@@ -145,6 +145,17 @@ TEST_CASE("a step of the pipeline's own name is refused") {
         std::string::npos);
 }
 
+// A pipeline has its steps' tensors.
+TEST_CASE("a reshape in a pipeline is refused") {
+  CHECK(ErrorOf(ParseStatus("input: [{name: in, data_type: TYPE_FP32, dims: [1], reshape: {}}]\n"
+                            "output: [{name: out, data_type: TYPE_FP32, dims: [1]}]\n"
+                            "pipeline: {step: [{name: a, model_name: x, input_map: {i: in}, "
+                            "output_map: {o: out}}]}\n"))
+            .find("key 'input[0].reshape': a pipeline passes tensors on with the dims that its "
+                  "steps have; write reshape in the configuration of the step's model") !=
+        std::string::npos);
+}
+
 // An ensemble is checked as the pipeline that it becomes, with its own places.
 TEST_CASE("an ensemble is checked as a pipeline") {
   CHECK(

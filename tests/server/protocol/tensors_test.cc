@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a configuration says of a model's tensors: inputs that requests may leave out.
+// What a configuration says of a model's tensors: inputs that requests may leave out,
+// and dims that clients see and the model does not.
 #include <catch2/catch.hpp>
 #include <string>
 #include <thread>
@@ -141,6 +142,48 @@ TEST_CASE("Tensors: optional inputs of pipelines", "[protocol]") {
   inference::ModelMetadataResponse metadata;
   REQUIRE(client.Call(&Stub::ModelMetadata, asked, &metadata).ok());
   CHECK(metadata.inputs_size() == 1);
+}
+
+// The model has [32] and [32,96]; clients see other dims of as many elements, in metadata, requests
+// and answers, and in pipelines too, where steps meet in the dims that clients see.
+TEST_CASE("Tensors: a reshape", "[protocol]") {
+  Repository repository;
+  repository.AddText("plain");
+  repository.AddText("text",
+                     "input: [{name: input_ids, dims: [4, 8], reshape: {shape: [32]}}, "
+                     "{name: attention_mask, dims: [-1, 1], reshape: {shape: [-1]}}]\n"
+                     "output: [{name: text_features, dims: [32, 2, 48], reshape: {shape: [32, "
+                     "96]}}]\n");
+  repository.Write("over/config.yaml",
+                   "input: [{name: input_ids, data_type: TYPE_INT64, dims: [4, 8]}, {name: "
+                   "attention_mask, data_type: TYPE_INT64, dims: [32, 1]}]\n"
+                   "output: [{name: features, data_type: TYPE_FP32, dims: [32, 2, 48]}]\n"
+                   "pipeline: {step: [{name: t, model_name: text, input_map: {input_ids: "
+                   "input_ids, attention_mask: attention_mask}, output_map: {text_features: "
+                   "features}}]}\n");
+  TestDaemon daemon(repository);
+  Client& client = daemon.client();
+  const std::string expected = Answer(client, TextRequest("plain", 3)).raw_output_contents(0);
+  for (const char* model : {"text", "over"}) {
+    CAPTURE(model);
+    ModelInferRequest request = TextRequest(model, 3);
+    CHECK(Error(client, request).find("unexpected shape for input 'input_ids'") == 0);
+    const auto set_shape = [&request](int input, const Dims& shape) {
+      request.mutable_inputs(input)->mutable_shape()->Assign(shape.begin(), shape.end());
+    };
+    set_shape(0, {3, 4, 8});
+    set_shape(1, {3, 32, 1});
+    const ModelInferResponse response = Answer(client, request);
+    CHECK(response.raw_output_contents(0) == expected);
+    const auto& shape = response.outputs(0).shape();
+    CHECK(Dims(shape.begin(), shape.end()) == Dims{3, 32, 2, 48});
+    inference::ModelMetadataRequest asked;
+    asked.set_name(model);
+    inference::ModelMetadataResponse metadata;
+    REQUIRE(client.Call(&Stub::ModelMetadata, asked, &metadata).ok());
+    const auto& seen = metadata.inputs(1).shape();
+    CHECK(Dims(seen.begin(), seen.end()) == Dims{-1, 32, 1});
+  }
 }
 
 // Texts that are left out are empty.
