@@ -376,6 +376,7 @@ absl::StatusOr<std::vector<std::string>> ValidateModelConfig(const ModelConfig& 
   }
   CheckInstances(config, findings);
   CheckPadding(config, findings);
+  CheckWarmUp(config, findings);
   if (config.has_pipeline() &&
       config.scheduling_choice_case() != ModelConfig::SCHEDULING_CHOICE_NOT_SET) {
     findings.Error("pipeline",

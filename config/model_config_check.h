@@ -29,6 +29,9 @@ bool IsServerMade(const inference::ModelConfig& config, const std::string& input
 // Whether this output is a state, which clients do not see unless `output` lists it.
 bool IsStateOutput(const inference::ModelConfig& config, const std::string& output);
 
+// `model_warmup`, whatever the model's tensors are.
+void CheckWarmUp(const inference::ModelConfig& config, Findings& findings);
+
 // A warning for each setting that only means something elsewhere, and kUnimplemented for each that
 // would change answers and is not built yet.
 void CheckSupport(const inference::ModelConfig& config, Findings& findings);

@@ -111,7 +111,8 @@ void CheckSupport(const ModelConfig& config, Findings& findings) {
   RefuseIf(!config.batch_output().empty(), "batch_output", findings);
   RefuseIf(config.model_transaction_policy().decoupled(), "model_transaction_policy.decoupled",
            findings);
-  RefuseIf(!config.model_warmup().empty(), "model_warmup", findings);
+  WarnIf(IsPipeline(config) && !config.model_warmup().empty(), "model_warmup",
+         "a pipeline has no instances of its own; write it in the models of its steps", findings);
   RefuseIf(!config.model_repository_agents().agents().empty(), "model_repository_agents", findings);
   CheckTensorSupport(config, findings);
   CheckInstanceSupport(config, findings);

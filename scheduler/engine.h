@@ -56,7 +56,8 @@ class Engine final : private CompletionSink, private TurnSink {
 
   // Warms the model up, makes the lanes (streams, buffers, events) and adds the subgraph. Blocks
   // until the device thread has done it. The result lives until RemoveSubgraph. Errors: the
-  // policy's, the device's, and the rate limiter's for an instance that could never execute.
+  // policy's, the device's, those of its samples, and the rate limiter's for an instance that could
+  // never execute.
   absl::StatusOr<const Subgraph*> AddSubgraph(SubgraphSpec spec);
   // Refuses requests for the subgraph from now on, waits until those accepted are over, and frees
   // its lanes and their memory on the caller's thread. No plan that names it may be submitted once

@@ -17,6 +17,7 @@
 #include "scheduler/core.h"
 #include "scheduler/diversion.h"
 #include "scheduler/shared_rate_limiter.h"
+#include "scheduler/warm_up.h"
 
 namespace omserve::scheduler {
 
@@ -63,6 +64,7 @@ struct SubgraphSpec {
   Core::LevelBounds level_rows;
   Clock::duration max_queue_time{0};  // 0: Core::Options::max_queue_time.
   std::vector<InstanceLimit> limits;  // By instance; empty: none is limited.
+  std::vector<WarmUpSample> samples;  // Every instance runs them before it serves.
 };
 
 struct EngineLoad {

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "runtime/base/check.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/mutex.h"
 #include "scheduler/lane.h"
@@ -44,24 +46,98 @@ class Completion final : public CompletionSink {
   bool done_ ABSL_GUARDED_BY(mu_) = false;
 };
 
-// Runs one gear once; how long that took.
-absl::StatusOr<Clock::duration> RunOnce(Lane& lane, size_t gear,
-                                        const std::vector<OutputTarget>& outputs, size_t inputs,
-                                        Completion& completion, Clock& clock) {
-  const Clock::time_point start = clock.Now();
-  // Inputs without pieces: a new lane's buffers, which are zeros.
-  const std::vector<InputSource> zeros(inputs);
-  ASSIGN_OR_RETURN(Slot * slot, lane.Launch(gear, zeros, outputs));
-  if (!completion.Wait(clock)) {
-    RETURN_IF_ERROR(lane.Stop());
-    return DeadlineExceeded("a run of gear {} did not end in {} s", gear, kPatience.count());
+// A lane of its own for a model, and memory for what it computes.
+class Runner final {
+ public:
+  static absl::StatusOr<std::unique_ptr<Runner>> Create(const acl::Device& device,
+                                                        acl::CompletionThread& completions,
+                                                        acl::Model& model, Clock& clock) {
+    auto runner = std::make_unique<Runner>(clock);
+    ASSIGN_OR_RETURN(runner->lane_,
+                     Lane::Create(device, completions, model, {.slots = 1}, *runner->completion_));
+    for (const acl::ModelTensor& output : model.info().outputs) {
+      ASSIGN_OR_RETURN(acl::DeviceBuffer buffer, device.Allocate(output.max_bytes));
+      runner->outputs_.push_back({.device = buffer.get()});
+      runner->buffers_.push_back(std::move(buffer));
+    }
+    return runner;
   }
-  const Clock::duration waited = clock.Now() - start;
-  LaunchTimes times;
-  RETURN_IF_ERROR(lane.Finish(slot, &times));
-  const bool tells = times.compute_start.has_value() && times.compute_end.has_value() &&
-                     *times.compute_end > *times.compute_start;
-  return tells ? std::chrono::microseconds(*times.compute_end - *times.compute_start) : waited;
+  explicit Runner(Clock& clock) : clock_(clock) {}
+
+  // Runs one gear once; how long that took. After kDeadlineExceeded nothing more can run here.
+  absl::StatusOr<Clock::duration> Run(size_t gear, std::span<const InputSource> inputs) {
+    const Clock::time_point start = clock_.Now();
+    ASSIGN_OR_RETURN(Slot * slot, lane_->Launch(gear, inputs, outputs_));
+    if (!completion_->Wait(clock_)) {
+      const absl::Status stopped = lane_->Stop();
+      // The completion thread may still be about to tell of it: kept for good. It holds nothing of
+      // the device any longer.
+      static_cast<void>(lane_.release());
+      static_cast<void>(completion_.release());
+      RETURN_IF_ERROR(stopped);
+      return DeadlineExceeded("a run of gear {} did not end in {} s", gear, kPatience.count());
+    }
+    const Clock::duration waited = clock_.Now() - start;
+    LaunchTimes times;
+    RETURN_IF_ERROR(lane_->Finish(slot, &times));
+    const bool tells = times.compute_start.has_value() && times.compute_end.has_value() &&
+                       *times.compute_end > *times.compute_start;
+    return tells ? std::chrono::microseconds(*times.compute_end - *times.compute_start) : waited;
+  }
+
+ private:
+  Clock& clock_;
+  std::unique_ptr<Completion> completion_ = std::make_unique<Completion>();
+  std::vector<acl::DeviceBuffer> buffers_;
+  std::vector<OutputTarget> outputs_;
+  std::unique_ptr<Lane> lane_;
+};
+
+// Runs `sample` once, where `pinned` has its inputs.
+absl::Status RunSample(Runner& runner, const SubgraphShape& shape, const WarmUpSample& sample,
+                       const std::vector<acl::HostBuffer>& pinned) {
+  const Bucket& bucket = shape.buckets[sample.bucket];
+  for (int done = 0; done < sample.rows;) {
+    const int rows = std::min(sample.rows - done, bucket.max_rows());
+    std::vector<InputSource> inputs(pinned.size());
+    for (size_t i = 0; i < pinned.size(); ++i) {
+      const size_t row_bytes = bucket.input_row_bytes[i];
+      const size_t size_bytes = row_bytes * static_cast<size_t>(rows);
+      if (size_bytes > 0) {
+        inputs[i].pieces.push_back(
+            {.host = pinned[i].bytes().subspan(row_bytes * static_cast<size_t>(done), size_bytes),
+             .device = {},
+             .size_bytes = size_bytes});
+      }
+    }
+    RETURN_IF_ERROR(runner.Run(bucket.GearFor(rows).model_gear, inputs).status());
+    done += rows;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<acl::HostBuffer>> Pinned(const acl::Device& device,
+                                                    const SubgraphShape& shape,
+                                                    const WarmUpSample& sample) {
+  std::vector<acl::HostBuffer> pinned;
+  for (size_t i = 0; i < shape.inputs.size(); ++i) {
+    const size_t size_bytes =
+        shape.buckets[sample.bucket].input_row_bytes[i] * static_cast<size_t>(sample.rows);
+    if (size_bytes == 0) {
+      pinned.emplace_back();
+      continue;
+    }
+    ASSIGN_OR_RETURN(acl::HostBuffer buffer, device.AllocateHost(size_bytes));
+    const std::span<std::byte> bytes = buffer.bytes().first(size_bytes);
+    const std::string& given = sample.inputs[i];
+    OMSERVE_CHECK(given.empty() || given.size() == size_bytes, "a sample has bytes for all rows");
+    std::fill(bytes.begin(), bytes.end(), std::byte{0});
+    if (!given.empty()) {
+      std::memcpy(bytes.data(), given.data(), given.size());
+    }
+    pinned.push_back(std::move(buffer));
+  }
+  return pinned;
 }
 
 }  // namespace
@@ -70,34 +146,41 @@ absl::StatusOr<CostTable> WarmUp(const acl::Device& device, acl::CompletionThrea
                                  acl::Model& model, const SubgraphShape& shape, int runs,
                                  Clock& clock) {
   CostTable costs(shape.model_gear_count());
-  auto completion = std::make_unique<Completion>();
-  ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane,
-                   Lane::Create(device, completions, model, {.slots = 1}, *completion));
-  std::vector<acl::DeviceBuffer> buffers;
-  std::vector<OutputTarget> outputs;
-  for (const acl::ModelTensor& output : model.info().outputs) {
-    ASSIGN_OR_RETURN(acl::DeviceBuffer buffer, device.Allocate(output.max_bytes));
-    outputs.push_back({.device = buffer.get()});
-    buffers.push_back(std::move(buffer));
-  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
+                   Runner::Create(device, completions, model, clock));
+  // Inputs without pieces: a new lane's buffers, which are zeros.
+  const std::vector<InputSource> zeros(model.info().inputs.size());
   const Clock::time_point until = clock.Now() + kMostTime;
   for (const Bucket& bucket : shape.buckets) {
     for (const BatchGear& gear : bucket.gears) {
       for (int run = 0; run < runs && clock.Now() < until; ++run) {
-        const absl::StatusOr<Clock::duration> took = RunOnce(
-            *lane, gear.model_gear, outputs, model.info().inputs.size(), *completion, clock);
-        if (took.status().code() == absl::StatusCode::kDeadlineExceeded) {
-          // The completion thread may still be about to tell of it: kept for good. It holds nothing
-          // of the device any longer.
-          static_cast<void>(lane.release());
-          static_cast<void>(completion.release());
-        }
-        RETURN_IF_ERROR(took.status());
-        costs.Record(gear.model_gear, std::max(*took, Clock::duration(1)), clock.Now());
+        ASSIGN_OR_RETURN(const Clock::duration took, runner->Run(gear.model_gear, zeros));
+        costs.Record(gear.model_gear, std::max(took, Clock::duration(1)), clock.Now());
       }
     }
   }
   return costs;
+}
+
+absl::Status RunSamples(const acl::Device& device, acl::CompletionThread& completions,
+                        acl::Model& model, const SubgraphShape& shape,
+                        std::span<const WarmUpSample> samples, Clock& clock) {
+  if (samples.empty()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
+                   Runner::Create(device, completions, model, clock));
+  for (const WarmUpSample& sample : samples) {
+    ASSIGN_OR_RETURN(const std::vector<acl::HostBuffer> pinned, Pinned(device, shape, sample));
+    absl::Status ran;
+    for (int run = 0; run < sample.count && ran.ok(); ++run) {
+      ran = RunSample(*runner, shape, sample, pinned);
+    }
+    if (!ran.ok()) {
+      return WithContext(ran, fmt::format("warm-up '{}'", sample.name));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::string CostsToString(const SubgraphShape& shape, const CostTable& costs) {

@@ -3,6 +3,11 @@
 // predictions rest on measured times from the start.
 #pragma once
 
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "runtime/acl/device.h"
 #include "runtime/acl/model.h"
@@ -19,6 +24,21 @@ namespace omserve::scheduler {
 absl::StatusOr<CostTable> WarmUp(const acl::Device& device, acl::CompletionThread& completions,
                                  acl::Model& model, const SubgraphShape& shape, int runs,
                                  Clock& clock);
+
+// Rows that somebody wants a model to have run before it is served.
+struct WarmUpSample {
+  std::string name;
+  size_t bucket = 0;
+  int rows = 1;  // More than the bucket's largest gear run in parts.
+  int count = 1;
+  std::vector<std::string> inputs;  // By input of the model: the bytes of all rows. Empty: zeros.
+};
+
+// Runs each sample `count` times as WarmUp runs gears, but for the bound on time. Errors: as
+// WarmUp's, naming the sample.
+absl::Status RunSamples(const acl::Device& device, acl::CompletionThread& completions,
+                        acl::Model& model, const SubgraphShape& shape,
+                        std::span<const WarmUpSample> samples, Clock& clock);
 
 // "1:2.013 2:2.530": rows and milliseconds of each gear that is known, for a log.
 std::string CostsToString(const SubgraphShape& shape, const CostTable& costs);

@@ -13,6 +13,7 @@
 #include "server/core/instance_placement.h"
 #include "server/core/label_file.h"
 #include "server/core/sequences.h"
+#include "server/core/warm_up_samples.h"
 
 namespace omserve::server {
 namespace {
@@ -365,6 +366,7 @@ struct Prepared {
   config::LoadedModelConfig config;  // Complete.
   scheduler::SubgraphShape shape;
   std::optional<scheduler::SequenceSpec> sequence;
+  std::vector<scheduler::WarmUpSample> samples;
 };
 
 absl::StatusOr<Prepared> Prepare(const acl::ModelInfo& info, const registry::ModelFolder& folder,
@@ -382,6 +384,7 @@ absl::StatusOr<Prepared> Prepare(const acl::ModelInfo& info, const registry::Mod
     DropLargerGears(config.config.max_batch_size(), prepared.shape);
   }
   ASSIGN_OR_RETURN(prepared.sequence, MakeSequenceSpec(config.config, prepared.shape, folder.path));
+  ASSIGN_OR_RETURN(prepared.samples, MakeWarmUpSamples(config.config, prepared.shape, folder.path));
   prepared.config = std::move(config);
   return prepared;
 }
@@ -403,6 +406,7 @@ absl::Status FillSubgraphModel(const LoadContext& context, const registry::Model
   const ModelConfig& complete = prepared.config.config;
   scheduler::Engine::SubgraphSpec base =
       BaseSpec(context, folder.name, version, prepared.config, std::move(prepared.shape));
+  base.samples = std::move(prepared.samples);
   if (prepared.sequence.has_value()) {
     base.policy = SequencePolicyOf(complete, *prepared.sequence);
     base.sequence = std::move(prepared.sequence);

@@ -202,7 +202,6 @@ TEST_CASE("what is not built yet is refused") {
       "batch_input: [{kind: BATCH_ITEM_SHAPE}]",
       "batch_output: [{}]",
       "model_transaction_policy: {decoupled: true}",
-      "model_warmup: [{name: w}]",
       "model_repository_agents: {agents: [{name: checksum}]}",
       "input: [{name: x, is_shape_tensor: true}]",
       "input: [{name: x, allow_ragged_batch: true}]",
