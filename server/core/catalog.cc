@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "config/nearest_name.h"
@@ -138,19 +139,24 @@ std::vector<CatalogEntry> Catalog::List() const {
 
 std::vector<std::shared_ptr<scheduler::StepCache>> Catalog::Caches(const std::string& but,
                                                                    int64_t but_version) const {
-  std::vector<std::shared_ptr<scheduler::StepCache>> caches;
+  // A pipeline over another one has the caches of that one too.
+  std::set<std::shared_ptr<scheduler::StepCache>> caches;
+  std::set<std::shared_ptr<scheduler::StepCache>> replaced;
   const MutexLock lock(mu_);
   for (const auto& [name, lines] : models_) {
     for (const auto& [version, line] : lines) {
-      const bool counts = line.model != nullptr && (name != but || version != but_version);
-      for (size_t n = 0; counts && n < line.model->plan->nodes.size(); ++n) {
+      auto& into = name == but && version == but_version ? replaced : caches;
+      for (size_t n = 0; line.model != nullptr && n < line.model->plan->nodes.size(); ++n) {
         if (const auto& cache = line.model->plan->nodes[n].cache; cache != nullptr) {
-          caches.push_back(cache);
+          into.insert(cache);
         }
       }
     }
   }
-  return caches;
+  for (const auto& cache : replaced) {
+    caches.erase(cache);
+  }
+  return {caches.begin(), caches.end()};
 }
 
 size_t Catalog::CachedBytes(const std::string& replaced, int64_t version) const {

@@ -8,6 +8,7 @@
 #include "config/reshape.h"
 #include "runtime/base/errors.h"
 #include "runtime/hostops/host_op.h"
+#include "scheduler/nested_steps.h"
 #include "scheduler/step_cache.h"
 #include "server/core/instance_limits.h"
 #include "server/core/instance_placement.h"
@@ -221,10 +222,19 @@ struct Step {
   // Optional inputs of the model that the pipeline does not map, as inputs of the pipeline's plan.
   std::vector<TensorSpec> left_out;
 
-  // The model's subgraph on the device in `place`; null where it is not loaded.
-  const scheduler::Subgraph* SubgraphOn(size_t place) const {
-    const auto& plan = model->placement->plans[place];
-    return plan == nullptr ? nullptr : plan->nodes.front().subgraph;
+  // The model's plan on the device in `place`; null where it is not loaded.
+  const scheduler::Plan* PlanOn(size_t place) const { return model->placement->plans[place].get(); }
+  // Adds what it is on the device in `place`.
+  absl::Status AddTo(scheduler::PipelineSpec& pipeline, size_t place) const {
+    pipeline.inputs.insert(pipeline.inputs.end(), left_out.begin(), left_out.end());
+    if (model != nullptr && model->is_pipeline) {
+      return scheduler::AddNestedSteps(spec, *PlanOn(place), pipeline.steps);
+    }
+    pipeline.steps.push_back(spec);
+    if (model != nullptr) {
+      pipeline.steps.back().subgraph = PlanOn(place)->nodes.front().subgraph;
+    }
+    return absl::OkStatus();
   }
 };
 
@@ -254,6 +264,12 @@ absl::StatusOr<Step> MakeStep(const LoadContext& context, const inference::Pipel
   } else {
     ASSIGN_OR_RETURN(step.model, find(from.model_name(), from.model_version()));
     LeaveOut(step);
+    if (from.cache().enable() && step.model->is_pipeline) {
+      return InvalidArgument(
+          "model '{}' is a pipeline, whose outputs cannot be cached as one; write cache in its own "
+          "steps",
+          from.model_name());
+    }
     if (from.cache().enable()) {
       constexpr size_t kDefaultBytes = size_t{16} << 20;
       const size_t stated = from.cache().max_bytes();
@@ -464,7 +480,7 @@ absl::StatusOr<std::vector<size_t>> CommonPlaces(const LoadContext& context,
     where.step = step.spec.name;
     where.model = step.model->name;
     for (size_t place = 0; place < context.devices.size(); ++place) {
-      where.held.push_back(step.SubgraphOn(place) != nullptr);
+      where.held.push_back(step.PlanOn(place) != nullptr);
     }
   }
   return PlacePipeline(places, DeviceIds(context));
@@ -513,9 +529,10 @@ absl::Status FillPipelineModel(const LoadContext& context, const registry::Model
                                  .inputs = DeclaredSpecs(config.config.input()),
                                  .outputs = DeclaredSpecs(config.config.output())};
     for (const Step& step : *steps) {
-      spec.inputs.insert(spec.inputs.end(), step.left_out.begin(), step.left_out.end());
-      spec.steps.push_back(step.spec);
-      spec.steps.back().subgraph = step.model == nullptr ? nullptr : step.SubgraphOn(place);
+      const absl::Status added = step.AddTo(spec, place);
+      if (!added.ok()) {
+        return WithContext(added, what);
+      }
     }
     ASSIGN_OR_RETURN(std::shared_ptr<const scheduler::Plan> plan, scheduler::BuildPipeline(spec));
     plan = AsConfigured(std::move(plan), config.config);

@@ -50,7 +50,7 @@ struct RepositoryCounters {
 //
 // A pipeline stands on the very loads of its steps that it was built with. When one of them is
 // loaded again it is built anew beside; when one is unloaded it is withdrawn, and comes back with
-// the step.
+// the step. So it goes on with pipelines over pipelines, the inner ones first.
 //
 // Thread-safe. The references outlive it.
 class ModelRepository final {
@@ -126,6 +126,7 @@ class ModelRepository final {
   struct Outcome {
     std::set<std::string> changed;  // The models of which some version is served anew.
     absl::Status status;
+    std::vector<std::string> brought;  // Parts that nobody had asked for before.
   };
   struct Job {
     std::function<absl::Status()> run;
@@ -152,16 +153,21 @@ class ModelRepository final {
   void Want(const std::string& name, const Source& source);
   // LoadVersions, after those parts of a pipeline that do not serve, but for the models `tried`. If
   // it fails, the parts that nobody had asked for before are unloaded again. Requires Want.
-  Outcome LoadWithParts(const Source& source, const std::set<std::string>& tried);
-  std::set<std::string> LoadPart(const std::string& name);  // Which models changed by it.
+  Outcome LoadWithParts(const Source& source, std::set<std::string> tried);
+  Outcome LoadPart(const std::string& name, const std::set<std::string>& tried);
   // All versions that the model's policy selects. OK when one or more was loaded and none that
   // served before failed. Requires Want.
   Outcome LoadVersions(const std::string& name, const Source& source);
   absl::Status LoadVersion(const Source& source, int64_t version);
   absl::StatusOr<std::unique_ptr<LoadedModel>> MakeLoad(const Source& source, int64_t version);
-  absl::StatusOr<ModelHandle> FindStep(const std::string& name, int64_t version) const;
-  // The pipelines that name one of the models are built anew or withdrawn, `but` not these.
-  void FollowSteps(const std::set<std::string>& changed, const std::set<std::string>& but);
+  // Errors: kInvalidArgument for a pipeline whose steps, or theirs, lead back to it, with the way.
+  absl::Status CheckNoCycle(const Source& source) const;
+  // The pipelines among the models that are wanted, each behind those that it names.
+  std::vector<std::string> PipelinesInOrder() const;
+  // The pipelines that name one of the models are built anew or withdrawn, and those that name them
+  // in turn. Those in `changed` or `but` were built after what they name: not again, unless one of
+  // their steps is.
+  void FollowSteps(std::set<std::string> changed, const std::set<std::string>& but);
   // All that is wanted of the model, `but` not these versions.
   void Withdraw(const std::string& name, const std::vector<int64_t>& but, const absl::Status& why,
                 bool wanted);

@@ -2,6 +2,7 @@
 // What the repository's thread does: it loads, unloads, and looks what has changed.
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -18,13 +19,6 @@ constexpr char kConfigName[] = "config of the load request";
 constexpr std::chrono::seconds kFreeingGrace{10};
 
 absl::Status Unloaded() { return Unavailable("unloaded"); }
-
-absl::Status PipelineItself(const std::string& name) {
-  return Unimplemented(
-      "model '{}' is a pipeline itself: pipelines of pipelines are not supported yet; write its "
-      "steps here",
-      name);
-}
 
 // The same files may load at another time: when a device has been recovered, or memory is free.
 bool MayPass(const absl::Status& status) {
@@ -103,9 +97,13 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
     changed.merge(LoadVersions(source.folder.name, source).changed);
   }
   std::set<std::string> built;
-  for (const Source& source : pipelines) {
-    changed.merge(LoadWithParts(source, tried).changed);
-    built.insert(source.folder.name);
+  for (const std::string& name : PipelinesInOrder()) {
+    const auto source = std::find_if(pipelines.begin(), pipelines.end(),
+                                     [&name](const Source& s) { return s.folder.name == name; });
+    if (source != pipelines.end()) {
+      changed.merge(LoadWithParts(*source, tried).changed);
+      built.insert(name);
+    }
   }
   FollowSteps(changed, built);
   // What has failed may have waited for one of them: the next poll tries again.
@@ -198,32 +196,36 @@ void ModelRepository::Want(const std::string& name, const Source& source) {
 }
 
 ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
-                                                        const std::set<std::string>& tried) {
+                                                        std::set<std::string> tried) {
   const std::string& name = source.folder.name;
-  std::set<std::string> changed;
-  std::vector<std::string> brought;
+  Outcome parts;
+  tried.insert(name);
   for (const std::string& step : source.steps()) {
-    if (step == name || tried.contains(step) || !catalog_.Versions(step).empty()) {
+    if (tried.contains(step) || !catalog_.Versions(step).empty()) {
       continue;
     }
     if (!wanted_.contains(step)) {
-      brought.push_back(step);
+      parts.brought.push_back(step);
     }
-    changed.merge(LoadPart(step));
+    Outcome part = LoadPart(step, tried);
+    parts.changed.merge(part.changed);
+    parts.brought.insert(parts.brought.end(), part.brought.begin(), part.brought.end());
   }
   Outcome loaded = LoadVersions(name, source);
   if (loaded.changed.empty()) {
-    for (const std::string& step : brought) {
+    for (const std::string& step : std::exchange(parts.brought, {})) {
       wanted_.erase(step);
       Withdraw(step, /*but=*/{}, Unloaded(), /*wanted=*/false);
-      changed.erase(step);
+      parts.changed.erase(step);
     }
   }
-  loaded.changed.merge(changed);
+  loaded.changed.merge(parts.changed);
+  loaded.brought = std::move(parts.brought);
   return loaded;
 }
 
-std::set<std::string> ModelRepository::LoadPart(const std::string& name) {
+ModelRepository::Outcome ModelRepository::LoadPart(const std::string& name,
+                                                   const std::set<std::string>& tried) {
   const absl::StatusOr<std::optional<registry::ModelFolder>> folder =
       registry::FindModel(options_.folders, name);
   if (!folder.ok() || !folder->has_value()) {
@@ -236,7 +238,7 @@ std::set<std::string> ModelRepository::LoadPart(const std::string& name) {
     return {};
   }
   Want(name, *source);
-  return LoadVersions(name, *source).changed;
+  return LoadWithParts(*source, tried);
 }
 
 ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
@@ -290,11 +292,11 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> ModelRepository::MakeLoad(const Sou
   if (!source.is_pipeline()) {
     return LoadSubgraphModel(context_, source.folder, version, source.config);
   }
+  RETURN_IF_ERROR(CheckNoCycle(source));
   return LoadPipelineModel(context_, source.folder, version, source.config,
                            catalog_.CachedBytes(source.folder.name, version),
-                           [this, &source](const std::string& model, int64_t wanted) {
-                             return model == source.folder.name ? PipelineItself(model)
-                                                                : FindStep(model, wanted);
+                           [this](const std::string& model, int64_t wanted) {
+                             return catalog_.FindStep(model, wanted);
                            });
 }
 
@@ -326,35 +328,82 @@ absl::Status ModelRepository::LoadVersion(const Source& source, int64_t version)
   return absl::OkStatus();
 }
 
-absl::StatusOr<ModelHandle> ModelRepository::FindStep(const std::string& name,
-                                                      int64_t version) const {
-  const auto found = wanted_.find(name);
-  if (found != wanted_.end() && found->second.source.is_pipeline()) {
-    return PipelineItself(name);
+absl::Status ModelRepository::CheckNoCycle(const Source& source) const {
+  // Depth first, with the way that led to each model; one that was met before leads nowhere new.
+  std::set<std::string> met;
+  std::vector<std::vector<std::string>> ways{{source.folder.name}};
+  while (!ways.empty()) {
+    const std::vector<std::string> way = std::move(ways.back());
+    ways.pop_back();
+    const auto wanted = wanted_.find(way.back());
+    const bool is_first = way.size() == 1;
+    if (!is_first && wanted == wanted_.end()) {
+      continue;
+    }
+    for (const std::string& step : is_first ? source.steps() : wanted->second.source.steps()) {
+      std::vector<std::string> next = way;
+      next.push_back(step);
+      if (step == source.folder.name) {
+        return InvalidArgument("pipeline '{}' is a step of itself: {}; take one of these steps out",
+                               step, fmt::join(next, " -> "));
+      }
+      if (met.insert(step).second) {
+        ways.push_back(std::move(next));
+      }
+    }
   }
-  return catalog_.FindStep(name, version);
+  return absl::OkStatus();
 }
 
-void ModelRepository::FollowSteps(const std::set<std::string>& changed,
-                                  const std::set<std::string>& but) {
-  for (auto& [pipeline, wanted] : wanted_) {
+std::vector<std::string> ModelRepository::PipelinesInOrder() const {
+  std::vector<std::string> ordered;
+  std::set<std::string> met;
+  const std::function<void(const std::string&)> visit = [&](const std::string& name) {
+    const auto wanted = wanted_.find(name);
+    if (wanted == wanted_.end() || !met.insert(name).second) {
+      return;
+    }
+    for (const std::string& step : wanted->second.source.steps()) {
+      visit(step);
+    }
+    if (wanted->second.source.is_pipeline()) {
+      ordered.push_back(name);
+    }
+  };
+  for (const auto& [name, wanted] : wanted_) {
+    visit(name);
+  }
+  return ordered;
+}
+
+void ModelRepository::FollowSteps(std::set<std::string> changed, const std::set<std::string>& but) {
+  std::set<std::string> built = but;
+  built.insert(changed.begin(), changed.end());
+  std::set<std::string> followed;
+  for (const std::string& pipeline : PipelinesInOrder()) {
+    const Wanted& wanted = wanted_[pipeline];
     const std::vector<std::string> steps = wanted.source.steps();
-    if (but.contains(pipeline) ||
-        std::none_of(steps.begin(), steps.end(),
-                     [&changed](const std::string& step) { return changed.contains(step); })) {
+    const std::set<std::string>& of_interest = built.contains(pipeline) ? followed : changed;
+    if (std::none_of(steps.begin(), steps.end(), [&of_interest](const std::string& step) {
+          return of_interest.contains(step);
+        })) {
       continue;
     }
     absl::Status missing;
     for (const std::string& step : steps) {
-      missing.Update(FindStep(step, 0).status());
+      missing.Update(catalog_.FindStep(step, 0).status());
     }
     if (missing.ok()) {
       // What cannot be built over the new load stays on the one before, which it holds.
-      LoadVersions(pipeline, wanted.source);
+      if (LoadVersions(pipeline, Source(wanted.source)).changed.empty()) {
+        continue;
+      }
     } else {
       Withdraw(pipeline, /*but=*/{}, WithContext(missing, fmt::format("pipeline '{}'", pipeline)),
                /*wanted=*/true);
     }
+    changed.insert(pipeline);
+    followed.insert(pipeline);
   }
 }
 
@@ -385,7 +434,7 @@ absl::Status ModelRepository::DoUnload(const std::string& name, bool parts, cons
       return std::find(of.begin(), of.end(), step) != of.end();
     });
     if (parts && part != wanted_.end() && !part->second.by_name && !is_needed && by.may_use(step)) {
-      DoUnload(step, /*parts=*/false, by).IgnoreError();
+      DoUnload(step, parts, by).IgnoreError();
     }
   }
   return absl::OkStatus();

@@ -126,7 +126,7 @@ TEST_CASE("Models: reasons of failures", "[protocol]") {
   CHECK(Contains(index.at("missing_version:"), "asks for version 7, but the folder has [1]"));
   CHECK(Contains(index.at("no_dim:1"), "input 'input_ids' has no dim 1 per row"));
   CHECK(Contains(index.at("bad_size:1"), "9"));
-  CHECK(Contains(index.at("nested:1"), "pipelines of pipelines are not supported yet"));
+  CHECK(Contains(index.at("nested:1"), "step 'all': input 'text' is not in its input_map"));
   CHECK(Contains(index.at("over_broken:1"), "model 'no_file' could not be loaded"));
   CHECK(InferError(daemon.client(), SceneRequest(SceneFile("samples/00.png"), "count the objects"))
             .ok());
