@@ -41,7 +41,7 @@ absl::StatusOr<LoadedModelConfig> ParseModelConfig(TextFormat format, const std:
                                                    const std::string& model_name);
 
 // Every rule that needs no other file; returns the warnings. ParseModelConfig calls it.
-// Errors: kInvalidArgument; kUnimplemented when all that is wrong is not built yet.
+// Errors: kInvalidArgument; kUnimplemented when all that is wrong is not followed here.
 absl::StatusOr<std::vector<std::string>> ValidateModelConfig(const inference::ModelConfig& config,
                                                              const std::string& model_name,
                                                              const SourceMap& source);

@@ -33,7 +33,7 @@ bool IsStateOutput(const inference::ModelConfig& config, const std::string& outp
 void CheckWarmUp(const inference::ModelConfig& config, Findings& findings);
 
 // A warning for each setting that only means something elsewhere, and kUnimplemented for each that
-// would change answers and is not built yet.
+// would change answers and is not followed.
 void CheckSupport(const inference::ModelConfig& config, Findings& findings);
 
 }  // namespace omserve::config

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which parts of Triton's model configuration are followed here. Two lists: what is refused until
-// it is built, since an answer would be wrong without it, and what is accepted with a warning,
-// since it only speeds up, places or measures.
+// Which parts of Triton's model configuration are followed here. Two lists: what is refused, since
+// an answer would be wrong without it, with what to do instead; and what is accepted with a
+// warning, since it only speeds up, places or measures.
 #include <fmt/format.h>
 
 #include <string>
@@ -18,7 +18,13 @@ using inference::ModelConfig;
 
 void RefuseIf(bool given, std::string_view path, Findings& findings) {
   if (given) {
-    findings.Unsupported(path, "remove the key");
+    findings.Unsupported(path, "this release has not built it; remove the key");
+  }
+}
+
+void RefuseIf(bool given, std::string_view path, std::string_view why, Findings& findings) {
+  if (given) {
+    findings.Unsupported(path, why);
   }
 }
 
@@ -28,19 +34,33 @@ void WarnIf(bool given, std::string_view path, std::string_view why, Findings& f
   }
 }
 
+constexpr char kNoShapeTensors[] =
+    "a compiled model has fixed sizes and takes none from a tensor's values; compile a gear for "
+    "each "
+    "size that is needed, and remove the key";
+constexpr char kNoRaggedBatches[] =
+    "a compiled model has rows of one size, so requests of other dims run in batches of their own; "
+    "remove the key, and list dims that may be filled up to a compiled length in padding";
+constexpr char kNoBatchTensors[] =
+    "rows of a batch have one size, and no tensor has to tell where each begins; export the model "
+    "with a batch dimension, and remove the key";
+
 void CheckTensorSupport(const ModelConfig& config, Findings& findings) {
   for (int i = 0; i < config.input_size(); ++i) {
     const inference::ModelInput& input = config.input(i);
     const std::string path = IndexedPath("input", static_cast<size_t>(i));
-    RefuseIf(input.is_shape_tensor(), FieldPath(path, "is_shape_tensor"), findings);
-    RefuseIf(input.allow_ragged_batch(), FieldPath(path, "allow_ragged_batch"), findings);
+    RefuseIf(input.is_shape_tensor(), FieldPath(path, "is_shape_tensor"), kNoShapeTensors,
+             findings);
+    RefuseIf(input.allow_ragged_batch(), FieldPath(path, "allow_ragged_batch"), kNoRaggedBatches,
+             findings);
     WarnIf(input.is_non_linear_format_io(), FieldPath(path, "is_non_linear_format_io"),
            "a TensorRT setting", findings);
   }
   for (int i = 0; i < config.output_size(); ++i) {
     const inference::ModelOutput& output = config.output(i);
     const std::string path = IndexedPath("output", static_cast<size_t>(i));
-    RefuseIf(output.is_shape_tensor(), FieldPath(path, "is_shape_tensor"), findings);
+    RefuseIf(output.is_shape_tensor(), FieldPath(path, "is_shape_tensor"), kNoShapeTensors,
+             findings);
     WarnIf(output.is_non_linear_format_io(), FieldPath(path, "is_non_linear_format_io"),
            "a TensorRT setting", findings);
   }
@@ -50,7 +70,9 @@ void CheckInstanceSupport(const ModelConfig& config, Findings& findings) {
   for (int i = 0; i < config.instance_group_size(); ++i) {
     const inference::ModelInstanceGroup& group = config.instance_group(i);
     const std::string path = IndexedPath("instance_group", static_cast<size_t>(i));
-    RefuseIf(group.passive(), FieldPath(path, "passive"), findings);
+    RefuseIf(group.passive(), FieldPath(path, "passive"),
+             "an instance that takes no requests would only hold memory; remove the group",
+             findings);
     WarnIf(group.kind() == inference::ModelInstanceGroup::KIND_GPU ||
                group.kind() == inference::ModelInstanceGroup::KIND_CPU,
            FieldPath(path, "kind"), "instances run on Ascend devices; gpus lists their ids",
@@ -69,12 +91,16 @@ void CheckInstanceSupport(const ModelConfig& config, Findings& findings) {
 
 void CheckEnsembleSupport(const ModelConfig& config, Findings& findings) {
   const inference::ModelEnsembling& ensemble = config.ensemble_scheduling();
-  RefuseIf(ensemble.max_inflight_requests() > 0, "ensemble_scheduling.max_inflight_requests",
-           findings);
+  WarnIf(ensemble.max_inflight_requests() > 0, "ensemble_scheduling.max_inflight_requests",
+         "a step runs once for each request, and waits while the memory for its outputs, which is "
+         "reserved at load, is taken: no step can get ahead of the next one",
+         findings);
   for (int i = 0; i < ensemble.step_size(); ++i) {
     RefuseIf(!ensemble.step(i).model_namespace().empty(),
              FieldPath(IndexedPath("ensemble_scheduling.step", static_cast<size_t>(i)),
                        "model_namespace"),
+             "a name is that of one model in all repositories; give models names of their own, and "
+             "remove the key",
              findings);
   }
 }
@@ -107,13 +133,16 @@ void CheckSupport(const ModelConfig& config, Findings& findings) {
                    "cannot stand beside sequence_batching: an answer depends on the requests "
                    "before it; remove one of them");
   }
-  RefuseIf(!config.batch_input().empty(), "batch_input", findings);
-  RefuseIf(!config.batch_output().empty(), "batch_output", findings);
+  RefuseIf(!config.batch_input().empty(), "batch_input", kNoBatchTensors, findings);
+  RefuseIf(!config.batch_output().empty(), "batch_output", kNoBatchTensors, findings);
   RefuseIf(config.model_transaction_policy().decoupled(), "model_transaction_policy.decoupled",
            findings);
   WarnIf(IsPipeline(config) && !config.model_warmup().empty(), "model_warmup",
          "a pipeline has no instances of its own; write it in the models of its steps", findings);
-  RefuseIf(!config.model_repository_agents().agents().empty(), "model_repository_agents", findings);
+  RefuseIf(!config.model_repository_agents().agents().empty(), "model_repository_agents",
+           "nothing is run on a model's files before it is loaded; check or unpack them when they "
+           "are put into the repository, and remove the key",
+           findings);
   CheckTensorSupport(config, findings);
   CheckInstanceSupport(config, findings);
   CheckEnsembleSupport(config, findings);

@@ -145,7 +145,9 @@ void CheckStates(const ModelConfig& config, std::set<std::string>& taken, Findin
                      fmt::format("{} is a state twice", Quoted(state.output_name())));
     }
     if (state.use_growable_memory()) {
-      findings.Unsupported(FieldPath(path, "use_growable_memory"), "remove the key");
+      findings.Unsupported(FieldPath(path, "use_growable_memory"),
+                           "a state has its compiled size, and its memory is reserved at load; "
+                           "remove the key");
     }
     CheckInitialState(state, path, findings);
   }
@@ -169,8 +171,8 @@ void CheckStrategy(const ModelConfig& config, Findings& findings) {
     }
     if (batching.oldest().preserve_ordering()) {
       findings.Unsupported(FieldPath(kRoot, "oldest.preserve_ordering"),
-                           "remove the key; the requests of one sequence are always answered in "
-                           "order");
+                           "the requests of one sequence are answered in order in any case; remove "
+                           "the key");
     }
   }
 }
@@ -182,7 +184,9 @@ void CheckSequenceBatching(const ModelConfig& config, Findings& findings) {
     return;
   }
   if (config.sequence_batching().iterative_sequence()) {
-    findings.Unsupported(FieldPath(kRoot, "iterative_sequence"), "remove the key");
+    findings.Unsupported(FieldPath(kRoot, "iterative_sequence"),
+                         "a model does not put its request back into the queue; let the client "
+                         "send each step of the sequence as a request, and remove the key");
   }
   std::set<std::string> taken;
   CheckControls(config, taken, findings);

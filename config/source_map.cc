@@ -94,7 +94,7 @@ void Findings::Error(std::string_view path, std::string_view text) {
 }
 
 void Findings::Unsupported(std::string_view path, std::string_view text) {
-  Keep(Line(path, fmt::format("not supported yet by this release; {}", text)));
+  Keep(Line(path, fmt::format("not supported: {}", text)));
 }
 
 void Findings::Warn(std::string_view path, std::string_view text) {

@@ -59,7 +59,8 @@ class Findings final {
 
   // Each becomes "FILE:LINE:COLUMN: key 'PATH': TEXT".
   void Error(std::string_view path, std::string_view text);
-  // Right by the protocol, but not built yet: refused, because ignoring it would change answers.
+  // Right by the protocol, but not followed here: refused, because ignoring it would change
+  // answers. `text` says why, and what to do instead.
   void Unsupported(std::string_view path, std::string_view text);
   // Accepted, and not followed.
   void Warn(std::string_view path, std::string_view text);

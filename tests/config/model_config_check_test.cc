@@ -196,26 +196,29 @@ TEST_CASE("malformed instance groups are refused") {
         std::string::npos);
 }
 
-// Whatever would change answers and is not built is refused as such, with the place.
-TEST_CASE("what is not built yet is refused") {
-  const char* texts[] = {
-      "batch_input: [{kind: BATCH_ITEM_SHAPE}]",
-      "batch_output: [{}]",
-      "model_transaction_policy: {decoupled: true}",
-      "model_repository_agents: {agents: [{name: checksum}]}",
-      "input: [{name: x, is_shape_tensor: true}]",
-      "input: [{name: x, allow_ragged_batch: true}]",
-      "output: [{name: x, is_shape_tensor: true}]",
-      "instance_group: [{passive: true}]",
+// Whatever would change answers and is not followed is refused as such, with the place, the reason
+// and what to do instead.
+TEST_CASE("what is not followed is refused") {
+  const std::pair<const char*, const char*> refused[] = {
+      {"batch_input: [{kind: BATCH_ITEM_SHAPE}]", "rows of a batch have one size"},
+      {"batch_output: [{}]", "export the model with a batch dimension"},
+      {"model_transaction_policy: {decoupled: true}", "remove the key"},
+      {"model_repository_agents: {agents: [{name: checksum}]}", "check or unpack them when"},
+      {"input: [{name: x, is_shape_tensor: true}]", "compile a gear for each size"},
+      {"input: [{name: x, allow_ragged_batch: true}]", "in batches of their own"},
+      {"output: [{name: x, is_shape_tensor: true}]", "compile a gear for each size"},
+      {"instance_group: [{passive: true}]", "remove the group"},
   };
-  for (const char* text : texts) {
+  for (const auto& [text, instead] : refused) {
     CAPTURE(text);
     const absl::Status status = ParseStatus(text);
     CHECK(status.code() == absl::StatusCode::kUnimplemented);
-    CHECK(ErrorOf(status).find("not supported yet by this release") != std::string::npos);
+    CHECK(ErrorOf(status).find(": not supported: ") != std::string::npos);
+    CHECK(ErrorOf(status).find(instead) != std::string::npos);
   }
-  CHECK(ErrorOf(ParseStatus("model_transaction_policy:\n  decoupled: true\n")) ==
-        "f:2:14: key 'model_transaction_policy.decoupled': not supported yet by this release; "
+  CHECK(ErrorOf(ParseStatus("input:\n  - name: x\n    is_shape_tensor: true\n")) ==
+        "f:3:22: key 'input[0].is_shape_tensor': not supported: a compiled model has fixed sizes "
+        "and takes none from a tensor's values; compile a gear for each size that is needed, and "
         "remove the key");
 }
 
@@ -229,7 +232,7 @@ TEST_CASE("answers of models with sequences are not kept") {
 }
 
 // The same settings switched off are no obstacle.
-TEST_CASE("what is not built yet may be switched off") {
+TEST_CASE("what is not followed may be switched off") {
   CHECK(Warnings("response_cache: {enable: false}\nmodel_transaction_policy: {decoupled: false}\n")
             .empty());
 }

@@ -164,11 +164,23 @@ TEST_CASE("an ensemble is checked as a pipeline") {
                           "output_map: {o: out}}\n")) ==
       "f:5:36: key 'ensemble_scheduling.step[0].input_map[i]': tensor 'im' is made by no step "
       "and is no input: unknown; did you mean 'in'? known tensors: in, out");
-  const absl::Status limited = ParseStatus(
-      std::string(kTensors) +
-      "ensemble_scheduling:\n  max_inflight_requests: 4\n  step:\n  - {model_name: x, input_map: "
-      "{i: in}, output_map: {o: out}, model_namespace: n}\n");
-  CHECK(limited.code() == absl::StatusCode::kUnimplemented);
+  const absl::Status elsewhere =
+      ParseStatus(std::string(kTensors) +
+                  "ensemble_scheduling:\n  step:\n  - {model_name: x, input_map: {i: in}, "
+                  "output_map: {o: out}, model_namespace: n}\n");
+  CHECK(elsewhere.code() == absl::StatusCode::kUnimplemented);
+  CHECK(ErrorOf(elsewhere).find("give models names of their own") != std::string::npos);
+}
+
+// What an ensemble says of requests in flight holds here without being said.
+TEST_CASE("a bound on requests in flight is accepted") {
+  const LoadedModelConfig loaded = Parsed(
+      TextFormat::kYaml, std::string(kTensors) +
+                             "ensemble_scheduling:\n  max_inflight_requests: 4\n  step:\n  - "
+                             "{model_name: x, input_map: {i: in}, output_map: {o: out}}\n");
+  REQUIRE(loaded.warnings.size() == 1);
+  CHECK(loaded.warnings[0].find("key 'ensemble_scheduling.max_inflight_requests': accepted and "
+                                "ignored: a step runs once for each request") != std::string::npos);
 }
 
 }  // namespace

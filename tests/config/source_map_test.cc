@@ -60,7 +60,7 @@ TEST_CASE("findings keep the first 20 errors") {
   CHECK(text.ends_with("\nand 3 more errors"));
 }
 
-// What is only not built yet has its own code; beside a real error the real one decides.
+// What is only not followed has its own code; beside a real error the real one decides.
 TEST_CASE("findings tell unsupported from wrong") {
   const SourceMap source = Example();
   Findings findings(source);
@@ -68,8 +68,7 @@ TEST_CASE("findings tell unsupported from wrong") {
   CHECK(findings.ToStatus().ok());
   findings.Unsupported("input", "remove the key");
   CHECK(findings.ToStatus().code() == absl::StatusCode::kUnimplemented);
-  CHECK(MessageOf(findings.ToStatus()) ==
-        "f.yaml:3:1: key 'input': not supported yet by this release; remove the key");
+  CHECK(MessageOf(findings.ToStatus()) == "f.yaml:3:1: key 'input': not supported: remove the key");
   findings.ErrorAt({.line = 9, .column = 2}, "broken");
   CHECK(findings.ToStatus().code() == absl::StatusCode::kInvalidArgument);
 }
