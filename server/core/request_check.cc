@@ -235,6 +235,7 @@ class Checker final {
     }
     FillLeftOutDims(*model_.plan, model_.lengths, filled);
     std::vector<Dims> row_dims;
+    row_dims.reserve(filled.size());
     for (std::optional<Dims>& dims : filled) {
       row_dims.push_back(*std::move(dims));
     }

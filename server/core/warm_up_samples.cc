@@ -20,11 +20,11 @@ using scheduler::Bucket;
 using scheduler::SubgraphShape;
 
 std::string NamesOf(const std::vector<TensorSpec>& specs) {
-  std::vector<std::string> names;
+  std::string names;
   for (const TensorSpec& spec : specs) {
-    names.push_back("'" + spec.name + "'");
+    names += fmt::format("{}'{}'", names.empty() ? "" : ", ", spec.name);
   }
-  return fmt::format("{}", fmt::join(names, ", "));
+  return names;
 }
 
 // The bits of a number: numbers from 0.5 to 1 have one exponent, so that any fraction will do.

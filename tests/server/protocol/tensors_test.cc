@@ -43,8 +43,8 @@ ModelInferRequest WithZeroMask(ModelInferRequest request) {
   return request;
 }
 
-// An input that is left out is zeros, also where the input takes part in padding; what is required
-// is still asked for, and metadata does not tell the two apart, as Triton's does not.
+// An input that is left out is zeros; what is required is still asked for, and metadata does not
+// tell the two apart, as Triton's does not.
 TEST_CASE("Tensors: an optional input", "[protocol]") {
   Repository repository;
   repository.AddText("text", kOptionalMask);
@@ -67,6 +67,25 @@ TEST_CASE("Tensors: an optional input", "[protocol]") {
   inference::ModelMetadataResponse metadata;
   REQUIRE(client.Call(&Stub::ModelMetadata, asked, &metadata).ok());
   CHECK(metadata.inputs_size() == 2);
+}
+
+// Where texts are padded, what is left out is as long as the text.
+TEST_CASE("Tensors: an optional input that is padded", "[protocol]") {
+  Repository repository;
+  repository.AddText("text", std::string(kOptionalMask) +
+                                 "padding: [{input: [{name: input_ids}, {name: attention_mask}], "
+                                 "output: [{name: text_features}]}]\n");
+  TestDaemon daemon(repository);
+  constexpr int64_t kLength = 10;
+  ModelInferRequest request = TextRequest("text", 1);
+  for (int i = 0; i < 2; ++i) {
+    request.mutable_inputs(i)->set_shape(1, kLength);
+    request.mutable_raw_input_contents(i)->resize(kLength * sizeof(int64_t));
+  }
+  const ModelInferResponse left_out = Answer(daemon.client(), WithoutMask(request));
+  CHECK(left_out.outputs(0).shape(1) == kLength);
+  CHECK(left_out.raw_output_contents(0) ==
+        Answer(daemon.client(), WithZeroMask(request)).raw_output_contents(0));
 }
 
 // Over REST, where a JSON array gives what is there.
@@ -112,7 +131,7 @@ constexpr char kPipelineOutput[] =
     "output: [{name: features, data_type: TYPE_FP32, dims: [32, 96]}]\n";
 
 // A pipeline's own input may be left out whatever its steps say, and a step whose model can do
-// without an input need not map it; clients do not see that input.
+// without an input need not map it, also where it is a pipeline; clients do not see that input.
 TEST_CASE("Tensors: optional inputs of pipelines", "[protocol]") {
   Repository repository;
   repository.AddText("text", kOptionalMask);
@@ -129,12 +148,23 @@ TEST_CASE("Tensors: optional inputs of pipelines", "[protocol]") {
                        "input: [{name: input_ids, data_type: TYPE_INT64, dims: [32]}]\n"
                        "pipeline: {step: [{name: t, model_name: text, input_map: {input_ids: "
                        "input_ids}, output_map: {text_features: features}}]}\n");
+  for (const char* inner : {"open", "short"}) {
+    repository.Write(std::string("over_") + inner + "/config.yaml",
+                     std::string(kPipelineOutput) +
+                         "input: [{name: input_ids, data_type: TYPE_INT64, dims: [32]}]\n"
+                         "pipeline: {step: [{name: p, model_name: " +
+                         inner +
+                         ", input_map: {input_ids: input_ids}, output_map: {features: "
+                         "features}}]}\n");
+  }
   TestDaemon daemon(repository);
   Client& client = daemon.client();
   const std::string expected =
       Answer(client, WithZeroMask(TextRequest("text", 2))).raw_output_contents(0);
-  CHECK(Answer(client, WithoutMask(TextRequest("open", 2))).raw_output_contents(0) == expected);
-  CHECK(Answer(client, WithoutMask(TextRequest("short", 2))).raw_output_contents(0) == expected);
+  for (const char* model : {"open", "short", "over_open", "over_short"}) {
+    CAPTURE(model);
+    CHECK(Answer(client, WithoutMask(TextRequest(model, 2))).raw_output_contents(0) == expected);
+  }
   CHECK(Error(client, TextRequest("short", 2)) ==
         "unexpected inference input 'attention_mask' for model 'short'; it has ['input_ids']");
   inference::ModelMetadataRequest asked;
