@@ -10,17 +10,12 @@
 #include "config/metrics_check.h"
 #include "config/model_config.h"
 #include "config/model_config_check.h"
+#include "config/transaction_check.h"
 
 namespace omserve::config {
 namespace {
 
 using inference::ModelConfig;
-
-void RefuseIf(bool given, std::string_view path, Findings& findings) {
-  if (given) {
-    findings.Unsupported(path, "this release has not built it; remove the key");
-  }
-}
 
 void RefuseIf(bool given, std::string_view path, std::string_view why, Findings& findings) {
   if (given) {
@@ -135,8 +130,7 @@ void CheckSupport(const ModelConfig& config, Findings& findings) {
   }
   RefuseIf(!config.batch_input().empty(), "batch_input", kNoBatchTensors, findings);
   RefuseIf(!config.batch_output().empty(), "batch_output", kNoBatchTensors, findings);
-  RefuseIf(config.model_transaction_policy().decoupled(), "model_transaction_policy.decoupled",
-           findings);
+  CheckTransactionPolicy(config, findings);
   WarnIf(IsPipeline(config) && !config.model_warmup().empty(), "model_warmup",
          "a pipeline has no instances of its own; write it in the models of its steps", findings);
   RefuseIf(!config.model_repository_agents().agents().empty(), "model_repository_agents",

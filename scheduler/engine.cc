@@ -212,6 +212,7 @@ void Engine::Run() {
       Feed(TimerFired{});
     }
     TakeAll(messages);
+    AnswerEarly();
     DeliverAnswers();
     PublishLoad();
   }
@@ -360,6 +361,7 @@ void Engine::Take(HostResult result) {
       place.host_dims = std::move(made.dims);
       place.owner = std::move(owner);
     }
+    NoteOutputs(result.request, active);
   } else if (active.failure.ok()) {
     active.failure = WithContext(result.status, "step '" + node.name + "'");
   }

@@ -157,7 +157,12 @@ class Engine final : private CompletionSink, private TurnSink {
     Instant arrived;
     Split* split = nullptr;  // Whose part it is, which one,
     size_t part = 0;
-    int first_row = 0;  // and where its rows begin.
+    int first_row = 0;        // and where its rows begin.
+    std::vector<bool> given;  // By wanted output: an early answer had it. Empty: none.
+    bool has_news = false;    // It is in news_.
+    bool is_answered = false;
+
+    const InferRequest& whole() const { return split != nullptr ? *split->in : *in; }
 
     void Clear() {
       in.reset();
@@ -169,6 +174,9 @@ class Engine final : private CompletionSink, private TurnSink {
       split = nullptr;
       part = 0;
       first_row = 0;
+      given.clear();
+      has_news = false;
+      is_answered = false;
     }
   };
   struct ReadyAnswer {
@@ -345,12 +353,21 @@ class Engine final : private CompletionSink, private TurnSink {
   const OutputPlace* OwnPlace(const Launch& launch, const RowGroup& group, size_t output,
                               size_t row_bytes) const;
   bool WantedOnHost(const Launch& launch, size_t output) const;
-  Place& PlaceOf(const RowGroup& group, int tensor);
   void FailBatch(const ActiveBatch& batch, const absl::Status& status);
   // engine_answers.cc.
   absl::Status StatusOf(const Active& active, const Respond& respond) const;
   absl::Status RefusalStatus(const Plan& plan, const Respond& respond) const;
   void Record(const InferRequest& request, const Respond& respond, const InferResponse& response);
+
+  // engine_early.cc: of requests that are answered several times.
+  // Outputs of it came to the host.
+  void NoteOutputs(RequestId id, Active& active);
+  // Answers with what came, once all that happened in this turn is known.
+  void AnswerEarly();
+  // What is wanted and was not given yet: of a request or part that succeeded all of it, of one
+  // that is not over what is on the host.
+  std::vector<ResponseOutput> OutputsToGive(Active& active);
+  void GiveEarly(const Active& active, InferResponse response);
 
   // engine_limits.cc.
   // Makes the lanes of a subgraph that is added known to the rate limiter. By lane, which of them
@@ -474,6 +491,7 @@ class Engine final : private CompletionSink, private TurnSink {
   std::vector<OutputTarget> targets_;
   std::vector<Command> commands_;
   std::vector<Event> arrivals_;       // Noted, and not yet fed.
+  std::vector<RequestId> news_;       // Of this turn; see NoteOutputs.
   std::vector<ReadyAnswer> answers_;  // Of this turn; delivered at its end.
   std::vector<Event> own_events_;  // Failures found while obeying, fed after the present commands.
   Instant timer_ = Instant::max();

@@ -117,14 +117,9 @@ void Engine::Obey(const Respond& command) {
     }
   }
   InferResponse response{.status = StatusOf(active, command)};
+  active.is_answered = true;
   if (response.status.ok()) {
-    response.outputs.reserve(active.in->wanted.size());
-    for (const int output : active.in->wanted) {
-      const int tensor = active.in->plan->outputs[static_cast<size_t>(output)];
-      const Place& place = active.places[static_cast<size_t>(tensor)];
-      response.outputs.push_back(
-          {.output = output, .dims = place.host_dims, .bytes = place.host, .owner = place.owner});
-    }
+    response.outputs = OutputsToGive(active);
   }
   response.trace = std::move(active.trace);
   response.stages = StagesOf(active, command.outcome, clock_.Now());

@@ -170,38 +170,39 @@ void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
   const Launch& launch = batch.launch;
   const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
   const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
-  for (size_t i = 0; i < batch.outputs.size(); ++i) {
-    for (const RowGroup& group : launch.rows) {
+  for (const RowGroup& group : launch.rows) {
+    Active& active = active_.at(group.request);
+    const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(group.node)];
+    for (size_t i = 0; i < batch.outputs.size(); ++i) {
+      const int tensor = node.outputs[i];
+      if (tensor < 0) {
+        continue;
+      }
       const size_t offset_bytes = bucket.output_row_bytes[i] * static_cast<size_t>(group.row);
       const size_t size_bytes = bucket.output_row_bytes[i] * static_cast<size_t>(group.rows);
-      const Plan& plan = *active_.at(group.request).in->plan;
-      const int tensor = plan.nodes[static_cast<size_t>(group.node)].outputs[i];
-      if (tensor >= 0) {
-        Place& place = PlaceOf(group, tensor);
-        place.batch = launch.batch;
-        place.batch_output = static_cast<int>(i);
-        place.offset_bytes = offset_bytes;
-        place.size_bytes = size_bytes;
-        const BatchOutput& output = batch.outputs[i];
-        const OutputPlace* own = on_host && output.own_places
-                                     ? OwnPlace(launch, group, i, bucket.output_row_bytes[i])
-                                     : nullptr;
-        if (on_host && (own != nullptr || output.host)) {
-          place.owner = own != nullptr ? own->owner : output.host;
-          place.host = own != nullptr ? own->bytes.first(size_bytes)
-                                      : output.host_bytes.subspan(offset_bytes, size_bytes);
-          place.host_dims = bucket.output_dims[i];
-          if (subgraph.shape.batched) {
-            place.host_dims.insert(place.host_dims.begin(), group.rows);
-          }
+      Place& place = active.places[static_cast<size_t>(tensor)];
+      place.batch = launch.batch;
+      place.batch_output = static_cast<int>(i);
+      place.offset_bytes = offset_bytes;
+      place.size_bytes = size_bytes;
+      const BatchOutput& output = batch.outputs[i];
+      const OutputPlace* own = on_host && output.own_places
+                                   ? OwnPlace(launch, group, i, bucket.output_row_bytes[i])
+                                   : nullptr;
+      if (on_host && (own != nullptr || output.host)) {
+        place.owner = own != nullptr ? own->owner : output.host;
+        place.host = own != nullptr ? own->bytes.first(size_bytes)
+                                    : output.host_bytes.subspan(offset_bytes, size_bytes);
+        place.host_dims = bucket.output_dims[i];
+        if (subgraph.shape.batched) {
+          place.host_dims.insert(place.host_dims.begin(), group.rows);
         }
       }
     }
+    if (on_host) {
+      NoteOutputs(group.request, active);
+    }
   }
-}
-
-Engine::Place& Engine::PlaceOf(const RowGroup& group, int tensor) {
-  return active_.at(group.request).places[static_cast<size_t>(tensor)];
 }
 
 void Engine::FailBatch(const ActiveBatch& batch, const absl::Status& status) {

@@ -33,6 +33,7 @@ void Engine::FinishLookUp(const HostResult& result) {
         place.owner = known;
       }
     }
+    NoteOutputs(result.request, active);
     StampHostStep(result);
     if (active.in->trace) {
       active.trace.push_back({.step = node.name, .model = node.subgraph->name, .reason = "cached"});

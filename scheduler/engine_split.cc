@@ -83,20 +83,31 @@ void Engine::TakePart(Split& split, size_t part, const Respond& respond, InferRe
     AnswerSplit(split, respond, std::move(response));
     return;
   }
-  split.answers[part] = std::move(response);
-  if (split.unanswered > 0) {
-    return;
+  const bool is_last = split.unanswered == 0;
+  if (split.in->early != nullptr) {
+    const Active& active = active_.at(split.parts[part]);
+    response.first_row = active.first_row;
+    if (!is_last) {
+      GiveEarly(active, std::move(response));
+      return;
+    }
+  } else {
+    const StageTimes stages = response.stages;
+    split.answers[part] = std::move(response);
+    if (!is_last) {
+      return;
+    }
+    // The last part's time is that of the whole, but for the joining.
+    response = JoinAnswers(split);
+    response.stages = stages;
   }
-  InferResponse joined = JoinAnswers(split);
-  // The last part's time is that of the whole, but for the joining.
-  joined.stages = split.answers[part].stages;
   const Clock::duration total = clock_.Now() - split.in->received;
-  joined.stages[Stage::kOverhead] += total - joined.stages.total;
-  joined.stages.total = total;
+  response.stages[Stage::kOverhead] += total - response.stages.total;
+  response.stages.total = total;
   split.answers.clear();
   Respond all = respond;
-  all.outcome = joined.status.ok() ? Outcome::kOk : Outcome::kFailed;
-  AnswerSplit(split, all, std::move(joined));
+  all.outcome = response.status.ok() ? Outcome::kOk : Outcome::kFailed;
+  AnswerSplit(split, all, std::move(response));
 }
 
 InferResponse Engine::JoinAnswers(Split& split) {

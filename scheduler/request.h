@@ -77,6 +77,10 @@ struct InferResponse {
   std::vector<StepTrace> trace;
   StageTimes stages;         // Only the total unless status is OK.
   bool more_follow = false;  // Another answer of the same group comes at once, after this one.
+  bool is_final = true;      // False: of InferRequest::early.
+  // Of the request's rows, where those of `outputs` begin; they have all of them unless the request
+  // has `early` and ran in parts.
+  int first_row = 0;
 };
 
 struct InferRequest {
@@ -101,6 +105,10 @@ struct InferRequest {
   bool cancelled = false;  // Before the engine's thread took it up; its inputs are gone.
   // Runs exactly once, on the device thread: it must not block.
   std::function<void(InferResponse)> done;
+  // Null: all outputs come together. Else it runs before `done` whenever some of them are there,
+  // on the same thread, and `done` has only the rest: an output comes once for each row. The status
+  // of what it is given is OK.
+  std::function<void(InferResponse)> early = nullptr;
 };
 
 }  // namespace omserve::scheduler

@@ -6,6 +6,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/hostops/argmax_label.h"
+#include "runtime/hostops/at_least.h"
 #include "runtime/hostops/image_decode.h"
 #include "runtime/hostops/parameters.h"
 #include "runtime/hostops/tokenize.h"
@@ -17,7 +18,8 @@ struct Maker {
   std::string_view op;
   absl::StatusOr<std::unique_ptr<HostOp>> (*make)(const HostOpConfig& config);
 };
-constexpr std::array<Maker, 3> kMakers = {{{"argmax_label", MakeArgmaxLabel},
+constexpr std::array<Maker, 4> kMakers = {{{"argmax_label", MakeArgmaxLabel},
+                                           {"at_least", MakeAtLeast},
                                            {"image_decode", MakeImageDecode},
                                            {"tokenize", MakeTokenize}}};
 

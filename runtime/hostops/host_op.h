@@ -47,7 +47,7 @@ class HostOp {
 // What a pipeline's host step says: the op's name and its parameters, all text. File names are
 // relative to `folder`, must stay inside it, and are read here, once.
 struct HostOpConfig {
-  std::string op;  // "image_decode", "tokenize", "argmax_label".
+  std::string op;  // "image_decode", "tokenize", "argmax_label", "at_least".
   std::map<std::string, std::string> parameters;
   std::string folder;
 };

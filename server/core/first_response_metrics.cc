@@ -53,9 +53,11 @@ void AddFirstResponseFamily(const std::vector<ModelStatistics>& models,
                 "Duration from request to first response in milliseconds");
   for (const ModelStatistics& model : models) {
     const std::vector<double> bounds = BoundsOf(model, entries);
+    const DurationHistogram& times =
+        model.first_answer.count > 0 ? model.first_answer : model.stages.total;
     family.AddHistogram(LabelsOf(model.name, model.version), bounds,
-                        CountsWithin(model.stages.total.exponential, bounds),
-                        static_cast<double>(model.stages.total.sum_ns) / 1e6);
+                        CountsWithin(times.exponential, bounds),
+                        static_cast<double>(times.sum_ns) / 1e6);
   }
   families.push_back(family.Take());
 }

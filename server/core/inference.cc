@@ -10,6 +10,7 @@
 #include "runtime/base/bytes_tensor.h"
 #include "runtime/base/errors.h"
 #include "server/core/classification.h"
+#include "server/core/decoupled_answers.h"
 #include "server/core/sequences.h"
 
 namespace omserve::server {
@@ -123,6 +124,17 @@ absl::Status WritePadded(const Model& model, size_t input, const InferInput& fro
   return absl::OkStatus();
 }
 
+// Where an answer of a decoupled model is counted.
+DurationCount AnswerStatistics::*KindOf(const scheduler::InferResponse& answer) {
+  if (answer.status.code() == absl::StatusCode::kCancelled) {
+    return &AnswerStatistics::cancel;
+  }
+  if (!answer.status.ok()) {
+    return &AnswerStatistics::fail;
+  }
+  return answer.outputs.empty() ? &AnswerStatistics::empty : &AnswerStatistics::success;
+}
+
 // Where the device may put the outputs itself.
 std::vector<scheduler::OutputPlace> PlacesOf(const scheduler::Plan& plan,
                                              const SharedTensors& shared,
@@ -137,6 +149,21 @@ std::vector<scheduler::OutputPlace> PlacesOf(const scheduler::Plan& plan,
   return places;
 }
 
+// By output of the result, which of a decoupled model has some of those that are wanted.
+std::vector<uint64_t> ClassesOf(const std::vector<uint64_t>& classes,
+                                const std::vector<std::string>& wanted, const InferResult& result) {
+  if (!IsDecoupled(*result.model)) {
+    return classes;
+  }
+  std::vector<uint64_t> found;
+  for (const scheduler::ResponseOutput& output : result.outputs) {
+    const std::string& name = result.model->outputs[static_cast<size_t>(output.output)].name;
+    const auto at = static_cast<size_t>(std::ranges::find(wanted, name) - wanted.begin());
+    found.push_back(at < classes.size() ? classes[at] : 0);
+  }
+  return found;
+}
+
 void NoteInputs(const InferCall& call, RequestTrace& trace) {
   for (const InferInput& input : call.inputs) {
     trace.inputs.push_back({.name = input.name, .datatype = input.datatype, .shape = input.shape});
@@ -146,8 +173,12 @@ void NoteInputs(const InferCall& call, RequestTrace& trace) {
 // `told`: the answer tells of the steps too.
 void NoteRun(const Model& model, bool told, scheduler::InferResponse& response,
              RequestTrace& trace) {
-  trace.stages = response.stages;
-  trace.steps = told ? response.trace : std::exchange(response.trace, {});
+  if (response.is_final) {
+    trace.stages = response.stages;
+  }
+  const std::vector<scheduler::StepTrace> steps =
+      told ? response.trace : std::exchange(response.trace, {});
+  trace.steps.insert(trace.steps.end(), steps.begin(), steps.end());
   for (const scheduler::ResponseOutput& output : response.outputs) {
     if (trace.tells_tensors) {
       const TensorSpec& spec = model.outputs[static_cast<size_t>(output.output)];
@@ -191,8 +222,9 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
                                                       bool wakes) {
   const Model& model = *call.model;
   if (!call.classes.empty()) {  // Kept answers have the tensors.
-    done = [classes = call.classes, done = std::move(done)](InferResult result) {
-      result.classes = classes;
+    done = [classes = call.classes, outputs = call.outputs,
+            done = std::move(done)](InferResult result) {
+      result.classes = ClassesOf(classes, outputs, result);
       done(std::move(result));
     };
   }
@@ -205,7 +237,9 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
   }
   if (request.ok() && !shared.empty()) {  // Kept answers go there as others do.
     done = [this, shared = std::move(shared), done = std::move(done)](InferResult result) {
-      PutShared(shared, shared_memory_->counts(), result);
+      if (result.is_final) {
+        PutShared(shared, shared_memory_->counts(), result);
+      }
       done(std::move(result));
     };
   }
@@ -225,9 +259,14 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
   } else {
     // A deadline earlier than the client's own is the queue policy's.
     const bool by_policy = (*request)->deadline < call.deadline;
-    (*request)->done = [this, done = std::move(done), model_handle = call.model,
-                        fit = std::move(fit), by_policy, traced = call.traced,
-                        told = call.trace](scheduler::InferResponse response) {
+    // Of a decoupled model they are cut before rows are looked at one by one.
+    std::optional<LengthFit> early_fit;
+    if (IsDecoupled(model)) {
+      early_fit.swap(fit);
+    }
+    Deliver deliver = [this, done = std::move(done), model_handle = call.model,
+                       fit = std::move(fit), by_policy, traced = call.traced,
+                       told = call.trace](scheduler::InferResponse response) {
       if (by_policy && response.status.code() == absl::StatusCode::kDeadlineExceeded &&
           !scheduler::RefusalOf(response.status).has_value()) {
         response.status = Unavailable("Request timeout expired");  // As Triton's clients know it.
@@ -243,8 +282,15 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
             .outputs = std::move(response.outputs),
             .trace = std::move(response.trace),
             .stages = response.stages,
-            .more_follow = response.more_follow});
+            .more_follow = response.more_follow,
+            .is_final = response.is_final,
+            .first_row = response.first_row});
     };
+    if (IsDecoupled(model)) {
+      Decouple(call.model, std::move(early_fit), std::move(deliver), **request);
+    } else {
+      (*request)->done = std::move(deliver);
+    }
     id = dispatcher_.Submit(*std::move(request), wakes);
   }
   if (!id.ok()) {
@@ -255,6 +301,39 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
     statistics_.CountRefused(model.name, model.version, ReasonOf(id.status()), refusal);
   }
   return id;
+}
+
+void Inference::Decouple(const ModelHandle& model, std::optional<LengthFit> fit, Deliver deliver,
+                         scheduler::InferRequest& request) {
+  bool drops_mask = false;
+  if (model->answered_rows.has_value() &&
+      std::ranges::find(request.wanted, *model->answered_rows) == request.wanted.end()) {
+    request.wanted.push_back(*model->answered_rows);
+    drops_mask = true;
+  }
+  struct Answers {
+    DecoupledAnswers parts;
+    Deliver deliver;
+    scheduler::Instant before;  // When the answer before came, or the request.
+    size_t count = 0;
+  };
+  const auto answers = std::make_shared<Answers>(DecoupledAnswers(model, drops_mask),
+                                                 std::move(deliver), clock_.Now());
+  // One thread at a time has the request, and with it the answers.
+  request.early = [this, model, fit = std::move(fit), answers](scheduler::InferResponse response) {
+    if (fit.has_value()) {
+      CutOutputs(*model, *fit, pool_, response);
+    }
+    for (scheduler::InferResponse& answer : answers->parts.Take(std::move(response))) {
+      if (answer.is_final || !answer.outputs.empty()) {
+        const scheduler::Instant now = clock_.Now();
+        statistics_.CountAnswer(model->name, model->version, answers->count++, KindOf(answer),
+                                now - std::exchange(answers->before, now));
+      }
+      answers->deliver(std::move(answer));
+    }
+  };
+  request.done = request.early;
 }
 
 // A trace tells of a run, so what asks for one runs.
@@ -305,6 +384,13 @@ absl::StatusOr<std::unique_ptr<scheduler::InferRequest>> Inference::Prepare(
     }
   }
   ASSIGN_OR_RETURN(shared, FindShared(call, shared_memory_));
+  if (!shared.outputs.empty() && IsDecoupled(model)) {
+    return InvalidArgument(
+        "model '{}' is decoupled: its outputs cannot be put in shared memory, where one answer "
+        "would "
+        "overwrite another; take them in the answers",
+        model.name);
+  }
   auto request = std::make_unique<scheduler::InferRequest>();
   request->deadline = call.deadline;
   request->priority = EffectivePriority(model.config, call.priority);

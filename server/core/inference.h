@@ -22,6 +22,9 @@
 
 namespace omserve::server {
 
+// Comes with the answers of a decoupled model that batches: InferResult::first_row.
+inline constexpr char kFirstRowParameter[] = "omserve_first_row";
+
 struct InferCall {
   ModelHandle model;  // From Catalog::Find.
   std::vector<InferInput> inputs;
@@ -36,6 +39,8 @@ struct InferCall {
   scheduler::Instant received;  // When the whole message was there. Instant(): when it starts.
   scheduler::SequenceTurn sequence;
   bool trace = false;  // The client wants to know of the steps.
+  // And, of a decoupled model, to be told of the end where the last answer did not.
+  bool wants_end = false;
   // What is recorded of it, by Start and until `done` runs; null: nothing.
   std::shared_ptr<RequestTrace> traced = nullptr;
   const void* group = nullptr;  // Of InferRequest.
@@ -52,6 +57,10 @@ struct InferResult {
   std::vector<scheduler::StepTrace> trace;
   scheduler::StageTimes stages;
   bool more_follow = false;  // Of InferResponse.
+  // Of a decoupled model; else these are all outputs of all rows. One that is OK and has no outputs
+  // is no answer: it only ends the request where it is final, and says more_follow.
+  bool is_final = true;
+  int first_row = 0;  // Of the request: the outputs are of the rows from there.
 
   // Of outputs[i], when those that are wanted as classes are texts.
   DataType OutputType(size_t i) const {
@@ -78,12 +87,13 @@ class Inference final {
   // memory and can stay there, and submits it. Nothing of `call` is used after the return. Does not
   // block.
   //
-  // OK: `done` runs exactly once, where it must not block: on a device thread, or, for an answer
-  // that was kept, on the caller's before this returns 0, which is nobody's id. It may have run
-  // before this returns in any case. Not OK: `done` never runs. Errors: those of CheckRequest and
-  // FindShared; kInvalidArgument for damaged BYTES elements and for tensors larger than the pinned
-  // memory; else refusals (scheduler/refusal.h), for which nothing was copied except when that
-  // memory is used up.
+  // OK: `done` runs exactly once, or for a decoupled model one or more times up to the final
+  // answer, where it must not block: on a device thread, or, for an answer that was kept, on the
+  // caller's before this returns 0, which is nobody's id. It may have run before this returns in
+  // any case. Not OK: `done` never runs. Errors: those of CheckRequest and FindShared;
+  // kInvalidArgument for damaged BYTES elements and for tensors larger than the pinned memory; else
+  // refusals (scheduler/refusal.h), for which nothing was copied except when that memory is used
+  // up.
   //
   // With `wakes` false the call may wait until Wake, for callers that have more of them.
   absl::StatusOr<scheduler::RequestId> Start(const InferCall& call,
@@ -105,6 +115,10 @@ class Inference final {
                          const std::optional<LengthFit>& fit, scheduler::RequestInput& into);
 
   using Done = std::function<void(InferResult)>;
+  using Deliver = std::function<void(scheduler::InferResponse)>;
+  // Has the request answered as its decoupled model answers.
+  void Decouple(const ModelHandle& model, std::optional<LengthFit> fit, Deliver deliver,
+                scheduler::InferRequest& request);
   bool UsesCache(const InferCall& call) const;
   // `done` after the answer was kept.
   Done Keeping(const ResponseKey& key, Clock::duration lookup, Done done);

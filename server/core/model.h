@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,10 @@ struct Model {
   std::vector<TensorSpec> outputs;
   std::vector<bool> optional;  // By input: a request may leave it out. Shorter: the rest may not.
   std::vector<std::vector<std::string>> labels;  // Of classes, by output; empty where none.
-  int max_rows = 1;                              // Rows that one request may bring.
-  std::vector<PaddedLength> lengths;             // Dims that are padded up to compiled ones.
+  // Of a decoupled model: the output that says which rows are answered, each by itself.
+  std::optional<int> answered_rows;
+  int max_rows = 1;                   // Rows that one request may bring.
+  std::vector<PaddedLength> lengths;  // Dims that are padded up to compiled ones.
 
   bool is_pipeline = false;
   std::vector<std::shared_ptr<const Model>> steps;  // What a pipeline's plan stands on, pinned.
@@ -61,6 +64,11 @@ struct Model {
     return input >= inputs.size() || (input < optional.size() && optional[input]);
   }
 };
+
+// A request to it may have no answer, or several.
+inline bool IsDecoupled(const Model& model) {
+  return model.config.model_transaction_policy().decoupled();
+}
 
 // Pins the version: whoever holds it may use the model's plan. Held from admission to completion.
 using ModelHandle = std::shared_ptr<const Model>;

@@ -10,6 +10,7 @@
 #include "runtime/hostops/host_op.h"
 #include "scheduler/nested_steps.h"
 #include "scheduler/step_cache.h"
+#include "server/core/decoupled_answers.h"
 #include "server/core/instance_limits.h"
 #include "server/core/instance_placement.h"
 #include "server/core/label_file.h"
@@ -199,6 +200,7 @@ absl::Status FillModel(ModelConfig config, const std::string& folder,
     }
   }
   ASSIGN_OR_RETURN(model->labels, ReadLabelFiles(config, folder, model->outputs));
+  ASSIGN_OR_RETURN(model->answered_rows, FindAnsweredRows(config, model->outputs, plan.batched));
   model->config = std::move(config);
   return absl::OkStatus();
 }

@@ -78,6 +78,16 @@ void FillStatistics(const ModelStatistics& from, const Model& model,
     Set({size.executions, size.compute_infer_ns}, batch.mutable_compute_infer());
     Set({size.executions, size.compute_output_ns}, batch.mutable_compute_output());
   }
+  for (size_t i = 0; i < from.answers.size(); ++i) {
+    const AnswerStatistics& answers = from.answers[i];
+    inference::InferResponseStatistics& response =
+        (*to->mutable_response_stats())[std::to_string(i)];
+    Set(answers.success, response.mutable_compute_infer());
+    Set(answers.success, response.mutable_success());
+    Set(answers.fail, response.mutable_fail());
+    Set(answers.empty, response.mutable_empty_response());
+    Set(answers.cancel, response.mutable_cancel());
+  }
   for (const DeviceShare& share : model.shares) {
     AddMemory("NPU_WEIGHTS", share.device, share.weight_bytes, to);
     AddMemory("NPU_WORK", share.device, share.work_bytes, to);

@@ -74,6 +74,15 @@ std::string_view FailReasonName(FailReason reason) {
   return "OTHER";
 }
 
+void AnswerStatistics::Add(const AnswerStatistics& other) {
+  for (DurationCount AnswerStatistics::*kind :
+       {&AnswerStatistics::success, &AnswerStatistics::fail, &AnswerStatistics::empty,
+        &AnswerStatistics::cancel}) {
+    (this->*kind).count += (other.*kind).count;
+    (this->*kind).ns += (other.*kind).ns;
+  }
+}
+
 void ModelStatistics::Add(const ModelStatistics& other) {
   last_inference_ms = std::max(last_inference_ms, other.last_inference_ms);
   for (uint64_t ModelStatistics::*count :
@@ -103,6 +112,11 @@ void ModelStatistics::Add(const ModelStatistics& other) {
     into.compute_infer_ns += from.compute_infer_ns;
     into.compute_output_ns += from.compute_output_ns;
   }
+  answers.resize(std::max(answers.size(), other.answers.size()));
+  for (size_t i = 0; i < other.answers.size(); ++i) {
+    answers[i].Add(other.answers[i]);
+  }
+  first_answer.Add(other.first_answer);
 }
 
 }  // namespace omserve::server

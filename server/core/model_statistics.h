@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/base/clock.h"
 #include "scheduler/batch_policy.h"
@@ -73,6 +74,19 @@ struct StageStatistics {
   DurationHistogram total;
 };
 
+// Answers to requests to a decoupled model that were the first, or the second, and so on. The time
+// of each is that since the answer before it, or since the request.
+struct AnswerStatistics {
+  void Add(const AnswerStatistics& other);
+
+  DurationCount success;
+  DurationCount fail;
+  DurationCount empty;  // The end, without an answer.
+  DurationCount cancel;
+};
+
+inline constexpr size_t kMostAnswersApart = 64;
+
 struct ModelStatistics {
   // Of the same model version, counted elsewhere.
   void Add(const ModelStatistics& other);
@@ -100,6 +114,8 @@ struct ModelStatistics {
   uint64_t expired_running = 0;
   uint64_t dropped = 0;
   std::map<int, BatchSizeStatistics> by_batch_size;
+  std::vector<AnswerStatistics> answers;  // The last of kMostAnswersApart has all after it too.
+  DurationHistogram first_answer;         // Of a decoupled model; others have the total.
   std::array<uint64_t, scheduler::kReleaseReasonCount> releases{};
   uint64_t turns = 0;             // Batches on instances that share resources; of these
   uint64_t turns_waited = 0;      // those whose instance had to wait for them,

@@ -44,6 +44,12 @@ class Statistics final {
     own_.CountCacheMiss(name, version, cost);
   }
 
+  // An answer of a decoupled model, the one of this number from 0, or its end without one.
+  void CountAnswer(const std::string& name, int64_t version, size_t number,
+                   DurationCount AnswerStatistics::*kind, Clock::duration took) {
+    own_.CountAnswer(name, version, number, kind, took);
+  }
+
   // In the order of name and version.
   std::vector<ModelStatistics> Snapshot() const;
   PairSpeeds Pairs() const;

@@ -110,6 +110,18 @@ void StatisticsShard::CountCacheMiss(const std::string& name, int64_t version,
   entry.cache_miss.ns += Ns(cost);
 }
 
+void StatisticsShard::CountAnswer(const std::string& name, int64_t version, size_t number,
+                                  DurationCount AnswerStatistics::*kind, Clock::duration took) {
+  const size_t at = std::min(number, kMostAnswersApart - 1);
+  const MutexLock lock(mu_);
+  ModelStatistics& entry = EntryLocked(name, version);
+  entry.answers.resize(std::max(entry.answers.size(), at + 1));
+  Add(entry.answers[at].*kind, 1, Ns(took));
+  if (number == 0) {
+    entry.first_answer.Record(took);
+  }
+}
+
 void StatisticsShard::OnPair(const scheduler::PairRecord& record) {
   const scheduler::Subgraph& a = *record.a;
   const scheduler::Subgraph& b = *record.b;

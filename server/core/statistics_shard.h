@@ -59,6 +59,9 @@ class StatisticsShard final : public scheduler::Observer {
                      const scheduler::StageTimes& times) ABSL_LOCKS_EXCLUDED(mu_);
   void CountCacheMiss(const std::string& name, int64_t version, Clock::duration cost)
       ABSL_LOCKS_EXCLUDED(mu_);
+  void CountAnswer(const std::string& name, int64_t version, size_t number,
+                   DurationCount AnswerStatistics::*kind, Clock::duration took)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnBatch(const scheduler::BatchRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnRequest(const scheduler::RequestRecord& record) override ABSL_LOCKS_EXCLUDED(mu_);

@@ -82,7 +82,7 @@ absl::Status ReadSequence(const InferParameterMap& parameters, scheduler::Sequen
 absl::Status RefuseReserved(const InferParameterMap& parameters) {
   std::vector<std::string> reserved;
   for (const auto& [name, parameter] : parameters) {
-    if (name.rfind("triton_", 0) == 0 && name != "triton_enable_empty_final_response") {
+    if (name.rfind("triton_", 0) == 0 && name != kEndParameter) {
       reserved.push_back(name.substr(0, 64));
     }
   }
@@ -109,6 +109,7 @@ absl::Status ReadRequestParameters(const InferParameterMap& parameters, InferCal
   // A year is as good as none, and fits the clock.
   constexpr uint64_t kMostUs = 365ULL * 24 * 3600 * 1'000'000;
   call.timeout = std::chrono::microseconds(static_cast<int64_t>(std::min(timeout_us, kMostUs)));
+  RETURN_IF_ERROR(ReadBool(parameters, kEndParameter, &call.wants_end));
   return ReadBool(parameters, kTraceParameter, &call.trace);
 }
 

@@ -18,10 +18,13 @@ using InferParameterMap = google::protobuf::Map<std::string, inference::InferPar
 
 // Asks for, and carries, the times of a request's steps.
 inline constexpr char kTraceParameter[] = "omserve_trace";
-// Comes back beside it: where the request's time went.
+// Asks to be told of the end of a request whose last answer did not tell it.
+inline constexpr char kEndParameter[] = "triton_enable_empty_final_response";
+// Comes back beside kTraceParameter: where the request's time went.
 inline constexpr char kStagesParameter[] = "omserve_stages";
 
-// priority, timeout (microseconds), sequence_id, _start and _end, and omserve_trace into `call`.
+// priority, timeout (microseconds), sequence_id, _start and _end, omserve_trace and
+// triton_enable_empty_final_response into `call`.
 // Others are passed over, except that kInvalidArgument is a known name of another type and every
 // unknown name in triton_*, which is reserved.
 absl::Status ReadRequestParameters(const InferParameterMap& parameters, InferCall& call);

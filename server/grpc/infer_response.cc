@@ -125,13 +125,18 @@ std::vector<grpc::Slice> WithTensors(std::string head, const InferResult& result
   return slices;
 }
 
-// That no other answer to its request follows.
-void AppendFinal(std::string* out) {
+// A parameter that holds a number or a bool.
+void AppendParameter(std::string_view name, int field, uint64_t number, std::string* out) {
   std::string value;
-  AppendVarint(WireTag(inference::InferParameter::kBoolParamFieldNumber, WireType::kVarint),
-               &value);
-  AppendVarint(1, &value);
-  AppendEntry("triton_final_response", value, out);
+  AppendVarint(WireTag(static_cast<uint32_t>(field), WireType::kVarint), &value);
+  AppendVarint(number, &value);
+  AppendEntry(name, value, out);
+}
+
+// Whether another answer to its request follows.
+void AppendFinal(bool is_final, std::string* out) {
+  AppendParameter("triton_final_response", inference::InferParameter::kBoolParamFieldNumber,
+                  is_final ? 1 : 0, out);
 }
 
 }  // namespace
@@ -143,7 +148,11 @@ grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& re
 
 grpc::ByteBuffer BuildStreamResponse(const std::string& id, const InferResult& result) {
   std::string head = Describe(id, result);
-  AppendFinal(&head);
+  AppendFinal(result.is_final, &head);
+  if (IsDecoupled(*result.model) && result.model->plan->batched && !result.outputs.empty()) {
+    AppendParameter(kFirstRowParameter, inference::InferParameter::kInt64ParamFieldNumber,
+                    static_cast<uint64_t>(result.first_row), &head);
+  }
   std::vector<grpc::Slice> slices = WithTensors(std::move(head), result);
   size_t bytes = 0;
   for (const grpc::Slice& slice : slices) {
@@ -160,7 +169,7 @@ grpc::ByteBuffer BuildStreamError(const RequestNames& names, std::string_view me
   AppendText(ModelInferResponse::kModelNameFieldNumber, names.model_name, &response);
   AppendText(ModelInferResponse::kModelVersionFieldNumber, names.model_version, &response);
   AppendText(ModelInferResponse::kIdFieldNumber, names.id, &response);
-  AppendFinal(&response);
+  AppendFinal(true, &response);
   std::string wrapped;
   AppendText(ModelStreamInferResponse::kErrorMessageFieldNumber, message, &wrapped);
   AppendText(ModelStreamInferResponse::kInferResponseFieldNumber, response, &wrapped);

@@ -18,7 +18,8 @@ namespace omserve::server {
 // that ClassifyOutputs was called.
 grpc::ByteBuffer BuildInferResponse(const std::string& id, const InferResult& result);
 
-// The same in an inference.ModelStreamInferResponse, as the last answer to its request.
+// The same in an inference.ModelStreamInferResponse, which says whether it is the last answer to
+// its request, and for a decoupled model that batches in omserve_first_row which rows it is of.
 grpc::ByteBuffer BuildStreamResponse(const std::string& id, const InferResult& result);
 // An inference.ModelStreamInferResponse that says why a request has no answer.
 grpc::ByteBuffer BuildStreamError(const RequestNames& names, std::string_view message);

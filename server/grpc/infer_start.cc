@@ -65,6 +65,12 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Cal
   names->model_name = std::move(request.model_name);
   names->model_version = std::move(request.model_version);
   RETURN_IF_ERROR(model.status());
+  if (IsDecoupled(**model) && !names->takes_many) {
+    return Unimplemented(
+        "ModelInfer RPC doesn't support models with decoupled transaction policy; model '{}' has "
+        "that: use ModelStreamInfer",
+        (*model)->name);
+  }
   if (door.tracer.is_on()) {
     names->trace = BeginTrace(door, context, **model, *names, received);
   }
@@ -72,6 +78,7 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Cal
   if (names->trace != nullptr && names->trace->recorded) {
     call.traced = names->trace;
   }
+  names->wants_end = call.wants_end;
   call.received = received;
   call.deadline = DeadlineOf(context, door.clock);
   call.group = group;

@@ -23,16 +23,19 @@ scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& c
 // What a request calls itself and its model, and what is recorded of it.
 struct RequestNames {
   std::string_view protocol = "grpc";  // As its trace calls it; a literal.
+  bool takes_many = false;             // Answers: models may be decoupled.
   std::string id;
   std::string model_name;
   std::string model_version;
+  bool wants_end = false;  // Also where it has no answer: triton_enable_empty_final_response.
   std::shared_ptr<RequestTrace> trace;  // From Tracer::Begin, whose End the caller calls.
 };
 
 // Starts what `bytes` ask for; see Inference::Start, which may wait for Inference::Wake. `names` is
 // filled as far as the message can be read, also where it is refused. Errors: those of
 // Access::CheckModel, Catalog::Find and Inference::Start; kInvalidArgument for bytes that are no
-// request; a refusal while models are loading.
+// request; kUnimplemented for a decoupled model where one answer is taken; a refusal while models
+// are loading.
 absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Caller& caller,
                                                 const grpc::ServerContext& context,
                                                 const grpc::ByteBuffer& bytes, const void* group,

@@ -73,13 +73,19 @@ class StreamPoller::Stream final {
 
   // True for the first one since Proceed, which then has to be called.
   bool Take(size_t number, InferResult result) {
-    --running_;
     Request& request = requests_[number - first_number_];
-    request.id = 0;
-    request.result = std::move(result);
-    request.is_answered = true;
-    if (is_over_ || is_ended_) {
-      EndTrace(request);  // It is not sent.
+    if (result.is_final) {
+      --running_;
+      request.id = 0;
+      if (is_over_ || is_ended_) {
+        EndTrace(request, result.status);  // It is not sent.
+      }
+    }
+    if (result.is_final || !result.outputs.empty()) {
+      if (result.model != nullptr && IsDecoupled(*result.model)) {
+        ready_.push_back(number);
+      }
+      request.results.push_back(std::move(result));
     }
     return !std::exchange(is_to_proceed_, true);
   }
@@ -94,9 +100,10 @@ class StreamPoller::Stream final {
     if (is_ended_ || is_writing_ || is_broken_) {
       return;
     }
-    if (!requests_.empty() && requests_.front().is_answered) {
-      SendFirst();
-      return;
+    while (Request* next = NextToSend()) {
+      if (Send(*next)) {
+        return;
+      }
     }
     if (requests_.empty() && (no_more_ || poller_.stopping)) {
       Finish(no_more_ ? absl::OkStatus() : Unavailable("the server is shutting down"));
@@ -108,9 +115,9 @@ class StreamPoller::Stream final {
  private:
   struct Request {
     scheduler::RequestId id = 0;  // 0: not with an engine.
-    RequestNames names{.protocol = "grpc-stream"};
-    InferResult result;
-    bool is_answered = false;
+    RequestNames names{.protocol = "grpc-stream", .takes_many = true};
+    std::deque<InferResult> results;  // That were not sent. The last ends it, once it is final.
+    bool is_over = false;             // That was sent.
   };
 
   void OnReceived(bool ok) {
@@ -135,16 +142,16 @@ class StreamPoller::Stream final {
     is_over_ = true;
     CancelAll();
     for (Request& request : requests_) {
-      if (request.is_answered) {
-        EndTrace(request);
+      if (!request.results.empty() && request.results.back().is_final) {
+        EndTrace(request, request.results.back().status);
       }
     }
     DestroyIfUnused();
   }
 
   // Headers are the stream's, and an answer has none to say its own in. Once for a request.
-  void EndTrace(Request& request) {
-    poller_.door.tracer.End(std::exchange(request.names.trace, nullptr), request.result.status);
+  void EndTrace(Request& request, const absl::Status& status) {
+    poller_.door.tracer.End(std::exchange(request.names.trace, nullptr), status);
   }
 
   void OnRead(bool ok) {
@@ -213,25 +220,60 @@ class StreamPoller::Stream final {
     }
   }
 
-  void SendFirst() {
-    Request request = std::move(requests_.front());
-    requests_.pop_front();
-    ++first_number_;
-    const absl::Status& status = request.result.status;
-    EndTrace(request);
+  // Answers leave in the order of the requests, but for those of decoupled models, which leave as
+  // they come. Null: there is none.
+  Request* NextToSend() {
+    if (!requests_.empty() && !requests_.front().results.empty()) {
+      return &requests_.front();
+    }
+    while (!ready_.empty()) {
+      const size_t number = ready_.front();
+      ready_.pop_front();
+      // Some were sent when their request was the first.
+      if (number >= first_number_ && !requests_[number - first_number_].results.empty()) {
+        return &requests_[number - first_number_];
+      }
+    }
+    return nullptr;
+  }
+
+  // Its next result. False: there was nothing to send.
+  bool Send(Request& request) {
+    InferResult result = std::move(request.results.front());
+    request.results.pop_front();
+    const absl::Status& status = result.status;
+    if (result.is_final) {
+      EndTrace(request, status);
+    }
     if (!status.ok() && ends_with_first_error_) {
       CancelAll();
       Finish(status);
-      return;
+      return true;
     }
-    ClassifyOutputs(request.result);
+    const bool only_ends = status.ok() && result.outputs.empty();
+    const bool is_silent = only_ends && !request.names.wants_end;
+    grpc::ByteBuffer message;
+    if (!status.ok()) {
+      message = BuildStreamError(request.names, MessageOf(status));
+    } else if (!is_silent) {
+      ClassifyOutputs(result);
+      message = BuildStreamResponse(request.names.id, result);
+    }
+    if (result.is_final) {
+      request.is_over = true;
+      while (!requests_.empty() && requests_.front().is_over) {
+        requests_.pop_front();
+        ++first_number_;
+      }
+    }
+    if (is_silent) {
+      return false;
+    }
     // Without a buffer hint, whatever else is ready: gRPC may then not tell the end of this write
     // before it writes something else, and nothing else is written before that end.
-    const grpc::ByteBuffer message = status.ok()
-                                         ? BuildStreamResponse(request.names.id, request.result)
-                                         : BuildStreamError(request.names, MessageOf(status));
     is_writing_ = poller_.queue.WhileOpen([&] { stream_.Write(message, &written_); });
     ReadOn();
+    return true;
   }
 
   void Finish(const absl::Status& status) {
@@ -266,8 +308,9 @@ class StreamPoller::Stream final {
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
   Caller caller_;
   grpc::ByteBuffer message_;      // gRPC's while is_reading_.
-  std::deque<Request> requests_;  // Whose answers were not sent, in order.
+  std::deque<Request> requests_;  // From the first whose answers were not all sent, in order.
   size_t first_number_ = 0;       // Of the first of them.
+  std::deque<size_t> ready_;      // Requests that may be answered out of turn, once for a result.
   size_t running_ = 0;            // Of them and of those that nobody waits for: with an engine.
   bool ends_with_first_error_ = false;
   bool no_more_ = false;  // The client has closed its side.

@@ -40,6 +40,12 @@ absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequ
   RETURN_IF_ERROR(door.lifecycle.CheckStarted());
   ASSIGN_OR_RETURN(ModelHandle model,
                    door.catalog.Find(request.parts.model, request.parts.version));
+  if (IsDecoupled(*model)) {
+    return Unimplemented(
+        "HTTP end point doesn't support models with decoupled transaction policy; model '{}' has "
+        "that: use generate_stream, or ModelStreamInfer over gRPC",
+        model->name);
+  }
   ASSIGN_OR_RETURN(const std::optional<size_t> header_bytes,
                    HeaderBytes(request.Field(kHeaderLength)));
   ASSIGN_OR_RETURN(rest, ParseInferBody(request.body(), header_bytes, std::move(model)));
@@ -69,7 +75,8 @@ void Send(const FrontDoor& door, RestCall& rest, absl::StatusOr<HttpReply> built
           HttpExchange& exchange) {
   const absl::Status status = built.status();
   HttpReply reply = status.ok() ? *std::move(built) : HttpError(status);
-  EndTrace(door, rest, status, reply);
+  AddTraceFields(rest, reply);
+  EndTrace(door, rest, status);
   exchange.Answer(std::move(reply));
 }
 

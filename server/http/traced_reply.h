@@ -31,9 +31,8 @@ inline void BeginTrace(const FrontDoor& door, const HttpRequest& request, RestCa
   }
 }
 
-// Before the answer leaves: tells its client of the trace, and ends it.
-inline void EndTrace(const FrontDoor& door, RestCall& rest, const absl::Status& status,
-                     HttpReply& reply) {
+// Tells the client of the trace, in the head of its answer.
+inline void AddTraceFields(const RestCall& rest, HttpReply& reply) {
   if (rest.trace == nullptr) {
     return;
   }
@@ -42,8 +41,14 @@ inline void EndTrace(const FrontDoor& door, RestCall& rest, const absl::Status& 
   if (!trace.state.empty()) {
     reply.AddField("tracestate", trace.state);
   }
-  rest.call.traced.reset();
-  door.tracer.End(std::move(rest.trace), status);
+}
+
+// Before the last of the answer leaves.
+inline void EndTrace(const FrontDoor& door, RestCall& rest, const absl::Status& status) {
+  if (rest.trace != nullptr) {
+    rest.call.traced.reset();
+    door.tracer.End(std::move(rest.trace), status);
+  }
 }
 
 }  // namespace omserve::server

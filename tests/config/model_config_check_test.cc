@@ -202,7 +202,6 @@ TEST_CASE("what is not followed is refused") {
   const std::pair<const char*, const char*> refused[] = {
       {"batch_input: [{kind: BATCH_ITEM_SHAPE}]", "rows of a batch have one size"},
       {"batch_output: [{}]", "export the model with a batch dimension"},
-      {"model_transaction_policy: {decoupled: true}", "remove the key"},
       {"model_repository_agents: {agents: [{name: checksum}]}", "check or unpack them when"},
       {"input: [{name: x, is_shape_tensor: true}]", "compile a gear for each size"},
       {"input: [{name: x, allow_ragged_batch: true}]", "in batches of their own"},
@@ -220,6 +219,24 @@ TEST_CASE("what is not followed is refused") {
         "f:3:22: key 'input[0].is_shape_tensor': not supported: a compiled model has fixed sizes "
         "and takes none from a tensor's values; compile a gear for each size that is needed, and "
         "remove the key");
+}
+
+// What keeps one answer, or an order of answers, cannot stand beside many; and rows cannot be left
+// unanswered where a client waits for one answer.
+TEST_CASE("decoupled models") {
+  CHECK(
+      Warnings("model_transaction_policy: {decoupled: true, answer_rows_where: passes}\n").empty());
+  CHECK(ErrorOf(ParseStatus("response_cache: {enable: true}\n"
+                            "model_transaction_policy: {decoupled: true}\n"))
+            .find("f:1:26: key 'response_cache.enable': cannot stand beside "
+                  "model_transaction_policy.decoupled") != std::string::npos);
+  CHECK(ErrorOf(ParseStatus("max_batch_size: 2\ndynamic_batching: {preserve_ordering: true}\n"
+                            "model_transaction_policy: {decoupled: true}\n"))
+            .find("f:2:39: key 'dynamic_batching.preserve_ordering': cannot stand beside") !=
+        std::string::npos);
+  CHECK(ErrorOf(ParseStatus("model_transaction_policy: {answer_rows_where: passes}\n"))
+            .find("f:1:47: key 'model_transaction_policy.answer_rows_where': needs decoupled: "
+                  "true") != std::string::npos);
 }
 
 // An answer that depends on earlier requests cannot be kept for later ones.

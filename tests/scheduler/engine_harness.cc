@@ -197,6 +197,7 @@ std::shared_ptr<Answer> EngineHarness::Submit(const Send& send) {
     }
     answer->Take(std::move(response));
   };
+  request->early = send.early;
   answer->submitted = engine_->Submit(std::move(request));
   return answer;
 }

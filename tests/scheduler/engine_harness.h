@@ -154,7 +154,8 @@ class EngineHarness final {
     bool trace = false;
     SequenceTurn sequence = {};
     std::vector<OutputPlace> places = {};
-    std::function<void()> before_answer = {};  // Runs on the device thread.
+    std::function<void()> before_answer = {};       // Runs on the device thread.
+    std::function<void(InferResponse)> early = {};  // InferRequest::early.
   };
   // As Submit does by itself, but while the device thread is free to do it.
   void AddPlan(const std::shared_ptr<const Plan>& plan);

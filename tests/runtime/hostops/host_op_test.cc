@@ -17,7 +17,7 @@ using Catch::Matchers::Contains;
 // name.
 TEST_CASE("Every named host op exists") {
   const std::vector<std::string> names = HostOpNames();
-  CHECK(names == std::vector<std::string>{"argmax_label", "image_decode", "tokenize"});
+  CHECK(names == std::vector<std::string>{"argmax_label", "at_least", "image_decode", "tokenize"});
   for (const std::string& name : names) {
     CHECK_THAT(MakeError(name, {}), Contains("host op '" + name + "': parameter"));
   }
@@ -28,7 +28,7 @@ TEST_CASE("An unknown host op is refused") {
   CHECK_THAT(
       MakeError("tokenise", {}),
       Contains("unknown host op 'tokenise', did you mean 'tokenize'? Known are argmax_label, "
-               "image_decode, tokenize"));
+               "at_least, image_decode, tokenize"));
   CHECK_THAT(MakeError("", {}), Contains("unknown host op ''; known are"));
 }
 

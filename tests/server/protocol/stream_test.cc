@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/grpc/stream_method.h"
+#include "tests/server/protocol/client_stream.h"
 #include "tests/server/protocol/daemon_fixture.h"
 #include "tests/status_test_util.h"
 
@@ -19,42 +20,6 @@ using inference::ModelStreamInferResponse;
 
 // Rows wait longer than any test for company.
 constexpr char kPatient[] = "dynamic_batching: {max_queue_delay_microseconds: 60000000}\n";
-
-// A stream of one client.
-class ClientStream final {
- public:
-  explicit ClientStream(Client& client, bool ends_with_first_error = false,
-                        std::chrono::milliseconds deadline = std::chrono::seconds(30)) {
-    Client::SetDeadline(context, deadline);
-    if (ends_with_first_error) {
-      context.AddMetadata("triton_grpc_error", "true");
-    }
-    stream = client.stub->ModelStreamInfer(&context);
-  }
-
-  void Send(ModelInferRequest request, const std::string& id) {
-    request.set_id(id);
-    REQUIRE(stream->Write(request));
-  }
-  ModelStreamInferResponse Receive() {
-    ModelStreamInferResponse response;
-    if (!stream->Read(&response)) {
-      const grpc::Status status = stream->Finish();
-      FAIL("the stream ended: " << status.error_code() << " " << status.error_message());
-    }
-    return response;
-  }
-  // Requires that nothing more comes.
-  grpc::Status End() {
-    stream->WritesDone();
-    ModelStreamInferResponse response;
-    CHECK_FALSE(stream->Read(&response));
-    return stream->Finish();
-  }
-
-  grpc::ClientContext context;
-  std::unique_ptr<grpc::ClientReaderWriter<ModelInferRequest, ModelStreamInferResponse>> stream;
-};
 
 void CheckAnswer(const ModelStreamInferResponse& response, const std::string& id,
                  const std::string& model = "text") {
