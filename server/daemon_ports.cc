@@ -127,7 +127,8 @@ absl::Status Daemon::ListenForProbes() {
                      GrpcServer::Start({.name = "health.grpc",
                                         .settings = "health.grpc_port or health.address",
                                         .address = health.address(),
-                                        .port = static_cast<int>(health.grpc_port())},
+                                        .port = static_cast<int>(health.grpc_port()),
+                                        .waits = QueueWaits::kNowAndThen},
                                        *health_door_));
   }
   return absl::OkStatus();
@@ -161,7 +162,8 @@ absl::Status Daemon::ListenForOperators() {
                                       .is_private = true,
                                       .channel = ChannelOf(config.grpc()),
                                       .tls = TlsFilesOf(admin.tls()),
-                                      .pollers = 1},
+                                      .pollers = 1,
+                                      .waits = QueueWaits::kNowAndThen},
                                      *admin_door_));
   return absl::OkStatus();
 }

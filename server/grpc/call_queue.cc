@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/grpc/call_queue.h"
 
+#include <chrono>
 #include <utility>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/thread.h"
 
 namespace omserve::server {
@@ -10,6 +12,7 @@ namespace {
 
 // A queue that never runs dry must not keep what was gathered from going on.
 constexpr int kMostEvents = 128;
+constexpr std::chrono::milliseconds kRest{20};
 
 void Take(void* tag, bool ok) { static_cast<QueueEvent*>(tag)->OnEvent(ok); }
 
@@ -19,7 +22,13 @@ void CallQueue::Start(const std::string& thread_name, std::function<void()> on_i
                       std::function<void()> on_wake) {
   on_idle_ = std::move(on_idle);
   on_wake_ = std::move(on_wake);
-  thread_ = StartThread(thread_name, [this] { Run(); });
+  thread_ = StartThread(thread_name, [this] {
+    if (waits_ == QueueWaits::kAlways) {
+      Run();
+    } else {
+      RunNowAndThen();
+    }
+  });
 }
 
 void CallQueue::Stop() {
@@ -31,6 +40,7 @@ void CallQueue::Stop() {
     is_open_ = false;
   }
   queue_->Shutdown();
+  EndRest();
   if (thread_.joinable()) {
     thread_.join();
     return;
@@ -53,6 +63,37 @@ void CallQueue::Run() {
       Take(tag, ok);
     }
     on_idle_();
+  }
+}
+
+void CallQueue::RunNowAndThen() {
+  bool is_busy = false;
+  while (true) {
+    void* tag = nullptr;
+    bool ok = false;
+    const auto until =
+        std::chrono::system_clock::now() + (is_busy ? kRest : std::chrono::milliseconds(0));
+    switch (queue_->AsyncNext(&tag, &ok, until)) {
+      case grpc::CompletionQueue::SHUTDOWN:
+        return;
+      case grpc::CompletionQueue::GOT_EVENT:
+        Take(tag, ok);
+        on_idle_();
+        is_busy = true;
+        break;
+      case grpc::CompletionQueue::TIMEOUT:
+        is_busy = false;
+        Rest();
+        break;
+    }
+  }
+}
+
+void CallQueue::Rest() {
+  const Clock::time_point until = SteadyClock().Now() + kRest;
+  const MutexLock lock(rest_mu_);
+  rests_ = true;
+  while (rests_ && SteadyClock().WaitUntil(rest_, rest_mu_, until)) {
   }
 }
 

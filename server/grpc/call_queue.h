@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "runtime/base/mutex.h"
+#include "server/grpc/queue_waits.h"
 
 namespace omserve::server {
 
@@ -40,8 +41,8 @@ class MemberEvent final : public QueueEvent {
 // Thread-safe but for Start and Stop.
 class CallQueue final {
  public:
-  explicit CallQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue)
-      : queue_(std::move(queue)), woken_(this), beaten_(this) {}
+  CallQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue, QueueWaits waits)
+      : queue_(std::move(queue)), waits_(waits), woken_(this), beaten_(this) {}
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
   ~CallQueue() { Stop(); }
@@ -62,6 +63,7 @@ class CallQueue final {
         alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &woken_);
       }
     });
+    EndRest();
   }
   // Has `beat` run on the queue's thread soon; not after Stop. Not again before it has run.
   void Beat(std::function<void()> beat) {
@@ -84,6 +86,16 @@ class CallQueue final {
 
  private:
   void Run();
+  void RunNowAndThen();
+  // Until it is time to look, or EndRest.
+  void Rest() ABSL_LOCKS_EXCLUDED(rest_mu_);
+  void EndRest() ABSL_LOCKS_EXCLUDED(rest_mu_) {
+    if (waits_ == QueueWaits::kNowAndThen) {
+      const MutexLock lock(rest_mu_);
+      rests_ = false;
+      rest_.NotifyOne();
+    }
+  }
   void OnWoken(bool /*ok*/) {
     is_woken_ = false;
     on_wake_();
@@ -99,6 +111,7 @@ class CallQueue final {
   }
 
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  const QueueWaits waits_;
   std::function<void()> on_idle_;
   std::function<void()> on_wake_;
   MemberEvent<CallQueue, &CallQueue::OnWoken> woken_;
@@ -110,6 +123,9 @@ class CallQueue final {
   std::atomic<bool> is_woken_ = false;
   Mutex open_mu_;
   bool is_open_ ABSL_GUARDED_BY(open_mu_) = true;
+  Mutex rest_mu_;
+  CondVar rest_;
+  bool rests_ ABSL_GUARDED_BY(rest_mu_) = false;
   bool is_stopped_ = false;
   std::jthread thread_;
 };

@@ -97,7 +97,7 @@ absl::Status GrpcServer::Parts::Listen() {
   builder.RegisterService(health.service.get());
   const int count = inference.has_value() ? PollerCount(options) : 1;
   for (int i = 0; i < count; ++i) {
-    queues.push_back(std::make_unique<CallQueue>(builder.AddCompletionQueue()));
+    queues.push_back(std::make_unique<CallQueue>(builder.AddCompletionQueue(), options.waits));
   }
   {
     const PrivateFiles kept(is_unix && options.is_private);

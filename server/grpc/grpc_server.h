@@ -12,6 +12,7 @@
 #include "server/core/heartbeats.h"
 #include "server/core/tls_files.h"
 #include "server/grpc/channel_arguments.h"
+#include "server/grpc/queue_waits.h"
 
 namespace omserve::server {
 
@@ -28,6 +29,7 @@ class GrpcServer final {
     ChannelOptions channel;
     TlsFiles tls;     // Not given: plain text.
     int pollers = 0;  // Threads that read, parse and send; 0: by the number of cores.
+    QueueWaits waits = QueueWaits::kAlways;  // Of these threads.
   };
   // Listens and serves; a door for probes has the health service alone. `door` outlives the server.
   // Errors: kUnavailable when the address cannot be listened on; MakeCredentials'.
