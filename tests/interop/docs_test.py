@@ -21,6 +21,7 @@ PAGES = {
     "grpc.md": [],
     "shared-memory.md": ["--allow-client-shm", "true"],
     "tracing.md": [],
+    "decoupled.md": [],
     "model-repository.md": ["--model-control-mode", "explicit", "--load-model", "*",
                             "--control-on-public-ports", "true"],
 }
@@ -32,11 +33,17 @@ omctl() { command omctl --url localhost:8001 "$@"; }
 """
 
 
+def add_models(repository):
+    """`m`, and `many`, which answers by parts of two rows."""
+    add_identity(repository, "m", 2, ["FP32"], is_named=False)
+    add_identity(repository, "many", 2, ["FP32"], batches="1,2", is_named=False)
+    (repository / "many/config.yaml").write_text(
+        "max_batch_size: 8\nmodel_transaction_policy: {decoupled: true}\n", encoding="utf-8")
+
+
 class DocsTest(unittest.TestCase):
     def start(self, flags):
-        self.daemon = Daemon(
-            add=lambda repository: add_identity(repository, "m", 2, ["FP32"], is_named=False),
-            flags=flags)
+        self.daemon = Daemon(add=add_models, flags=flags)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="omserve-docs-"))
         (self.folder / "proto").symlink_to(SOURCE / "proto")
         (self.folder / "models").symlink_to(self.daemon.folder / "models")
