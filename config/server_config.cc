@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "config/access_check.h"
+#include "config/header_pattern.h"
 #include "config/text_binding.h"
 #include "config/trace_check.h"
 #include "runtime/base/errors.h"
@@ -144,9 +145,18 @@ class ServerChecker final {
     CheckTls("admin.tls", config_.admin().tls());
     CheckAccess(config_, findings_);
     CheckGrpcConnections();
+    CheckPattern("grpc.header_forward_pattern", config_.grpc().header_forward_pattern());
+    CheckPattern("http.header_forward_pattern", config_.http().header_forward_pattern());
     Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
           kMaxMessageBytes);
     CheckHttpLimits();
+  }
+
+  void CheckPattern(const char* key, const std::string& pattern) {
+    const absl::Status made = HeaderPattern::Make(pattern).status();
+    if (!made.ok()) {
+      findings_.Error(key, std::string(MessageOf(made)));
+    }
   }
 
   void CheckGrpcConnections() {

@@ -229,6 +229,8 @@ absl::Status Daemon::StartScheduler() {
       Metrics::Build{.version = options_.version,
                      .device = runtime_->soc_name(),
                      .library = runtime_->library()});
+  ASSIGN_OR_RETURN(config::HeaderPattern grpc_headers, GrpcHeaderPattern(config));
+  ASSIGN_OR_RETURN(config::HeaderPattern http_headers, HttpHeaderPattern(config));
   door_ = std::make_unique<FrontDoor>(
       FrontDoor{.catalog = *catalog_,
                 .repository = *repository_,
@@ -242,7 +244,9 @@ absl::Status Daemon::StartScheduler() {
                 .clock = clock_,
                 .access = *access_,
                 .name = config.server_id(),
-                .version = options_.version});
+                .version = options_.version,
+                .grpc_headers = std::move(grpc_headers),
+                .http_headers = std::move(http_headers)});
   admin_door_ = std::make_unique<FrontDoor>(*door_);
   admin_door_->port = PortKind::kAdmin;
   health_door_ = std::make_unique<FrontDoor>(*door_);

@@ -213,6 +213,9 @@ absl::Status ApplyRestricted(const char* flag, const std::vector<std::string>& a
 }
 
 void ApplyGrpc(const TritonFlags& flags, GrpcConfig& grpc) {
+  if (flags.grpc_header_pattern.has_value()) {
+    grpc.set_header_forward_pattern(*flags.grpc_header_pattern);
+  }
   if (flags.grpc_compression.has_value()) {
     grpc.set_compress_answers(*flags.grpc_compression);
   }
@@ -371,6 +374,12 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
       ->group(kGroup);
   app.add_option("--grpc-max-connection-age-grace", flags.max_age_grace_ms,
                  "grpc.max_connection_age_grace_ms")
+      ->group(kGroup);
+  app.add_option("--grpc-header-forward-pattern", flags.grpc_header_pattern,
+                 "grpc.header_forward_pattern")
+      ->group(kGroup);
+  app.add_option("--http-header-forward-pattern", flags.http_header_pattern,
+                 "http.header_forward_pattern")
       ->group(kGroup);
   app.add_option("--grpc-use-ssl", flags.use_ssl, "TLS on the gRPC port")->group(kGroup);
   app.add_option("--grpc-use-ssl-mutual", flags.use_ssl_mutual,

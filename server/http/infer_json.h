@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -25,6 +26,8 @@ struct RestCall {
   std::deque<std::string> encoded;  // Inputs that came as JSON strings, or as a raw one.
   std::string id;
   std::shared_ptr<RequestTrace> trace;                // See traced_reply.h. Null: none.
+  // Those of the request that nobody here obeys, with their values as text; the first few.
+  std::vector<std::pair<std::string, std::string>> parameters;
   bool binary_default = false;                        // Where an output does not say.
   std::vector<std::optional<bool>> binary_by_output;  // In the order of call.outputs.
 };
