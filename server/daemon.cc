@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "config/metrics_check.h"
 #include "runtime/base/check.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
@@ -208,6 +209,10 @@ absl::Status Daemon::StartScheduler() {
         [this](const std::string& stuck) { lifecycle_.SetStuck(stuck); });
   }
   ASSIGN_OR_RETURN(access_, Access::Make(AccessOptionsOf(config), clock_));
+  std::vector<double> quantiles;
+  if (config.metrics().summary_latencies()) {
+    ASSIGN_OR_RETURN(quantiles, config::ReadQuantiles(config.metrics().summary_quantiles()));
+  }
   metrics_ = std::make_unique<Metrics>(
       Metrics::Sources{.catalog = *catalog_,
                        .repository = *repository_,
@@ -223,6 +228,7 @@ absl::Status Daemon::StartScheduler() {
                        .recovery = recovery_,
                        .http = http_counters_,
                        .first_response = config.metrics().first_response(),
+                       .summary_quantiles = std::move(quantiles),
                        .tracer = *tracing_.tracer,
                        .access = access_->counters(),
                        .heartbeats = heartbeats_.get()},

@@ -10,6 +10,7 @@
 #include "runtime/base/errors.h"
 #include "server/http/generate.h"
 #include "server/http/infer_json.h"
+#include "server/http/load_reply.h"
 #include "server/http/routes.h"
 #include "server/http/start_together.h"
 #include "server/http/traced_reply.h"
@@ -32,6 +33,7 @@ absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequ
                    door.catalog.Find(request.parts.model, request.parts.version));
   ASSIGN_OR_RETURN(const std::string body, InferBodyOfGenerate(request.body(), *model));
   ASSIGN_OR_RETURN(rest, ParseInferBody(body, std::nullopt, std::move(model)));
+  NoteLoadFormat(request, rest);
   BeginTrace(door, request, rest);
   rest.call.received = request.received;
   rest.call.group = exchange.group();
@@ -50,6 +52,7 @@ void Send(const FrontDoor& door, RestCall& rest, const InferResult& result, bool
   } else {
     reply.body = *std::move(answer);
   }
+  TellLoad(door, rest, reply);
   EndTrace(door, rest, answer.status(), reply);
   if (answer.ok() && as_events) {
     exchange.Begin(std::move(reply));
@@ -80,6 +83,7 @@ void Generate(const FrontDoor& door, const HttpRequest& request, bool as_events,
       });
   if (!id.ok()) {
     HttpReply reply = HttpError(id.status());
+    TellLoad(door, *rest, reply);
     EndTrace(door, *rest, id.status(), reply);
     exchange->Answer(std::move(reply));
     return;
