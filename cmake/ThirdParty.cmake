@@ -16,6 +16,9 @@ find_package(PNG REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(Catch2 2 REQUIRED)
 find_package(benchmark QUIET)
+if(NOT TARGET re2::re2)  # Debian's gRPC brings it.
+  find_package(re2 REQUIRED)
+endif()
 
 # ONNX Runtime comes from npm by `./dev setup`; its library is opened at run time, never linked.
 set(OMSERVE_ORT_ROOT ${CMAKE_SOURCE_DIR}/.deps/onnxruntime CACHE PATH

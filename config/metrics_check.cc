@@ -6,9 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <system_error>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/split.h"
 
 namespace omserve::config {
 namespace {
@@ -57,6 +62,26 @@ void CheckMetrics(const inference::ModelConfig& config, Findings& findings) {
                      "expected bounds above 0 that grow, milliseconds");
     }
   }
+}
+
+absl::StatusOr<std::vector<double>> ReadQuantiles(std::string_view text) {
+  std::vector<double> quantiles;
+  for (const std::string_view pair : Split(text, ',')) {
+    for (const std::string_view number : Split(pair, ':')) {
+      double value = -1;
+      const auto [end, error] =
+          std::from_chars(number.data(), number.data() + number.size(), value);
+      if (error != std::errc() || end != number.data() + number.size() || !(value >= 0) ||
+          value > 1) {
+        return InvalidArgument(
+            "expected QUANTILE:ERROR, each from 0 to 1, separated by commas, got '{}'", text);
+      }
+      if (number.data() == pair.data()) {
+        quantiles.push_back(value);
+      }
+    }
+  }
+  return quantiles;
 }
 
 }  // namespace omserve::config

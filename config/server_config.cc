@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "config/access_check.h"
+#include "config/header_pattern.h"
+#include "config/metrics_check.h"
 #include "config/text_binding.h"
 #include "config/trace_check.h"
 #include "runtime/base/errors.h"
@@ -144,9 +146,22 @@ class ServerChecker final {
     CheckTls("admin.tls", config_.admin().tls());
     CheckAccess(config_, findings_);
     CheckGrpcConnections();
+    const absl::Status quantiles = ReadQuantiles(config_.metrics().summary_quantiles()).status();
+    if (!quantiles.ok()) {
+      findings_.Error("metrics.summary_quantiles", std::string(MessageOf(quantiles)));
+    }
+    CheckPattern("grpc.header_forward_pattern", config_.grpc().header_forward_pattern());
+    CheckPattern("http.header_forward_pattern", config_.http().header_forward_pattern());
     Range("grpc.max_receive_message_bytes", config_.grpc().max_receive_message_bytes(), 1,
           kMaxMessageBytes);
     CheckHttpLimits();
+  }
+
+  void CheckPattern(const char* key, const std::string& pattern) {
+    const absl::Status made = HeaderPattern::Make(pattern).status();
+    if (!made.ok()) {
+      findings_.Error(key, std::string(MessageOf(made)));
+    }
   }
 
   void CheckGrpcConnections() {
@@ -284,6 +299,8 @@ ServerConfig DefaultServerConfig() {
   config.mutable_http()->set_max_handshakes(1024);
   config.mutable_metrics()->set_allow(true);
   config.mutable_metrics()->set_port(8002);
+  config.mutable_metrics()->set_summary_quantiles(
+      "0.5:0.05,0.9:0.01,0.95:0.001,0.99:0.001,0.999:0.001");
   config.mutable_device()->set_memory_pool_bytes(int64_t{1} << 30);
   config.mutable_device()->set_pinned_pool_bytes(int64_t{256} << 20);
   config.mutable_device()->set_health_interval_ms(5000);

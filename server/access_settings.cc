@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "absl/strings/ascii.h"
 #include "runtime/base/check.h"
 
 namespace omserve::server {
@@ -21,6 +22,19 @@ Restrictions RestrictionsOf(const google::protobuf::RepeatedPtrField<RestrictedC
   return restrictions;
 }
 
+constexpr char kGrpcPrefix[] = "triton-grpc-protocol-";  // Of restricted headers.
+
+absl::StatusOr<config::HeaderPattern> PatternOf(
+    const std::string& pattern,
+    const google::protobuf::RepeatedPtrField<RestrictedConfig>& restricted,
+    const std::string& prefix) {
+  std::vector<std::string> secrets;
+  for (const RestrictedConfig& one : restricted) {
+    secrets.push_back(absl::AsciiStrToLower(prefix + one.key()));
+  }
+  return config::HeaderPattern::Make(pattern, secrets);
+}
+
 bool IsLoopback(const std::string& address) {
   return address == "localhost" || address == "::1" || address.starts_with("127.");
 }
@@ -31,7 +45,7 @@ Access::Options AccessOptionsOf(const ServerConfig& config) {
   return {.clients_file = config.auth().file(),
           .open_metrics = config.auth().open_metrics(),
           .control_on_public_ports = config.admin().control_on_public_ports(),
-          .grpc = RestrictionsOf(config.auth().grpc_restricted(), "triton-grpc-protocol-"),
+          .grpc = RestrictionsOf(config.auth().grpc_restricted(), kGrpcPrefix),
           .http = RestrictionsOf(config.auth().http_restricted(), "")};
 }
 
@@ -43,6 +57,15 @@ TlsFiles TlsFilesOf(const TlsConfig& config) {
     files.reload = std::chrono::seconds(config.reload_seconds());
   }
   return files;
+}
+
+absl::StatusOr<config::HeaderPattern> GrpcHeaderPattern(const ServerConfig& config) {
+  return PatternOf(config.grpc().header_forward_pattern(), config.auth().grpc_restricted(),
+                   kGrpcPrefix);
+}
+
+absl::StatusOr<config::HeaderPattern> HttpHeaderPattern(const ServerConfig& config) {
+  return PatternOf(config.http().header_forward_pattern(), config.auth().http_restricted(), "");
 }
 
 std::vector<std::string> AccessWarnings(const ServerConfig& config) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "config/header_pattern.h"
 #include "proto/omserve/server_config.pb.h"
 #include "server/core/auth/access.h"
 #include "server/core/tls_files.h"
@@ -14,6 +16,9 @@ namespace omserve::server {
 // `config` is valid.
 Access::Options AccessOptionsOf(const ServerConfig& config);
 TlsFiles TlsFilesOf(const TlsConfig& config);
+// Which headers become parameters; never those that open restricted methods.
+absl::StatusOr<config::HeaderPattern> GrpcHeaderPattern(const ServerConfig& config);
+absl::StatusOr<config::HeaderPattern> HttpHeaderPattern(const ServerConfig& config);
 // What is allowed and should be known: secrets in plain text, ports for operators that are open.
 std::vector<std::string> AccessWarnings(const ServerConfig& config);
 

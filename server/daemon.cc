@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "config/metrics_check.h"
 #include "runtime/base/check.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
@@ -208,6 +209,10 @@ absl::Status Daemon::StartScheduler() {
         [this](const std::string& stuck) { lifecycle_.SetStuck(stuck); });
   }
   ASSIGN_OR_RETURN(access_, Access::Make(AccessOptionsOf(config), clock_));
+  std::vector<double> quantiles;
+  if (config.metrics().summary_latencies()) {
+    ASSIGN_OR_RETURN(quantiles, config::ReadQuantiles(config.metrics().summary_quantiles()));
+  }
   metrics_ = std::make_unique<Metrics>(
       Metrics::Sources{.catalog = *catalog_,
                        .repository = *repository_,
@@ -223,12 +228,15 @@ absl::Status Daemon::StartScheduler() {
                        .recovery = recovery_,
                        .http = http_counters_,
                        .first_response = config.metrics().first_response(),
+                       .summary_quantiles = std::move(quantiles),
                        .tracer = *tracing_.tracer,
                        .access = access_->counters(),
                        .heartbeats = heartbeats_.get()},
       Metrics::Build{.version = options_.version,
                      .device = runtime_->soc_name(),
                      .library = runtime_->library()});
+  ASSIGN_OR_RETURN(config::HeaderPattern grpc_headers, GrpcHeaderPattern(config));
+  ASSIGN_OR_RETURN(config::HeaderPattern http_headers, HttpHeaderPattern(config));
   door_ = std::make_unique<FrontDoor>(
       FrontDoor{.catalog = *catalog_,
                 .repository = *repository_,
@@ -242,7 +250,9 @@ absl::Status Daemon::StartScheduler() {
                 .clock = clock_,
                 .access = *access_,
                 .name = config.server_id(),
-                .version = options_.version});
+                .version = options_.version,
+                .grpc_headers = std::move(grpc_headers),
+                .http_headers = std::move(http_headers)});
   admin_door_ = std::make_unique<FrontDoor>(*door_);
   admin_door_->port = PortKind::kAdmin;
   health_door_ = std::make_unique<FrontDoor>(*door_);

@@ -87,8 +87,7 @@ absl::Status ApplyCache(const std::string& given, ServerConfig& config) {
   return absl::OkStatus();
 }
 
-// Counters are always there, and what summaries tell, native histograms tell of many daemons
-// together.
+// Counters are always there.
 absl::Status ApplyMetrics(const std::string& given, ServerConfig& config,
                           std::vector<std::string>& warnings) {
   const size_t equals = given.find('=');
@@ -99,15 +98,23 @@ absl::Status ApplyMetrics(const std::string& given, ServerConfig& config,
     config.mutable_metrics()->set_first_response(value == "true");
     return absl::OkStatus();
   }
-  if (key != "counter_latencies" && key != "summary_latencies" && key != "summary_quantiles") {
+  if (key == "summary_latencies" && (value == "true" || value == "false")) {
+    config.mutable_metrics()->set_summary_latencies(value == "true");
+    return absl::OkStatus();
+  }
+  if (key == "summary_quantiles") {
+    config.mutable_metrics()->set_summary_quantiles(std::string(value));
+    return absl::OkStatus();
+  }
+  if (key != "counter_latencies") {
     return InvalidArgument(
-        "--metrics-config: expected histogram_latencies=true or false, counter_latencies=, "
-        "summary_latencies= or summary_quantiles=, got '{}'",
+        "--metrics-config: expected histogram_latencies=true or false, summary_latencies=true or "
+        "false, summary_quantiles= or counter_latencies=, got '{}'",
         given);
   }
-  if (key != "counter_latencies" || value != "true") {
+  if (value != "true") {
     warnings.push_back(fmt::format(
-        "--metrics-config={} is accepted and ignored: durations are in native histograms", given));
+        "--metrics-config={} is accepted and ignored: counters are always there", given));
   }
   return absl::OkStatus();
 }
@@ -213,6 +220,9 @@ absl::Status ApplyRestricted(const char* flag, const std::vector<std::string>& a
 }
 
 void ApplyGrpc(const TritonFlags& flags, GrpcConfig& grpc) {
+  if (flags.grpc_header_pattern.has_value()) {
+    grpc.set_header_forward_pattern(*flags.grpc_header_pattern);
+  }
   if (flags.grpc_compression.has_value()) {
     grpc.set_compress_answers(*flags.grpc_compression);
   }
@@ -344,7 +354,8 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
       ->allow_extra_args(false)
       ->group(kGroup);
   app.add_option("--metrics-config", flags.metrics,
-                 "metrics.first_response, as histogram_latencies=true")
+                 "metrics.first_response, as histogram_latencies=true; metrics.summary_latencies, "
+                 "metrics.summary_quantiles, as summary_latencies=true, summary_quantiles=0.5:0.05")
       ->allow_extra_args(false)
       ->group(kGroup);
   app.add_option("--rate-limit", flags.rate_limit, "execution_count")
@@ -371,6 +382,12 @@ void AddTritonFlags(CLI::App& app, TritonFlags& flags) {
       ->group(kGroup);
   app.add_option("--grpc-max-connection-age-grace", flags.max_age_grace_ms,
                  "grpc.max_connection_age_grace_ms")
+      ->group(kGroup);
+  app.add_option("--grpc-header-forward-pattern", flags.grpc_header_pattern,
+                 "grpc.header_forward_pattern")
+      ->group(kGroup);
+  app.add_option("--http-header-forward-pattern", flags.http_header_pattern,
+                 "http.header_forward_pattern")
       ->group(kGroup);
   app.add_option("--grpc-use-ssl", flags.use_ssl, "TLS on the gRPC port")->group(kGroup);
   app.add_option("--grpc-use-ssl-mutual", flags.use_ssl_mutual,

@@ -46,6 +46,8 @@ struct TritonFlags {
   std::optional<int32_t> keepalive_timeout_ms;
   std::optional<int32_t> max_age_ms;
   std::optional<int32_t> max_age_grace_ms;
+  std::optional<std::string> grpc_header_pattern;
+  std::optional<std::string> http_header_pattern;
   std::vector<std::string> caches;           // "local,size=BYTES"
   std::vector<std::string> metrics;          // "NAME=VALUE"
   std::vector<std::string> rate_limit;       // "execution_count" or "off"

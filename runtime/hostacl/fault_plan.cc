@@ -61,6 +61,7 @@ void FaultPlan::Begin(std::vector<FaultRule> rules, const std::string& file) {
   const MutexLock lock(mu_);
   settings_ = FaultRules(std::move(rules));
   from_file_ = FaultRules();
+  ++revision_;
   file_ = file;
   stamp_ = {};
   next_look_ = {};
@@ -100,6 +101,7 @@ void FaultPlan::LookAtFileLocked() {
   }
   stamp_ = stamp;
   from_file_ = FaultRules();
+  ++revision_;
   if (stamp.size_bytes < 0) {
     return;
   }
@@ -123,9 +125,10 @@ Fault FaultPlan::AskLocked(Ask ask) {
   Fault first = ask(settings_);
   const Fault second = ask(from_file_);
   first.slow *= second.slow;
-  if (first.code == ACL_SUCCESS && !first.hang) {
+  if (!first.decided()) {
     first.code = second.code;
     first.hang = second.hang;
+    first.hold = second.hold;
     first.device_lost = second.device_lost;
     first.rule = second.rule;
   }
@@ -175,13 +178,37 @@ absl::Status FaultPlan::OnAllocation(int32_t device, size_t used_bytes) {
   return FailedBy(fault, fmt::format("device {}: out of memory", device));
 }
 
-Fault FaultPlan::DecideTask(const TaskInfo& task) {
+Fault FaultPlan::DecideTask(const TaskInfo& task, uint64_t* revision) {
   const MutexLock lock(mu_);
-  return AskLocked([&](FaultRules& rules) { return rules.OnTask(task); });
+  const Fault fault = AskLocked([&](FaultRules& rules) { return rules.OnTask(task); });
+  *revision = revision_;
+  return fault;
+}
+
+bool FaultPlan::AwaitOtherRules(uint64_t revision, Interrupt& interrupt) {
+  while (!interrupt.raised()) {
+    {
+      const MutexLock lock(mu_);
+      LookAtFileLocked();
+      if (revision_ != revision) {
+        return true;
+      }
+    }
+    Sleep(interrupt, SteadyClock().Now() + kFileLookInterval);
+  }
+  return false;
 }
 
 absl::Status FaultPlan::RunTask(const TaskInfo& task, Interrupt& interrupt, TaskBody& body) {
-  const Fault fault = DecideTask(task);
+  uint64_t revision = 0;
+  Fault fault = DecideTask(task, &revision);
+  while (fault.hold) {
+    if (!AwaitOtherRules(revision, interrupt)) {
+      return Fail(ACL_ERROR_RT_DEVICE_TASK_ABORT,
+                  "the task was held by fault rule {} and was dropped", fault.rule);
+    }
+    fault = DecideTask(task, &revision);
+  }
   if (fault.device_lost) {
     Lose(task.device, fault.code);
   }

@@ -43,6 +43,7 @@ class FaultPlan final {
   void OnReset(int32_t device);
 
   // Runs a task as the rules have it: `body` once, later or not at all. In the stream's worker.
+  // One that is held looks at the file itself.
   absl::Status RunTask(const TaskInfo& task, Interrupt& interrupt, TaskBody& body)
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -56,7 +57,10 @@ class FaultPlan final {
     bool operator==(const FileStamp&) const = default;
   };
 
-  Fault DecideTask(const TaskInfo& task) ABSL_LOCKS_EXCLUDED(mu_);
+  // `revision`: of the rules that were asked.
+  Fault DecideTask(const TaskInfo& task, uint64_t* revision) ABSL_LOCKS_EXCLUDED(mu_);
+  // Blocks until the rules are others than those of `revision`; false when the stream is ended.
+  bool AwaitOtherRules(uint64_t revision, Interrupt& interrupt) ABSL_LOCKS_EXCLUDED(mu_);
   // Both sets of rules are asked, so that each counts; the settings' answer goes first.
   template <typename Ask>
   Fault AskLocked(Ask ask) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -73,6 +77,7 @@ class FaultPlan final {
   Mutex mu_;
   FaultRules settings_ ABSL_GUARDED_BY(mu_);
   FaultRules from_file_ ABSL_GUARDED_BY(mu_);
+  uint64_t revision_ ABSL_GUARDED_BY(mu_) = 0;  // One more with each change of the two.
   std::string file_ ABSL_GUARDED_BY(mu_);
   FileStamp stamp_ ABSL_GUARDED_BY(mu_);
   Clock::time_point next_look_ ABSL_GUARDED_BY(mu_);

@@ -19,7 +19,7 @@ constexpr double kMostSlow = 1e6;
 
 // Keys of each kind of rule, which the first key that says the kind decides.
 constexpr std::string_view kCallKeys[] = {"call", "code", "every", "nth", "times"};
-constexpr std::string_view kTaskKeys[] = {"code", "device", "every",  "hang", "model",
+constexpr std::string_view kTaskKeys[] = {"code", "device", "every",  "hang", "hold", "model",
                                           "nth",  "slow",   "stream", "task", "times"};
 constexpr std::string_view kMemoryKeys[] = {"after_bytes", "device", "every",
                                             "memory",      "nth",    "times"};
@@ -129,16 +129,21 @@ class RuleReader final {
 
   absl::Status ReadTaskEffect() {
     bool hang = false;
+    bool hold = false;
     RETURN_IF_ERROR(reader_.Bool("hang", &hang));
+    RETURN_IF_ERROR(reader_.Bool("hold", &hold));
     RETURN_IF_ERROR(reader_.Real("slow", 1.0, kMostSlow, &rule_.slow));
     RETURN_IF_ERROR(ReadCode("code"));
-    if ((hang ? 1 : 0) + (Has("slow") ? 1 : 0) + (Has("code") ? 1 : 0) != 1) {
+    if ((hang ? 1 : 0) + (hold ? 1 : 0) + (Has("slow") ? 1 : 0) + (Has("code") ? 1 : 0) != 1) {
       return Fail(ACL_ERROR_FILE_ATTR_INVALID,
-                  "{}: expected exactly one of 'code', 'hang' (true) and 'slow' beside 'task'",
+                  "{}: expected exactly one of 'code', 'hang' (true), 'hold' (true) and 'slow' "
+                  "beside 'task'",
                   origin_);
     }
     if (hang) {
       rule_.effect = FaultRule::Effect::kHang;
+    } else if (hold) {
+      rule_.effect = FaultRule::Effect::kHold;
     } else if (Has("slow")) {
       rule_.effect = FaultRule::Effect::kSlow;
     }

@@ -44,12 +44,13 @@ void FaultRules::Apply(size_t index, Fault& fault) const {
     fault.slow *= rule.slow;
     return;
   }
-  if (fault.code != ACL_SUCCESS || fault.hang) {
+  if (fault.decided()) {
     return;
   }
   fault.rule = index;
   fault.code = rule.code;
   fault.hang = rule.effect == FaultRule::Effect::kHang;
+  fault.hold = rule.effect == FaultRule::Effect::kHold;
   fault.device_lost = rule.effect == FaultRule::Effect::kDeviceLost;
 }
 

@@ -35,6 +35,7 @@ struct FaultRule {
   enum class Effect : uint8_t {
     kCode,        // The call, task or allocation fails with `code`.
     kHang,        // The task does not end until its stream is ended by force.
+    kHold,        // The task does not begin before the rules are others; then they are asked anew.
     kSlow,        // The task takes `slow` times as long.
     kDeviceLost,  // From then on everything on the device fails with `code`, until it was reset.
   };
@@ -60,17 +61,21 @@ struct FaultRule {
   double slow = 1.0;
 };
 
-// What becomes of a call, task or allocation. With a code it does not run.
+// What becomes of a call, task or allocation. With a code it does not run; of `code`, `hang` and
+// `hold` one is there at most.
 struct Fault {
   aclError code = ACL_SUCCESS;
   bool hang = false;
+  bool hold = false;
   double slow = 1.0;
   bool device_lost = false;  // `code` is the device's from now on.
-  size_t rule = 0;           // The rule that gave the code or the hang, from 0; for messages.
+  size_t rule = 0;           // The rule that gave one of these three, from 0; for messages.
+
+  bool decided() const { return code != ACL_SUCCESS || hang || hold; }
 };
 
 // Rules with their counts. Every rule that matches counts, whichever takes effect; of several the
-// first that fails or hangs does, and slowness multiplies. Thread-compatible.
+// first that fails, hangs or holds does, and slowness multiplies. Thread-compatible.
 class FaultRules final {
  public:
   FaultRules() = default;

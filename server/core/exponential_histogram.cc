@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 namespace omserve::server {
 namespace {
@@ -48,6 +49,34 @@ void ExponentialHistogram::Add(const ExponentialHistogram& other) {
   }
   zero_count += other.zero_count;
   count += other.count;
+}
+
+void ExponentialHistogram::Subtract(const ExponentialHistogram& before) {
+  for (size_t i = 0; i < buckets.size(); ++i) {
+    buckets[i] -= before.buckets[i];
+  }
+  zero_count -= before.zero_count;
+  count -= before.count;
+}
+
+double ExponentialHistogram::Quantile(double part) const {
+  if (count == 0) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  const auto rank =
+      std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil(part * static_cast<double>(count))));
+  uint64_t below = zero_count;
+  if (rank <= below) {
+    return 0;
+  }
+  for (size_t i = 0; i < buckets.size(); ++i) {
+    below += buckets[i];
+    if (rank <= below) {
+      // The geometric middle: the error is the same whichever end the value is near.
+      return EndOf(static_cast<int>(i) + kFirst) * std::exp2(-0.5 / kPerPower);
+    }
+  }
+  return EndOf(kLast);
 }
 
 double ExponentialHistogram::EndOf(int index) {

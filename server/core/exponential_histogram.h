@@ -25,6 +25,11 @@ struct ExponentialHistogram {
   // Constant time, no allocation.
   void Record(Clock::duration duration);
   void Add(const ExponentialHistogram& other);
+  // Leaves what came since; `before` is an earlier state of this.
+  void Subtract(const ExponentialHistogram& before);
+  // Seconds: the middle of the bucket that the `part`th of all is in, so right to within 5 %; 0 for
+  // what is in none; NaN when there is nothing.
+  double Quantile(double part) const;
   static double EndOf(int index);  // Seconds.
 
   std::array<uint64_t, static_cast<size_t>(kLast - kFirst + 1)> buckets{};  // By index - kFirst.

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "config/header_pattern.h"
 #include "runtime/base/clock.h"
 #include "server/core/auth/access.h"
 #include "server/core/catalog.h"
@@ -34,6 +35,9 @@ struct FrontDoor {
   std::string name;                   // Of the server, in its metadata.
   std::string version;                // Likewise.
   PortKind port = PortKind::kPublic;  // Whose door it is.
+  // Headers that become parameters of a request.
+  config::HeaderPattern grpc_headers;
+  config::HeaderPattern http_headers;
 };
 
 }  // namespace omserve::server

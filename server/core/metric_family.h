@@ -52,6 +52,18 @@ class Family final {
     metric.histogram.sample_sum = sum;
     family_.metric.push_back(std::move(metric));
   }
+  // `quantiles`: each with its value.
+  void AddSummary(Labels labels, std::span<const std::pair<double, double>> quantiles,
+                  uint64_t count, double sum) {
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    for (const auto& [quantile, value] : quantiles) {
+      metric.summary.quantile.push_back({.quantile = quantile, .value = value});
+    }
+    metric.summary.sample_count = count;
+    metric.summary.sample_sum = sum;
+    family_.metric.push_back(std::move(metric));
+  }
   bool empty() const { return family_.metric.empty(); }
   prometheus::MetricFamily Take() { return std::move(family_); }
 

@@ -211,6 +211,14 @@ void AddResourceFamilies(const scheduler::SharedRateLimiter& limiter,
 
 using Loads = std::vector<scheduler::Engine::Load>;  // By the device's place.
 
+Loads LoadsOf(const scheduler::Dispatcher& dispatcher) {
+  Loads loads;
+  for (size_t place = 0; place < dispatcher.device_count(); ++place) {
+    loads.push_back(dispatcher.engine(place).load());
+  }
+  return loads;
+}
+
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 // What was accepted, by device, and the bounds on it, which are each device's.
@@ -371,6 +379,20 @@ void AddPairFamilies(const PairSpeeds& pairs, std::vector<MetricFamily>& familie
   families.push_back(apart.Take());
 }
 
+// Of the devices that tell how busy they are; a chip as a whole, else its cube cores.
+std::optional<double> MeanUtilization(const std::optional<health::HealthReport>& report) {
+  double sum = 0;
+  int devices = 0;
+  for (size_t i = 0; report.has_value() && i < report->devices.size(); ++i) {
+    const health::Utilization& of = report->devices[i].utilization;
+    if (const std::optional<double> utilization = of.npu.has_value() ? of.npu : of.cube) {
+      sum += *utilization;
+      ++devices;
+    }
+  }
+  return devices > 0 ? std::optional(sum / devices) : std::nullopt;
+}
+
 }  // namespace
 
 size_t ResidentMemoryBytes() {
@@ -385,12 +407,29 @@ size_t ResidentMemoryBytes() {
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
+LoadReport Metrics::ReportLoad(const Model& model) const {
+  LoadReport report;
+  if (!model.is_pipeline) {
+    const ModelQueue waiting = QueueOf(model, LoadsOf(sources_.dispatcher), sources_.clock.Now());
+    report.emplace_back("queue_rows", waiting.rows);
+    if (waiting.time.has_value()) {
+      report.emplace_back("queue_time_seconds", Seconds(*waiting.time));
+    }
+  }
+  report.emplace_back("pinned_memory_utilization",
+                      static_cast<double>(sources_.pinned_pool.used_bytes()) /
+                          static_cast<double>(sources_.pinned_pool.size_bytes()));
+  if (sources_.health != nullptr) {
+    if (const auto utilization = MeanUtilization(sources_.health->latest())) {
+      report.emplace_back("device_utilization", *utilization);
+    }
+  }
+  return report;
+}
+
 Exposition Metrics::Expose() const {
   const std::vector<ModelStatistics> models = sources_.statistics.Snapshot();
-  Loads loads;
-  for (size_t place = 0; place < sources_.dispatcher.device_count(); ++place) {
-    loads.push_back(sources_.dispatcher.engine(place).load());
-  }
+  const Loads loads = LoadsOf(sources_.dispatcher);
   Exposition exposition{.families = {}, .histogram_family = kStageFamily, .histograms = {}};
   std::vector<MetricFamily>& families = exposition.families;
   AddRequestFamilies(models, families);
@@ -405,6 +444,7 @@ Exposition Metrics::Expose() const {
   if (sources_.first_response) {
     AddFirstResponseFamily(models, entries, families);
   }
+  summaries_.AddFamilies(models, entries, families);
   AddModelGauges(entries, loads, sources_.clock.Now(), families);
   AddCacheFamilies(sources_.response_cache, entries, models, families);
   AddSharedMemoryFamilies(sources_.shared_memory, families);

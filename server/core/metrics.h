@@ -21,10 +21,12 @@
 #include "server/core/host_metrics.h"
 #include "server/core/http_counters.h"
 #include "server/core/lifecycle.h"
+#include "server/core/load_report.h"
 #include "server/core/model_repository.h"
 #include "server/core/response_cache.h"
 #include "server/core/shared_memory.h"
 #include "server/core/statistics.h"
+#include "server/core/summary_metrics.h"
 #include "server/core/tracing/tracer.h"
 #include "server/core/unloader.h"
 
@@ -48,6 +50,7 @@ class Metrics final {
     const std::vector<std::unique_ptr<DeviceRecovery>>& recovery;  // By the device's place.
     const HttpCounters& http;
     bool first_response = false;  // Triton's histogram of it, which is off there too.
+    std::vector<double> summary_quantiles = {};  // Of Triton's summaries; empty: there are none.
     const Tracer& tracer;
     const AccessCounters& access;
     const Heartbeats* heartbeats;  // Null where nobody looks at the loops.
@@ -58,14 +61,20 @@ class Metrics final {
     std::string device;
     std::string library;
   };
-  Metrics(const Sources& sources, Build build) : sources_(sources), build_(std::move(build)) {}
+  Metrics(const Sources& sources, Build build)
+      : sources_(sources),
+        build_(std::move(build)),
+        summaries_(sources.summary_quantiles, sources.clock) {}
 
   Exposition Expose() const;
+  // For a client of `model`; cheap.
+  LoadReport ReportLoad(const Model& model) const;
 
  private:
   const Sources sources_;
   const Build build_;
   mutable HostUsage host_;
+  mutable Summaries summaries_;
 };
 
 // Memory of this process that is in RAM, bytes; 0 where the system does not say.

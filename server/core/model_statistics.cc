@@ -101,6 +101,8 @@ void ModelStatistics::Add(const ModelStatistics& other) {
     (this->*duration).count += (other.*duration).count;
     (this->*duration).ns += (other.*duration).ns;
   }
+  cache_hit_times.Add(other.cache_hit_times);
+  cache_miss_times.Add(other.cache_miss_times);
   stages.Add(other.stages);
   AddEach(fail_by_reason, other.fail_by_reason);
   AddEach(refusals, other.refusals);

@@ -105,6 +105,9 @@ struct ModelStatistics {
   DurationCount compute_output;
   DurationCount cache_hit;   // Looking an answer up that was kept,
   DurationCount cache_miss;  // or in vain, and keeping the one that was computed.
+  // The same, distributed.
+  ExponentialHistogram cache_hit_times;
+  ExponentialHistogram cache_miss_times;
   StageStatistics stages;
   std::array<uint64_t, kFailReasonCount> fail_by_reason{};
   std::array<uint64_t, scheduler::kRefusalReasonCount> refusals{};

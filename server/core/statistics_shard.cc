@@ -99,6 +99,7 @@ void StatisticsShard::CountCacheHit(const std::string& name, int64_t version,
   entry.success.ns += Ns(times.total);
   ++entry.cache_hit.count;
   entry.cache_hit.ns += Ns(lookup);
+  entry.cache_hit_times.Record(lookup);
   entry.stages.Record(times);
 }
 
@@ -108,6 +109,7 @@ void StatisticsShard::CountCacheMiss(const std::string& name, int64_t version,
   ModelStatistics& entry = EntryLocked(name, version);
   ++entry.cache_miss.count;
   entry.cache_miss.ns += Ns(cost);
+  entry.cache_miss_times.Record(cost);
 }
 
 void StatisticsShard::CountAnswer(const std::string& name, int64_t version, size_t number,

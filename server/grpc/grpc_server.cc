@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/grpc/grpc_server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -14,7 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/errors.h"
+#include "runtime/base/mutex.h"
 #include "runtime/base/thread.h"
 #include "server/core/unix_socket.h"
 #include "server/grpc/call_queue.h"
@@ -57,11 +60,17 @@ struct GrpcServer::Parts {
   std::vector<std::unique_ptr<CallQueue>> queues;
   std::vector<std::unique_ptr<InferPoller>> pollers;
   std::vector<std::shared_ptr<StreamPoller>> stream_pollers;
+  Mutex mu;
+  CondVar over;
+  bool drained ABSL_GUARDED_BY(mu) = false;  // gRPC's Shutdown has returned.
   std::jthread drain;
 
   absl::Status Listen();
   void StartPollers();
   void StartPoller(size_t place);
+  void Drain(std::chrono::system_clock::time_point until) ABSL_LOCKS_EXCLUDED(mu);
+  // Waits for the drain to end by itself until `deadline`.
+  void AwaitDrained(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu);
 };
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
@@ -166,14 +175,30 @@ void GrpcServer::Drain(std::chrono::milliseconds grace) {
   if (parts_->drain.joinable()) {
     return;
   }
-  // gRPC tells its clients first, and then waits for their calls.
-  parts_->drain = StartThread(
-      "grpc-drain", [server = parts_->server.get(), until = std::chrono::system_clock::now() +
-                                                            grace] { server->Shutdown(until); });
+  parts_->drain =
+      StartThread("grpc-drain", [parts = parts_.get(), until = std::chrono::system_clock::now() +
+                                                               grace] { parts->Drain(until); });
+}
+
+void GrpcServer::Parts::Drain(std::chrono::system_clock::time_point until) {
+  server->Shutdown(until);  // gRPC tells its clients first, and then waits for their calls.
+  const MutexLock lock(mu);
+  drained = true;
+  over.NotifyAll();
+}
+
+void GrpcServer::Parts::AwaitDrained(Clock::time_point deadline) {
+  const MutexLock lock(mu);
+  while (!drained && SteadyClock().WaitUntil(over, mu, deadline)) {
+  }
 }
 
 void GrpcServer::Stop(std::chrono::milliseconds grace) {
   if (parts_->drain.joinable()) {
+    parts_->AwaitDrained(SteadyClock().Now() + grace);
+    // The drain waits as long as requests may take, and, for a client that is half dead, until it
+    // has said that it was told, up to 20 s: nobody is waited for who has nothing to be finished.
+    grpc_server_cancel_all_calls(parts_->server->c_server());
     parts_->drain.join();
   }
   parts_->server->Shutdown(std::chrono::system_clock::now() + grace);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/grpc/infer_start.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/status_macros.h"
+#include "server/core/custom_parameters.h"
 #include "server/grpc/infer_request.h"
 
 namespace omserve::server {
@@ -35,6 +38,38 @@ std::shared_ptr<RequestTrace> BeginTrace(const FrontDoor& door, const grpc::Serv
                             .model = model.name,
                             .version = model.version,
                             .received = received});
+}
+
+std::string TextOf(const inference::InferParameter& parameter) {
+  switch (parameter.parameter_choice_case()) {
+    case inference::InferParameter::kBoolParam:
+      return parameter.bool_param() ? "true" : "false";
+    case inference::InferParameter::kInt64Param:
+      return std::to_string(parameter.int64_param());
+    case inference::InferParameter::kUint64Param:
+      return std::to_string(parameter.uint64_param());
+    case inference::InferParameter::kDoubleParam:
+      return fmt::format("{}", parameter.double_param());
+    case inference::InferParameter::kStringParam:
+      return parameter.string_param();
+    case inference::InferParameter::PARAMETER_CHOICE_NOT_SET:
+      break;
+  }
+  return "";
+}
+
+void TraceParameters(const config::HeaderPattern& headers, const grpc::ServerContext& context,
+                     const InferParameterMap& parameters, RequestTrace& trace) {
+  for (const auto& [name, parameter] : parameters) {
+    if (IsCustomParameter(name)) {
+      TraceParameter(name, TextOf(parameter), trace);
+    }
+  }
+  if (headers.takes_any()) {
+    for (const auto& [name, value] : context.client_metadata()) {
+      TraceHeader(headers, {name.data(), name.size()}, {value.data(), value.size()}, trace);
+    }
+  }
 }
 
 }  // namespace
@@ -77,6 +112,7 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Cal
   ASSIGN_OR_RETURN(InferCall call, PrepareCall(request, *std::move(model)));
   if (names->trace != nullptr && names->trace->recorded) {
     call.traced = names->trace;
+    TraceParameters(door.grpc_headers, context, request.parameters, *names->trace);
   }
   names->wants_end = call.wants_end;
   call.received = received;

@@ -59,6 +59,16 @@ class HttpRequest final {
     }
     return joined;
   }
+  // Calls `visit(name, value)` for each field of the header.
+  template <typename Visit>
+  void VisitFields(Visit visit) const {
+    for (const auto& field : header_) {
+      const boost::beast::string_view name = field.name_string();
+      const boost::beast::string_view value = field.value();
+      visit(std::string_view(name.data(), name.size()),
+            std::string_view(value.data(), value.size()));
+    }
+  }
   // What follows "NAME=" in the target's query, as it came; empty where it is not there.
   std::string_view Query(std::string_view name) const {
     const std::string_view target(header_.target().data(), header_.target().size());

@@ -11,10 +11,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/core/inference.h"
+#include "server/core/load_report.h"
 
 namespace omserve::server {
 
@@ -24,7 +26,10 @@ struct RestCall {
   InferCall call;
   std::deque<std::string> encoded;  // Inputs that came as JSON strings, or as a raw one.
   std::string id;
+  // Those of the request that nobody here obeys, with their values as text; the first few.
+  std::vector<std::pair<std::string, std::string>> parameters;
   std::shared_ptr<RequestTrace> trace;                // See traced_reply.h. Null: none.
+  std::optional<LoadFormat> load;                     // How the answer is to tell of load.
   bool binary_default = false;                        // Where an output does not say.
   std::vector<std::optional<bool>> binary_by_output;  // In the order of call.outputs.
 };

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "runtime/base/errors.h"
+#include "server/core/custom_parameters.h"
 #include "server/core/sequences.h"
 #include "server/http/infer_json.h"
 
@@ -117,6 +118,17 @@ absl::Status RefuseReserved(const json::object& parameters) {
   return absl::OkStatus();
 }
 
+void KeepCustom(const json::object& parameters, RestCall& rest) {
+  for (const auto& [name, value] : parameters) {
+    if (rest.parameters.size() < kMostTracedParameters && IsCustomParameter(name)) {
+      rest.parameters.emplace_back(
+          KeptText(name),
+          KeptText(value.is_string() ? std::string(std::string_view(value.get_string()))
+                                     : json::serialize(value)));
+    }
+  }
+}
+
 }  // namespace
 
 absl::Status ReadRestParameters(const json::object& request, RestCall& rest) {
@@ -137,6 +149,7 @@ absl::Status ReadRestParameters(const json::object& request, RestCall& rest) {
       std::chrono::microseconds(static_cast<int64_t>(std::min(timeout_us.value_or(0), kMostUs)));
   rest.call.trace = trace.value_or(false);
   rest.binary_default = binary.value_or(false);
+  KeepCustom(*parameters, rest);
   return absl::OkStatus();
 }
 

@@ -16,7 +16,7 @@ namespace omserve::server {
 struct RestCall;
 
 // Of the request: sequence_id, sequence_start, sequence_end, priority, timeout (microseconds),
-// omserve_trace and binary_data_output into `rest`. Others are passed over, except that
+// omserve_trace and binary_data_output into `rest`. Others are kept for a trace, except that
 // kInvalidArgument is a known name of another type, a value that is no string, number or boolean,
 // and every unknown name in triton_*, which is reserved.
 absl::Status ReadRestParameters(const boost::json::object& request, RestCall& rest);

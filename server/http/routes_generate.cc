@@ -12,6 +12,7 @@
 #include "runtime/base/mutex.h"
 #include "server/http/generate.h"
 #include "server/http/infer_json.h"
+#include "server/http/load_reply.h"
 #include "server/http/routes.h"
 #include "server/http/start_together.h"
 #include "server/http/traced_reply.h"
@@ -35,6 +36,7 @@ absl::StatusOr<scheduler::RequestId> StartGenerate(const FrontDoor& door,
                    door.catalog.Find(request.parts.model, request.parts.version));
   ASSIGN_OR_RETURN(const std::string body, InferBodyOfGenerate(request.body(), *model));
   ASSIGN_OR_RETURN(rest, ParseInferBody(body, std::nullopt, std::move(model)));
+  NoteLoadFormat(request, rest);
   BeginTrace(door, request, rest);
   rest.call.received = request.received;
   rest.call.group = exchange.group();
@@ -134,8 +136,14 @@ class Generation final : public std::enable_shared_from_this<Generation> {
     }
     has_begun_ = true;
     HttpReply head{.content_type = kEvents};
-    AddTraceFields(rest_, head);
+    AddHeadFields(head);
     exchange_->Begin(std::move(head));
+  }
+
+  // What the head tells beside the answer.
+  void AddHeadFields(HttpReply& head) const {
+    TellLoad(door_, rest_, head);
+    AddTraceFields(rest_, head);
   }
 
   void Finish() {
@@ -155,7 +163,7 @@ class Generation final : public std::enable_shared_from_this<Generation> {
     }
     HttpReply reply;
     reply.body = std::move(only_);
-    AddTraceFields(rest_, reply);
+    AddHeadFields(reply);
     EndTrace(door_, rest_, absl::OkStatus());
     exchange_->Answer(std::move(reply));
   }
@@ -166,7 +174,7 @@ class Generation final : public std::enable_shared_from_this<Generation> {
     if (has_begun_) {  // The status was sent.
       exchange_->Send(Event(reply.body));
     } else {
-      AddTraceFields(rest_, reply);
+      AddHeadFields(reply);
     }
     EndTrace(door_, rest_, status);
     if (has_begun_) {

@@ -9,6 +9,7 @@
 #include "runtime/base/errors.h"
 #include "server/core/classification.h"
 #include "server/http/infer_json.h"
+#include "server/http/load_reply.h"
 #include "server/http/routes.h"
 #include "server/http/start_together.h"
 #include "server/http/traced_reply.h"
@@ -49,6 +50,7 @@ absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequ
   ASSIGN_OR_RETURN(const std::optional<size_t> header_bytes,
                    HeaderBytes(request.Field(kHeaderLength)));
   ASSIGN_OR_RETURN(rest, ParseInferBody(request.body(), header_bytes, std::move(model)));
+  NoteLoadFormat(request, rest);
   BeginTrace(door, request, rest);
   rest.call.received = request.received;
   rest.call.group = exchange.group();
@@ -75,6 +77,7 @@ void Send(const FrontDoor& door, RestCall& rest, absl::StatusOr<HttpReply> built
           HttpExchange& exchange) {
   const absl::Status status = built.status();
   HttpReply reply = status.ok() ? *std::move(built) : HttpError(status);
+  TellLoad(door, rest, reply);
   AddTraceFields(rest, reply);
   EndTrace(door, rest, status);
   exchange.Answer(std::move(reply));

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "server/core/custom_parameters.h"
 #include "server/core/front_door.h"
 #include "server/http/http_handler.h"
 #include "server/http/infer_json.h"
@@ -28,6 +29,14 @@ inline void BeginTrace(const FrontDoor& door, const HttpRequest& request, RestCa
                                   .received = request.received});
   if (rest.trace != nullptr && rest.trace->recorded) {
     rest.call.traced = rest.trace;
+    for (const auto& [name, value] : rest.parameters) {
+      TraceParameter(name, value, *rest.trace);
+    }
+    if (door.http_headers.takes_any()) {
+      request.VisitFields([&](std::string_view name, std::string_view value) {
+        TraceHeader(door.http_headers, name, value, *rest.trace);
+      });
+    }
   }
 }
 

@@ -8,9 +8,12 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "scheduler/plan.h"
 #include "server/core/statistics.h"
+#include "server/core/summary_metrics.h"
 
 namespace omserve::server {
 namespace {
@@ -63,6 +66,26 @@ void OneSetEach(benchmark::State& state) {
   Count(state, statistics.AddShard());
 }
 BENCHMARK(OneSetEach)->Threads(1)->Threads(2);
+
+// What a scrape takes longer with summaries of so many models.
+void SummariesOfModels(benchmark::State& state) {
+  std::vector<ModelStatistics> models(static_cast<size_t>(state.range(0)));
+  for (size_t m = 0; m < models.size(); ++m) {
+    models[m].name = "model" + std::to_string(m);
+    scheduler::StageTimes times;
+    for (int us = 0; us < 100'000; us += 100) {
+      times.total = microseconds(us);
+      models[m].stages.Record(times);
+    }
+  }
+  Summaries summaries({0.5, 0.9, 0.95, 0.99, 0.999}, SteadyClock());
+  for (auto _ : state) {
+    std::vector<prometheus::MetricFamily> families;
+    summaries.AddFamilies(models, {}, families);
+    benchmark::DoNotOptimize(families);
+  }
+}
+BENCHMARK(SummariesOfModels)->Arg(1)->Arg(100);
 
 }  // namespace
 }  // namespace omserve::server

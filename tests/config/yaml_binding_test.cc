@@ -111,7 +111,8 @@ TEST_CASE("an unknown key is refused with its neighbour") {
   CHECK(ServerError("grpc:\n  zzz: 1\n") ==
         "omserve.yaml:2:3: key 'zzz': unknown; known keys: address, port, "
         "max_receive_message_bytes, tls, unix_socket, compress_answers, keepalive_time_ms, "
-        "keepalive_timeout_ms, max_connection_age_ms, max_connection_age_grace_ms");
+        "keepalive_timeout_ms, max_connection_age_ms, max_connection_age_grace_ms, "
+        "header_forward_pattern");
 }
 
 // A value of the wrong kind is refused at the value, with the range, the unit or the form expected.

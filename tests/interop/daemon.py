@@ -58,6 +58,7 @@ class Daemon:
         ports = json.loads(ready.read_text(encoding="utf-8"))
         self.grpc = f"127.0.0.1:{ports['grpc_port']}"
         self.http = f"http://127.0.0.1:{ports['http_port']}"
+        self.admin_grpc = f"127.0.0.1:{ports['admin_grpc_port']}"
         self.admin = f"http://127.0.0.1:{ports['admin_http_port']}"
         self.metrics = f"http://127.0.0.1:{ports['metrics_port']}/metrics"
 

@@ -27,6 +27,13 @@ struct TracedTensor {
   Dims shape;
 };
 
+// A parameter that nobody here obeys.
+struct TracedParameter {
+  std::string name;   // As KeptText.
+  std::string value;  // Likewise.
+};
+inline constexpr size_t kMostTracedParameters = 16;
+
 // Written by one thread after the other, as the request goes from hand to hand.
 struct RequestTrace {
   // Its own span; what the answer says. One that was sampled is sent to whoever collects traces.
@@ -47,6 +54,7 @@ struct RequestTrace {
   bool from_cache = false;  // Nothing ran.
   scheduler::StageTimes stages;
   std::vector<scheduler::StepTrace> steps;
+  std::vector<TracedParameter> parameters;  // At most kMostTracedParameters.
   std::vector<TracedTensor> inputs;
   std::vector<TracedTensor> outputs;
 };

@@ -72,6 +72,9 @@ class SpanMaker final {
                                    Microseconds(trace_.stages[stage])});
       }
     }
+    for (const TracedParameter& parameter : trace_.parameters) {
+      span.attributes.push_back({"omserve.parameter." + parameter.name, parameter.value});
+    }
     AddTensors("input", trace_.inputs, span);
     AddTensors("output", trace_.outputs, span);
   }

@@ -101,6 +101,33 @@ TEST_CASE("A stream hangs on demand") {
   REQUIRE_ACL(ACL(aclrtDestroyStreamForce)(work.stream.get()));
 }
 
+// A held task begins when the file has rules that let it, and is right; other streams never
+// noticed. A stream that is destroyed by force lets go of what it holds.
+TEST_CASE("A stream is held until it is told to go on") {
+  const std::string held = R"([{"task": "execute", "hold": true, "times": 0}])";
+  const std::string path = WriteTextFile("faults.json", held);
+  const AclSession session("{\"faults_file\": \"" + path + "\"}");
+  Work other;
+  Work work;
+  REQUIRE_ACL(work.Execute());
+  REQUIRE_ACL(other.Copy());
+  REQUIRE_ACL(other.Synchronize());
+  CHECK(ACL(aclrtSynchronizeStreamWithTimeout)(work.stream.get(), 120) ==
+        ACL_ERROR_RT_STREAM_SYNC_TIMEOUT);
+  // Other rules that hold it too.
+  WriteTextFile("faults.json", "[" + held.substr(1, held.size() - 2) + "]\n");
+  CHECK(ACL(aclrtSynchronizeStreamWithTimeout)(work.stream.get(), 120) ==
+        ACL_ERROR_RT_STREAM_SYNC_TIMEOUT);
+  WriteTextFile("faults.json", "[]");
+  REQUIRE_ACL(work.Synchronize());
+  CHECK(work.y.Read<float>() == LinearAnswer({1, 2, 3, -0.5F, 0.25F, 4}));
+  WriteTextFile("faults.json", held);
+  while (work.Execute() == ACL_SUCCESS &&
+         ACL(aclrtSynchronizeStreamWithTimeout)(work.stream.get(), 120) == ACL_SUCCESS) {
+  }
+  REQUIRE_ACL(ACL(aclrtDestroyStreamForce)(work.stream.get()));
+}
+
 // A slow task takes its factor of the time, and is right. No execution takes less than 1 us.
 TEST_CASE("A task is slow on demand") {
   const AclSession session(R"({"faults": [{"task": "execute", "slow": 2000.0, "nth": 2}]})");

@@ -83,6 +83,9 @@ TEST_CASE("Rules add up") {
   CHECK((second.hang && second.code == ACL_SUCCESS && second.rule == 2));
   const Fault third = rules.OnTask(kVision);
   CHECK((!third.hang && third.code == 7 && third.rule == 3));
+  FaultRules held = Rules(R"([{"task": "any", "hold": true}, {"task": "any", "code": 7}])");
+  const Fault hold = held.OnTask(kVision);
+  CHECK((hold.hold && hold.code == ACL_SUCCESS && hold.rule == 0));
 }
 
 // Memory runs out beyond a number of bytes for good, or at one allocation.
@@ -127,7 +130,8 @@ TEST_CASE("Wrong rules are refused") {
        {R"([{}])", R"([7])", R"({"faults": 1})", R"([{"call": "aclrtMemcpyAsync"}])",
         R"([{"task": "sort", "code": 1}])", R"([{"task": "any"}])",
         R"([{"task": "any", "code": 1, "hang": true}])", R"([{"task": "any", "hang": false}])",
-        R"([{"task": "any", "slow": 0.5}])", R"([{"task": "any", "code": 0}])",
+        R"([{"task": "any", "hold": true, "hang": true}])", R"([{"task": "any", "slow": 0.5}])",
+        R"([{"task": "any", "code": 0}])",
         R"([{"task": "any", "code": 1, "call": "aclrtMemcpyAsync"}])",
         R"([{"task": "any", "code": 1, "device": 64}])", R"([{"memory": "full"}])",
         R"([{"memory": "exhausted", "code": 1}])", R"([{"device_lost": "yes"}])",

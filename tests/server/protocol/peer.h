@@ -36,6 +36,11 @@ class Peer final {
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
   ~Peer() { close(fd_); }
+  // Instead of an end of the connection the daemon sees it reset when this is destroyed.
+  void ResetAtEnd() const {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  }
 
   bool Send(const std::string& bytes) const {
     return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
