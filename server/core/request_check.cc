@@ -224,20 +224,30 @@ class Checker final {
     return absl::OkStatus();
   }
 
+  Dims RowDimsOf(size_t input) const {
+    const Dims& shape = Given(input).shape;
+    return {shape.begin() + (model_.plan->batched ? 1 : 0), shape.end()};
+  }
+
   // The row dims of every input of the plan, also of those that are left out.
   std::vector<Dims> RowDims() const {
-    std::vector<std::optional<Dims>> filled(checked_.inputs.size());
+    std::vector<Dims> row_dims(checked_.inputs.size());
+    if (std::find(checked_.inputs.begin(), checked_.inputs.end(), kLeftOut) ==
+        checked_.inputs.end()) {  // Nearly always.
+      for (size_t i = 0; i < row_dims.size(); ++i) {
+        row_dims[i] = RowDimsOf(i);
+      }
+      return row_dims;
+    }
+    std::vector<std::optional<Dims>> filled(row_dims.size());
     for (size_t i = 0; i < filled.size(); ++i) {
       if (!IsLeftOut(i)) {
-        const Dims& shape = Given(i).shape;
-        filled[i].emplace(shape.begin() + (model_.plan->batched ? 1 : 0), shape.end());
+        filled[i] = RowDimsOf(i);
       }
     }
     FillLeftOutDims(*model_.plan, model_.lengths, filled);
-    std::vector<Dims> row_dims;
-    row_dims.reserve(filled.size());
-    for (std::optional<Dims>& dims : filled) {
-      row_dims.push_back(*std::move(dims));
+    for (size_t i = 0; i < filled.size(); ++i) {
+      row_dims[i] = *std::move(filled[i]);
     }
     return row_dims;
   }

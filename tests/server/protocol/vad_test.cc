@@ -21,7 +21,7 @@ namespace omserve::server {
 namespace {
 
 // The state is [2,N,128]: its rows do not come first, so N is fixed to 1 and sequences share
-// instances one after the other.
+// instances one after the other. What warms them up leaves no state behind.
 constexpr char kConfig[] = R"(max_batch_size: 0
 instance_group: [{count: 2}]
 sequence_batching:
@@ -33,6 +33,10 @@ sequence_batching:
       data_type: TYPE_FP32
       dims: [2, 1, 128]
       initial_state: [{name: silence, data_type: TYPE_FP32, dims: [2, 1, 128], zero_data: true}]
+model_warmup:
+  - name: noise
+    count: 2
+    inputs: {input: {data_type: TYPE_FP32, dims: [1, 512], random_data: true}}
 )";
 
 const std::string& Compiled() {
