@@ -169,9 +169,10 @@ absl::Status Daemon::ListenForOperators() {
 }
 
 void Daemon::ClosePorts() {
-  grpc_.reset();
+  // Their queues do not always wait: the public port's takes up their events.
   admin_grpc_.reset();
   health_grpc_.reset();
+  grpc_.reset();
   http_.reset();
   admin_http_.reset();
   scrapes_.reset();

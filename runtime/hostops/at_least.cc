@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 3> kParameters = {"bound", "input", "outp
 
 class AtLeast final : public HostOp {
  public:
-  AtLeast(double bound, std::string input, std::string output)
+  AtLeast(float bound, std::string input, std::string output)
       : bound_(bound),
         inputs_{{std::move(input), DataType::kFp32, {1}}},
         outputs_{{std::move(output), DataType::kBool, {1}}} {}
@@ -44,7 +44,7 @@ class AtLeast final : public HostOp {
   }
 
  private:
-  const double bound_;
+  const float bound_;
   const std::vector<TensorSpec> inputs_;
   const std::vector<TensorSpec> outputs_;
 };
@@ -59,7 +59,8 @@ absl::StatusOr<std::unique_ptr<HostOp>> MakeAtLeast(const HostOpConfig& config) 
   ASSIGN_OR_RETURN(const std::vector<double> bound, parameters.Numbers("bound", 1, 0));
   ASSIGN_OR_RETURN(std::string input, parameters.Word("input", "score"));
   ASSIGN_OR_RETURN(std::string output, parameters.Word("output", "passes"));
-  return std::make_unique<AtLeast>(bound.front(), std::move(input), std::move(output));
+  return std::make_unique<AtLeast>(static_cast<float>(bound.front()), std::move(input),
+                                   std::move(output));
 }
 
 }  // namespace omserve::hostops

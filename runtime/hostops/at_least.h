@@ -9,7 +9,8 @@
 
 namespace omserve::hostops {
 
-// Input "score" FP32 [1]. Output "passes" BOOL [1]: true where it is the bound or more. NaN is not.
+// Input "score" FP32 [1]. Output "passes" BOOL [1]: true where it is the bound, rounded to FP32, or
+// more. NaN is not.
 //
 // | parameter | default | meaning |
 // |---|---|---|

@@ -40,9 +40,7 @@ absl::StatusOr<std::optional<int>> FindAnsweredRows(const inference::ModelConfig
 }
 
 std::vector<InferResponse> DecoupledAnswers::Take(InferResponse response) {
-  if (!response.status.ok()) {
-    failure_ = std::exchange(response.status, absl::OkStatus());
-  }
+  failure_.Update(std::exchange(response.status, absl::OkStatus()));
   std::vector<InferResponse> answers;
   if (!failure_.ok()) {
     answers.emplace_back().status = response.is_final ? failure_ : absl::OkStatus();
@@ -58,7 +56,10 @@ std::vector<InferResponse> DecoupledAnswers::Take(InferResponse response) {
     answer.more_follow = true;
   }
   InferResponse& last = answers.back();
-  last.trace = std::move(response.trace);
+  trace_.insert(trace_.end(), response.trace.begin(), response.trace.end());
+  if (response.is_final || !last.outputs.empty()) {
+    last.trace = std::exchange(trace_, {});
+  }
   last.stages = response.stages;
   last.is_final = response.is_final;
   last.more_follow = response.more_follow;
@@ -93,6 +94,7 @@ absl::Status DecoupledAnswers::AnswerRows(int first_row, Part& part,
     return absl::OkStatus();  // They come later.
   }
   const std::span<const std::byte> mask = part.mask->bytes;
+  const std::vector<int> each(mask.size(), 1);
   std::vector<std::vector<std::span<const std::byte>>> rows;  // By output, by row.
   for (const ResponseOutput& output : outputs) {
     if (!model_->plan->batched) {
@@ -100,7 +102,6 @@ absl::Status DecoupledAnswers::AnswerRows(int first_row, Part& part,
       continue;
     }
     const TensorSpec& spec = model_->outputs[static_cast<size_t>(output.output)];
-    const std::vector<int> each(mask.size(), 1);
     ASSIGN_OR_RETURN(rows.emplace_back(),
                      scheduler::SplitRows(spec.type, output.dims, output.bytes, each));
   }

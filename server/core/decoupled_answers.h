@@ -34,8 +34,9 @@ class DecoupledAnswers final {
       : model_(std::move(model)), drops_mask_(drops_mask) {}
 
   // What follows for the client, in order: at least one, the last of which alone has the response's
-  // more_follow and is_final. One that has no outputs and is not final says nothing else. What
-  // fails before the end is told with the final one.
+  // more_follow and is_final. One that has no outputs and is not final says nothing else: the trace
+  // of what it took comes with the next one that does. What fails before the end is told with the
+  // final one.
   std::vector<scheduler::InferResponse> Take(scheduler::InferResponse response);
 
  private:
@@ -53,8 +54,9 @@ class DecoupledAnswers final {
 
   const ModelHandle model_;
   const bool drops_mask_;
-  std::map<int, Part> parts_;  // By first row.
-  absl::Status failure_;       // The first one.
+  std::map<int, Part> parts_;                // By first row.
+  absl::Status failure_;                     // The first one.
+  std::vector<scheduler::StepTrace> trace_;  // That was not told.
 };
 
 }  // namespace omserve::server

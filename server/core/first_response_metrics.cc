@@ -10,13 +10,20 @@ namespace {
 
 constexpr double kMsPerSecond = 1000.0;
 
-std::vector<double> BoundsOf(const ModelStatistics& model,
-                             const std::vector<CatalogEntry>& entries) {
+// Null where it is not served.
+const Model* ModelOf(const ModelStatistics& statistics, const std::vector<CatalogEntry>& entries) {
   for (const CatalogEntry& entry : entries) {
-    if (entry.model == nullptr || entry.name != model.name || entry.version != model.version) {
-      continue;
+    if (entry.model != nullptr && entry.name == statistics.name &&
+        entry.version == statistics.version) {
+      return entry.model.get();
     }
-    for (const auto& control : entry.model->config.model_metrics().metric_control()) {
+  }
+  return nullptr;
+}
+
+std::vector<double> BoundsOf(const Model* model) {
+  if (model != nullptr) {
+    for (const auto& control : model->config.model_metrics().metric_control()) {
       const auto& buckets = control.histogram_options().buckets();
       if (control.metric_identifier().family() == kFirstResponseFamily && !buckets.empty()) {
         return {buckets.begin(), buckets.end()};
@@ -51,11 +58,12 @@ void AddFirstResponseFamily(const std::vector<ModelStatistics>& models,
                             std::vector<prometheus::MetricFamily>& families) {
   Family family(prometheus::MetricType::Histogram, kFirstResponseFamily,
                 "Duration from request to first response in milliseconds");
-  for (const ModelStatistics& model : models) {
-    const std::vector<double> bounds = BoundsOf(model, entries);
+  for (const ModelStatistics& statistics : models) {
+    const Model* model = ModelOf(statistics, entries);
+    const std::vector<double> bounds = BoundsOf(model);
     const DurationHistogram& times =
-        model.first_answer.count > 0 ? model.first_answer : model.stages.total;
-    family.AddHistogram(LabelsOf(model.name, model.version), bounds,
+        model != nullptr && IsDecoupled(*model) ? statistics.first_answer : statistics.stages.total;
+    family.AddHistogram(LabelsOf(statistics.name, statistics.version), bounds,
                         CountsWithin(times.exponential, bounds),
                         static_cast<double>(times.sum_ns) / 1e6);
   }

@@ -170,6 +170,9 @@ void NoteInputs(const InferCall& call, RequestTrace& trace) {
   }
 }
 
+// A decoupled model answers as often as a request has rows.
+constexpr size_t kMostTracedOutputs = 256;
+
 // `told`: the answer tells of the steps too.
 void NoteRun(const Model& model, bool told, scheduler::InferResponse& response,
              RequestTrace& trace) {
@@ -180,7 +183,7 @@ void NoteRun(const Model& model, bool told, scheduler::InferResponse& response,
       told ? response.trace : std::exchange(response.trace, {});
   trace.steps.insert(trace.steps.end(), steps.begin(), steps.end());
   for (const scheduler::ResponseOutput& output : response.outputs) {
-    if (trace.tells_tensors) {
+    if (trace.tells_tensors && trace.outputs.size() < kMostTracedOutputs) {
       const TensorSpec& spec = model.outputs[static_cast<size_t>(output.output)];
       trace.outputs.push_back({.name = spec.name,
                                .datatype = std::string(DataTypeName(spec.type)),
@@ -287,7 +290,7 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
             .first_row = response.first_row});
     };
     if (IsDecoupled(model)) {
-      Decouple(call.model, std::move(early_fit), std::move(deliver), **request);
+      Decouple(call, std::move(early_fit), std::move(deliver), **request);
     } else {
       (*request)->done = std::move(deliver);
     }
@@ -303,31 +306,39 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
   return id;
 }
 
-void Inference::Decouple(const ModelHandle& model, std::optional<LengthFit> fit, Deliver deliver,
+void Inference::Decouple(const InferCall& call, std::optional<LengthFit> fit, Deliver deliver,
                          scheduler::InferRequest& request) {
+  const Model& model = *call.model;
   bool drops_mask = false;
-  if (model->answered_rows.has_value() &&
-      std::ranges::find(request.wanted, *model->answered_rows) == request.wanted.end()) {
-    request.wanted.push_back(*model->answered_rows);
+  if (model.answered_rows.has_value() &&
+      std::ranges::find(request.wanted, *model.answered_rows) == request.wanted.end()) {
+    request.wanted.push_back(*model.answered_rows);
     drops_mask = true;
   }
   struct Answers {
+    ModelHandle model;
+    std::optional<LengthFit> fit;
     DecoupledAnswers parts;
     Deliver deliver;
     scheduler::Instant before;  // When the answer before came, or the request.
     size_t count = 0;
   };
-  const auto answers = std::make_shared<Answers>(DecoupledAnswers(model, drops_mask),
-                                                 std::move(deliver), clock_.Now());
+  const auto answers = std::make_shared<Answers>(
+      Answers{.model = call.model,
+              .fit = std::move(fit),
+              .parts = DecoupledAnswers(call.model, drops_mask),
+              .deliver = std::move(deliver),
+              .before = call.received == scheduler::Instant() ? clock_.Now() : call.received});
   // One thread at a time has the request, and with it the answers.
-  request.early = [this, model, fit = std::move(fit), answers](scheduler::InferResponse response) {
-    if (fit.has_value()) {
-      CutOutputs(*model, *fit, pool_, response);
+  request.early = [this, answers](scheduler::InferResponse response) {
+    const Model& of = *answers->model;
+    if (answers->fit.has_value()) {
+      CutOutputs(of, *answers->fit, pool_, response);
     }
     for (scheduler::InferResponse& answer : answers->parts.Take(std::move(response))) {
       if (answer.is_final || !answer.outputs.empty()) {
         const scheduler::Instant now = clock_.Now();
-        statistics_.CountAnswer(model->name, model->version, answers->count++, KindOf(answer),
+        statistics_.CountAnswer(of.name, of.version, answers->count++, KindOf(answer),
                                 now - std::exchange(answers->before, now));
       }
       answers->deliver(std::move(answer));

@@ -117,7 +117,7 @@ class Inference final {
   using Done = std::function<void(InferResult)>;
   using Deliver = std::function<void(scheduler::InferResponse)>;
   // Has the request answered as its decoupled model answers.
-  void Decouple(const ModelHandle& model, std::optional<LengthFit> fit, Deliver deliver,
+  void Decouple(const InferCall& call, std::optional<LengthFit> fit, Deliver deliver,
                 scheduler::InferRequest& request);
   bool UsesCache(const InferCall& call) const;
   // `done` after the answer was kept.

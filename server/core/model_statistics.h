@@ -118,7 +118,7 @@ struct ModelStatistics {
   uint64_t dropped = 0;
   std::map<int, BatchSizeStatistics> by_batch_size;
   std::vector<AnswerStatistics> answers;  // The last of kMostAnswersApart has all after it too.
-  DurationHistogram first_answer;         // Of a decoupled model; others have the total.
+  DurationHistogram first_answer;         // Of a decoupled model: from the request to it.
   std::array<uint64_t, scheduler::kReleaseReasonCount> releases{};
   uint64_t turns = 0;             // Batches on instances that share resources; of these
   uint64_t turns_waited = 0;      // those whose instance had to wait for them,

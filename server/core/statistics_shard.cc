@@ -119,7 +119,7 @@ void StatisticsShard::CountAnswer(const std::string& name, int64_t version, size
   ModelStatistics& entry = EntryLocked(name, version);
   entry.answers.resize(std::max(entry.answers.size(), at + 1));
   Add(entry.answers[at].*kind, 1, Ns(took));
-  if (number == 0) {
+  if (number == 0 && kind == &AnswerStatistics::success) {
     entry.first_answer.Record(took);
   }
 }

@@ -100,7 +100,8 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Cal
   names->model_name = std::move(request.model_name);
   names->model_version = std::move(request.model_version);
   RETURN_IF_ERROR(model.status());
-  if (IsDecoupled(**model) && !names->takes_many) {
+  names->is_decoupled = IsDecoupled(**model);
+  if (names->is_decoupled && !names->takes_many) {
     return Unimplemented(
         "ModelInfer RPC doesn't support models with decoupled transaction policy; model '{}' has "
         "that: use ModelStreamInfer",

@@ -27,7 +27,8 @@ struct RequestNames {
   std::string id;
   std::string model_name;
   std::string model_version;
-  bool wants_end = false;  // Also where it has no answer: triton_enable_empty_final_response.
+  bool is_decoupled = false;  // The model, where one was found.
+  bool wants_end = false;     // Also where it has no answer: triton_enable_empty_final_response.
   std::shared_ptr<RequestTrace> trace;  // From Tracer::Begin, whose End the caller calls.
 };
 

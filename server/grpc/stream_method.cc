@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <deque>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/mutex.h"
+#include "scheduler/recycling_map.h"
 #include "server/core/classification.h"
 #include "server/grpc/grpc_status.h"
 #include "server/grpc/guard.h"
@@ -73,7 +75,7 @@ class StreamPoller::Stream final {
 
   // True for the first one since Proceed, which then has to be called.
   bool Take(size_t number, InferResult result) {
-    Request& request = requests_[number - first_number_];
+    Request& request = requests_.at(number);
     if (result.is_final) {
       --running_;
       request.id = 0;
@@ -82,7 +84,7 @@ class StreamPoller::Stream final {
       }
     }
     if (result.is_final || !result.outputs.empty()) {
-      if (result.model != nullptr && IsDecoupled(*result.model)) {
+      if (request.names.is_decoupled) {
         ready_.push_back(number);
       }
       request.results.push_back(std::move(result));
@@ -100,12 +102,12 @@ class StreamPoller::Stream final {
     if (is_ended_ || is_writing_ || is_broken_) {
       return;
     }
-    while (Request* next = NextToSend()) {
+    while (const std::optional<size_t> next = NextToSend()) {
       if (Send(*next)) {
         return;
       }
     }
-    if (requests_.empty() && (no_more_ || poller_.stopping)) {
+    if (requests_.size() == 0 && (no_more_ || poller_.stopping)) {
       Finish(no_more_ ? absl::OkStatus() : Unavailable("the server is shutting down"));
       return;
     }
@@ -116,8 +118,20 @@ class StreamPoller::Stream final {
   struct Request {
     scheduler::RequestId id = 0;  // 0: not with an engine.
     RequestNames names{.protocol = "grpc-stream", .takes_many = true};
-    std::deque<InferResult> results;  // That were not sent. The last ends it, once it is final.
-    bool is_over = false;             // That was sent.
+    std::vector<InferResult>
+        results;  // Of them the first `taken` were sent. The final one ends it.
+    size_t taken = 0;
+
+    bool has_result() const { return taken < results.size(); }
+    InferResult TakeResult() {
+      InferResult result = std::move(results[taken++]);
+      if (taken == results.size()) {
+        results.clear();
+        taken = 0;
+      }
+      return result;
+    }
+    void Clear() { *this = Request(); }
   };
 
   void OnReceived(bool ok) {
@@ -141,8 +155,8 @@ class StreamPoller::Stream final {
   void OnDone(bool /*ok*/) {
     is_over_ = true;
     CancelAll();
-    for (Request& request : requests_) {
-      if (!request.results.empty() && request.results.back().is_final) {
+    for (auto& [number, request] : requests_) {
+      if (request.has_result() && request.results.back().is_final) {
         EndTrace(request, request.results.back().status);
       }
     }
@@ -191,12 +205,15 @@ class StreamPoller::Stream final {
       return;
     }
     caller_ = *std::move(caller);
-    Request& request = requests_.emplace_back();
-    const size_t number = first_number_ + requests_.size() - 1;
+    const size_t number = next_number_++;
+    Request& request = requests_.Add(number);
     ++running_;
     const absl::StatusOr<scheduler::RequestId> id =
         StartInfer(poller_.door, caller_, context_, message_, &poller_, &request.names,
                    [this, number](InferResult result) { Answer(number, std::move(result)); });
+    if (!request.names.is_decoupled) {
+      in_turn_.push_back(number);
+    }
     if (id.ok()) {
       request.id = *id;
       poller_.started = true;
@@ -220,27 +237,26 @@ class StreamPoller::Stream final {
     }
   }
 
-  // Answers leave in the order of the requests, but for those of decoupled models, which leave as
-  // they come. Null: there is none.
-  Request* NextToSend() {
-    if (!requests_.empty() && !requests_.front().results.empty()) {
-      return &requests_.front();
+  // Answers leave in the order of their requests, but for those of decoupled models, which leave as
+  // they come and hold up no others. nullopt: there is none.
+  std::optional<size_t> NextToSend() {
+    if (!in_turn_.empty() && requests_.at(in_turn_.front()).has_result()) {
+      const size_t number = in_turn_.front();
+      in_turn_.pop_front();
+      return number;
     }
-    while (!ready_.empty()) {
-      const size_t number = ready_.front();
-      ready_.pop_front();
-      // Some were sent when their request was the first.
-      if (number >= first_number_ && !requests_[number - first_number_].results.empty()) {
-        return &requests_[number - first_number_];
-      }
+    if (ready_.empty()) {
+      return std::nullopt;
     }
-    return nullptr;
+    const size_t number = ready_.front();
+    ready_.pop_front();
+    return number;
   }
 
   // Its next result. False: there was nothing to send.
-  bool Send(Request& request) {
-    InferResult result = std::move(request.results.front());
-    request.results.pop_front();
+  bool Send(size_t number) {
+    Request& request = requests_.at(number);
+    InferResult result = request.TakeResult();
     const absl::Status& status = result.status;
     if (result.is_final) {
       EndTrace(request, status);
@@ -260,11 +276,7 @@ class StreamPoller::Stream final {
       message = BuildStreamResponse(request.names.id, result);
     }
     if (result.is_final) {
-      request.is_over = true;
-      while (!requests_.empty() && requests_.front().is_over) {
-        requests_.pop_front();
-        ++first_number_;
-      }
+      requests_.Erase(requests_.find(number));
     }
     if (is_silent) {
       return false;
@@ -283,7 +295,7 @@ class StreamPoller::Stream final {
   }
 
   void CancelAll() {
-    for (const Request& request : requests_) {
+    for (const auto& [number, request] : requests_) {
       if (request.id != 0) {
         poller_.door.inference.Cancel(request.id);
       }
@@ -307,11 +319,13 @@ class StreamPoller::Stream final {
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
   Caller caller_;
-  grpc::ByteBuffer message_;      // gRPC's while is_reading_.
-  std::deque<Request> requests_;  // From the first whose answers were not all sent, in order.
-  size_t first_number_ = 0;       // Of the first of them.
-  std::deque<size_t> ready_;      // Requests that may be answered out of turn, once for a result.
-  size_t running_ = 0;            // Of them and of those that nobody waits for: with an engine.
+  grpc::ByteBuffer message_;  // gRPC's while is_reading_.
+  // By number, those whose answers were not all sent.
+  scheduler::RecyclingMap<size_t, Request> requests_;
+  size_t next_number_ = 0;
+  std::deque<size_t> in_turn_;  // Of them, those that are answered in their order.
+  std::deque<size_t> ready_;    // Of the others, once for each result.
+  size_t running_ = 0;          // Of them and of those that nobody waits for: with an engine.
   bool ends_with_first_error_ = false;
   bool no_more_ = false;  // The client has closed its side.
   bool is_to_proceed_ = false;

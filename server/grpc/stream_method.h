@@ -2,7 +2,7 @@
 // ModelStreamInfer: requests and answers of one client in one call.
 //
 // Answers come in the order of the requests, whatever order they are ready in; those of decoupled
-// models come as they are ready, among the others. What is wrong with a
+// models come as they are ready, among the others, and hold up none. What is wrong with a
 // request is told in the stream, beside its id, and the stream goes on; unless the client's
 // metadata has `triton_grpc_error: true`, where the first error ends it with its status.
 //

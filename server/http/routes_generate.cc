@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An inference for those who have a text and want one: generate answers with an object,
 // generate_stream with an event for each answer, of which a decoupled model may have none or many.
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -54,13 +55,21 @@ class Generation final : public std::enable_shared_from_this<Generation> {
         door_, request, rest_, *exchange_,
         [self = shared_from_this()](InferResult result) { self->Take(std::move(result)); });
     if (!id.ok()) {
-      Fail(id.status());
+      Tell({.status = id.status(), .is_final = true});
       return;
     }
+    id_ = *id;
     exchange_->OnGone([&inference = door_.inference, id = *id] { inference.Cancel(id); });
   }
 
  private:
+  // An answer as the client has it.
+  struct Text {
+    absl::Status status;
+    std::string json;  // Empty: no answer, only an end or a failure.
+    bool is_final = false;
+  };
+
   // On a device's thread.
   void Take(InferResult result) {
     const bool more_follow = result.more_follow;
@@ -70,58 +79,90 @@ class Generation final : public std::enable_shared_from_this<Generation> {
     }
     {
       const MutexLock lock(mu_);
-      waiting_.push_back(std::move(result));
+      results_.push_back(std::move(result));
     }
     exchange_->Run(
-        size_bytes, [self = shared_from_this()] { self->SendAll(); }, more_follow);
+        size_bytes, [self = shared_from_this()] { self->WriteAll(); }, more_follow);
   }
 
-  // By one thread at a time: answers keep their order, whatever thread is to send each.
-  void SendAll() {
+  // By one thread at a time, whatever thread is to write each. What is written is sent by the
+  // sockets' thread alone: so answers keep their order.
+  void WriteAll() {
     {
       const MutexLock lock(mu_);
-      if (is_sending_) {
+      if (is_writing_) {
         return;
       }
-      is_sending_ = true;
+      is_writing_ = true;
     }
     while (std::optional<InferResult> next = TakeNext()) {
-      Send(*next);
+      Text text = Write(*next);
+      const MutexLock lock(mu_);
+      texts_.push_back(std::move(text));
+    }
+    if (exchange_->CanGather()) {
+      TellAll();
+    } else {
+      exchange_->Run(0, [self = shared_from_this()] { self->TellAll(); });
     }
   }
 
-  // nullopt: there is none, and nobody sends.
+  // nullopt: there is none, and nobody writes.
   std::optional<InferResult> TakeNext() {
     const MutexLock lock(mu_);
-    if (waiting_.empty()) {
-      is_sending_ = false;
+    if (results_.empty()) {
+      is_writing_ = false;
       return std::nullopt;
     }
-    InferResult next = std::move(waiting_.front());
-    waiting_.pop_front();
+    InferResult next = std::move(results_.front());
+    results_.pop_front();
     return next;
   }
 
-  void Send(const InferResult& result) {
-    if (is_over_) {
+  Text Write(const InferResult& result) const {
+    Text text{.status = result.status, .is_final = result.is_final};
+    if (text.status.ok() && !result.outputs.empty()) {
+      absl::StatusOr<std::string> answer = GenerateAnswer(rest_.id, result);
+      text.status = answer.status();
+      text.json = answer.ok() ? *std::move(answer) : "";
+    }
+    return text;
+  }
+
+  void TellAll() {
+    std::deque<Text> texts;
+    {
+      const MutexLock lock(mu_);
+      texts.swap(texts_);
+    }
+    for (Text& text : texts) {
+      Tell(std::move(text));
+    }
+  }
+
+  void Tell(Text text) {
+    if (is_answered_) {
+      EndTraceAt(text, failure_);
       return;
     }
-    absl::Status status = result.status;
-    const bool is_answer = status.ok() && !result.outputs.empty();
-    if (is_answer) {
-      absl::StatusOr<std::string> answer = GenerateAnswer(rest_.id, result);
-      status = answer.status();
+    if (!text.json.empty()) {
       ++count_;
-      if (answer.ok() && as_events_) {
-        SendEvent(*answer);
-      } else if (answer.ok()) {
-        only_ = *std::move(answer);
+      if (as_events_) {
+        SendEvent(text.json);
+      } else {
+        only_ = std::move(text.json);
       }
     }
-    if (!status.ok()) {
-      Fail(status);
-    } else if (result.is_final) {
-      Finish();
+    if (text.status.ok() && text.is_final && !as_events_ && count_ != 1) {
+      text.status = Internal(
+          "generate expects model to produce exactly 1 response, use generate stream for model "
+          "that generates various number of responses; there were {}",
+          count_);
+    }
+    if (!text.status.ok()) {
+      Fail(text);
+    } else if (text.is_final) {
+      Finish(text);
     }
   }
 
@@ -146,38 +187,42 @@ class Generation final : public std::enable_shared_from_this<Generation> {
     AddTraceFields(rest_, head);
   }
 
-  void Finish() {
-    if (!as_events_ && count_ != 1) {
-      Fail(Internal(
-          "generate expects model to produce exactly 1 response, use generate stream for model "
-          "that generates various number of responses; there were {}",
-          count_));
-      return;
+  // While the request runs, its trace grows.
+  void EndTraceAt(const Text& text, const absl::Status& status) {
+    if (text.is_final) {
+      EndTrace(door_, rest_, status);
     }
-    is_over_ = true;
+  }
+
+  void Finish(const Text& text) {
+    is_answered_ = true;
     if (as_events_) {
       BeginEvents();
-      EndTrace(door_, rest_, absl::OkStatus());
+      EndTraceAt(text, absl::OkStatus());
       exchange_->End();
       return;
     }
     HttpReply reply;
     reply.body = std::move(only_);
     AddHeadFields(reply);
-    EndTrace(door_, rest_, absl::OkStatus());
+    EndTraceAt(text, absl::OkStatus());
     exchange_->Answer(std::move(reply));
   }
 
-  void Fail(const absl::Status& status) {
-    is_over_ = true;
-    HttpReply reply = HttpError(status);
-    if (has_begun_) {  // The status was sent.
-      exchange_->Send(Event(reply.body));
-    } else {
+  // Also before the end, where an answer cannot be said in JSON: what remains is of no use then.
+  void Fail(const Text& text) {
+    is_answered_ = true;
+    failure_ = text.status;
+    if (!text.is_final && id_ != 0) {
+      door_.inference.Cancel(id_);
+    }
+    HttpReply reply = HttpError(text.status);
+    if (!has_begun_) {
       AddHeadFields(reply);
     }
-    EndTrace(door_, rest_, status);
-    if (has_begun_) {
+    EndTraceAt(text, text.status);
+    if (has_begun_) {  // The status was sent.
+      exchange_->Send(Event(reply.body));
       exchange_->End();
     } else {
       exchange_->Answer(std::move(reply));
@@ -187,17 +232,20 @@ class Generation final : public std::enable_shared_from_this<Generation> {
   const FrontDoor& door_;
   const bool as_events_;
   const std::shared_ptr<HttpExchange> exchange_;
+  std::atomic<scheduler::RequestId> id_ = 0;  // 0: not known yet, or none.
+  RestCall rest_;  // Of who starts, and then of the sockets' thread, but for its id.
 
   Mutex mu_;
-  std::deque<InferResult> waiting_ ABSL_GUARDED_BY(mu_);
-  bool is_sending_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<InferResult> results_ ABSL_GUARDED_BY(mu_);  // That were not written.
+  std::deque<Text> texts_ ABSL_GUARDED_BY(mu_);           // That were not sent.
+  bool is_writing_ ABSL_GUARDED_BY(mu_) = false;
 
-  // Of who starts, and then of who sends.
-  RestCall rest_;
-  size_t count_ = 0;        // Answers.
-  std::string only_;        // Without events: the last of them.
-  bool has_begun_ = false;  // To send events.
-  bool is_over_ = false;
+  // Of who starts, and then of the sockets' thread.
+  size_t count_ = 0;          // Answers.
+  std::string only_;          // Without events: the last of them.
+  bool has_begun_ = false;    // To send events.
+  bool is_answered_ = false;  // To the end.
+  absl::Status failure_;      // That it was answered with.
 };
 
 void AddRoute(const FrontDoor& door, std::string pattern, bool as_events,

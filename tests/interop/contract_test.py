@@ -31,6 +31,10 @@ def add_models(repository):
     (repository / "versions/5/model.om").write_text("no model at all", encoding="utf-8")
     (repository / "versions/config.pbtxt").write_text("version_policy { all {} }\n",
                                                       encoding="utf-8")
+    add_identity(repository, "sure", 1, ["BOOL", "FP32"])
+    (repository / "sure/config.pbtxt").write_text(
+        "model_transaction_policy { decoupled: true answer_rows_where: 'y_BOOL' }\n",
+        encoding="utf-8")
 
 
 def json_input(**more):
@@ -179,6 +183,32 @@ class ContractTest(unittest.TestCase):
         self.assertTrue(answer.parameters["triton_final_response"].bool_param)
         self.assertEqual(len(answer.outputs), 1)
         self.assertEqual(len(self.stub.ModelInfer(request).outputs), 1)
+
+    # [1.10/one-answer][1.10/events][1.14/empty-final]
+    def test_rows_without_an_answer(self):
+        path = "/v2/models/sure/generate"
+        for is_sure, status, events in [(True, 200, 1), (False, 500, 0)]:
+            body = {"x_BOOL": is_sure, "x_FP32": 1.5}
+            got, answer = self.call(path, body)
+            self.assertEqual(got, status)
+            if is_sure:
+                self.assertEqual(json.loads(answer)["y_FP32"], 1.5)
+            else:
+                self.assertIn(b"exactly 1 response", answer)
+            got, answer = self.call(path + "_stream", body)
+            self.assertEqual((got, answer.count(b"data: ")), (200, events))
+        request = pb.ModelInferRequest(model_name="sure")
+        request.inputs.add(name="x_BOOL", datatype="BOOL", shape=[4, 1])
+        request.inputs.add(name="x_FP32", datatype="FP32", shape=[4, 1])
+        request.raw_input_contents.extend([bytes([0, 1, 0, 1]), struct.pack("<4f", 1, 2, 3, 4)])
+        request.outputs.add(name="y_FP32")
+        answers = [each.infer_response for each in
+                   self.stub.ModelStreamInfer(iter([request]), timeout=TIMEOUT_S)]
+        rows = [(answer.parameters["omserve_first_row"].int64_param,
+                 struct.unpack("<f", answer.raw_output_contents[0])[0]) for answer in answers]
+        self.assertEqual(rows, [(1, 2.0), (3, 4.0)])
+        self.assertEqual([answer.parameters["triton_final_response"].bool_param
+                          for answer in answers], [False, True])
 
     # [1.11/register][1.11/duplicate][1.11/no-object][1.11/object-too-small][1.11/status-unknown]
     # [1.11/unregister-unknown][1.11/bounds][1.11/unknown-region][1.15/already-exists]

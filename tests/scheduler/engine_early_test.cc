@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <functional>
+#include <latch>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,7 +24,12 @@ namespace {
 // of the device thread.
 class Negate final : public hostops::HostOp {
  public:
-  explicit Negate(bool fails) : fails_(fails) {}
+  // Fails where the first value is larger, and runs `before` first.
+  struct Behaviour {
+    float largest = std::numeric_limits<float>::max();
+    std::function<void()> before = [] {};
+  };
+  explicit Negate(Behaviour behaviour) : behaviour_(std::move(behaviour)) {}
   const std::vector<TensorSpec>& inputs() const override { return inputs_; }
   const std::vector<TensorSpec>& outputs() const override { return outputs_; }
   size_t MaxOutputBytes(size_t /*index*/, int rows) const override {
@@ -30,7 +37,10 @@ class Negate final : public hostops::HostOp {
   }
   absl::Status Run(int rows, std::span<const hostops::HostInput> inputs,
                    std::span<hostops::HostOutput> outputs) const override {
-    if (fails_) {
+    behaviour_.before();
+    float first = 0;
+    std::memcpy(&first, inputs[0].bytes.data(), sizeof(first));
+    if (first > behaviour_.largest) {
       return InvalidArgument("cannot negate");
     }
     for (size_t at = 0; at < MaxOutputBytes(0, rows); at += sizeof(float)) {
@@ -44,13 +54,13 @@ class Negate final : public hostops::HostOp {
   }
 
  private:
-  const bool fails_;
+  const Behaviour behaviour_;
   const std::vector<TensorSpec> inputs_ = {{"value", DataType::kFp32, {kWidth}}};
   const std::vector<TensorSpec> outputs_ = {{"negative", DataType::kFp32, {kWidth}}};
 };
 
 // A model and Negate after it, both of whose results a client may ask for: "between" and "z".
-std::shared_ptr<const Plan> OpenSteps(const Subgraph* first, bool fails = false,
+std::shared_ptr<const Plan> OpenSteps(const Subgraph* first, Negate::Behaviour behaviour = {},
                                       std::shared_ptr<StepCache> cache = nullptr) {
   return VALUE(BuildPipeline(
       {.name = "open",
@@ -60,7 +70,7 @@ std::shared_ptr<const Plan> OpenSteps(const Subgraph* first, bool fails = false,
                   .output_map = {{"summed", "between"}},
                   .cache = std::move(cache)},
                  {.name = "second",
-                  .op = std::make_shared<Negate>(fails),
+                  .op = std::make_shared<Negate>(std::move(behaviour)),
                   .input_map = {{"value", "between"}},
                   .output_map = {{"negative", "z"}}}},
        .outputs = {{"between", DataType::kFp32, {kWidth}}, {"z", DataType::kFp32, {kWidth}}}}));
@@ -207,7 +217,7 @@ TEST_CASE("Requests of both kinds share batches") {
 // An output that was kept leaves early too.
 TEST_CASE("A kept output leaves early") {
   EngineHarness harness;
-  const auto plan = OpenSteps(harness.AddModel("a", ScaleAdd({1, 4})), /*fails=*/false,
+  const auto plan = OpenSteps(harness.AddModel("a", ScaleAdd({1, 4})), {},
                               std::make_shared<StepCache>(harness.pinned(), size_t{1} << 20));
   for (int time = 0; time < 2; ++time) {
     Early early;
@@ -223,13 +233,61 @@ TEST_CASE("A kept output leaves early") {
 // The second step fails: what the first made was given, and the end says why there is no more.
 TEST_CASE("A failure ends what was begun") {
   EngineHarness harness;
-  const auto plan = OpenSteps(harness.AddModel("a", ScaleAdd({1, 4})), /*fails=*/true);
+  const auto plan = OpenSteps(harness.AddModel("a", ScaleAdd({1, 4})), {.largest = -1});
   Early early;
   const auto answer =
       harness.Submit({.plan = plan, .inputs = {Ramp(1, 1), Ramp(1, 10)}, .early = early.Taker()});
   CHECK_THAT(ErrorOf(*answer, absl::StatusCode::kInvalidArgument),
              Catch::Contains("step 'second'") && Catch::Contains("cannot negate"));
   CHECK(answer->Get().is_final);
+  CHECK(early.Take().size() == 1);
+}
+
+// A part fails after others have answered: the end says why, and nothing comes after it.
+TEST_CASE("A part that fails ends the request") {
+  EngineHarness harness;
+  // The first value of a part's rows grows with the part.
+  const float largest = Summed(10, 1, 10)[5 * kWidth];
+  const auto plan = OpenSteps(harness.AddModel("a", ScaleAdd({1, 2})), {.largest = largest});
+  Early early;
+  const auto answer = harness.Submit(
+      {.plan = plan, .inputs = {Ramp(10, 1), Ramp(10, 10)}, .rows = 10, .early = early.Taker()});
+  CHECK_THAT(ErrorOf(*answer, absl::StatusCode::kInvalidArgument),
+             Catch::Contains("cannot negate"));
+  CHECK(answer->Get().is_final);
+  Values values;
+  for (const InferResponse& response : early.Take()) {
+    REQUIRE_OK(response.status);
+    Add(response, values);
+  }
+  for (const auto& [row, negated] : values[1]) {
+    CHECK(row <= 4);  // Parts beyond fail.
+  }
+  const std::vector<RequestRecord> requests = harness.recorder().requests();
+  REQUIRE(requests.size() == 1);
+  CHECK(requests[0].outcome == Outcome::kFailed);
+}
+
+// The client leaves between the first answer and the end.
+TEST_CASE("A request is cancelled after an answer") {
+  EngineHarness harness;
+  std::latch came{1};
+  std::latch cancelled{1};
+  const auto plan = OpenSteps(harness.AddModel("a", ScaleAdd({1, 4})),
+                              {.before = [&cancelled] { cancelled.wait(); }});
+  Early early;
+  const auto answer =
+      harness.Submit({.plan = plan,
+                      .inputs = {Ramp(1, 1), Ramp(1, 10)},
+                      .early = [&came, take = early.Taker()](InferResponse response) {
+                        take(std::move(response));
+                        came.count_down();
+                      }});
+  came.wait();
+  harness.engine().CancelRequest(answer->id);
+  CHECK(answer->Get().status.code() == absl::StatusCode::kCancelled);
+  CHECK(answer->Get().is_final);
+  cancelled.count_down();
   CHECK(early.Take().size() == 1);
 }
 

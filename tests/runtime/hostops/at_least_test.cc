@@ -27,6 +27,12 @@ TEST_CASE("at_least: the bound itself passes, NaN does not") {
         std::vector<uint8_t>{1, 0, 1, 0, 1, 0, 0});
 }
 
+// 0.9 is no float: the score that is meant by it passes.
+TEST_CASE("at_least: the bound is a float") {
+  const auto op = VALUE(TryMake("at_least", {{"bound", "0.9"}}));
+  CHECK(Passes(*op, {0.9F, std::nextafter(0.9F, 0.0F)}) == std::vector<uint8_t>{1, 0});
+}
+
 TEST_CASE("at_least: names of tensors") {
   const auto op = VALUE(
       TryMake("at_least", {{"bound", "-3"}, {"input", "probability"}, {"output", "is_answered"}}));

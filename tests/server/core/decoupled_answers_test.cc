@@ -145,6 +145,31 @@ TEST_CASE("Whoever sends together is told what follows") {
   CHECK_FALSE(none[0].more_follow);
 }
 
+// Steps of a part without an answer are told with the next one.
+TEST_CASE("No step is lost") {
+  DecoupledAnswers answers(MakeModel(true), true);
+  InferResponse silent = Response({Names({"a"}), Passes("0")}, false, 0);
+  silent.trace.push_back({.step = "first"});
+  CHECK(answers.Take(std::move(silent)).at(0).trace.empty());
+  InferResponse end = Response({Names({"b"}), Passes("1")}, true, 1);
+  end.trace.push_back({.step = "second"});
+  const std::vector<InferResponse> told = answers.Take(std::move(end));
+  REQUIRE(told.size() == 1);
+  REQUIRE(told[0].trace.size() == 2);
+  CHECK(told[0].trace[0].step == "first");
+}
+
+// The first failure counts, also where the request is cancelled for it.
+TEST_CASE("A failure is not written over") {
+  DecoupledAnswers answers(MakeModel(false), false);
+  InferResponse failed = Response({}, false);
+  failed.status = Internal("cut");
+  answers.Take(std::move(failed));
+  InferResponse end = Response({}, true);
+  end.status = Cancelled("gone");
+  CHECK(answers.Take(std::move(end)).at(0).status.message() == "cut");
+}
+
 // A failure before the end is told at the end, and nothing after it is answered.
 TEST_CASE("What fails ends with the request") {
   DecoupledAnswers answers(MakeModel(true), true);
