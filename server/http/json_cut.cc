@@ -108,7 +108,8 @@ class Cutter final {
       return false;
     }
     cut_.document.append(copied_to_, begin);
-    cut_.document += std::to_string(cut_.data.size());
+    // With a space: digits that wrongly follow the value would make another index of it.
+    cut_.document += std::to_string(cut_.data.size()) + ' ';
     cut_.data.emplace_back(begin, static_cast<size_t>(at_ - begin));
     copied_to_ = at_;
     return true;

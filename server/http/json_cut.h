@@ -13,7 +13,7 @@ namespace omserve::server {
 
 struct CutRequest {
   // The text with the value of each "data" of an element of "inputs" replaced by its index in
-  // `data`. Text that is no JSON stays none.
+  // `data` and a space. Text that is no JSON stays none.
   std::string document;
   // Those values as they stand in the text, which nobody has looked into yet.
   std::vector<std::string_view> data;
