@@ -3,10 +3,8 @@
 // predictions rest on measured times from the start.
 #pragma once
 
-#include <cstddef>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/acl/device.h"
@@ -14,6 +12,7 @@
 #include "runtime/base/clock.h"
 #include "scheduler/cost_table.h"
 #include "scheduler/subgraph.h"
+#include "scheduler/warm_up_sample.h"
 
 namespace omserve::scheduler {
 
@@ -24,15 +23,6 @@ namespace omserve::scheduler {
 absl::StatusOr<CostTable> WarmUp(const acl::Device& device, acl::CompletionThread& completions,
                                  acl::Model& model, const SubgraphShape& shape, int runs,
                                  Clock& clock);
-
-// Rows that somebody wants a model to have run before it is served.
-struct WarmUpSample {
-  std::string name;
-  size_t bucket = 0;
-  int rows = 1;  // More than the bucket's largest gear run in parts.
-  int count = 1;
-  std::vector<std::string> inputs;  // By input of the model: the bytes of all rows. Empty: zeros.
-};
 
 // Runs each sample `count` times as WarmUp runs gears, but for the bound on time. Errors: as
 // WarmUp's, naming the sample.
