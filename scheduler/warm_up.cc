@@ -123,11 +123,27 @@ class Runner final {
   std::unique_ptr<Lane> lane_;
 };
 
+// Whether one more run may begin.
+absl::Status CheckTime(Clock::time_point until, Clock& clock, const std::function<bool()>& ends) {
+  if (ends()) {
+    return Unavailable("the server ends");
+  }
+  if (clock.Now() >= until) {
+    return DeadlineExceeded(
+        "the samples of an instance did not run in {} s; lower its count or batch_size, or those "
+        "of the samples before it",
+        kMostSampleTime.count());
+  }
+  return absl::OkStatus();
+}
+
 // Runs `sample` once, where `pinned` has its inputs.
 absl::Status RunSample(Runner& runner, const SubgraphShape& shape, const WarmUpSample& sample,
-                       const std::vector<acl::HostBuffer>& pinned) {
+                       const std::vector<acl::HostBuffer>& pinned,
+                       const std::function<absl::Status()>& check_time) {
   const Bucket& bucket = shape.buckets[sample.bucket];
   for (int done = 0; done < sample.rows;) {
+    RETURN_IF_ERROR(check_time());
     const int rows = std::min(sample.rows - done, bucket.max_rows());
     std::vector<InputSource> inputs(pinned.size());
     for (size_t i = 0; i < pinned.size(); ++i) {
@@ -194,18 +210,21 @@ absl::StatusOr<CostTable> WarmUp(const acl::Device& device, acl::CompletionThrea
 
 absl::Status RunSamples(const acl::Device& device, acl::CompletionThread& completions,
                         acl::Model& model, const SubgraphShape& shape,
-                        std::span<const WarmUpSample> samples, Clock& clock) {
+                        std::span<const WarmUpSample> samples, Clock& clock,
+                        const std::function<bool()>& ends) {
   if (samples.empty()) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
                    Runner::Create(device, completions, model, clock));
+  const Clock::time_point until = clock.Now() + kMostSampleTime;
+  const auto check_time = [&] { return CheckTime(until, clock, ends); };
   for (const WarmUpSample& sample : samples) {
     ASSIGN_OR_RETURN(std::vector<acl::HostBuffer> buffers, Pinned(device, shape, sample));
     const std::vector<acl::HostBuffer>& pinned = runner->Pin(std::move(buffers));
     absl::Status ran;
     for (int run = 0; run < sample.count && ran.ok(); ++run) {
-      ran = RunSample(*runner, shape, sample, pinned);
+      ran = RunSample(*runner, shape, sample, pinned, check_time);
     }
     if (!ran.ok()) {
       return WithContext(ran, fmt::format("warm-up '{}'", sample.name));

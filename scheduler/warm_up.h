@@ -3,6 +3,8 @@
 // predictions rest on measured times from the start.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -24,11 +26,17 @@ absl::StatusOr<CostTable> WarmUp(const acl::Device& device, acl::CompletionThrea
                                  acl::Model& model, const SubgraphShape& shape, int runs,
                                  Clock& clock);
 
-// Runs each sample `count` times as WarmUp runs gears, but for the bound on time. Errors: as
-// WarmUp's, naming the sample.
+// The most that all samples of one instance may take: as long as they run, nobody else makes or
+// mends streams on the device.
+inline constexpr std::chrono::seconds kMostSampleTime{60};
+
+// Runs each sample `count` times as WarmUp runs gears. No run begins later than kMostSampleTime
+// after the first, or when `ends` says so, which it asks before each. Errors, naming the sample: as
+// WarmUp's; kDeadlineExceeded where that time is not enough; kUnavailable at the end.
 absl::Status RunSamples(const acl::Device& device, acl::CompletionThread& completions,
                         acl::Model& model, const SubgraphShape& shape,
-                        std::span<const WarmUpSample> samples, Clock& clock);
+                        std::span<const WarmUpSample> samples, Clock& clock,
+                        const std::function<bool()>& ends);
 
 // "1:2.013 2:2.530": rows and milliseconds of each gear that is known, for a log.
 std::string CostsToString(const SubgraphShape& shape, const CostTable& costs);
