@@ -18,8 +18,13 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   RETURN_IF_ERROR(device_.Bind());
   const uint64_t generation = device_.generation();
   const CostTable costs = WarmUpModel(spec);
+  const auto ends = [this] {
+    const MutexLock state_lock(mu_);
+    return gate_closed_;
+  };
   for (acl::Model* model : spec.instances) {
-    RETURN_IF_ERROR(RunSamples(device_, *completions_, *model, spec.shape, spec.samples, clock_));
+    RETURN_IF_ERROR(
+        RunSamples(device_, *completions_, *model, spec.shape, spec.samples, clock_, ends));
   }
   // Streams and buffers are made here, on the caller's thread, so that traffic does not wait.
   std::vector<std::unique_ptr<Lane>> lanes;

@@ -17,7 +17,7 @@
 #include "scheduler/core.h"
 #include "scheduler/diversion.h"
 #include "scheduler/shared_rate_limiter.h"
-#include "scheduler/warm_up.h"
+#include "scheduler/warm_up_sample.h"
 
 namespace omserve::scheduler {
 

@@ -31,7 +31,8 @@ class Nester final {
     StepSpec spec{.name = fmt::format("{}.{}", step_.name, node.name),
                   .subgraph = node.subgraph,
                   .op = node.op,
-                  .cache = node.cache};
+                  .cache = node.cache,
+                  .shares_cache = node.cache != nullptr};
     const std::vector<TensorSpec>& inputs =
         node.on_device() ? node.subgraph->shape.inputs : node.op->inputs();
     const std::vector<TensorSpec>& outputs =
@@ -42,7 +43,8 @@ class Nester final {
       }
     }
     for (size_t i = 0; i < outputs.size(); ++i) {
-      if (node.outputs[i] >= 0 && IsRead(node.outputs[i])) {
+      // What is kept in a shared cache is kept for all who share it, whatever one of them reads.
+      if (node.outputs[i] >= 0 && (node.cache != nullptr || IsRead(node.outputs[i]))) {
         spec.output_map[outputs[i].name] = OuterName(node.outputs[i]);
       }
     }
@@ -106,6 +108,11 @@ class Nester final {
 absl::Status AddNestedSteps(const StepSpec& step, const Plan& inner, std::vector<StepSpec>& steps) {
   const Nester nester(step, inner);
   RETURN_IF_ERROR(nester.CheckMaps());
+  if (const size_t all = steps.size() + inner.nodes.size(); all > kMostNestedSteps) {
+    return InvalidArgument(
+        "step '{}': with the {} steps of pipeline '{}' there are {}, of at most {}; nest less",
+        step.name, inner.nodes.size(), inner.name, all, kMostNestedSteps);
+  }
   for (const PlanNode& node : inner.nodes) {
     steps.push_back(nester.StepOf(node));
   }

@@ -198,7 +198,13 @@ class Builder final {
       }
       node.inputs.push_back(tensor);
     }
-    RETURN_IF_ERROR(CheckCache(node));
+    if (absl::Status can_cache = CheckCache(node); !can_cache.ok()) {
+      if (!step.shares_cache) {
+        return can_cache;
+      }
+      node.is_cached = false;
+      node.cache = nullptr;
+    }
     const std::vector<TensorSpec>& outputs = OutputsOf(step);
     for (size_t i = 0; i < outputs.size(); ++i) {
       const auto mapped = step.output_map.find(outputs[i].name);

@@ -102,6 +102,9 @@ struct StepSpec {
   std::map<std::string, std::string> input_map;
   std::map<std::string, std::string> output_map;
   std::shared_ptr<StepCache> cache = nullptr;  // See PlanNode.
+  // The cache is that of another pipeline, which this one does without where an input of the step
+  // stays on the device.
+  bool shares_cache = false;
 };
 
 struct PipelineSpec {

@@ -52,52 +52,98 @@ class Runner final {
   static absl::StatusOr<std::unique_ptr<Runner>> Create(const acl::Device& device,
                                                         acl::CompletionThread& completions,
                                                         acl::Model& model, Clock& clock) {
-    auto runner = std::make_unique<Runner>(clock);
+    auto runner = std::make_unique<Runner>(device, clock);
     ASSIGN_OR_RETURN(runner->lane_,
                      Lane::Create(device, completions, model, {.slots = 1}, *runner->completion_));
     for (const acl::ModelTensor& output : model.info().outputs) {
       ASSIGN_OR_RETURN(acl::DeviceBuffer buffer, device.Allocate(output.max_bytes));
       runner->outputs_.push_back({.device = buffer.get()});
-      runner->buffers_.push_back(std::move(buffer));
+      runner->memory_->outputs.push_back(std::move(buffer));
     }
     return runner;
   }
-  explicit Runner(Clock& clock) : clock_(clock) {}
+  Runner(const acl::Device& device, Clock& clock)
+      : device_(device), generation_(device.generation()), clock_(clock) {}
 
-  // Runs one gear once; how long that took. After kDeadlineExceeded nothing more can run here.
+  // Where inputs of the runs from now on stand; those of the runs before are let go.
+  const std::vector<acl::HostBuffer>& Pin(std::vector<acl::HostBuffer> pinned) {
+    memory_->pinned = std::move(pinned);
+    return memory_->pinned;
+  }
+
+  // Runs one gear once; how long that took. After an error nothing more can run here.
   absl::StatusOr<Clock::duration> Run(size_t gear, std::span<const InputSource> inputs) {
     const Clock::time_point start = clock_.Now();
-    ASSIGN_OR_RETURN(Slot * slot, lane_->Launch(gear, inputs, outputs_));
+    const absl::StatusOr<Slot*> slot = lane_->Launch(gear, inputs, outputs_);
+    if (!slot.ok()) {
+      if (lane_->stuck()) {
+        Abandon().IgnoreError();  // The launch's own error says more.
+      }
+      return slot.status();
+    }
     if (!completion_->Wait(clock_)) {
-      const absl::Status stopped = lane_->Stop();
-      // The completion thread may still be about to tell of it: kept for good. It holds nothing of
-      // the device any longer.
-      static_cast<void>(lane_.release());
-      static_cast<void>(completion_.release());
-      RETURN_IF_ERROR(stopped);
+      RETURN_IF_ERROR(Abandon());
       return DeadlineExceeded("a run of gear {} did not end in {} s", gear, kPatience.count());
     }
     const Clock::duration waited = clock_.Now() - start;
     LaunchTimes times;
-    RETURN_IF_ERROR(lane_->Finish(slot, &times));
+    RETURN_IF_ERROR(lane_->Finish(*slot, &times));
     const bool tells = times.compute_start.has_value() && times.compute_end.has_value() &&
                        *times.compute_end > *times.compute_start;
     return tells ? std::chrono::microseconds(*times.compute_end - *times.compute_start) : waited;
   }
 
  private:
+  // What tasks read and write.
+  struct Memory {
+    std::vector<acl::DeviceBuffer> outputs;
+    std::vector<acl::HostBuffer> pinned;
+  };
+
+  // Ends the lane under what still runs on it.
+  absl::Status Abandon() {
+    absl::Status stopped = lane_->Stop();
+    // The completion thread may still be about to tell of it: both are kept for good.
+    static_cast<void>(lane_.release());
+    static_cast<void>(completion_.release());
+    if (!stopped.ok() || generation_ != device_.generation()) {
+      // Tasks may still read and write there, and whoever was given the memory next would meet
+      // them: what leaks is small beside a device that needs a reset.
+      static_cast<void>(memory_.release());
+    }
+    return stopped;
+  }
+
+  const acl::Device& device_;
+  const uint64_t generation_;
   Clock& clock_;
   std::unique_ptr<Completion> completion_ = std::make_unique<Completion>();
-  std::vector<acl::DeviceBuffer> buffers_;
+  std::unique_ptr<Memory> memory_ = std::make_unique<Memory>();
   std::vector<OutputTarget> outputs_;
   std::unique_ptr<Lane> lane_;
 };
 
+// Whether one more run may begin.
+absl::Status CheckTime(Clock::time_point until, Clock& clock, const std::function<bool()>& ends) {
+  if (ends()) {
+    return Unavailable("the server ends");
+  }
+  if (clock.Now() >= until) {
+    return DeadlineExceeded(
+        "the samples of an instance did not run in {} s; lower its count or batch_size, or those "
+        "of the samples before it",
+        kMostSampleTime.count());
+  }
+  return absl::OkStatus();
+}
+
 // Runs `sample` once, where `pinned` has its inputs.
 absl::Status RunSample(Runner& runner, const SubgraphShape& shape, const WarmUpSample& sample,
-                       const std::vector<acl::HostBuffer>& pinned) {
+                       const std::vector<acl::HostBuffer>& pinned,
+                       const std::function<absl::Status()>& check_time) {
   const Bucket& bucket = shape.buckets[sample.bucket];
   for (int done = 0; done < sample.rows;) {
+    RETURN_IF_ERROR(check_time());
     const int rows = std::min(sample.rows - done, bucket.max_rows());
     std::vector<InputSource> inputs(pinned.size());
     for (size_t i = 0; i < pinned.size(); ++i) {
@@ -164,17 +210,21 @@ absl::StatusOr<CostTable> WarmUp(const acl::Device& device, acl::CompletionThrea
 
 absl::Status RunSamples(const acl::Device& device, acl::CompletionThread& completions,
                         acl::Model& model, const SubgraphShape& shape,
-                        std::span<const WarmUpSample> samples, Clock& clock) {
+                        std::span<const WarmUpSample> samples, Clock& clock,
+                        const std::function<bool()>& ends) {
   if (samples.empty()) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
                    Runner::Create(device, completions, model, clock));
+  const Clock::time_point until = clock.Now() + kMostSampleTime;
+  const auto check_time = [&] { return CheckTime(until, clock, ends); };
   for (const WarmUpSample& sample : samples) {
-    ASSIGN_OR_RETURN(const std::vector<acl::HostBuffer> pinned, Pinned(device, shape, sample));
+    ASSIGN_OR_RETURN(std::vector<acl::HostBuffer> buffers, Pinned(device, shape, sample));
+    const std::vector<acl::HostBuffer>& pinned = runner->Pin(std::move(buffers));
     absl::Status ran;
     for (int run = 0; run < sample.count && ran.ok(); ++run) {
-      ran = RunSample(*runner, shape, sample, pinned);
+      ran = RunSample(*runner, shape, sample, pinned, check_time);
     }
     if (!ran.ok()) {
       return WithContext(ran, fmt::format("warm-up '{}'", sample.name));

@@ -3,10 +3,10 @@
 // predictions rest on measured times from the start.
 #pragma once
 
-#include <cstddef>
+#include <chrono>
+#include <functional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/acl/device.h"
@@ -14,6 +14,7 @@
 #include "runtime/base/clock.h"
 #include "scheduler/cost_table.h"
 #include "scheduler/subgraph.h"
+#include "scheduler/warm_up_sample.h"
 
 namespace omserve::scheduler {
 
@@ -25,20 +26,17 @@ absl::StatusOr<CostTable> WarmUp(const acl::Device& device, acl::CompletionThrea
                                  acl::Model& model, const SubgraphShape& shape, int runs,
                                  Clock& clock);
 
-// Rows that somebody wants a model to have run before it is served.
-struct WarmUpSample {
-  std::string name;
-  size_t bucket = 0;
-  int rows = 1;  // More than the bucket's largest gear run in parts.
-  int count = 1;
-  std::vector<std::string> inputs;  // By input of the model: the bytes of all rows. Empty: zeros.
-};
+// The most that all samples of one instance may take: as long as they run, nobody else makes or
+// mends streams on the device.
+inline constexpr std::chrono::seconds kMostSampleTime{60};
 
-// Runs each sample `count` times as WarmUp runs gears, but for the bound on time. Errors: as
-// WarmUp's, naming the sample.
+// Runs each sample `count` times as WarmUp runs gears. No run begins later than kMostSampleTime
+// after the first, or when `ends` says so, which it asks before each. Errors, naming the sample: as
+// WarmUp's; kDeadlineExceeded where that time is not enough; kUnavailable at the end.
 absl::Status RunSamples(const acl::Device& device, acl::CompletionThread& completions,
                         acl::Model& model, const SubgraphShape& shape,
-                        std::span<const WarmUpSample> samples, Clock& clock);
+                        std::span<const WarmUpSample> samples, Clock& clock,
+                        const std::function<bool()>& ends);
 
 // "1:2.013 2:2.530": rows and milliseconds of each gear that is known, for a log.
 std::string CostsToString(const SubgraphShape& shape, const CostTable& costs);

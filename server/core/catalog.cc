@@ -19,6 +19,16 @@ namespace {
 // Names come from clients; a message shows no more of them than this.
 constexpr size_t kShownNameBytes = 256;
 
+using CacheSet = std::set<std::shared_ptr<scheduler::StepCache>>;
+
+void AddCaches(const Model& model, CacheSet& caches) {
+  for (const scheduler::PlanNode& node : model.plan->nodes) {
+    if (node.cache != nullptr) {
+      caches.insert(node.cache);
+    }
+  }
+}
+
 void LogLoaded(const Model& model) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(model.load_time).count();
   if (model.is_pipeline) {
@@ -139,22 +149,28 @@ std::vector<CatalogEntry> Catalog::List() const {
 
 std::vector<std::shared_ptr<scheduler::StepCache>> Catalog::Caches(const std::string& but,
                                                                    int64_t but_version) const {
-  // A pipeline over another one has the caches of that one too.
-  std::set<std::shared_ptr<scheduler::StepCache>> caches;
-  std::set<std::shared_ptr<scheduler::StepCache>> replaced;
+  CacheSet caches;
+  CacheSet replaced;
+  CacheSet of_steps;
   const MutexLock lock(mu_);
   for (const auto& [name, lines] : models_) {
     for (const auto& [version, line] : lines) {
-      auto& into = name == but && version == but_version ? replaced : caches;
-      for (size_t n = 0; line.model != nullptr && n < line.model->plan->nodes.size(); ++n) {
-        if (const auto& cache = line.model->plan->nodes[n].cache; cache != nullptr) {
-          into.insert(cache);
-        }
+      if (line.model == nullptr) {
+        continue;
+      }
+      const bool is_replaced = name == but && version == but_version;
+      AddCaches(*line.model, is_replaced ? replaced : caches);
+      for (size_t i = 0; is_replaced && i < line.model->steps.size(); ++i) {
+        AddCaches(*line.model->steps[i], of_steps);
       }
     }
   }
+  // A pipeline over another one has the caches of that one too, and those stay: only what was made
+  // for this version goes, also where pipelines above it have it.
   for (const auto& cache : replaced) {
-    caches.erase(cache);
+    if (!of_steps.contains(cache)) {
+      caches.erase(cache);
+    }
   }
   return {caches.begin(), caches.end()};
 }

@@ -51,7 +51,8 @@ class Catalog final {
 
   // Gives back what the caches of pipelines' steps hold of pinned memory.
   void ClearCaches() const ABSL_LOCKS_EXCLUDED(mu_);
-  // The most that they hold when this version has been replaced: its own do not count.
+  // The most that they hold when this version has been replaced: its own do not count, those of
+  // pipelines that it stands on do.
   size_t CachedBytes(const std::string& replaced, int64_t version) const ABSL_LOCKS_EXCLUDED(mu_);
   // What a refused load can be told of who has memory, the largest first; empty when nobody has.
   std::string Holders() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -87,7 +88,7 @@ class Catalog final {
   using Lines = std::map<int64_t, Line>;  // By version.
 
   static const Line* Choose(const Lines& lines, int64_t version);
-  // Those of pipelines' steps, but for those of one version.
+  // Those of pipelines' steps, but for those that were made for one version.
   std::vector<std::shared_ptr<scheduler::StepCache>> Caches(const std::string& but,
                                                             int64_t but_version) const
       ABSL_LOCKS_EXCLUDED(mu_);

@@ -42,13 +42,16 @@ class Filler final {
   // Dims that are always as long as each other.
   void TakeLengths(size_t input, Dims& dims) const {
     for (const PaddedLength& length : lengths_) {
-      const auto own = std::find_if(length.inputs.begin(), length.inputs.end(),
-                                    [=](const PaddedDim& dim) { return dim.tensor == input; });
       const auto sent =
           std::find_if(length.inputs.begin(), length.inputs.end(),
                        [this](const PaddedDim& dim) { return row_dims_[dim.tensor].has_value(); });
-      if (own != length.inputs.end() && sent != length.inputs.end()) {
-        dims[own->dim] = (*row_dims_[sent->tensor])[sent->dim];
+      if (sent == length.inputs.end()) {
+        continue;
+      }
+      for (const PaddedDim& own : length.inputs) {  // Several, as of a square mask.
+        if (own.tensor == input) {
+          dims[own.dim] = (*row_dims_[sent->tensor])[sent->dim];
+        }
       }
     }
   }

@@ -162,8 +162,9 @@ class ModelRepository final {
   absl::StatusOr<std::unique_ptr<LoadedModel>> MakeLoad(const Source& source, int64_t version);
   // Errors: kInvalidArgument for a pipeline whose steps, or theirs, lead back to it, with the way.
   absl::Status CheckNoCycle(const Source& source) const;
-  // The pipelines among the models that are wanted, each behind those that it names.
-  std::vector<std::string> PipelinesInOrder() const;
+  // The pipelines among the models that are wanted, each behind those that it names. What was just
+  // `read`, by name, stands for what has served so far, which may have been no pipeline.
+  std::vector<std::string> PipelinesInOrder(const std::map<std::string, Source>& read) const;
   // The pipelines that name one of the models are built anew or withdrawn, and those that name them
   // in turn. Those in `changed` or `but` were built after what they name: not again, unless one of
   // their steps is.

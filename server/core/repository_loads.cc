@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -74,8 +75,7 @@ absl::Status ModelRepository::DoLoadInitial() {
 }
 
 void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders) {
-  std::vector<Source> pipelines;
-  std::vector<Source> models;
+  std::map<std::string, Source> read;  // By name.
   std::set<std::string> tried;
   for (const registry::ModelFolder& folder : folders) {
     tried.insert(folder.name);
@@ -90,18 +90,18 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
       continue;
     }
     Want(folder.name, *source);
-    (source->is_pipeline() ? pipelines : models).push_back(*std::move(source));
+    read.insert_or_assign(folder.name, *std::move(source));
   }
   std::set<std::string> changed;  // Of errors each model has its line and its reason.
-  for (const Source& source : models) {
-    changed.merge(LoadVersions(source.folder.name, source).changed);
+  for (const auto& [name, source] : read) {
+    if (!source.is_pipeline()) {
+      changed.merge(LoadVersions(name, source).changed);
+    }
   }
   std::set<std::string> built;
-  for (const std::string& name : PipelinesInOrder()) {
-    const auto source = std::find_if(pipelines.begin(), pipelines.end(),
-                                     [&name](const Source& s) { return s.folder.name == name; });
-    if (source != pipelines.end()) {
-      changed.merge(LoadWithParts(*source, tried).changed);
+  for (const std::string& name : PipelinesInOrder(read)) {
+    if (const auto source = read.find(name); source != read.end()) {
+      changed.merge(LoadWithParts(source->second, tried).changed);
       built.insert(name);
     }
   }
@@ -355,7 +355,8 @@ absl::Status ModelRepository::CheckNoCycle(const Source& source) const {
   return absl::OkStatus();
 }
 
-std::vector<std::string> ModelRepository::PipelinesInOrder() const {
+std::vector<std::string> ModelRepository::PipelinesInOrder(
+    const std::map<std::string, Source>& read) const {
   std::vector<std::string> ordered;
   std::set<std::string> met;
   const std::function<void(const std::string&)> visit = [&](const std::string& name) {
@@ -363,10 +364,12 @@ std::vector<std::string> ModelRepository::PipelinesInOrder() const {
     if (wanted == wanted_.end() || !met.insert(name).second) {
       return;
     }
-    for (const std::string& step : wanted->second.source.steps()) {
+    const auto anew = read.find(name);
+    const Source& source = anew != read.end() ? anew->second : wanted->second.source;
+    for (const std::string& step : source.steps()) {
       visit(step);
     }
-    if (wanted->second.source.is_pipeline()) {
+    if (source.is_pipeline()) {
       ordered.push_back(name);
     }
   };
@@ -380,7 +383,7 @@ void ModelRepository::FollowSteps(std::set<std::string> changed, const std::set<
   std::set<std::string> built = but;
   built.insert(changed.begin(), changed.end());
   std::set<std::string> followed;
-  for (const std::string& pipeline : PipelinesInOrder()) {
+  for (const std::string& pipeline : PipelinesInOrder({})) {
     const Wanted& wanted = wanted_[pipeline];
     const std::vector<std::string> steps = wanted.source.steps();
     const std::set<std::string>& of_interest = built.contains(pipeline) ? followed : changed;

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "proto/inference/model_config.pb.h"
 #include "scheduler/subgraph.h"
-#include "scheduler/warm_up.h"
+#include "scheduler/warm_up_sample.h"
 
 namespace omserve::server {
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "scheduler/content_digest.h"
+#include "scheduler/nested_steps.h"
 #include "scheduler/step_cache.h"
 #include "tests/scheduler/scale_add.h"
 
@@ -108,6 +109,59 @@ TEST_CASE("Plans can have one cache") {
                      harness.AddModel("b", ScaleAdd({1, 4})), pair.cache);
   CHECK(pair.Ask(1, 2, 3) == first);
   CHECK(pair.cache->counts().hits == 1);
+}
+
+// A pipeline of one step whose outputs are kept, both of them outputs of the pipeline too.
+std::shared_ptr<const Plan> CachedPair(const Subgraph* model, std::shared_ptr<StepCache> cache) {
+  return VALUE(BuildPipeline({.name = "inner",
+                              .steps = {{.name = "only",
+                                         .subgraph = model,
+                                         .input_map = {{"x", "x"}, {"y", "y"}},
+                                         .output_map = {{"scaled", "a"}, {"summed", "b"}},
+                                         .cache = std::move(cache)}}}));
+}
+
+// The outer pipeline reads one output of the two and comes first: the inner one finds both.
+TEST_CASE("Pipelines that read different outputs of a step can have one cache") {
+  EngineHarness harness;
+  const auto cache = std::make_shared<StepCache>(harness.pinned(), 1 << 20);
+  const auto inner = CachedPair(harness.AddModel("m", ScaleAdd({1, 4})), cache);
+  PipelineSpec spec{.name = "outer", .outputs = {{"z", DataType::kFp32, {kWidth}}}};
+  REQUIRE_OK(AddNestedSteps(
+      {.name = "p", .input_map = {{"x", "x"}, {"y", "y"}}, .output_map = {{"a", "z"}}}, *inner,
+      spec.steps));
+  const auto outer = VALUE(BuildPipeline(spec));
+  REQUIRE_OK(harness.Submit({.plan = outer, .inputs = {Ramp(1, 1), Ramp(1, 2)}})->Get().status);
+  const auto answer = harness.Submit({.plan = inner, .inputs = {Ramp(1, 1), Ramp(1, 2)}});
+  REQUIRE_OK(answer->Get().status);
+  CHECK(cache->counts().hits == 1);
+  REQUIRE(answer->Get().outputs.size() == 2);
+  CHECK(ToFloats(answer->Get().outputs[1]) == Summed(1, 1, 2));
+}
+
+// Behind a step whose outputs stay on the device there are no bytes to know inputs by: the inner
+// pipeline serves there without its cache.
+TEST_CASE("A cached pipeline behind a step on the device") {
+  EngineHarness harness;
+  const auto cache = std::make_shared<StepCache>(harness.pinned(), 1 << 20);
+  const Subgraph* model = harness.AddModel("m", ScaleAdd({1, 4}));
+  const auto inner = CachedPair(model, cache);
+  PipelineSpec spec{.name = "outer", .outputs = {{"z", DataType::kFp32, {kWidth}}}};
+  spec.steps.push_back({.name = "before",
+                        .subgraph = model,
+                        .input_map = {{"x", "x"}, {"y", "y"}},
+                        .output_map = {{"summed", "between"}}});
+  REQUIRE_OK(AddNestedSteps(
+      {.name = "p", .input_map = {{"x", "between"}, {"y", "y"}}, .output_map = {{"b", "z"}}},
+      *inner, spec.steps));
+  const auto outer = VALUE(BuildPipeline(spec));
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = harness.Submit({.plan = outer, .inputs = {Ramp(1, 1), Ramp(1, 2)}});
+    REQUIRE_OK(answer->Get().status);
+    CHECK(ToFloats(answer->Get().outputs[0]) == TwiceSummed(1, 1, 2));
+  }
+  CHECK(cache->counts().hits == 0);
+  CHECK(cache->counts().misses == 0);
 }
 
 // The pool has nothing left: nothing is kept, and the request is served all the same.

@@ -91,6 +91,21 @@ TEST_CASE("Nested pipelines build") {
   CHECK(VALUE(BuildPipeline({.name = "around", .steps = std::move(around)}))->nodes.size() == 4);
 }
 
+// Pipelines over pipelines double the steps with every level; where that ends is told.
+TEST_CASE("Nested steps have a limit") {
+  const Inner inner;
+  const StepSpec step{.name = "s", .input_map = {{"x", "in"}}, .output_map = {{"y", "out"}}};
+  std::vector<StepSpec> steps(kMostNestedSteps - 2);
+  REQUIRE_OK(AddNestedSteps(step, *inner.plan, steps));
+  CHECK(steps.size() == kMostNestedSteps);
+  const absl::Status refused = AddNestedSteps(step, *inner.plan, steps);
+  CHECK(refused.code() == absl::StatusCode::kInvalidArgument);
+  CHECK(
+      std::string(MessageOf(refused)) ==
+      "step 's': with the 2 steps of pipeline 'inner' there are 1026, of at most 1024; nest less");
+  CHECK(steps.size() == kMostNestedSteps);
+}
+
 // Maps that name nothing, and inputs that are in none.
 TEST_CASE("Maps of a nested pipeline are checked") {
   const Inner inner;

@@ -126,5 +126,38 @@ TEST_CASE("Memory of caches counts but for the version that is replaced") {
   CHECK(catalog.CachedBytes("other", 1) == 300);
 }
 
+// A pipeline over another one has the cache of that one too, which goes with that one only.
+TEST_CASE("Memory of caches counts for the pipeline that made them") {
+  const testing::OpenedDevice opened = testing::OpenDevice();
+  const auto pool = VALUE(memory::HostPool::Create(*opened.device, 4096));
+  Catalog catalog;
+  const auto serve = [&](const std::string& name, std::vector<ModelHandle> steps,
+                         std::vector<std::shared_ptr<scheduler::StepCache>> caches) {
+    auto plan = std::make_shared<scheduler::Plan>();
+    for (auto& cache : caches) {
+      plan->nodes.emplace_back().cache = std::move(cache);
+    }
+    auto model = std::make_shared<Model>(*NewModel(1, 1));
+    model->name = name;
+    model->plan = std::move(plan);
+    model->steps = std::move(steps);
+    catalog.Begin(name, 1);
+    catalog.Serve(model);
+    return ModelHandle(model);
+  };
+  const auto below = std::make_shared<scheduler::StepCache>(*pool, 100);
+  const auto own = std::make_shared<scheduler::StepCache>(*pool, 1000);
+  const ModelHandle inner = serve("inner", {}, {below});
+  const ModelHandle outer = serve("outer", {inner}, {own, below});
+  CHECK(catalog.CachedBytes("", 0) == 1100);
+  CHECK(catalog.CachedBytes("outer", 1) == 100);
+  CHECK(catalog.CachedBytes("inner", 1) == 1000);
+  // The inner one was loaded again and the outer one stays on the load before: that one's cache
+  // goes with the outer one.
+  serve("inner", {}, {std::make_shared<scheduler::StepCache>(*pool, 200)});
+  CHECK(catalog.CachedBytes("", 0) == 1300);
+  CHECK(catalog.CachedBytes("outer", 1) == 200);
+}
+
 }  // namespace
 }  // namespace omserve::server

@@ -65,6 +65,26 @@ TEST_CASE("An input that is left out is as long as those it is padded with", "[l
   CHECK(model.Filled({std::nullopt, std::nullopt}, lengths) == RowDims{Dims{8}, Dims{8, 2}});
 }
 
+// A square mask has the length twice.
+TEST_CASE("A square input that is left out is as long on both sides", "[left_out]") {
+  scheduler::Subgraph model{.name = "m"};
+  model.shape.batched = true;
+  model.shape.inputs = {{"ids", DataType::kInt64, {-1}}, {"mask", DataType::kInt64, {-1, -1}}};
+  model.shape.outputs = {{"y", DataType::kFp32, {1}}};
+  model.shape.buckets.push_back({.input_dims = {{8}, {8, 8}},
+                                 .output_dims = {{1}},
+                                 .input_row_bytes = {},
+                                 .output_row_bytes = {4},
+                                 .gears = {{.rows = 1, .model_gear = 0}}});
+  const std::vector<PaddedLength> lengths = {
+      {.inputs = {{.tensor = 0, .dim = 0}, {.tensor = 1, .dim = 0}, {.tensor = 1, .dim = 1}},
+       .outputs = {},
+       .compiled = {8}}};
+  RowDims dims = {Dims{5}, std::nullopt};
+  FillLeftOutDims(*scheduler::BuildSingle(model), lengths, dims);
+  CHECK(dims == RowDims{Dims{5}, Dims{5, 5}});
+}
+
 // Zeros by type: a string that is empty still has its length.
 TEST_CASE("The bytes of a tensor that is left out", "[left_out]") {
   CHECK(LeftOutBytes(DataType::kFp16, Dims{3, 2}) == 12U);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pipelines whose steps are pipelines: as clients call them, and as their parts come and go.
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <string>
 
 #include "tests/server/protocol/daemon_fixture.h"
@@ -177,6 +178,43 @@ TEST_CASE("Nested: parts that come and go", "[protocol]") {
   REQUIRE(Unload(client, "a_outer", /*dependents=*/true).ok());
   // Loaded by name meanwhile, with what they need.
   CHECK(Index(client, /*ready=*/true).size() == 2);
+}
+
+// Asks `model` until the one at the bottom of it, which was not asked before, has run; false when
+// that never comes.
+bool ComesToStandOn(Client& client, const std::string& model, const std::string& bottom) {
+  for (int i = 0; i < 300; ++i) {
+    CHECK(Answers(client, model));
+    if (client.Statistics(bottom).execution_count() > 0) {
+      return true;
+    }
+    Pause(std::chrono::milliseconds(50));
+  }
+  return false;
+}
+
+// One look at the repository finds a model that has become a pipeline.
+TEST_CASE("Nested: polling a model that becomes a pipeline", "[protocol]") {
+  Repository repository;
+  repository.AddText("text");
+  repository.AddText("bottom");
+  TestDaemon daemon(repository, Polling);
+  repository.Write("text/config.pbtxt", EnsembleOver("bottom"));
+  CHECK(ComesToStandOn(daemon.client(), "text", "bottom"));
+}
+
+// One look finds a pipeline with a new step, and that step, a pipeline too, changed: whatever their
+// names, the outer one stands on the new inner one.
+TEST_CASE("Nested: polling pipelines that change together", "[protocol]") {
+  Repository repository;
+  repository.AddText("text");
+  repository.AddText("bottom");
+  repository.Write("a_outer/config.pbtxt", EnsembleOver("text"));
+  repository.Write("b_inner/config.pbtxt", EnsembleOver("text"));
+  TestDaemon daemon(repository, Polling);
+  repository.Write("b_inner/config.pbtxt", EnsembleOver("bottom"));
+  repository.Write("a_outer/config.pbtxt", EnsembleOver("b_inner"));
+  CHECK(ComesToStandOn(daemon.client(), "a_outer", "bottom"));
 }
 
 // A load that fails at the top leaves none of what it brought.

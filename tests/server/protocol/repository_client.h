@@ -23,6 +23,12 @@ inline std::function<void(ServerConfig&)> Explicit(const std::vector<std::string
   };
 }
 
+// Settings of a daemon that follows what changes in its folders.
+inline void Polling(ServerConfig& config) {
+  config.mutable_repository()->set_control_mode("poll");
+  config.mutable_repository()->set_poll_seconds(1);
+}
+
 inline grpc::Status Load(Client& client, const std::string& model, const std::string& config = "",
                          const std::map<std::string, std::string>& files = {}) {
   inference::RepositoryModelLoadRequest request;

@@ -105,10 +105,7 @@ TEST_CASE("Repository: a failed reload of a step", "[1.12/reload-fails]") {
 TEST_CASE("Repository: polling", "[1.12/mode-poll]") {
   Repository repository;
   repository.AddText("first");
-  TestDaemon daemon(repository, [](ServerConfig& config) {
-    config.mutable_repository()->set_control_mode("poll");
-    config.mutable_repository()->set_poll_seconds(1);
-  });
+  TestDaemon daemon(repository, Polling);
   Client& client = daemon.client();
   repository.AddText("second");
   CHECK(AwaitLine(client, "second:1", "READY") == "READY");
@@ -129,9 +126,8 @@ TEST_CASE("Repository: polling after a passing failure", "[1.12/mode-poll]") {
   TestDaemon daemon(
       repository,
       [&](ServerConfig& config) {
+        Polling(config);
         config.mutable_device()->set_config_file(repository.path() + "/acl.json");
-        config.mutable_repository()->set_control_mode("poll");
-        config.mutable_repository()->set_poll_seconds(1);
       },
       /*exit_on_error=*/false);
   CHECK(AwaitLine(daemon.client(), "text:1", "READY") == "READY");
@@ -143,10 +139,7 @@ TEST_CASE("Repository: polling after a passing failure", "[1.12/mode-poll]") {
 TEST_CASE("Repository: polling a pipeline that waits for a step", "[1.12/mode-poll]") {
   Repository repository;
   repository.AddScenes();
-  TestDaemon daemon(repository, [](ServerConfig& config) {
-    config.mutable_repository()->set_control_mode("poll");
-    config.mutable_repository()->set_poll_seconds(1);
-  });
+  TestDaemon daemon(repository, Polling);
   Client& client = daemon.client();
   std::string config = SceneFile("repository/scenes/config.yaml");
   const std::string from = "model_name: fusion";
