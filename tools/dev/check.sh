@@ -140,6 +140,9 @@ cmd_fuzz() {
   ensure build check
   lock build-fuzz
   configure fuzz
+  # ninja lists what its file says, and brings that up to date only when it builds.
+  run_logged configure-fuzz ninja -C "$root/build/fuzz" build.ninja ||
+    die "fuzz: build/fuzz cannot be configured; see $logs/configure-fuzz.log"
   mapfile -t targets < <(ninja -C "$root/build/fuzz" -t targets all |
     sed -n 's|^tests/bin/\([^:]*_fuzz\):.*|\1|p')
   if [[ -n $name ]]; then
