@@ -36,12 +36,14 @@ struct InferOptions {
   std::chrono::milliseconds timeout{30000};
 };
 
+// One answer; all there is but for a decoupled model's.
 struct InferResult {
   std::string model_version;
   std::vector<Tensor> outputs;
-  std::string trace_json;   // Empty unless asked for.
-  std::string stages_json;  // Likewise: where the request's time in the server went.
-  std::chrono::nanoseconds latency{0};
+  std::string trace_json;               // Empty unless asked for.
+  std::string stages_json;              // Likewise: where the request's time in the server went.
+  std::chrono::nanoseconds latency{0};  // Since the request was sent.
+  int64_t first_row = 0;                // Of the request: the outputs are of the rows from there.
 
   const Tensor* Find(std::string_view name) const;
 };
@@ -55,6 +57,11 @@ class GrpcClient final {
 
   absl::StatusOr<InferResult> Infer(const std::string& model, const std::vector<Tensor>& inputs,
                                     const InferOptions& options);
+
+  // The same of a decoupled model, by a stream: `take` runs for each answer as it comes.
+  absl::Status InferMany(const std::string& model, const std::vector<Tensor>& inputs,
+                         const InferOptions& options,
+                         const std::function<absl::Status(const InferResult&)>& take);
 
   // Any unary method: `client.Call(&Stub::ServerLive, request)`.
   template <typename Request, typename Response>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -36,7 +37,9 @@ Assignment Split(const std::string& text, const std::vector<TensorSpec>& specs) 
 // Collects the inputs of one request, each at most once.
 class Inputs final {
  public:
-  explicit Inputs(std::vector<TensorSpec> specs) : specs_(std::move(specs)) {}
+  // Those in `optional` may be left out.
+  Inputs(std::vector<TensorSpec> specs, std::set<std::string> optional)
+      : specs_(std::move(specs)), optional_(std::move(optional)) {}
 
   // `hint`: part of the name of the input meant when none is given.
   absl::Status Add(const std::string& text, std::string_view hint, bool is_file) {
@@ -59,7 +62,7 @@ class Inputs final {
 
   absl::Status CheckAllGiven() const {
     for (const TensorSpec& spec : specs_) {
-      if (!Given(spec.name)) {
+      if (!Given(spec.name) && !optional_.contains(spec.name)) {
         return InvalidArgument(
             "input '{}' ({} {}) is not given; use --image, --text or --input "
             "{}=VALUE",
@@ -103,6 +106,7 @@ class Inputs final {
   }
 
   std::vector<TensorSpec> specs_;
+  std::set<std::string> optional_;
   std::vector<client::Tensor> tensors_;
 };
 
@@ -119,6 +123,16 @@ absl::StatusOr<std::vector<TensorSpec>> FetchInputs(client::GrpcClient& client,
                      Dims(input.shape().begin(), input.shape().end())});
   }
   return specs;
+}
+
+absl::StatusOr<inference::ModelConfig> FetchConfig(client::GrpcClient& client,
+                                                   const InferCommand& command) {
+  inference::ModelConfigRequest request;
+  request.set_name(command.model);
+  request.set_version(command.version);
+  ASSIGN_OR_RETURN(inference::ModelConfigResponse response,
+                   client.Call(&inference::GRPCInferenceService::Stub::ModelConfig, request));
+  return std::move(*response.mutable_config());
 }
 
 absl::StatusOr<json::object> ToJson(const InferCommand& command,
@@ -201,14 +215,41 @@ void PrintStages(const std::string& stages_json) {
       ms("total"), ms("queue"), ms("input"), ms("compute"), ms("output"), ms("overhead"));
 }
 
-}  // namespace
+absl::Status Print(const CommonOptions& common, const InferCommand& command,
+                   const client::InferResult& result, bool is_one_of_many) {
+  if (common.json) {
+    ASSIGN_OR_RETURN(json::object object, ToJson(command, result));
+    if (is_one_of_many) {
+      object["first_row"] = result.first_row;
+    }
+    fmt::print("{}\n", json::serialize(object));
+    return absl::OkStatus();
+  }
+  std::vector<std::vector<std::string>> rows = {{"OUTPUT", "TYPE", "SHAPE", "VALUE"}};
+  for (const client::Tensor& output : result.outputs) {
+    rows.push_back({output.name, std::string(DataTypeName(output.type)), DimsToString(output.dims),
+                    TensorPreview(output, 6)});
+  }
+  fmt::print("{}{} version {}, {}{:.2f} ms\n", client::FormatTable(rows), command.model,
+             result.model_version,
+             is_one_of_many ? fmt::format("rows from {}, ", result.first_row) : "",
+             static_cast<double>(result.latency.count()) / 1e6);
+  if (!result.trace_json.empty()) {
+    RETURN_IF_ERROR(PrintTrace(result.trace_json));
+    PrintStages(result.stages_json);
+  }
+  return absl::OkStatus();
+}
 
-absl::Status Infer(const CommonOptions& common, const InferCommand& command) {
-  ASSIGN_OR_RETURN(const client::ConnectOptions connect,
-                   client::ReadConnectOptions(common.url(), common.files));
-  client::GrpcClient client(connect);
-  ASSIGN_OR_RETURN(std::vector<TensorSpec> specs, FetchInputs(client, command));
-  Inputs inputs(std::move(specs));
+absl::StatusOr<Inputs> ReadInputs(const InferCommand& command, std::vector<TensorSpec> specs,
+                                  const inference::ModelConfig& config) {
+  std::set<std::string> optional;
+  for (const auto& input : config.input()) {
+    if (input.optional()) {
+      optional.insert(input.name());
+    }
+  }
+  Inputs inputs(std::move(specs), std::move(optional));
   for (const std::string& image : command.images) {
     RETURN_IF_ERROR(inputs.Add(image, "image", /*is_file=*/true));
   }
@@ -219,27 +260,35 @@ absl::Status Infer(const CommonOptions& common, const InferCommand& command) {
     RETURN_IF_ERROR(inputs.Add(input, "", /*is_file=*/false));
   }
   RETURN_IF_ERROR(inputs.CheckAllGiven());
-  ASSIGN_OR_RETURN(const client::InferResult result,
-                   client.Infer(command.model, inputs.tensors(),
-                                {.version = command.version,
-                                 .outputs = command.outputs,
-                                 .trace = command.trace,
-                                 .timeout = std::chrono::milliseconds(command.timeout_ms)}));
-  if (common.json) {
-    ASSIGN_OR_RETURN(const json::object object, ToJson(command, result));
-    fmt::print("{}\n", json::serialize(object));
-    return absl::OkStatus();
+  return inputs;
+}
+
+}  // namespace
+
+absl::Status Infer(const CommonOptions& common, const InferCommand& command) {
+  ASSIGN_OR_RETURN(const client::ConnectOptions connect,
+                   client::ReadConnectOptions(common.url(), common.files));
+  client::GrpcClient client(connect);
+  ASSIGN_OR_RETURN(std::vector<TensorSpec> specs, FetchInputs(client, command));
+  ASSIGN_OR_RETURN(const inference::ModelConfig config, FetchConfig(client, command));
+  ASSIGN_OR_RETURN(const Inputs inputs, ReadInputs(command, std::move(specs), config));
+  const client::InferOptions options{.version = command.version,
+                                     .outputs = command.outputs,
+                                     .trace = command.trace,
+                                     .timeout = std::chrono::milliseconds(command.timeout_ms)};
+  if (!config.model_transaction_policy().decoupled()) {
+    ASSIGN_OR_RETURN(const client::InferResult result,
+                     client.Infer(command.model, inputs.tensors(), options));
+    return Print(common, command, result, /*is_one_of_many=*/false);
   }
-  std::vector<std::vector<std::string>> rows = {{"OUTPUT", "TYPE", "SHAPE", "VALUE"}};
-  for (const client::Tensor& output : result.outputs) {
-    rows.push_back({output.name, std::string(DataTypeName(output.type)), DimsToString(output.dims),
-                    TensorPreview(output, 6)});
-  }
-  fmt::print("{}{} version {}, {:.2f} ms\n", client::FormatTable(rows), command.model,
-             result.model_version, static_cast<double>(result.latency.count()) / 1e6);
-  if (!result.trace_json.empty()) {
-    RETURN_IF_ERROR(PrintTrace(result.trace_json));
-    PrintStages(result.stages_json);
+  size_t answers = 0;
+  RETURN_IF_ERROR(client.InferMany(command.model, inputs.tensors(), options,
+                                   [&](const client::InferResult& result) {
+                                     ++answers;
+                                     return Print(common, command, result, /*is_one_of_many=*/true);
+                                   }));
+  if (!common.json) {
+    fmt::print("{} answers\n", answers);
   }
   return absl::OkStatus();
 }
