@@ -270,9 +270,9 @@ TEST_CASE("A part that fails ends the request") {
 
 // The client leaves between the first answer and the end.
 TEST_CASE("A request is cancelled after an answer") {
-  EngineHarness harness;
-  std::latch came{1};
+  std::latch came{1};  // Both outlive the worker that waits.
   std::latch cancelled{1};
+  EngineHarness harness;
   const auto plan = OpenSteps(harness.AddModel("a", ScaleAdd({1, 4})),
                               {.before = [&cancelled] { cancelled.wait(); }});
   Early early;

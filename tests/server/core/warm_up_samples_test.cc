@@ -89,7 +89,8 @@ TEST_CASE("Samples: random data", "[warm_up]") {
     CHECK(number >= 0.5F);
     CHECK(number < 1.0F);
   }
-  for (const char number : VALUE(model.Samples(inputs))[0].inputs[1]) {
+  const std::string whole = VALUE(model.Samples(inputs))[0].inputs[1];
+  for (const char number : whole) {
     CHECK(number >= 0);
     CHECK(number < 8);
   }
