@@ -18,14 +18,7 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   RETURN_IF_ERROR(device_.Bind());
   const uint64_t generation = device_.generation();
   const CostTable costs = WarmUpModel(spec);
-  const auto ends = [this] {
-    const MutexLock state_lock(mu_);
-    return gate_closed_;
-  };
-  for (acl::Model* model : spec.instances) {
-    RETURN_IF_ERROR(
-        RunSamples(device_, *completions_, *model, spec.shape, spec.samples, clock_, ends));
-  }
+  RETURN_IF_ERROR(RunSamplesOf(spec));
   // Streams and buffers are made here, on the caller's thread, so that traffic does not wait.
   std::vector<std::unique_ptr<Lane>> lanes;
   for (acl::Model* model : spec.instances) {
@@ -119,6 +112,18 @@ CostTable Engine::WarmUpModel(const SubgraphSpec& spec) {
               std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - start).count(),
               CostsToString(spec.shape, *costs));
   return *std::move(costs);
+}
+
+absl::Status Engine::RunSamplesOf(const SubgraphSpec& spec) {
+  const auto ends = [this] {
+    const MutexLock lock(mu_);
+    return gate_closed_;
+  };
+  for (acl::Model* model : spec.instances) {
+    RETURN_IF_ERROR(
+        RunSamples(device_, *completions_, *model, spec.shape, spec.samples, clock_, ends));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace omserve::scheduler

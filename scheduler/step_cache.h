@@ -21,7 +21,7 @@ struct KnownOutputs {
     Dims dims;                         // Full dims.
     std::span<const std::byte> bytes;  // Within `block`.
   };
-  std::vector<Tensor> tensors;  // By the step's outputs; empty where nobody reads one.
+  std::vector<Tensor> tensors;  // By the step's outputs; empty where one is mapped to nothing.
   memory::HostBlock block;
 };
 
