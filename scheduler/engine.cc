@@ -282,15 +282,15 @@ Arrive Engine::ArrivalOf(const InferRequest& request) {
           .input_bytes = input_bytes};
 }
 
-Engine::Active& Engine::MakeActive(std::unique_ptr<InferRequest> request) {
-  Active& active = active_.Add(request->id);
+ActiveRequest& Engine::MakeActive(std::unique_ptr<InferRequest> request) {
+  ActiveRequest& active = active_.Add(request->id);
   active.in = std::move(request);
   active.arrived = clock_.Now();
   const InferRequest& in = *active.in;
   active.places.resize(in.plan->tensors.size());
   active.stamps.resize(in.plan->nodes.size());
   for (size_t i = 0; i < in.inputs.size(); ++i) {
-    Place& place = active.places[static_cast<size_t>(in.plan->inputs[i])];
+    TensorPlace& place = active.places[static_cast<size_t>(in.plan->inputs[i])];
     place.host = in.inputs[i].bytes;
     place.host_dims = in.inputs[i].dims;
     place.padding_elements = in.inputs[i].padding_elements;
@@ -347,7 +347,7 @@ void Engine::Take(HostResult result) {
     return;
   }
   StampHostStep(result);
-  Active& active = active_.at(result.request);
+  ActiveRequest& active = active_.at(result.request);
   const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(result.node)];
   if (result.status.ok()) {
     for (size_t i = 0; i < result.outputs.size(); ++i) {
@@ -356,7 +356,7 @@ void Engine::Take(HostResult result) {
       }
       HostTensor& made = result.outputs[i];
       auto owner = std::make_shared<memory::HostBlock>(std::move(made.block));
-      Place& place = active.places[static_cast<size_t>(node.outputs[i])];
+      TensorPlace& place = active.places[static_cast<size_t>(node.outputs[i])];
       place.host = owner->bytes().first(made.size_bytes);
       place.host_dims = std::move(made.dims);
       place.owner = std::move(owner);
@@ -408,14 +408,14 @@ void Engine::ObeyAll() {
 }
 
 void Engine::Obey(const StartHostStep& command) {
-  Active& active = active_.at(command.request);
+  ActiveRequest& active = active_.at(command.request);
   const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(command.node)];
   HostTask task{.request = command.request,
                 .node = command.node,
                 .op = node.op.get(),
                 .rows = active.in->rows};
   for (const int tensor : node.inputs) {
-    const Place& place = active.places[static_cast<size_t>(tensor)];
+    const TensorPlace& place = active.places[static_cast<size_t>(tensor)];
     task.inputs.push_back({.dims = place.host_dims, .bytes = place.host});
   }
   workers_->Submit(std::move(task));
@@ -423,7 +423,7 @@ void Engine::Obey(const StartHostStep& command) {
 
 void Engine::Obey(const Retire& command) {
   const auto found = active_.find(command.request);
-  Split* split = found->second.split;
+  SplitRequest* split = found->second.split;
   active_.Erase(found);
   if (split != nullptr && --split->unretired == 0) {
     splits_.erase(split->in->id);

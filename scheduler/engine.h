@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,7 +22,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/memory/device_pool.h"
 #include "runtime/memory/host_pool.h"
-#include "scheduler/content_digest.h"
+#include "scheduler/active_request.h"
 #include "scheduler/core.h"
 #include "scheduler/diversion.h"
 #include "scheduler/engine_options.h"
@@ -124,61 +123,6 @@ class Engine final : private CompletionSink, private TurnSink {
   using Message =
       std::variant<std::unique_ptr<InferRequest>, Cancel, SlotDone, HostResult, Task, TurnGranted>;
 
-  // Where one tensor of a request is.
-  struct Place {
-    std::span<const std::byte> host;    // When it is on the host.
-    Dims host_dims;                     // Full dims.
-    std::shared_ptr<const void> owner;  // Of `host`, unless the request itself owns it.
-    BatchId batch = 0;                  // The batch that makes it on the device.
-    int batch_output = 0;
-    size_t offset_bytes = 0;
-    size_t size_bytes = 0;
-    int64_t padding_elements = 0;  // Of an input of the request.
-  };
-  // A request that runs in parts, from its arrival until nothing in flight touches its memory.
-  struct Split {
-    std::unique_ptr<InferRequest> in;
-    std::vector<RequestId> parts;
-    std::vector<InferResponse> answers;  // By part.
-    // By wanted output: where the parts' rows stand one after the other; without an owner while no
-    // part was launched alone.
-    std::vector<OutputPlace> places;
-    size_t unanswered = 0;  // Parts.
-    size_t unretired = 0;
-    bool answered = false;
-  };
-  struct Active {
-    std::unique_ptr<InferRequest> in;
-    std::vector<Place> places;  // By plan tensor.
-    absl::Status failure;
-    std::vector<StepTrace> trace;
-    std::map<int, ContentDigest> digests;       // Of inputs that were not known, by node.
-    absl::InlinedVector<StepStamps, 1> stamps;  // By plan node.
-    Instant arrived;
-    Split* split = nullptr;  // Whose part it is, which one,
-    size_t part = 0;
-    int first_row = 0;        // and where its rows begin.
-    std::vector<bool> given;  // By wanted output: an early answer had it. Empty: none.
-    bool has_news = false;    // It is in news_.
-    bool is_answered = false;
-
-    const InferRequest& whole() const { return split != nullptr ? *split->in : *in; }
-
-    void Clear() {
-      in.reset();
-      places.clear();
-      failure = absl::OkStatus();
-      trace.clear();
-      digests.clear();
-      stamps.clear();
-      split = nullptr;
-      part = 0;
-      first_row = 0;
-      given.clear();
-      has_news = false;
-      is_answered = false;
-    }
-  };
   struct ReadyAnswer {
     std::function<void(InferResponse)> done;
     const void* group = nullptr;
@@ -309,7 +253,7 @@ class Engine final : private CompletionSink, private TurnSink {
   void FeedArrivals();
   void ObeyAll();
   void NoteTaken(const InferRequest& request);
-  Active& MakeActive(std::unique_ptr<InferRequest> request);
+  ActiveRequest& MakeActive(std::unique_ptr<InferRequest> request);
   static Arrive ArrivalOf(const InferRequest& request);
   void Obey(Launch& command);
   void Obey(const StartHostStep& command);
@@ -358,19 +302,19 @@ class Engine final : private CompletionSink, private TurnSink {
   bool WantedOnHost(const Launch& launch, size_t output) const;
   void FailBatch(const ActiveBatch& batch, const absl::Status& status);
   // engine_answers.cc.
-  absl::Status StatusOf(const Active& active, const Respond& respond) const;
+  absl::Status StatusOf(const ActiveRequest& active, const Respond& respond) const;
   absl::Status RefusalStatus(const Plan& plan, const Respond& respond) const;
   void Record(const InferRequest& request, const Respond& respond, const InferResponse& response);
 
   // engine_early.cc: of requests that are answered several times.
   // Outputs of it came to the host.
-  void NoteOutputs(RequestId id, Active& active);
+  void NoteOutputs(RequestId id, ActiveRequest& active);
   // Answers with what came, once all that happened in this turn is known.
   void AnswerEarly();
   // What is wanted and was not given yet: of a request or part that succeeded all of it, of one
   // that is not over what is on the host.
-  std::vector<ResponseOutput> OutputsToGive(Active& active);
-  void GiveEarly(const Active& active, InferResponse response);
+  std::vector<ResponseOutput> OutputsToGive(ActiveRequest& active);
+  void GiveEarly(const ActiveRequest& active, InferResponse response);
 
   // engine_limits.cc.
   // Makes the lanes of a subgraph that is added known to the rate limiter. By lane, which of them
@@ -386,19 +330,19 @@ class Engine final : private CompletionSink, private TurnSink {
   void StampBatch(const ActiveBatch& batch, const LaunchTimes& times);
   // engine_trace.cc: of requests that are traced.
   void TraceBatch(const ActiveBatch& batch, const LaunchTimes& times, int rows, int node,
-                  Active& active) const;
-  static void TraceHostStep(const HostResult& result, Active& active);
+                  ActiveRequest& active) const;
+  static void TraceHostStep(const HostResult& result, ActiveRequest& active);
   // " trace_id=..." with those of a batch; empty where there is none.
   std::string TraceIds(const Launch& launch) const;
   void StampHostStep(const HostResult& result);
-  static StageTimes StagesOf(const Active& active, Outcome outcome, Instant answered);
+  static StageTimes StagesOf(const ActiveRequest& active, Outcome outcome, Instant answered);
 
   // engine_split.cc.
   void TakeSplit(std::unique_ptr<InferRequest> request, int most_rows);
-  void TakePart(Split& split, size_t part, const Respond& respond, InferResponse response);
-  InferResponse JoinAnswers(Split& split);
-  void AnswerSplit(Split& split, const Respond& respond, InferResponse response);
-  void CancelSplit(const Split& split);
+  void TakePart(SplitRequest& split, size_t part, const Respond& respond, InferResponse response);
+  InferResponse JoinAnswers(SplitRequest& split);
+  void AnswerSplit(SplitRequest& split, const Respond& respond, InferResponse response);
+  void CancelSplit(const SplitRequest& split);
   // Where a part that is alone in its batch puts an output that the client wants: to its place in
   // the whole answer. Leaves `target` as it is for other outputs.
   absl::Status PlacePart(const Launch& launch, size_t output, size_t row_bytes,
@@ -482,11 +426,11 @@ class Engine final : private CompletionSink, private TurnSink {
   std::vector<int64_t> taken_rows_;   // By subgraph: taken up since its load was published.
   std::vector<Lanes> lanes_;          // By subgraph; null while being mended.
   Lanes retired_lanes_;               // Stopped; see MendLane.
-  RecyclingMap<RequestId, Active> active_;
+  RecyclingMap<RequestId, ActiveRequest> active_;
   // By subgraph and, where any is limited, by lane; absent for a lane that is not.
   std::vector<std::vector<std::optional<SharedRateLimiter::Client>>> turn_clients_;
   std::vector<TurnGranted> granted_;  // Scratch of Obey.
-  std::unordered_map<RequestId, Split> splits_;
+  std::unordered_map<RequestId, SplitRequest> splits_;
   RequestId next_part_ = RequestId{1} << 63;  // Above all ids that requests bring.
   RecyclingMap<BatchId, ActiveBatch> batches_;
   // Scratch of one launch and of one event, so that these do not allocate.

@@ -16,7 +16,7 @@ double Ms(Clock::duration time) { return std::chrono::duration<double, std::mill
 
 }  // namespace
 
-absl::Status Engine::StatusOf(const Active& active, const Respond& respond) const {
+absl::Status Engine::StatusOf(const ActiveRequest& active, const Respond& respond) const {
   const std::string& model = active.in->plan->name;
   switch (respond.outcome) {
     case Outcome::kOk:
@@ -106,7 +106,7 @@ absl::Status Engine::RefusalStatus(const Plan& plan, const Respond& respond) con
 }
 
 void Engine::Obey(const Respond& command) {
-  Active& active = active_.at(command.request);
+  ActiveRequest& active = active_.at(command.request);
   const bool lost = command.outcome == Outcome::kDeviceLost ||
                     (command.outcome == Outcome::kRefused &&
                      command.refusal.reason == RefusalReason::kDeviceLost);

@@ -118,7 +118,7 @@ void Engine::GatherInput(const Launch& launch, size_t input, size_t row_bytes,
   source.in_place = acl::DevicePtr();
   // Rows that were computed together, stand from the front and in the same order, are read where
   // they are. `together` is that batch's output; it holds while every piece continues the last.
-  const Place* first = nullptr;
+  const TensorPlace* first = nullptr;
   size_t expected_offset = 0;
   bool together = true;
   int row = 0;
@@ -128,9 +128,9 @@ void Engine::GatherInput(const Launch& launch, size_t input, size_t row_bytes,
       together = false;
     }
     row = group.row + group.rows;
-    const Active& active = active_.at(group.request);
+    const ActiveRequest& active = active_.at(group.request);
     const int tensor = active.in->plan->nodes[static_cast<size_t>(group.node)].inputs[input];
-    const Place& place = active.places[static_cast<size_t>(tensor)];
+    const TensorPlace& place = active.places[static_cast<size_t>(tensor)];
     if (place.batch == 0 && CanBindHost(launch, place.host)) {
       source.in_place = acl::Device::AddressOf(place.host);
       return;
@@ -171,7 +171,7 @@ void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
   const Subgraph& subgraph = *subgraphs_[static_cast<size_t>(launch.subgraph)];
   const Bucket& bucket = subgraph.shape.buckets[static_cast<size_t>(launch.bucket)];
   for (const RowGroup& group : launch.rows) {
-    Active& active = active_.at(group.request);
+    ActiveRequest& active = active_.at(group.request);
     const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(group.node)];
     for (size_t i = 0; i < batch.outputs.size(); ++i) {
       const int tensor = node.outputs[i];
@@ -180,7 +180,7 @@ void Engine::PlaceOutputs(const ActiveBatch& batch, bool on_host) {
       }
       const size_t offset_bytes = bucket.output_row_bytes[i] * static_cast<size_t>(group.row);
       const size_t size_bytes = bucket.output_row_bytes[i] * static_cast<size_t>(group.rows);
-      Place& place = active.places[static_cast<size_t>(tensor)];
+      TensorPlace& place = active.places[static_cast<size_t>(tensor)];
       place.batch = launch.batch;
       place.batch_output = static_cast<int>(i);
       place.offset_bytes = offset_bytes;
@@ -212,7 +212,7 @@ void Engine::FailBatch(const ActiveBatch& batch, const absl::Status& status) {
               subgraph.version, batch.launch.lane, batch.launch.row_count, MessageOf(status),
               TraceIds(batch.launch));
   for (const RowGroup& group : batch.launch.rows) {
-    Active& active = active_.at(group.request);
+    ActiveRequest& active = active_.at(group.request);
     if (active.failure.ok()) {
       active.failure = WithContext(
           status, "step '" + active.in->plan->nodes[static_cast<size_t>(group.node)].name + "'");
@@ -241,7 +241,7 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
   int64_t lengthened = 0;
   for (const RowGroup& group : launch.rows) {
     rows += group.rows;
-    const Active& active = active_.at(group.request);
+    const ActiveRequest& active = active_.at(group.request);
     for (const int tensor : active.in->plan->nodes[static_cast<size_t>(group.node)].inputs) {
       lengthened += tensor < 0 ? 0 : active.places[static_cast<size_t>(tensor)].padding_elements;
     }
@@ -265,7 +265,7 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
                      .compute = between(times.compute_start, times.compute_end),
                      .output = between(times.compute_end, times.output_end)});
   for (const RowGroup& group : launch.rows) {
-    Active& active = active_.at(group.request);
+    ActiveRequest& active = active_.at(group.request);
     if (active.in->trace) {
       TraceBatch(batch, times, rows, group.node, active);
     }

@@ -9,17 +9,17 @@
 namespace omserve::scheduler {
 
 void Engine::Obey(const LookUp& command) {
-  const Active& active = active_.at(command.request);
+  const ActiveRequest& active = active_.at(command.request);
   HostTask task{.request = command.request, .node = command.node, .rows = active.in->rows};
   for (const int tensor : active.in->plan->nodes[static_cast<size_t>(command.node)].inputs) {
-    const Place& place = active.places[static_cast<size_t>(tensor)];
+    const TensorPlace& place = active.places[static_cast<size_t>(tensor)];
     task.inputs.push_back({.dims = place.host_dims, .bytes = place.host});
   }
   workers_->Submit(std::move(task));
 }
 
 void Engine::FinishLookUp(const HostResult& result) {
-  Active& active = active_.at(result.request);
+  ActiveRequest& active = active_.at(result.request);
   const PlanNode& node = active.in->plan->nodes[static_cast<size_t>(result.node)];
   const std::shared_ptr<const KnownOutputs> known = node.cache->Find(*result.digest);
   if (known == nullptr) {
@@ -27,7 +27,7 @@ void Engine::FinishLookUp(const HostResult& result) {
   } else {
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] >= 0) {
-        Place& place = active.places[static_cast<size_t>(node.outputs[i])];
+        TensorPlace& place = active.places[static_cast<size_t>(node.outputs[i])];
         place.host = known->tensors[i].bytes;
         place.host_dims = known->tensors[i].dims;
         place.owner = known;
@@ -45,7 +45,7 @@ void Engine::FinishLookUp(const HostResult& result) {
 void Engine::KeepOutputs(const ActiveBatch& batch) {
   std::vector<KnownOutputs::Tensor> outputs;
   for (const RowGroup& group : batch.launch.rows) {
-    const Active& active = active_.at(group.request);
+    const ActiveRequest& active = active_.at(group.request);
     const auto digest = active.digests.find(group.node);
     if (digest == active.digests.end()) {
       continue;
@@ -55,7 +55,7 @@ void Engine::KeepOutputs(const ActiveBatch& batch) {
     for (const int tensor : node.outputs) {
       KnownOutputs::Tensor& output = outputs.emplace_back();
       if (tensor >= 0) {
-        const Place& place = active.places[static_cast<size_t>(tensor)];
+        const TensorPlace& place = active.places[static_cast<size_t>(tensor)];
         output = {.dims = place.host_dims, .bytes = place.host};
       }
     }

@@ -8,7 +8,7 @@
 
 namespace omserve::scheduler {
 
-void Engine::NoteOutputs(RequestId id, Active& active) {
+void Engine::NoteOutputs(RequestId id, ActiveRequest& active) {
   if (active.whole().early != nullptr && !active.has_news) {
     active.has_news = true;
     news_.push_back(id);
@@ -21,7 +21,7 @@ void Engine::AnswerEarly() {
     if (found == active_.end()) {
       continue;
     }
-    Active& active = found->second;
+    ActiveRequest& active = found->second;
     active.has_news = false;
     if (active.is_answered || (active.split != nullptr && active.split->answered)) {
       continue;
@@ -34,7 +34,7 @@ void Engine::AnswerEarly() {
   news_.clear();
 }
 
-std::vector<ResponseOutput> Engine::OutputsToGive(Active& active) {
+std::vector<ResponseOutput> Engine::OutputsToGive(ActiveRequest& active) {
   const InferRequest& in = *active.in;
   const bool may_be_early = active.whole().early != nullptr;
   if (may_be_early) {
@@ -44,7 +44,7 @@ std::vector<ResponseOutput> Engine::OutputsToGive(Active& active) {
   outputs.reserve(in.wanted.size());
   for (size_t i = 0; i < in.wanted.size(); ++i) {
     const int tensor = in.plan->outputs[static_cast<size_t>(in.wanted[i])];
-    const Place& place = active.places[static_cast<size_t>(tensor)];
+    const TensorPlace& place = active.places[static_cast<size_t>(tensor)];
     if (may_be_early) {
       const bool is_there = active.is_answered || place.owner != nullptr;
       if (active.given[i] || !is_there) {
@@ -60,7 +60,7 @@ std::vector<ResponseOutput> Engine::OutputsToGive(Active& active) {
   return outputs;
 }
 
-void Engine::GiveEarly(const Active& active, InferResponse response) {
+void Engine::GiveEarly(const ActiveRequest& active, InferResponse response) {
   response.is_final = false;
   response.first_row = active.first_row;
   const InferRequest& request = active.whole();

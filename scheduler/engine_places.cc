@@ -21,7 +21,7 @@ constexpr uintptr_t kBufferAlignment = 64;
 
 const OutputPlace* Engine::OwnPlace(const Launch& launch, const RowGroup& group, size_t output,
                                     size_t row_bytes) const {
-  const Active& active = active_.at(group.request);
+  const ActiveRequest& active = active_.at(group.request);
   const InferRequest& in = *active.in;
   const size_t size_bytes = row_bytes * static_cast<size_t>(group.rows);
   if (in.places.empty() || (launch.rows.size() > 1 && size_bytes < kOwnCopyBytes)) {

@@ -86,7 +86,7 @@ void Engine::GiveUp(ActiveBatch& batch, const absl::Status& cause) {
     batch.given_up = cause;
   }
   for (const RowGroup& group : batch.launch.rows) {
-    Active& active = active_.at(group.request);
+    ActiveRequest& active = active_.at(group.request);
     active.failure = WithContext(
         cause, "step '" + active.in->plan->nodes[static_cast<size_t>(group.node)].name + "'");
   }

@@ -16,7 +16,7 @@ namespace omserve::scheduler {
 
 void Engine::TakeSplit(std::unique_ptr<InferRequest> request, int most_rows) {
   const RequestId id = request->id;
-  Split& split = splits_[id];
+  SplitRequest& split = splits_[id];
   if (request->received == Instant()) {
     request->received = clock_.Now();
   }
@@ -57,7 +57,7 @@ void Engine::TakeSplit(std::unique_ptr<InferRequest> request, int most_rows) {
     }
     split.parts.push_back(part->id);
     arrival.parts.push_back(ArrivalOf(*part));
-    Active& active = MakeActive(std::move(part));
+    ActiveRequest& active = MakeActive(std::move(part));
     active.split = &split;
     active.part = p;
     active.first_row = first_row;
@@ -70,7 +70,8 @@ void Engine::TakeSplit(std::unique_ptr<InferRequest> request, int most_rows) {
   Feed(std::move(arrival));
 }
 
-void Engine::TakePart(Split& split, size_t part, const Respond& respond, InferResponse response) {
+void Engine::TakePart(SplitRequest& split, size_t part, const Respond& respond,
+                      InferResponse response) {
   if (split.answered) {
     return;  // By another part's failure.
   }
@@ -85,7 +86,7 @@ void Engine::TakePart(Split& split, size_t part, const Respond& respond, InferRe
   }
   const bool is_last = split.unanswered == 0;
   if (split.in->early != nullptr) {
-    const Active& active = active_.at(split.parts[part]);
+    const ActiveRequest& active = active_.at(split.parts[part]);
     response.first_row = active.first_row;
     if (!is_last) {
       GiveEarly(active, std::move(response));
@@ -110,7 +111,7 @@ void Engine::TakePart(Split& split, size_t part, const Respond& respond, InferRe
   AnswerSplit(split, all, std::move(response));
 }
 
-InferResponse Engine::JoinAnswers(Split& split) {
+InferResponse Engine::JoinAnswers(SplitRequest& split) {
   InferResponse joined;
   for (size_t o = 0; o < split.in->wanted.size(); ++o) {
     std::vector<const ResponseOutput*> outputs;
@@ -131,13 +132,13 @@ InferResponse Engine::JoinAnswers(Split& split) {
   return joined;
 }
 
-void Engine::AnswerSplit(Split& split, const Respond& respond, InferResponse response) {
+void Engine::AnswerSplit(SplitRequest& split, const Respond& respond, InferResponse response) {
   split.answered = true;
   Record(*split.in, respond, response);
   answers_.push_back({std::move(split.in->done), split.in->group, std::move(response)});
 }
 
-void Engine::CancelSplit(const Split& split) {
+void Engine::CancelSplit(const SplitRequest& split) {
   const std::vector<RequestId> parts = split.parts;  // `split` may go with the last of them.
   for (const RequestId part : parts) {
     Feed(Cancel{part});
@@ -147,7 +148,7 @@ void Engine::CancelSplit(const Split& split) {
 absl::Status Engine::PlacePart(const Launch& launch, size_t output, size_t row_bytes,
                                BatchOutput& target) {
   const RowGroup& group = launch.rows.front();
-  Active& active = active_.at(group.request);
+  ActiveRequest& active = active_.at(group.request);
   const Plan& plan = *active.in->plan;
   const int tensor = plan.nodes[static_cast<size_t>(group.node)].outputs[output];
   for (size_t w = 0; w < active.in->wanted.size(); ++w) {

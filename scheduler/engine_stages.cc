@@ -25,7 +25,7 @@ void Engine::StampHostStep(const HostResult& result) {
       .done = clock_.Now(), .work_start = result.start, .work_end = result.end};
 }
 
-StageTimes Engine::StagesOf(const Active& active, Outcome outcome, Instant answered) {
+StageTimes Engine::StagesOf(const ActiveRequest& active, Outcome outcome, Instant answered) {
   const RequestSpan span{
       .received = active.in->received == Instant() ? active.arrived : active.in->received,
       .accepted = active.arrived,

@@ -21,7 +21,7 @@ Instant ReadyAt(const Plan& plan, std::span<const StepStamps> stamps, int node, 
 }  // namespace
 
 void Engine::TraceBatch(const ActiveBatch& batch, const LaunchTimes& times, int rows, int node,
-                        Active& active) const {
+                        ActiveRequest& active) const {
   const Launch& launch = batch.launch;
   const Plan& plan = *active.in->plan;
   // Null when the lane was given up.
@@ -48,7 +48,7 @@ void Engine::TraceBatch(const ActiveBatch& batch, const LaunchTimes& times, int 
                           .done = stamps.ran() ? stamps.done : clock_.Now()});
 }
 
-void Engine::TraceHostStep(const HostResult& result, Active& active) {
+void Engine::TraceHostStep(const HostResult& result, ActiveRequest& active) {
   const auto us = [](Instant t) {
     return static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count());
