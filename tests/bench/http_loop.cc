@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/http_loop.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -16,6 +15,7 @@
 #include <cstring>
 
 #include "runtime/base/errors.h"
+#include "tests/loopback_address.h"
 
 namespace omserve::bench {
 namespace {
@@ -48,16 +48,11 @@ absl::Status HttpLoop::Connect(int concurrency) {
   if (epoll_ < 0) {
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
   }
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port_));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  sockaddr generic{};
-  std::memcpy(&generic, &address, sizeof(address));
+  const sockaddr address = LoopbackAddress(port_);
   while (connections_.size() < static_cast<size_t>(concurrency)) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int yes = 1;
-    if (fd < 0 || connect(fd, &generic, sizeof(address)) != 0 ||
+    if (fd < 0 || connect(fd, &address, sizeof(address)) != 0 ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) != 0) {
       return Unavailable("cannot connect to port {}: {}", port_, std::strerror(errno));
     }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/load/http_clients.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "tests/loopback_address.h"
 
 namespace omserve::load {
 namespace {
@@ -84,12 +84,7 @@ bool HttpClients::Connect() {
 }
 
 bool HttpClients::Connect(Kind kind, size_t count) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port_));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  sockaddr generic{};
-  std::memcpy(&generic, &address, sizeof(address));
+  const sockaddr address = LoopbackAddress(port_);
   for (size_t i = 0; i < count; ++i) {
     auto client = std::make_unique<Client>(Client{.kind = kind});
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -97,7 +92,7 @@ bool HttpClients::Connect(Kind kind, size_t count) {
       const int little = 4096;
       setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
     }
-    if (client->fd < 0 || connect(client->fd, &generic, sizeof(address)) != 0) {
+    if (client->fd < 0 || connect(client->fd, &address, sizeof(address)) != 0) {
       outcome_.first_failure = fmt::format("cannot connect: {}", std::strerror(errno));
       return false;
     }

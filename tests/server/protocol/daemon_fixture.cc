@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/server/protocol/daemon_fixture.h"
 
-#include <arpa/inet.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,13 +13,13 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 
 #include "config/server_config.h"
 #include "runtime/base/bytes_tensor.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
+#include "tests/loopback_address.h"
 #include "tests/status_test_util.h"
 #include "tools/omc/compile.h"
 
@@ -60,13 +58,8 @@ int Connect(int port) {
   REQUIRE(fd >= 0);
   const timeval patience{.tv_sec = kPatienceMs / 1000};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  sockaddr generic{};
-  std::memcpy(&generic, &address, sizeof(address));
-  REQUIRE(connect(fd, &generic, sizeof(address)) == 0);
+  const sockaddr address = LoopbackAddress(port);
+  REQUIRE(connect(fd, &address, sizeof(address)) == 0);
   return fd;
 }
 
@@ -100,6 +93,25 @@ void Repository::AddModel(const std::string& onnx, const std::string& name,
   if (!config.empty()) {
     Write(name + "/config.yaml", config);
   }
+}
+
+void Repository::AddWords(const std::string& config) const {
+  AddText();
+  Write("words/config.yaml",
+        config +
+            "name: words\n"
+            "input:\n  - {name: text_input, data_type: TYPE_STRING, dims: [1]}\n"
+            "output:\n  - {name: mask, data_type: TYPE_INT64, dims: [32]}\n"
+            "  - {name: features, data_type: TYPE_FP32, dims: [32, 96]}\n"
+            "pipeline:\n  step:\n"
+            "    - name: tokenize\n"
+            "      host: {op: tokenize, parameters: {vocab: vocab.json, length: \"32\"}}\n"
+            "      input_map: {text: text_input}\n"
+            "      output_map: {input_ids: ids, attention_mask: mask}\n"
+            "    - name: text\n      model_name: text\n"
+            "      input_map: {input_ids: ids, attention_mask: mask}\n"
+            "      output_map: {text_features: features}\n");
+  Write("words/vocab.json", SceneFile("models/vocab.json"));
 }
 
 void Repository::AddScenes() const {
@@ -142,6 +154,14 @@ Client::Client(int grpc_port) {
 
 void Client::SetDeadline(grpc::ClientContext& context, std::chrono::milliseconds from_now) {
   context.set_deadline(std::chrono::system_clock::now() + from_now);
+}
+
+inference::ModelInferResponse Client::Answer(const inference::ModelInferRequest& request) {
+  inference::ModelInferResponse response;
+  const grpc::Status status = Infer(request, &response);
+  INFO(status.error_message());
+  REQUIRE(status.ok());
+  return response;
 }
 
 grpc::Status Client::RawCall(const std::string& method, const std::string& bytes,

@@ -48,6 +48,10 @@ class Repository final {
   void AddText(const std::string& name = "text", const std::string& config = "") const {
     AddModel("text", name, config);
   }
+  // The text model and the pipeline `words`, from a question (text_input) to the mask of its words
+  // (mask, INT64 [32]) and the features of the text model (features). `config` comes before its
+  // own.
+  void AddWords(const std::string& config = "") const;
   // The four models and the pipeline `scenes` of the demo.
   void AddScenes() const;
 
@@ -77,6 +81,8 @@ class Client final {
                      inference::ModelInferResponse* response) {
     return Call(&inference::GRPCInferenceService::Stub::ModelInfer, request, response);
   }
+  // Requires that it succeeds.
+  inference::ModelInferResponse Answer(const inference::ModelInferRequest& request);
   // Any bytes to any method.
   grpc::Status RawCall(const std::string& method, const std::string& bytes, std::string* answer);
   inference::ModelStatistics Statistics(const std::string& model);

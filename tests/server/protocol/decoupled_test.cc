@@ -27,21 +27,7 @@ using inference::ModelInferRequest;
 using inference::ModelInferResponse;
 using inference::ModelStreamInferResponse;
 
-// From a question to its mask, which is there first, and its features.
-constexpr char kWords[] =
-    "name: words\n"
-    "model_transaction_policy: {decoupled: true}\n"
-    "input:\n  - {name: text_input, data_type: TYPE_STRING, dims: [1]}\n"
-    "output:\n  - {name: mask, data_type: TYPE_INT64, dims: [32]}\n"
-    "  - {name: features, data_type: TYPE_FP32, dims: [32, 96]}\n"
-    "pipeline:\n  step:\n"
-    "    - name: tokenize\n"
-    "      host: {op: tokenize, parameters: {vocab: vocab.json, length: \"32\"}}\n"
-    "      input_map: {text: text_input}\n"
-    "      output_map: {input_ids: ids, attention_mask: mask}\n"
-    "    - name: text\n      model_name: text\n"
-    "      input_map: {input_ids: ids, attention_mask: mask}\n"
-    "      output_map: {text_features: features}\n";
+constexpr char kDecoupled[] = "model_transaction_policy: {decoupled: true}\n";
 
 // The pipeline of the demo, which answers for pictures of which it is sure.
 std::string Sure(const std::string& name, const std::string& bound) {
@@ -58,12 +44,6 @@ std::string Sure(const std::string& name, const std::string& bound) {
          "\"}}\n"
          "      input_map: {score: probability}\n"
          "      output_map: {passes: is_sure}\n";
-}
-
-void AddWords(const Repository& repository) {
-  repository.AddText();
-  repository.Write("words/config.yaml", kWords);
-  repository.Write("words/vocab.json", SceneFile("models/vocab.json"));
 }
 
 void AddSure(const Repository& repository, const std::string& name, const std::string& bound) {
@@ -118,7 +98,7 @@ const std::string& Raw(const ModelInferResponse& response, const std::string& ou
 // Each output as soon as its step has made it; the last answer says so.
 TEST_CASE("Decoupled: a stream of a pipeline's outputs", "[1.14/decoupled][1.8/final-response]") {
   Repository repository;
-  AddWords(repository);
+  repository.AddWords(kDecoupled);  // The mask is there first.
   TestDaemon daemon(repository);
   ClientStream stream(daemon.client());
   stream.Send(WordsRequest(), "q1");
@@ -228,7 +208,7 @@ TEST_CASE("Decoupled: no answer", "[1.14/empty-final][1.8/empty-final-response]"
 
 TEST_CASE("Decoupled: where one answer is taken", "[1.14/decoupled-unary]") {
   Repository repository;
-  AddWords(repository);
+  repository.AddWords(kDecoupled);
   TestDaemon daemon(repository);
   ModelInferResponse response;
   const grpc::Status status = daemon.client().Infer(WordsRequest(), &response);
@@ -246,7 +226,7 @@ TEST_CASE("Decoupled: where one answer is taken", "[1.14/decoupled-unary]") {
 // An event for each answer; generate takes exactly one.
 TEST_CASE("Decoupled: events over HTTP", "[1.10/one-answer][1.10/events]") {
   Repository repository;
-  AddWords(repository);
+  repository.AddWords(kDecoupled);
   TestDaemon daemon(repository);
   const std::string body = R"({"text_input":"count the objects","id":"q"})";
   const CurlAnswer stream =
@@ -270,7 +250,7 @@ TEST_CASE("Decoupled: events over HTTP", "[1.10/one-answer][1.10/events]") {
 // The text model fails after the mask was sent: the status was sent too, so an event tells.
 TEST_CASE("Decoupled: an error after an answer", "[1.10/error-in-stream][1.14/error-in-band]") {
   Repository repository;
-  AddWords(repository);
+  repository.AddWords(kDecoupled);
   const TempFolder folder;
   const std::string file = folder.path() + "/acl.json";
   REQUIRE_OK(WriteFileAtomically(
@@ -300,7 +280,7 @@ TEST_CASE("Decoupled: an error after an answer", "[1.10/error-in-stream][1.14/er
 // that is refused, too, is answered as it comes.
 TEST_CASE("Decoupled: answers leave as they come", "[1.14/order]") {
   Repository repository;
-  AddWords(repository);
+  repository.AddWords(kDecoupled);
   repository.AddText("patient",
                      "dynamic_batching: {preferred_batch_size: [2, 8], "
                      "max_queue_delay_microseconds: 60000000}\n");

@@ -26,27 +26,11 @@ using Catch::Matchers::StartsWith;
 
 constexpr char kJson[] = "Content-Type: application/json\r\n";
 
-// From a question to its token ids and the features of the text model.
-constexpr char kWords[] =
-    "name: words\n"
-    "input:\n  - {name: text_input, data_type: TYPE_STRING, dims: [1]}\n"
-    "output:\n  - {name: features, data_type: TYPE_FP32, dims: [32, 96]}\n"
-    "pipeline:\n  step:\n"
-    "    - name: tokenize\n"
-    "      host: {op: tokenize, parameters: {vocab: vocab.json, length: \"32\"}}\n"
-    "      input_map: {text: text_input}\n"
-    "      output_map: {input_ids: ids, attention_mask: mask}\n"
-    "    - name: text\n      model_name: text\n"
-    "      input_map: {input_ids: ids, attention_mask: mask}\n"
-    "      output_map: {text_features: features}\n";
-
 void AddModels(const Repository& repository) {
-  repository.AddText();
+  repository.AddWords();
   repository.AddText("patient",
                      "dynamic_batching: {preferred_batch_size: [2, 8], "
                      "max_queue_delay_microseconds: 60000000}\n");
-  repository.Write("words/config.yaml", kWords);
-  repository.Write("words/vocab.json", SceneFile("models/vocab.json"));
 }
 
 std::string TextBody(const std::string& more = "") {

@@ -17,14 +17,6 @@ using inference::ModelInferResponse;
 
 constexpr char kInferMethod[] = "/inference.GRPCInferenceService/ModelInfer";
 
-ModelInferResponse Answer(Client& client, const ModelInferRequest& request) {
-  ModelInferResponse response;
-  const grpc::Status status = client.Infer(request, &response);
-  INFO(status.error_message());
-  REQUIRE(status.ok());
-  return response;
-}
-
 void CheckError(Client& client, const ModelInferRequest& request, grpc::StatusCode code,
                 const std::string& text) {
   ModelInferResponse response;
@@ -57,7 +49,7 @@ TEST_CASE("ModelInfer: raw contents",
   TestDaemon daemon(repository);
   ModelInferRequest request = TextRequest("text", 2);
   request.set_id("seven");
-  const ModelInferResponse response = Answer(daemon.client(), request);
+  const ModelInferResponse response = daemon.client().Answer(request);
   CHECK(response.model_name() == "text");
   CHECK(response.model_version() == "1");
   CHECK(response.id() == "seven");
@@ -80,8 +72,8 @@ TEST_CASE("ModelInfer: typed contents equal raw ones", "[protocol][1.4/typed-INT
   repository.AddText();
   TestDaemon daemon(repository);
   const ModelInferRequest raw = TextRequest("text", 1);
-  CHECK(Answer(daemon.client(), Typed(raw)).raw_output_contents(0) ==
-        Answer(daemon.client(), raw).raw_output_contents(0));
+  CHECK(daemon.client().Answer(Typed(raw)).raw_output_contents(0) ==
+        daemon.client().Answer(raw).raw_output_contents(0));
 }
 
 // A picture and a question through the whole pipeline, with a trace: the known answer, the logits
@@ -97,7 +89,7 @@ TEST_CASE("ModelInfer: a pipeline", "[protocol][1.4/BYTES]") {
     request.add_outputs()->set_name(output);
   }
   (*request.mutable_parameters())["omserve_trace"].set_bool_param(true);
-  const ModelInferResponse response = Answer(daemon.client(), request);
+  const ModelInferResponse response = daemon.client().Answer(request);
   REQUIRE(response.outputs_size() == 2);
   CHECK(response.outputs(0).name() == "logits");
   CHECK(response.outputs(1).name() == "answer");
@@ -190,7 +182,7 @@ TEST_CASE("ModelInfer: requests that do not fit",
   CheckError(client, bad, grpc::StatusCode::INVALID_ARGUMENT,
              "unexpected inference output 'features' for model 'text'; it has ['text_features']");
   // After all of it the model still answers, and the refusals were counted.
-  Answer(client, good);
+  client.Answer(good);
   CHECK(client.Statistics("text").inference_stats().success().count() == 1);
   CHECK(client.Statistics("text").inference_stats().fail().count() > 0);
 }
@@ -236,7 +228,7 @@ TEST_CASE("ModelInfer: a corrupt picture", "[protocol]") {
                "nv_inference_request_failure{model=\"scenes\",version=\"1\",reason=\"OTHER\"}") ==
         1);
   // The next request finds everything in order.
-  Answer(daemon.client(), SceneRequest(SceneFile("samples/00.png"), "count the objects"));
+  daemon.client().Answer(SceneRequest(SceneFile("samples/00.png"), "count the objects"));
 }
 
 // Bytes that are no message, also compressed and empty ones: an error each, and the daemon lives.
@@ -257,7 +249,7 @@ TEST_CASE("ModelInfer: garbage instead of a message", "[protocol]") {
             .RawCall(kInferMethod, std::string(length, static_cast<char>(length * 5)), &answer)
             .ok());
   }
-  Answer(daemon.client(), TextRequest("text", 1));
+  daemon.client().Answer(TextRequest("text", 1));
 }
 
 // A request through the generated service and one as raw bytes: the answer on the wire is a message
@@ -271,7 +263,7 @@ TEST_CASE("ModelInfer: the answer's bytes", "[protocol]") {
   REQUIRE(daemon.client().RawCall(kInferMethod, request.SerializeAsString(), &bytes).ok());
   ModelInferResponse parsed;
   REQUIRE(parsed.ParseFromString(bytes));
-  CHECK(parsed.SerializeAsString() == Answer(daemon.client(), request).SerializeAsString());
+  CHECK(parsed.SerializeAsString() == daemon.client().Answer(request).SerializeAsString());
 }
 
 }  // namespace

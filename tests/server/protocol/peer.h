@@ -2,8 +2,6 @@
 // A client of a port over loopback whose bytes are written by hand.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,8 +9,9 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <cstring>
 #include <string>
+
+#include "tests/loopback_address.h"
 
 namespace omserve::server {
 
@@ -25,13 +24,8 @@ class Peer final {
     if (receive_bytes > 0) {
       setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
     }
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    sockaddr generic{};
-    std::memcpy(&generic, &address, sizeof(address));
-    REQUIRE(connect(fd_, &generic, sizeof(address)) == 0);
+    const sockaddr address = LoopbackAddress(port);
+    REQUIRE(connect(fd_, &address, sizeof(address)) == 0);
   }
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;

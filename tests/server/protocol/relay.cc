@@ -11,27 +11,17 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <cstring>
 #include <list>
 #include <string>
 #include <vector>
 
 #include "runtime/base/mutex.h"
+#include "tests/loopback_address.h"
 
 namespace omserve::server {
 namespace {
 
 constexpr size_t kPieceBytes = size_t{64} << 10;
-
-sockaddr Loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  sockaddr generic{};
-  std::memcpy(&generic, &address, sizeof(address));
-  return generic;
-}
 
 void SetNonBlocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
@@ -92,7 +82,7 @@ class Relay::Wires final {
  public:
   Wires(int to_port, int receive_bytes) : to_port_(to_port), receive_bytes_(receive_bytes) {
     listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    const sockaddr any_port = Loopback(0);
+    const sockaddr any_port = LoopbackAddress(0);
     REQUIRE(bind(listener_, &any_port, sizeof(any_port)) == 0);
     REQUIRE(listen(listener_, 16) == 0);
     sockaddr_in bound{};
@@ -198,7 +188,7 @@ class Relay::Wires final {
     if (receive_bytes_ > 0) {
       setsockopt(daemon, SOL_SOCKET, SO_RCVBUF, &receive_bytes_, sizeof(receive_bytes_));
     }
-    const sockaddr address = Loopback(to_port_);
+    const sockaddr address = LoopbackAddress(to_port_);
     if (connect(daemon, &address, sizeof(address)) != 0) {
       close(client);
       close(daemon);
