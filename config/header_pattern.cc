@@ -3,10 +3,21 @@
 
 #include <re2/re2.h>
 
+#include <set>
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "runtime/base/errors.h"
 
 namespace omserve::config {
+
+struct HeaderPattern::Rule {
+  Rule(const std::string& pattern, const re2::RE2::Options& options)
+      : expression(pattern, options) {}
+
+  re2::RE2 expression;
+  std::set<std::string> secrets = {"authorization", "cookie", "proxy-authorization"};
+};
 
 absl::StatusOr<HeaderPattern> HeaderPattern::Make(const std::string& pattern,
                                                   const std::vector<std::string>& secrets) {
@@ -17,19 +28,19 @@ absl::StatusOr<HeaderPattern> HeaderPattern::Make(const std::string& pattern,
   re2::RE2::Options options;
   options.set_case_sensitive(false);
   options.set_log_errors(false);
-  made.expression_ = std::make_shared<re2::RE2>(pattern, options);
-  if (!made.expression_->ok()) {
-    return InvalidArgument("'{}' is no regular expression: {}", pattern, made.expression_->error());
+  auto rule = std::make_shared<Rule>(pattern, options);
+  if (!rule->expression.ok()) {
+    return InvalidArgument("'{}' is no regular expression: {}", pattern, rule->expression.error());
   }
-  made.secrets_ = {"authorization", "cookie", "proxy-authorization"};
-  made.secrets_.insert(secrets.begin(), secrets.end());
+  rule->secrets.insert(secrets.begin(), secrets.end());
+  made.rule_ = std::move(rule);
   return made;
 }
 
 bool HeaderPattern::Takes(std::string_view name) const {
   return takes_any() &&
-         re2::RE2::PartialMatch(re2::StringPiece(name.data(), name.size()), *expression_) &&
-         !secrets_.contains(absl::AsciiStrToLower(std::string(name)));
+         re2::RE2::PartialMatch(re2::StringPiece(name.data(), name.size()), rule_->expression) &&
+         !rule_->secrets.contains(absl::AsciiStrToLower(std::string(name)));
 }
 
 }  // namespace omserve::config

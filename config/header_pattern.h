@@ -3,16 +3,11 @@
 #pragma once
 
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-
-namespace re2 {
-class RE2;
-}
 
 namespace omserve::config {
 
@@ -27,12 +22,13 @@ class HeaderPattern final {
   static absl::StatusOr<HeaderPattern> Make(const std::string& pattern,
                                             const std::vector<std::string>& secrets = {});
 
-  bool takes_any() const { return expression_ != nullptr; }
+  bool takes_any() const { return rule_ != nullptr; }
   bool Takes(std::string_view name) const;
 
  private:
-  std::shared_ptr<const re2::RE2> expression_;  // Null: none.
-  std::set<std::string> secrets_;
+  struct Rule;
+
+  std::shared_ptr<const Rule> rule_;  // Null: none.
 };
 
 }  // namespace omserve::config

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -43,6 +44,16 @@ void CheckTags(const inference::ModelConfig& config, Findings& findings) {
   }
 }
 
+constexpr size_t kMostQuantiles = 16;  // Each is a sample of every model.
+
+// From 0 to 1; nullopt: it is no such number.
+std::optional<double> Share(std::string_view number) {
+  double value = -1;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  const bool is_read = error == std::errc() && end == number.data() + number.size();
+  return is_read && value >= 0 && value <= 1 ? std::optional(value) : std::nullopt;
+}
+
 }  // namespace
 
 void CheckMetrics(const inference::ModelConfig& config, Findings& findings) {
@@ -67,19 +78,20 @@ void CheckMetrics(const inference::ModelConfig& config, Findings& findings) {
 absl::StatusOr<std::vector<double>> ReadQuantiles(std::string_view text) {
   std::vector<double> quantiles;
   for (const std::string_view pair : Split(text, ',')) {
-    for (const std::string_view number : Split(pair, ':')) {
-      double value = -1;
-      const auto [end, error] =
-          std::from_chars(number.data(), number.data() + number.size(), value);
-      if (error != std::errc() || end != number.data() + number.size() || !(value >= 0) ||
-          value > 1) {
-        return InvalidArgument(
-            "expected QUANTILE:ERROR, each from 0 to 1, separated by commas, got '{}'", text);
-      }
-      if (number.data() == pair.data()) {
-        quantiles.push_back(value);
-      }
+    const std::vector<std::string_view> numbers = Split(pair, ':');
+    const std::optional<double> quantile = Share(numbers.front());
+    const bool is_pair = numbers.size() <= 2 && Share(numbers.back()).has_value();
+    if (!quantile.has_value() || !is_pair) {
+      return InvalidArgument(
+          "expected QUANTILE:ERROR, each from 0 to 1, separated by commas, got '{}'", text);
     }
+    if (std::find(quantiles.begin(), quantiles.end(), *quantile) != quantiles.end()) {
+      return InvalidArgument("expected each quantile once, got '{}'", text);
+    }
+    if (quantiles.size() == kMostQuantiles) {
+      return InvalidArgument("expected at most {} quantiles, got '{}'", kMostQuantiles, text);
+    }
+    quantiles.push_back(*quantile);
   }
   return quantiles;
 }

@@ -16,7 +16,7 @@ namespace omserve::config {
 void CheckMetrics(const inference::ModelConfig& config, Findings& findings);
 
 // metrics.summary_quantiles: "0.5:0.05,0.9". Errors: kInvalidArgument for what is no number from 0
-// to 1.
+// to 1, for a quantile that is there twice, and for more than 16.
 absl::StatusOr<std::vector<double>> ReadQuantiles(std::string_view text);
 
 }  // namespace omserve::config

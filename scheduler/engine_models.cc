@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "runtime/acl/device_error.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "scheduler/engine.h"
@@ -119,9 +120,17 @@ absl::Status Engine::RunSamplesOf(const SubgraphSpec& spec) {
     const MutexLock lock(mu_);
     return gate_closed_;
   };
+  const Instant until = clock_.Now() + kMostSampleTime;
   for (acl::Model* model : spec.instances) {
-    RETURN_IF_ERROR(
-        RunSamples(device_, *completions_, *model, spec.shape, spec.samples, clock_, ends));
+    const absl::Status ran =
+        RunSamples(device_, *completions_, *model, spec.shape, spec.samples, clock_, until, ends);
+    if (!ran.ok() && acl::DeviceStateAfter(ran) != acl::DeviceState::kUsable) {
+      // Not the model's fault: it may be loaded when the device is back.
+      Post(Task{[this, ran] { NoteFailure(ran); }});
+      return Unavailable("device {} failed while model '{}' was loaded: {}", device_.id(),
+                         spec.name, MessageOf(ran));
+    }
+    RETURN_IF_ERROR(ran);
   }
   return absl::OkStatus();
 }

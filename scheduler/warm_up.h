@@ -26,17 +26,17 @@ absl::StatusOr<CostTable> WarmUp(const acl::Device& device, acl::CompletionThrea
                                  acl::Model& model, const SubgraphShape& shape, int runs,
                                  Clock& clock);
 
-// The most that all samples of one instance may take: as long as they run, nobody else makes or
-// mends streams on the device.
+// How long runs of samples begin, of all instances of a model on a device together: nobody else
+// makes or mends streams there until they are over.
 inline constexpr std::chrono::seconds kMostSampleTime{60};
 
-// Runs each sample `count` times as WarmUp runs gears. No run begins later than kMostSampleTime
-// after the first, or when `ends` says so, which it asks before each. Errors, naming the sample: as
-// WarmUp's; kDeadlineExceeded where that time is not enough; kUnavailable at the end.
+// Runs each sample `count` times as WarmUp runs gears. No run begins at `until` or later, nor when
+// `ends` says so, which it asks before each. Errors, naming the sample: as WarmUp's;
+// kDeadlineExceeded where that time is not enough; kUnavailable at the end.
 absl::Status RunSamples(const acl::Device& device, acl::CompletionThread& completions,
                         acl::Model& model, const SubgraphShape& shape,
                         std::span<const WarmUpSample> samples, Clock& clock,
-                        const std::function<bool()>& ends);
+                        Clock::time_point until, const std::function<bool()>& ends);
 
 // "1:2.013 2:2.530": rows and milliseconds of each gear that is known, for a log.
 std::string CostsToString(const SubgraphShape& shape, const CostTable& costs);

@@ -24,15 +24,18 @@ Restrictions RestrictionsOf(const google::protobuf::RepeatedPtrField<RestrictedC
 
 constexpr char kGrpcPrefix[] = "triton-grpc-protocol-";  // Of restricted headers.
 
-absl::StatusOr<config::HeaderPattern> PatternOf(
-    const std::string& pattern,
-    const google::protobuf::RepeatedPtrField<RestrictedConfig>& restricted,
-    const std::string& prefix) {
+// Headers that open restricted methods, of both protocols and with both spellings: clients and
+// gateways may send those of the one with the other.
+std::vector<std::string> SecretHeaders(const AuthConfig& auth) {
   std::vector<std::string> secrets;
-  for (const RestrictedConfig& one : restricted) {
-    secrets.push_back(absl::AsciiStrToLower(prefix + one.key()));
+  for (const auto* all : {&auth.grpc_restricted(), &auth.http_restricted()}) {
+    for (const RestrictedConfig& one : *all) {
+      const std::string key = absl::AsciiStrToLower(one.key());
+      secrets.push_back(key);
+      secrets.push_back(kGrpcPrefix + key);
+    }
   }
-  return config::HeaderPattern::Make(pattern, secrets);
+  return secrets;
 }
 
 bool IsLoopback(const std::string& address) {
@@ -59,13 +62,9 @@ TlsFiles TlsFilesOf(const TlsConfig& config) {
   return files;
 }
 
-absl::StatusOr<config::HeaderPattern> GrpcHeaderPattern(const ServerConfig& config) {
-  return PatternOf(config.grpc().header_forward_pattern(), config.auth().grpc_restricted(),
-                   kGrpcPrefix);
-}
-
-absl::StatusOr<config::HeaderPattern> HttpHeaderPattern(const ServerConfig& config) {
-  return PatternOf(config.http().header_forward_pattern(), config.auth().http_restricted(), "");
+absl::StatusOr<config::HeaderPattern> HeaderPatternOf(const ServerConfig& config,
+                                                      const std::string& pattern) {
+  return config::HeaderPattern::Make(pattern, SecretHeaders(config.auth()));
 }
 
 std::vector<std::string> AccessWarnings(const ServerConfig& config) {

@@ -16,9 +16,9 @@ namespace omserve::server {
 // `config` is valid.
 Access::Options AccessOptionsOf(const ServerConfig& config);
 TlsFiles TlsFilesOf(const TlsConfig& config);
-// Which headers become parameters; never those that open restricted methods.
-absl::StatusOr<config::HeaderPattern> GrpcHeaderPattern(const ServerConfig& config);
-absl::StatusOr<config::HeaderPattern> HttpHeaderPattern(const ServerConfig& config);
+// Which headers a trace tells of by `pattern`; never those that open restricted methods.
+absl::StatusOr<config::HeaderPattern> HeaderPatternOf(const ServerConfig& config,
+                                                      const std::string& pattern);
 // What is allowed and should be known: secrets in plain text, ports for operators that are open.
 std::vector<std::string> AccessWarnings(const ServerConfig& config);
 

@@ -235,8 +235,10 @@ absl::Status Daemon::StartScheduler() {
       Metrics::Build{.version = options_.version,
                      .device = runtime_->soc_name(),
                      .library = runtime_->library()});
-  ASSIGN_OR_RETURN(config::HeaderPattern grpc_headers, GrpcHeaderPattern(config));
-  ASSIGN_OR_RETURN(config::HeaderPattern http_headers, HttpHeaderPattern(config));
+  ASSIGN_OR_RETURN(config::HeaderPattern grpc_headers,
+                   HeaderPatternOf(config, config.grpc().header_forward_pattern()));
+  ASSIGN_OR_RETURN(config::HeaderPattern http_headers,
+                   HeaderPatternOf(config, config.http().header_forward_pattern()));
   door_ = std::make_unique<FrontDoor>(
       FrontDoor{.catalog = *catalog_,
                 .repository = *repository_,

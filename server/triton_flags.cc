@@ -441,6 +441,9 @@ absl::StatusOr<std::vector<std::string>> ApplyTritonFlags(const TritonFlags& fla
     config.mutable_shutdown()->set_drain_timeout_ms(
         static_cast<int32_t>(*flags.exit_timeout_s * 1000));
   }
+  if (flags.http_header_pattern.has_value()) {
+    config.mutable_http()->set_header_forward_pattern(*flags.http_header_pattern);
+  }
   if (flags.max_input_bytes.has_value()) {
     config.mutable_http()->set_max_body_bytes(*flags.max_input_bytes);
   }

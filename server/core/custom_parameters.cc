@@ -3,10 +3,24 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 
 namespace omserve::server {
+namespace {
+
+void Add(std::string_view name, std::string_view value, std::vector<TracedParameter>& to) {
+  std::string kept = KeptText(name);
+  const bool is_there = std::any_of(
+      to.begin(), to.end(), [&kept](const TracedParameter& other) { return other.name == kept; });
+  if (to.size() < kMostTracedParameters && !is_there) {
+    to.push_back({.name = std::move(kept), .value = KeptText(value)});
+  }
+}
+
+}  // namespace
 
 bool IsCustomParameter(std::string_view name) {
   constexpr std::string_view kOwn[] = {
@@ -16,21 +30,19 @@ bool IsCustomParameter(std::string_view name) {
 }
 
 void TraceParameter(std::string_view name, std::string_view value, RequestTrace& trace) {
-  if (trace.parameters.size() < kMostTracedParameters) {
-    trace.parameters.push_back({.name = KeptText(name), .value = KeptText(value)});
-  }
+  Add(name, value, trace.parameters);
 }
 
 void TraceHeader(const config::HeaderPattern& pattern, std::string_view name,
                  std::string_view value, RequestTrace& trace) {
-  if (!pattern.Takes(name)) {
+  if (trace.headers.size() == kMostTracedParameters || !pattern.Takes(name)) {
     return;
   }
-  std::string text(KeptText(value));
+  std::string text(value.substr(0, kMostKeptBytes));
   std::replace_if(
       text.begin(), text.end(),
       [](char c) { return !absl::ascii_isprint(static_cast<unsigned char>(c)); }, '?');
-  TraceParameter(absl::AsciiStrToLower(std::string(name)), text, trace);
+  Add(absl::AsciiStrToLower(std::string(name)), text, trace.headers);
 }
 
 }  // namespace omserve::server

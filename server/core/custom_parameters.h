@@ -13,11 +13,11 @@ namespace omserve::server {
 // Not one that the daemon itself obeys, over any protocol.
 bool IsCustomParameter(std::string_view name);
 
-// Beyond kMostTracedParameters it is passed over.
+// Beyond kMostTracedParameters it is passed over, as is a name that is there already.
 void TraceParameter(std::string_view name, std::string_view value, RequestTrace& trace);
 
-// A header of the request, where `pattern` takes it: a parameter of its name. Bytes that are no
-// printable ASCII are told as '?'.
+// A header of the request, where `pattern` takes it, by its name in lower case; likewise. Bytes
+// that are no printable ASCII are told as '?'.
 void TraceHeader(const config::HeaderPattern& pattern, std::string_view name,
                  std::string_view value, RequestTrace& trace);
 

@@ -21,13 +21,11 @@ const Model* ModelOf(const ModelStatistics& statistics, const std::vector<Catalo
   return nullptr;
 }
 
-std::vector<double> BoundsOf(const Model* model) {
-  if (model != nullptr) {
-    for (const auto& control : model->config.model_metrics().metric_control()) {
-      const auto& buckets = control.histogram_options().buckets();
-      if (control.metric_identifier().family() == kFirstResponseFamily && !buckets.empty()) {
-        return {buckets.begin(), buckets.end()};
-      }
+std::vector<double> BoundsOf(const Model& model) {
+  for (const auto& control : model.config.model_metrics().metric_control()) {
+    const auto& buckets = control.histogram_options().buckets();
+    if (control.metric_identifier().family() == kFirstResponseFamily && !buckets.empty()) {
+      return {buckets.begin(), buckets.end()};
     }
   }
   return {100, 500, 2000, 5000};
@@ -60,9 +58,12 @@ void AddFirstResponseFamily(const std::vector<ModelStatistics>& models,
                 "Duration from request to first response in milliseconds");
   for (const ModelStatistics& statistics : models) {
     const Model* model = ModelOf(statistics, entries);
-    const std::vector<double> bounds = BoundsOf(model);
+    if (model == nullptr) {
+      continue;  // Its bounds are not known.
+    }
+    const std::vector<double> bounds = BoundsOf(*model);
     const DurationHistogram& times =
-        model != nullptr && IsDecoupled(*model) ? statistics.first_answer : statistics.stages.total;
+        IsDecoupled(*model) ? statistics.first_answer : statistics.stages.total;
     family.AddHistogram(LabelsOf(statistics.name, statistics.version), bounds,
                         CountsWithin(times.exponential, bounds),
                         static_cast<double>(times.sum_ns) / 1e6);

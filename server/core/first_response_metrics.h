@@ -13,7 +13,8 @@ namespace omserve::server {
 
 inline constexpr char kFirstResponseFamily[] = "nv_inference_first_response_histogram_ms";
 
-// Its bounds are 100, 500, 2000 and 5000 ms, or those of the model's model_metrics. How many were
+// Of the models that are served. Its bounds are 100, 500, 2000 and 5000 ms, or those of the model's
+// model_metrics. How many were
 // within a bound is known to within 9 % of the bound: durations are kept in buckets that wide.
 void AddFirstResponseFamily(const std::vector<ModelStatistics>& models,
                             const std::vector<CatalogEntry>& entries,

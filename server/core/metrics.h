@@ -67,7 +67,8 @@ class Metrics final {
         summaries_(sources.summary_quantiles, sources.clock) {}
 
   Exposition Expose() const;
-  // For a client of `model`; cheap.
+  // For a client of `model`. Takes the lock of each device's published load, and copies it and the
+  // devices' health.
   LoadReport ReportLoad(const Model& model) const;
 
  private:

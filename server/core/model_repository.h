@@ -144,6 +144,8 @@ class ModelRepository final {
   absl::Status DoLoad(const std::string& name, const LoadParameters& parameters,
                       const Requester& by);
   absl::Status DoUnload(const std::string& name, bool parts, const Requester& by);
+  // Whether something that is wanted, other than `but`, names it as a step.
+  bool IsNeeded(const std::string& step, const std::string& but = "") const;
   void Poll();
   // Those that can be read, compiled models first: pipelines stand on them.
   void LoadAll(const std::vector<registry::ModelFolder>& folders);

@@ -214,6 +214,9 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
   Outcome loaded = LoadVersions(name, source);
   if (loaded.changed.empty()) {
     for (const std::string& step : std::exchange(parts.brought, {})) {
+      if (IsNeeded(step, /*but=*/name)) {
+        continue;  // By one that could be built over it since.
+      }
       wanted_.erase(step);
       Withdraw(step, /*but=*/{}, Unloaded(), /*wanted=*/false);
       parts.changed.erase(step);
@@ -421,6 +424,13 @@ void ModelRepository::Withdraw(const std::string& name, const std::vector<int64_
   }
 }
 
+bool ModelRepository::IsNeeded(const std::string& step, const std::string& but) const {
+  return std::any_of(wanted_.begin(), wanted_.end(), [&](const auto& entry) {
+    const std::vector<std::string> steps = entry.second.source.steps();
+    return entry.first != but && std::find(steps.begin(), steps.end(), step) != steps.end();
+  });
+}
+
 absl::Status ModelRepository::DoUnload(const std::string& name, bool parts, const Requester& by) {
   const auto found = wanted_.find(name);
   std::vector<std::string> steps;
@@ -432,11 +442,8 @@ absl::Status ModelRepository::DoUnload(const std::string& name, bool parts, cons
   FollowSteps({name}, {});
   for (const std::string& step : steps) {
     const auto part = wanted_.find(step);
-    const bool is_needed = std::any_of(wanted_.begin(), wanted_.end(), [&step](const auto& entry) {
-      const std::vector<std::string> of = entry.second.source.steps();
-      return std::find(of.begin(), of.end(), step) != of.end();
-    });
-    if (parts && part != wanted_.end() && !part->second.by_name && !is_needed && by.may_use(step)) {
+    if (parts && part != wanted_.end() && !part->second.by_name && !IsNeeded(step) &&
+        by.may_use(step)) {
       DoUnload(step, parts, by).IgnoreError();
     }
   }

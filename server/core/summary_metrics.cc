@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "server/core/metric_family.h"
 
@@ -14,58 +15,60 @@ constexpr std::chrono::seconds kWindow{60};
 constexpr std::chrono::seconds kBetweenLooks{12};
 constexpr double kUsPerSecond = 1e6;
 
-struct Series {
-  const char* name;
-  const char* help;
-  bool is_cache;
-};
-constexpr Series kSeries[] = {
-    {"nv_inference_request_summary_us", "Time of a request, in microseconds", false},
-    {"nv_inference_queue_summary_us", "Time that a request waited, in microseconds", false},
-    {"nv_inference_compute_input_summary_us", "Time of preparing inputs, in microseconds", false},
-    {"nv_inference_compute_infer_summary_us", "Time of computing, in microseconds", false},
-    {"nv_inference_compute_output_summary_us", "Time of fetching outputs, in microseconds", false},
-    {"nv_cache_hit_summary_per_model", "Time of looking up what was kept, in microseconds", true},
-    {"nv_cache_miss_summary_per_model",
-     "Time of looking up in vain and of keeping, in microseconds", true},
-};
-
 struct Times {
   const ExponentialHistogram& distribution;
   uint64_t count;
   uint64_t ns;
 };
 
-Times TimesOf(const ModelStatistics& model, size_t series) {
-  const auto of = [](const DurationHistogram& histogram) -> Times {
-    return {histogram.exponential, histogram.count, histogram.sum_ns};
-  };
-  const auto stage = [&](scheduler::Stage which) {
-    return of(model.stages.stages[static_cast<size_t>(which)]);
-  };
-  switch (series) {
-    case 0:
-      return of(model.stages.total);
-    case 1:
-      return stage(scheduler::Stage::kQueue);
-    case 2:
-      return stage(scheduler::Stage::kInput);
-    case 3:
-      return stage(scheduler::Stage::kCompute);
-    case 4:
-      return stage(scheduler::Stage::kOutput);
-    case 5:
-      return {model.cache_hit_times, model.cache_hit.count, model.cache_hit.ns};
-    default:
-      return {model.cache_miss_times, model.cache_miss.count, model.cache_miss.ns};
-  }
+Times Of(const DurationHistogram& histogram) {
+  return {histogram.exponential, histogram.count, histogram.sum_ns};
 }
 
-bool KeepsAnswers(const std::vector<CatalogEntry>& entries, const ModelStatistics& model) {
-  return std::any_of(entries.begin(), entries.end(), [&model](const CatalogEntry& entry) {
-    return entry.model != nullptr && entry.name == model.name && entry.version == model.version &&
-           entry.model->config.response_cache().enable();
-  });
+template <scheduler::Stage stage>
+Times OfStage(const ModelStatistics& model) {
+  return Of(model.stages.stages[static_cast<size_t>(stage)]);
+}
+
+struct Series {
+  const char* name;
+  const char* help;
+  Times (*times_of)(const ModelStatistics& model);
+  bool is_cache = false;
+};
+constexpr Series kSeries[] = {
+    {"nv_inference_request_summary_us", "Time of a request, in microseconds",
+     [](const ModelStatistics& model) { return Of(model.stages.total); }},
+    {"nv_inference_queue_summary_us", "Time that a request waited, in microseconds",
+     OfStage<scheduler::Stage::kQueue>},
+    {"nv_inference_compute_input_summary_us", "Time of preparing inputs, in microseconds",
+     OfStage<scheduler::Stage::kInput>},
+    {"nv_inference_compute_infer_summary_us", "Time of computing, in microseconds",
+     OfStage<scheduler::Stage::kCompute>},
+    {"nv_inference_compute_output_summary_us", "Time of fetching outputs, in microseconds",
+     OfStage<scheduler::Stage::kOutput>},
+    {"nv_cache_hit_summary_per_model", "Time of looking up what was kept, in microseconds",
+     [](const ModelStatistics& model) -> Times {
+       return {model.cache_hit_times, model.cache_hit.count, model.cache_hit.ns};
+     },
+     true},
+    {"nv_cache_miss_summary_per_model",
+     "Time of looking up in vain and of keeping, in microseconds",
+     [](const ModelStatistics& model) -> Times {
+       return {model.cache_miss_times, model.cache_miss.count, model.cache_miss.ns};
+     },
+     true},
+};
+
+// Those that are served, and whether their answers are kept.
+std::map<Summaries::Key, bool> ServedModels(const std::vector<CatalogEntry>& entries) {
+  std::map<Summaries::Key, bool> served;
+  for (const CatalogEntry& entry : entries) {
+    if (entry.model != nullptr) {
+      served[{entry.name, entry.version}] = entry.model->config.response_cache().enable();
+    }
+  }
+  return served;
 }
 
 }  // namespace
@@ -88,19 +91,25 @@ void Summaries::AddFamilies(const std::vector<ModelStatistics>& models,
   if (quantiles_.empty()) {
     return;
   }
+  const std::map<Key, bool> served = ServedModels(entries);
   const MutexLock lock(mu_);
   const Clock::time_point now = clock_.Now();
   const Look& begin = BeginLocked(now);
-  for (size_t s = 0; s < kCount; ++s) {
-    Family family(prometheus::MetricType::Summary, kSeries[s].name, kSeries[s].help);
+  Look look{.when = now, .models = {}};
+  for (size_t s = 0; s < std::size(kSeries); ++s) {
+    const Series& series = kSeries[s];
+    Family family(prometheus::MetricType::Summary, series.name, series.help);
     for (const ModelStatistics& model : models) {
-      if (kSeries[s].is_cache && !KeepsAnswers(entries, model)) {
+      const Key key{model.name, model.version};
+      const auto found = served.find(key);
+      if (found == served.end() || (series.is_cache && !found->second)) {
         continue;
       }
-      const Times times = TimesOf(model, s);
+      const Times times = series.times_of(model);
+      look.models[key].push_back(times.distribution);
       ExponentialHistogram recent = times.distribution;
-      const auto before = begin.models.find({model.name, model.version});
-      if (before != begin.models.end()) {
+      const auto before = begin.models.find(key);
+      if (before != begin.models.end() && s < before->second.size()) {
         recent.Subtract(before->second[s]);
       }
       std::vector<std::pair<double, double>> values;
@@ -115,14 +124,7 @@ void Summaries::AddFamilies(const std::vector<ModelStatistics>& models,
     }
   }
   if (now - looks_.back().when >= kBetweenLooks) {
-    Look& look = looks_.emplace_back();
-    look.when = now;
-    for (const ModelStatistics& model : models) {
-      OfModel& kept = look.models[{model.name, model.version}];
-      for (size_t s = 0; s < kCount; ++s) {
-        kept[s] = TimesOf(model, s).distribution;
-      }
-    }
+    looks_.push_back(std::move(look));
   }
 }
 

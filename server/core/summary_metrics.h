@@ -3,7 +3,6 @@
 // from the histograms that are kept anyway, when they are asked for: a request pays nothing.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -22,23 +21,24 @@ namespace omserve::server {
 // Thread-safe. `clock` outlives it.
 class Summaries final {
  public:
+  using Key = std::pair<std::string, int64_t>;  // Name and version.
+
   // `quantiles`: from 0 to 1; empty: there are no summaries.
   Summaries(std::vector<double> quantiles, const Clock& clock);
 
-  // nv_inference_*_summary_us of all models, and nv_cache_*_summary_per_model of those whose
-  // answers are kept. Quantiles are of the last 60 to 72 s, or since one that was asked for before,
-  // or the start, where that is longer ago; they are right to within 5 %, and NaN where nothing
-  // happened. Counts and sums are since the start.
+  // nv_inference_*_summary_us of the models that are served, and nv_cache_*_summary_per_model of
+  // those whose answers are kept. Quantiles are of the last minute and up to one interval between
+  // calls more (12 s at least), or since the start where that is less; they are right to within 5 %
+  // up to 128 s, and NaN where nothing happened. Counts and sums are since the start.
   void AddFamilies(const std::vector<ModelStatistics>& models,
                    const std::vector<CatalogEntry>& entries,
                    std::vector<prometheus::MetricFamily>& families) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  static constexpr size_t kCount = 7;  // Five of requests, two of the cache.
-  using OfModel = std::array<ExponentialHistogram, kCount>;
+  // What was counted then: by model, by series, some 1.7 KB each; seven looks at most.
   struct Look {
     Clock::time_point when;
-    std::map<std::pair<std::string, int64_t>, OfModel> models;
+    std::map<Key, std::vector<ExponentialHistogram>> models;
   };
   // What the quantiles are counted from.
   const Look& BeginLocked(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

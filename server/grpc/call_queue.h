@@ -55,8 +55,8 @@ class CallQueue final {
   void Stop();
 
   grpc::ServerCompletionQueue* get() { return queue_.get(); }
-  // Has on_wake run soon, once however often this is called before it begins; not after Stop. Any
-  // thread.
+  // Has on_wake run soon (with kNowAndThen within 20 ms), once however often this is called before
+  // it begins; not after Stop. Any thread.
   void Wake() {
     WhileOpen([this] {
       if (!is_woken_.exchange(true)) {
@@ -65,7 +65,8 @@ class CallQueue final {
     });
     EndRest();
   }
-  // Has `beat` run on the queue's thread soon; not after Stop. Not again before it has run.
+  // Has `beat` run on the queue's thread as soon; not after Stop. Requires that the one before has
+  // run.
   void Beat(std::function<void()> beat) {
     {
       const MutexLock lock(beat_mu_);

@@ -198,6 +198,7 @@ void GrpcServer::Stop(std::chrono::milliseconds grace) {
     parts_->AwaitDrained(SteadyClock().Now() + grace);
     // The drain waits as long as requests may take, and, for a client that is half dead, until it
     // has said that it was told, up to 20 s: nobody is waited for who has nothing to be finished.
+    // What is left then are connections whose writes are blocked, until their keepalive times out.
     grpc_server_cancel_all_calls(parts_->server->c_server());
     parts_->drain.join();
   }

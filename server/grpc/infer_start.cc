@@ -50,8 +50,8 @@ std::string TextOf(const inference::InferParameter& parameter) {
       return std::to_string(parameter.uint64_param());
     case inference::InferParameter::kDoubleParam:
       return fmt::format("{}", parameter.double_param());
-    case inference::InferParameter::kStringParam:
-      return parameter.string_param();
+    case inference::InferParameter::kStringParam:  // Not copied whole.
+      return parameter.string_param().substr(0, kMostKeptBytes + 1);
     case inference::InferParameter::PARAMETER_CHOICE_NOT_SET:
       break;
   }

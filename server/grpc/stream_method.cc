@@ -102,6 +102,10 @@ class StreamPoller::Stream final {
     if (is_ended_ || is_writing_ || is_broken_) {
       return;
     }
+    if (!refusal_.ok()) {
+      Finish(refusal_);
+      return;
+    }
     while (const std::optional<size_t> next = NextToSend()) {
       if (Send(*next)) {
         return;
@@ -172,7 +176,7 @@ class StreamPoller::Stream final {
     is_reading_ = false;
     if (!ok) {
       no_more_ = true;
-    } else if (!is_over_ && !is_ended_) {
+    } else if (!is_over_ && !is_ended_ && refusal_.ok()) {
       Begin();
     }
     message_.Clear();
@@ -201,7 +205,7 @@ class StreamPoller::Stream final {
     absl::StatusOr<Caller> caller = Guard(poller_.door, context_, MethodGroup::kInference);
     if (!caller.ok()) {
       CancelAll();
-      Finish(caller.status());
+      refusal_ = caller.status();
       return;
     }
     caller_ = *std::move(caller);
@@ -240,16 +244,16 @@ class StreamPoller::Stream final {
   // Answers leave in the order of their requests, but for those of decoupled models, which leave as
   // they come and hold up no others. nullopt: there is none.
   std::optional<size_t> NextToSend() {
-    if (!in_turn_.empty() && requests_.at(in_turn_.front()).has_result()) {
-      const size_t number = in_turn_.front();
-      in_turn_.pop_front();
-      return number;
-    }
-    if (ready_.empty()) {
+    const bool has_turn = !in_turn_.empty() && requests_.at(in_turn_.front()).has_result();
+    if (!has_turn && ready_.empty()) {
       return std::nullopt;
     }
-    const size_t number = ready_.front();
-    ready_.pop_front();
+    // By turns, where there are both: neither kind keeps the other waiting.
+    const bool takes_turn = has_turn && (ready_.empty() || !was_turn_);
+    was_turn_ = takes_turn;
+    std::deque<size_t>& from = takes_turn ? in_turn_ : ready_;
+    const size_t number = from.front();
+    from.pop_front();
     return number;
   }
 
@@ -319,12 +323,14 @@ class StreamPoller::Stream final {
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
   Caller caller_;
+  absl::Status refusal_;      // What the stream ends with once nothing is being written.
   grpc::ByteBuffer message_;  // gRPC's while is_reading_.
   // By number, those whose answers were not all sent.
   scheduler::RecyclingMap<size_t, Request> requests_;
   size_t next_number_ = 0;
   std::deque<size_t> in_turn_;  // Of them, those that are answered in their order.
   std::deque<size_t> ready_;    // Of the others, once for each result.
+  bool was_turn_ = false;       // The last one sent was of in_turn_.
   size_t running_ = 0;          // Of them and of those that nobody waits for: with an engine.
   bool ends_with_first_error_ = false;
   bool no_more_ = false;  // The client has closed its side.

@@ -28,7 +28,8 @@ using RequestStream =
 
 // The streams that one queue takes. A stream reads on while fewer than kMostInStream of its
 // requests are without an answer that was sent: a client that sends without reading is held up by
-// gRPC's flow control, and costs bounded memory.
+// gRPC's flow control. What it was answered stays in pinned memory until it reads, or its
+// connection is found dead.
 //
 // Streams end by themselves when the daemon stops, with UNAVAILABLE, once their answers were sent.
 //

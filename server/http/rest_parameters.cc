@@ -122,9 +122,8 @@ void KeepCustom(const json::object& parameters, RestCall& rest) {
   for (const auto& [name, value] : parameters) {
     if (rest.parameters.size() < kMostTracedParameters && IsCustomParameter(name)) {
       rest.parameters.emplace_back(
-          KeptText(name),
-          KeptText(value.is_string() ? std::string(std::string_view(value.get_string()))
-                                     : json::serialize(value)));
+          KeptText(name), value.is_string() ? KeptText(std::string_view(value.get_string()))
+                                            : KeptText(json::serialize(value)));
     }
   }
 }

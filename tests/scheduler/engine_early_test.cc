@@ -263,6 +263,8 @@ TEST_CASE("A part that fails ends the request") {
   for (const auto& [row, negated] : values[1]) {
     CHECK(row <= 4);  // Parts beyond fail.
   }
+  REQUIRE_OK(harness.engine().Drain(harness.clock().Now() + std::chrono::minutes(1)));
+  CHECK(early.Take().empty());
   const std::vector<RequestRecord> requests = harness.recorder().requests();
   REQUIRE(requests.size() == 1);
   CHECK(requests[0].outcome == Outcome::kFailed);

@@ -134,7 +134,10 @@ absl::Status GrpcClient::InferMany(const std::string& model, const std::vector<T
   absl::Status taken;
   inference::ModelStreamInferResponse response;
   while (taken.ok() && stream->Read(&response)) {
-    absl::StatusOr<InferResult> result = ResultOf(*response.mutable_infer_response());
+    absl::StatusOr<InferResult> result =
+        response.error_message().empty()  // In band, where the metadata did not arrive.
+            ? ResultOf(*response.mutable_infer_response())
+            : absl::StatusOr<InferResult>(Internal("{}", response.error_message()));
     if (result.ok()) {
       result->latency = std::chrono::steady_clock::now() - start;
       taken = take(*result);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cstdio>
 #include <optional>
 #include <set>
 #include <utility>
@@ -170,7 +171,10 @@ absl::Status PrintTrace(const std::string& trace_json) {
   std::vector<std::vector<std::string>> rows = {
       {"STEP", "MODEL", "LANE", "STREAM", "ROWS", "GEAR", "LEFT", "MS"}};
   for (const json::value& value : trace.as_array()) {
-    const json::object& step = value.as_object();
+    if (!value.is_object()) {
+      return Internal("a step of the server's trace is no JSON object");
+    }
+    const json::object& step = value.get_object();
     const auto text = [&](const char* key) -> std::string {
       const json::value* found = step.if_contains(key);
       if (found == nullptr || (found->is_int64() && found->as_int64() < 0)) {
@@ -270,7 +274,9 @@ absl::Status Infer(const CommonOptions& common, const InferCommand& command) {
                    client::ReadConnectOptions(common.url(), common.files));
   client::GrpcClient client(connect);
   ASSIGN_OR_RETURN(std::vector<TensorSpec> specs, FetchInputs(client, command));
-  ASSIGN_OR_RETURN(const inference::ModelConfig config, FetchConfig(client, command));
+  // Who may not see it gives every input, and takes one answer.
+  const inference::ModelConfig config =
+      FetchConfig(client, command).value_or(inference::ModelConfig());
   ASSIGN_OR_RETURN(const Inputs inputs, ReadInputs(command, std::move(specs), config));
   const client::InferOptions options{.version = command.version,
                                      .outputs = command.outputs,

@@ -15,8 +15,7 @@ Clock::duration Microseconds(uint64_t us) {
 }  // namespace
 
 std::string KeptText(std::string_view text) {
-  constexpr size_t kMostBytes = 256;
-  size_t end = std::min(text.size(), kMostBytes);
+  size_t end = std::min(text.size(), kMostKeptBytes);
   // Back to where the character begins whose later bytes (10xxxxxx) are cut off.
   while (end < text.size() && end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) {
     --end;

@@ -16,6 +16,8 @@
 
 namespace omserve::server {
 
+inline constexpr size_t kMostKeptBytes = 256;
+
 // What a trace keeps of a text that somebody else chose the length of: the first 256 bytes of
 // UTF-8, without a character that they would cut.
 std::string KeptText(std::string_view text);
@@ -27,7 +29,7 @@ struct TracedTensor {
   Dims shape;
 };
 
-// A parameter that nobody here obeys.
+// A parameter that nobody here obeys, or a header.
 struct TracedParameter {
   std::string name;   // As KeptText.
   std::string value;  // Likewise.
@@ -54,7 +56,9 @@ struct RequestTrace {
   bool from_cache = false;  // Nothing ran.
   scheduler::StageTimes stages;
   std::vector<scheduler::StepTrace> steps;
-  std::vector<TracedParameter> parameters;  // At most kMostTracedParameters.
+  // At most kMostTracedParameters of each, a name once.
+  std::vector<TracedParameter> headers;
+  std::vector<TracedParameter> parameters;
   std::vector<TracedTensor> inputs;
   std::vector<TracedTensor> outputs;
 };

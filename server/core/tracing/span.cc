@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <chrono>
 #include <utility>
 
@@ -72,8 +73,15 @@ class SpanMaker final {
                                    Microseconds(trace_.stages[stage])});
       }
     }
-    for (const TracedParameter& parameter : trace_.parameters) {
-      span.attributes.push_back({"omserve.parameter." + parameter.name, parameter.value});
+    for (const TracedParameter& header : trace_.headers) {
+      span.attributes.push_back({"omserve.header." + header.name, header.value});
+    }
+    if (!trace_.parameters.empty()) {  // One attribute: their names are the clients' to choose.
+      boost::json::object parameters;
+      for (const TracedParameter& parameter : trace_.parameters) {
+        parameters[parameter.name] = parameter.value;
+      }
+      span.attributes.push_back({"omserve.parameters", boost::json::serialize(parameters)});
     }
     AddTensors("input", trace_.inputs, span);
     AddTensors("output", trace_.outputs, span);

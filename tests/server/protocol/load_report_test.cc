@@ -93,8 +93,18 @@ TEST_CASE("Summaries by Triton's flags") {
   const std::string start = "--model-repository " + repository.path() + " ";
   CHECK_THAT(RunOmserved(start + "--metrics-config summary_quantiles=2").output,
              Contains("expected QUANTILE:ERROR, each from 0 to 1"));
-  CHECK_THAT(RunOmserved(start + "--grpc-header-forward-pattern '(x'").output,
-             Contains("grpc.header_forward_pattern") && Contains("no regular expression"));
+  for (const char* protocol : {"grpc", "http"}) {
+    const std::string flag = std::string("--") + protocol + "-header-forward-pattern ";
+    const std::string key = std::string(protocol) + ".header_forward_pattern";
+    CHECK_THAT(RunOmserved(start + flag + "'(x'").output,
+               Contains(key) && Contains("no regular expression"));
+  }
+  const std::string checked = RunOmserved(start +
+                                          "--check-config --grpc-header-forward-pattern '^x-g' "
+                                          "--http-header-forward-pattern '^x-h'")
+                                  .output;
+  CHECK_THAT(checked, Contains("\"header_forward_pattern\": \"^x-g\"") &&
+                          Contains("\"header_forward_pattern\": \"^x-h\""));
 }
 
 }  // namespace

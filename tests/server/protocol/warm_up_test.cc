@@ -69,7 +69,9 @@ TEST_CASE("Warm-up: every instance runs every sample", "[protocol]") {
 TEST_CASE("Warm-up: a sample larger than a batch", "[protocol]") {
   {
     FaultyDaemon failed("max_batch_size: 16\n" + Sample(12, 1), 2);
-    CHECK(Index(failed.client())["text:1"].find("UNAVAILABLE") == 0);
+    const std::string state = Index(failed.client())["text:1"];
+    CHECK(state.find("UNAVAILABLE") == 0);
+    CHECK(state.find("warm-up '") != std::string::npos);
   }
   FaultyDaemon served("max_batch_size: 16\n" + Sample(12, 1), 3);
   CHECK(Index(served.client())["text:1"] == "READY");
