@@ -95,18 +95,20 @@ class ContractTest(unittest.TestCase):
         body = {"inputs": [json_input(data=[1, 2])]}
         answer = json.loads(self.call("/v2/models/versions/infer", body)[1])
         self.assertEqual(answer["model_version"], "3")
-        self.assertEqual(
-            list(self.stub.ModelMetadata(pb.ModelMetadataRequest(name="versions"), timeout=TIMEOUT_S).versions),
-            ["1", "3"])
+        metadata = self.stub.ModelMetadata(
+            pb.ModelMetadataRequest(name="versions"), timeout=TIMEOUT_S)
+        self.assertEqual(list(metadata.versions), ["1", "3"])
         for version, batch in (("", 2), ("3", 2), ("1", 4)):
             request = pb.ModelConfigRequest(name="versions", version=version)
-            self.assertEqual(self.stub.ModelConfig(request, timeout=TIMEOUT_S).config.max_batch_size, batch)
+            config = self.stub.ModelConfig(request, timeout=TIMEOUT_S).config
+            self.assertEqual(config.max_batch_size, batch)
             self.assertTrue(self.stub.ModelReady(
                 pb.ModelReadyRequest(name="versions", version=version)).ready)
         config = json.loads(self.call("/v2/models/versions/config")[1])
         self.assertEqual(config["max_batch_size"], 2)
         self.assertEqual(self.call("/v2/models/versions/ready")[0], 200)
-        stats = self.stub.ModelStatistics(pb.ModelStatisticsRequest(name="versions"), timeout=TIMEOUT_S).model_stats
+        stats = self.stub.ModelStatistics(
+            pb.ModelStatisticsRequest(name="versions"), timeout=TIMEOUT_S).model_stats
         self.assertEqual([model.version for model in stats], ["1", "3"])
         stats = json.loads(self.call("/v2/models/versions/stats")[1])["model_stats"]
         self.assertEqual([model["version"] for model in stats], ["1", "3"])
@@ -270,13 +272,15 @@ class ContractTest(unittest.TestCase):
 
     # [1.1/CudaSharedMemoryStatus][1.1/CudaSharedMemoryRegister][1.1/CudaSharedMemoryUnregister]
     def test_cuda(self):
-        status = self.stub.CudaSharedMemoryStatus(pb.CudaSharedMemoryStatusRequest(), timeout=TIMEOUT_S)
+        status = self.stub.CudaSharedMemoryStatus(
+            pb.CudaSharedMemoryStatusRequest(), timeout=TIMEOUT_S)
         self.assertEqual(len(status.regions), 0)
         self.check_rpc(grpc.StatusCode.UNIMPLEMENTED, "GPUs not supported",
                        "CudaSharedMemoryRegister",
                        pb.CudaSharedMemoryRegisterRequest(name="c", raw_handle=b"1", byte_size=1))
         for name in ("", "c"):
-            self.stub.CudaSharedMemoryUnregister(pb.CudaSharedMemoryUnregisterRequest(name=name), timeout=TIMEOUT_S)
+            self.stub.CudaSharedMemoryUnregister(
+                pb.CudaSharedMemoryUnregisterRequest(name=name), timeout=TIMEOUT_S)
 
     # [1.15/unsupported][1.15/not-found][1.15/invalid-argument]: the status of each over REST.
     def test_statuses(self):

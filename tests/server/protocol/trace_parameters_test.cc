@@ -38,7 +38,8 @@ std::map<std::string, std::string> ToldBy(Collector& collector) {
     if (attribute.key().starts_with(prefix)) {
       CHECK(told.emplace("header " + attribute.key().substr(prefix.size()), value).second);
     } else if (attribute.key() == "omserve.parameters") {
-      for (const auto& [name, text] : boost::json::parse(value).as_object()) {
+      const boost::json::value parameters = boost::json::parse(value);
+      for (const auto& [name, text] : parameters.as_object()) {
         told[std::string(name)] = std::string(text.as_string());
       }
     }

@@ -51,8 +51,9 @@ TEST_CASE("Warm-up: every instance runs every sample", "[protocol]") {
   const std::string config = "instance_group: [{count: 2}]\n" + Sample(2, 3);
   {
     FaultyDaemon failed(config, 6);
-    const std::string line = Index(failed.client())["text:1"];
-    CHECK(line.find("UNAVAILABLE model 'text' version 1: warm-up 'first': ") == 0);
+    CHECK_THAT(Index(failed.client())["text:1"],
+               Catch::StartsWith("UNAVAILABLE model 'text' version 1: device 0 failed while model "
+                                 "'text' was loaded: warm-up 'first': "));
     CHECK_FALSE(Answers(failed.client(), "text"));
   }
   FaultyDaemon served(config, 7);
@@ -69,9 +70,8 @@ TEST_CASE("Warm-up: every instance runs every sample", "[protocol]") {
 TEST_CASE("Warm-up: a sample larger than a batch", "[protocol]") {
   {
     FaultyDaemon failed("max_batch_size: 16\n" + Sample(12, 1), 2);
-    const std::string state = Index(failed.client())["text:1"];
-    CHECK(state.find("UNAVAILABLE") == 0);
-    CHECK(state.find("warm-up '") != std::string::npos);
+    CHECK_THAT(Index(failed.client())["text:1"],
+               Catch::StartsWith("UNAVAILABLE ") && Catch::Contains("warm-up 'first': "));
   }
   FaultyDaemon served("max_batch_size: 16\n" + Sample(12, 1), 3);
   CHECK(Index(served.client())["text:1"] == "READY");
