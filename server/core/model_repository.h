@@ -111,9 +111,9 @@ class ModelRepository final {
     config::LoadedModelConfig config;
     std::shared_ptr<const OverrideFolder> files;  // Null: it is the repository's.
     std::string fingerprint;                      // Of the folder before it was read, where polled.
+    std::vector<std::string> steps;               // The models that a pipeline names; else none.
 
     bool is_pipeline() const { return config::IsPipeline(config.config); }
-    std::vector<std::string> steps() const;  // The models that a pipeline names; else none.
   };
   struct Wanted {
     bool by_name = false;     // It was asked for; else it is a pipeline's part.
@@ -153,10 +153,11 @@ class ModelRepository final {
                               const LoadParameters& parameters);
   // A load of it begins.
   void Want(const std::string& name, const Source& source);
-  // LoadVersions, after those parts of a pipeline that do not serve, but for the models `tried`. If
-  // it fails, the parts that nobody had asked for before are unloaded again. Requires Want.
-  Outcome LoadWithParts(const Source& source, std::set<std::string> tried);
-  Outcome LoadPart(const std::string& name, const std::set<std::string>& tried);
+  // LoadVersions, after those parts of a pipeline that do not serve, but for the models `tried`,
+  // which it adds to: what many pipelines share is tried once. If it fails, the parts that nobody
+  // had asked for before are unloaded again. Requires Want.
+  Outcome LoadWithParts(const Source& source, std::set<std::string>& tried);
+  Outcome LoadPart(const std::string& name, std::set<std::string>& tried);
   // All versions that the model's policy selects. OK when one or more was loaded and none that
   // served before failed. Requires Want.
   Outcome LoadVersions(const std::string& name, const Source& source);

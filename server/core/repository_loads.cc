@@ -27,18 +27,11 @@ bool MayPass(const absl::Status& status) {
          status.code() == absl::StatusCode::kResourceExhausted;
 }
 
-// Only what its kind of file system tells; a model that cannot be read is told of when it is read.
-std::string FingerprintOf(const registry::ModelFolder& folder) {
-  return registry::FolderFingerprint(folder.path).value_or("");
-}
-
-}  // namespace
-
-std::vector<std::string> ModelRepository::Source::steps() const {
-  inference::ModelConfig own = config.config;
-  config::EnsembleToPipeline(own);
+// Each model once that its steps run; none of a model that is no pipeline.
+std::vector<std::string> StepsOf(inference::ModelConfig config) {
+  config::EnsembleToPipeline(config);
   std::vector<std::string> names;
-  for (const inference::Pipeline::Step& step : own.pipeline().step()) {
+  for (const inference::Pipeline::Step& step : config.pipeline().step()) {
     if (!step.has_host() &&
         std::find(names.begin(), names.end(), step.model_name()) == names.end()) {
       names.push_back(step.model_name());
@@ -46,6 +39,13 @@ std::vector<std::string> ModelRepository::Source::steps() const {
   }
   return names;
 }
+
+// Only what its kind of file system tells; a model that cannot be read is told of when it is read.
+std::string FingerprintOf(const registry::ModelFolder& folder) {
+  return registry::FolderFingerprint(folder.path).value_or("");
+}
+
+}  // namespace
 
 absl::Status ModelRepository::DoLoadInitial() {
   ASSIGN_OR_RETURN(std::vector<registry::ModelFolder> folders,
@@ -139,6 +139,7 @@ absl::StatusOr<ModelRepository::Source> ModelRepository::Read(const registry::Mo
   for (const std::string& warning : source.config.warnings) {
     OMSERVE_LOG(kWarning, "catalog", "{}", warning);
   }
+  source.steps = StepsOf(source.config.config);
   return source;
 }
 
@@ -166,7 +167,7 @@ absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParamete
     return unread(source.status());
   }
   for (const std::string& step :
-       parameters.config.has_value() ? source->steps() : std::vector<std::string>()) {
+       parameters.config.has_value() ? source->steps : std::vector<std::string>()) {
     if (!by.may_use(step)) {
       return MakeStatus(absl::StatusCode::kPermissionDenied,
                         fmt::format("failed to load '{}': its configuration names the model '{}', "
@@ -176,7 +177,8 @@ absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParamete
   }
   Want(name, *source);
   wanted_[name].by_name = true;
-  const Outcome loaded = LoadWithParts(*source, /*tried=*/{});
+  std::set<std::string> tried;
+  const Outcome loaded = LoadWithParts(*source, tried);
   FollowSteps(loaded.changed, {name});
   if (!loaded.status.ok()) {
     return Internal("failed to load '{}', no version is available: {}", name,
@@ -196,11 +198,11 @@ void ModelRepository::Want(const std::string& name, const Source& source) {
 }
 
 ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
-                                                        std::set<std::string> tried) {
+                                                        std::set<std::string>& tried) {
   const std::string& name = source.folder.name;
   Outcome parts;
   tried.insert(name);
-  for (const std::string& step : source.steps()) {
+  for (const std::string& step : source.steps) {
     if (tried.contains(step) || !catalog_.Versions(step).empty()) {
       continue;
     }
@@ -218,6 +220,9 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
         continue;  // By one that could be built over it since.
       }
       wanted_.erase(step);
+      if (!catalog_.Versions(step).empty()) {
+        tried.erase(step);  // It can be loaded for another pipeline.
+      }
       Withdraw(step, /*but=*/{}, Unloaded(), /*wanted=*/false);
       parts.changed.erase(step);
     }
@@ -228,7 +233,7 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
 }
 
 ModelRepository::Outcome ModelRepository::LoadPart(const std::string& name,
-                                                   const std::set<std::string>& tried) {
+                                                   std::set<std::string>& tried) {
   const absl::StatusOr<std::optional<registry::ModelFolder>> folder =
       registry::FindModel(options_.folders, name);
   if (!folder.ok() || !folder->has_value()) {
@@ -343,7 +348,7 @@ absl::Status ModelRepository::CheckNoCycle(const Source& source) const {
     if (!is_first && wanted == wanted_.end()) {
       continue;
     }
-    for (const std::string& step : is_first ? source.steps() : wanted->second.source.steps()) {
+    for (const std::string& step : is_first ? source.steps : wanted->second.source.steps) {
       std::vector<std::string> next = way;
       next.push_back(step);
       if (step == source.folder.name) {
@@ -369,7 +374,7 @@ std::vector<std::string> ModelRepository::PipelinesInOrder(
     }
     const auto anew = read.find(name);
     const Source& source = anew != read.end() ? anew->second : wanted->second.source;
-    for (const std::string& step : source.steps()) {
+    for (const std::string& step : source.steps) {
       visit(step);
     }
     if (source.is_pipeline()) {
@@ -388,7 +393,7 @@ void ModelRepository::FollowSteps(std::set<std::string> changed, const std::set<
   std::set<std::string> followed;
   for (const std::string& pipeline : PipelinesInOrder({})) {
     const Wanted& wanted = wanted_[pipeline];
-    const std::vector<std::string> steps = wanted.source.steps();
+    const std::vector<std::string> steps = wanted.source.steps;
     const std::set<std::string>& of_interest = built.contains(pipeline) ? followed : changed;
     if (std::none_of(steps.begin(), steps.end(), [&of_interest](const std::string& step) {
           return of_interest.contains(step);
@@ -426,7 +431,7 @@ void ModelRepository::Withdraw(const std::string& name, const std::vector<int64_
 
 bool ModelRepository::IsNeeded(const std::string& step, const std::string& but) const {
   return std::any_of(wanted_.begin(), wanted_.end(), [&](const auto& entry) {
-    const std::vector<std::string> steps = entry.second.source.steps();
+    const std::vector<std::string>& steps = entry.second.source.steps;
     return entry.first != but && std::find(steps.begin(), steps.end(), step) != steps.end();
   });
 }
@@ -435,7 +440,7 @@ absl::Status ModelRepository::DoUnload(const std::string& name, bool parts, cons
   const auto found = wanted_.find(name);
   std::vector<std::string> steps;
   if (found != wanted_.end()) {
-    steps = found->second.source.steps();
+    steps = found->second.source.steps;
     wanted_.erase(found);
   }
   Withdraw(name, /*but=*/{}, Unloaded(), /*wanted=*/false);

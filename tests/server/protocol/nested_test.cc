@@ -234,5 +234,27 @@ TEST_CASE("Nested: a pipeline that cannot be loaded", "[protocol]") {
   CHECK(Index(client, /*ready=*/true).empty());
 }
 
+// A part that many share and that cannot be loaded is tried once, not once for each way to it.
+TEST_CASE("Nested: parts that are shared and cannot be loaded", "[protocol]") {
+  constexpr int kLayers = 16;  // 2^16 ways from the top to the bottom.
+  Repository repository;
+  for (int layer = 0; layer < kLayers; ++layer) {
+    const std::string below = std::to_string(layer + 1);
+    std::string config = EnsembleOver("a" + below);
+    config.insert(config.find("step [") + 6,
+                  R"({ input_map { key: "input_ids" value: "input_ids" }
+                       output_map { key: "text_features" value: "others" } model_name: "b)" +
+                      below + R"(" }, )");
+    for (const char* name : {"a", "b"}) {
+      repository.Write(name + std::to_string(layer) + "/config.pbtxt", config);
+    }
+  }
+  TestDaemon daemon(repository, Explicit({}));
+  const grpc::Status loaded = Load(daemon.client(), "a0");
+  CHECK(loaded.error_code() == grpc::StatusCode::INTERNAL);
+  CHECK_THAT(loaded.error_message(), Catch::Contains("model 'b16' is unknown"));
+  CHECK(Metric(daemon.http_port(), "omserve_model_load_failures_total").value() == 2 * kLayers - 1);
+}
+
 }  // namespace
 }  // namespace omserve::server
