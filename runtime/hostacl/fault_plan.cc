@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -28,6 +29,24 @@ absl::Status FailedBy(const Fault& fault, std::string_view what) {
   }
   return Fail(fault.code, "{}: fault rule {} says so{}", what, fault.rule,
               fault.device_lost ? "; the device is lost" : "");
+}
+
+// The answers of two sets of rules, of which the first goes first.
+Fault Together(Fault first, const Fault& second) {
+  first.slow *= second.slow;
+  if (!first.decided()) {
+    first.code = second.code;
+    first.hang = second.hang;
+    first.hold = second.hold;
+    first.device_lost = second.device_lost;
+    first.rule = second.rule;
+  }
+  return first;
+}
+
+absl::StatusOr<std::vector<FaultRule>> ReadRulesIn(const std::string& file) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kFileLimitBytes));
+  return ParseFaultRules(text, fmt::format("'{}'", file), &HasFunction);
 }
 
 }  // namespace
@@ -78,10 +97,12 @@ void FaultPlan::End() {
 FaultPlan::FileStamp FaultPlan::StampOf(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) {
-    return {};
+    // Of what is there but cannot be looked at, reading says why.
+    return {.is_there = errno != ENOENT && errno != ENOTDIR};
   }
   constexpr int64_t kNsPerS = 1'000'000'000;
-  return {.modified_ns = info.st_mtim.tv_sec * kNsPerS + info.st_mtim.tv_nsec,
+  return {.is_there = true,
+          .modified_ns = info.st_mtim.tv_sec * kNsPerS + info.st_mtim.tv_nsec,
           .inode = info.st_ino,
           .size_bytes = info.st_size};
 }
@@ -100,39 +121,29 @@ void FaultPlan::LookAtFileLocked() {
     return;
   }
   stamp_ = stamp;
-  from_file_ = FaultRules();
+  std::vector<FaultRule> rules;
+  if (stamp.is_there) {
+    absl::StatusOr<std::vector<FaultRule>> read = ReadRulesIn(file_);
+    if (!read.ok()) {
+      // Half a file is no reason to let go of what is held.
+      OMSERVE_LOG(kError, "hostacl", "faults file is not obeyed, its last rules stay error=\"{}\"",
+                  MessageOf(read.status()));
+      return;
+    }
+    rules = *std::move(read);
+  }
+  OMSERVE_LOG(kInfo, "hostacl", "faults file {} path={} rules={}",
+              stamp.is_there ? "read" : "is gone", file_, rules.size());
+  LoseNow(rules);
+  from_file_ = FaultRules(std::move(rules));
   ++revision_;
-  if (stamp.size_bytes < 0) {
-    return;
-  }
-  absl::StatusOr<std::string> text = ReadFile(file_, kFileLimitBytes);
-  absl::StatusOr<std::vector<FaultRule>> rules =
-      text.ok() ? ParseFaultRules(*text, fmt::format("'{}'", file_), &HasFunction)
-                : absl::StatusOr<std::vector<FaultRule>>(text.status());
-  if (!rules.ok()) {
-    OMSERVE_LOG(kError, "hostacl", "faults file is not obeyed error=\"{}\"",
-                MessageOf(rules.status()));
-    return;
-  }
-  OMSERVE_LOG(kInfo, "hostacl", "faults file read path={} rules={}", file_, rules->size());
-  LoseNow(*rules);
-  from_file_ = FaultRules(*std::move(rules));
 }
 
 template <typename Ask>
 Fault FaultPlan::AskLocked(Ask ask) {
   LookAtFileLocked();
-  Fault first = ask(settings_);
-  const Fault second = ask(from_file_);
-  first.slow *= second.slow;
-  if (!first.decided()) {
-    first.code = second.code;
-    first.hang = second.hang;
-    first.hold = second.hold;
-    first.device_lost = second.device_lost;
-    first.rule = second.rule;
-  }
-  return first;
+  const Fault first = ask(settings_);
+  return Together(first, ask(from_file_));
 }
 
 void FaultPlan::Lose(int32_t device, aclError code) {
@@ -178,11 +189,16 @@ absl::Status FaultPlan::OnAllocation(int32_t device, size_t used_bytes) {
   return FailedBy(fault, fmt::format("device {}: out of memory", device));
 }
 
-Fault FaultPlan::DecideTask(const TaskInfo& task, uint64_t* revision) {
+Fault FaultPlan::DecideTask(const TaskInfo& task, Told& told) {
   const MutexLock lock(mu_);
-  const Fault fault = AskLocked([&](FaultRules& rules) { return rules.OnTask(task); });
-  *revision = revision_;
-  return fault;
+  LookAtFileLocked();
+  if (told.settings.has_value()) {
+    told.settings->hold = false;  // Until now; and what else there was in it stays.
+  } else {
+    told.settings = settings_.OnTask(task);
+  }
+  told.revision = revision_;
+  return Together(*told.settings, from_file_.OnTask(task));
 }
 
 bool FaultPlan::AwaitOtherRules(uint64_t revision, Interrupt& interrupt) {
@@ -200,14 +216,14 @@ bool FaultPlan::AwaitOtherRules(uint64_t revision, Interrupt& interrupt) {
 }
 
 absl::Status FaultPlan::RunTask(const TaskInfo& task, Interrupt& interrupt, TaskBody& body) {
-  uint64_t revision = 0;
-  Fault fault = DecideTask(task, &revision);
+  Told told;
+  Fault fault = DecideTask(task, told);
   while (fault.hold) {
-    if (!AwaitOtherRules(revision, interrupt)) {
+    if (!AwaitOtherRules(told.revision, interrupt)) {
       return Fail(ACL_ERROR_RT_DEVICE_TASK_ABORT,
                   "the task was held by fault rule {} and was dropped", fault.rule);
     }
-    fault = DecideTask(task, &revision);
+    fault = DecideTask(task, told);
   }
   if (fault.device_lost) {
     Lose(task.device, fault.code);

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,8 @@ namespace omserve::hostacl {
 class FaultPlan final {
  public:
   // From aclInit on. `file` is read again whenever it was changed, looked at every 50 ms at most,
-  // from the calls below; one that is not there means no rules, one that is wrong is logged and
-  // means none either. Empty: no file.
+  // from the calls below. One that is not there means no rules; one that is wrong or cannot be read
+  // is logged once and changes nothing: what it was before stays, with its counts. Empty: no file.
   void Begin(std::vector<FaultRule> rules, const std::string& file) ABSL_LOCKS_EXCLUDED(mu_);
   // No faults any longer.
   void End() ABSL_LOCKS_EXCLUDED(mu_);
@@ -43,7 +44,8 @@ class FaultPlan final {
   void OnReset(int32_t device);
 
   // Runs a task as the rules have it: `body` once, later or not at all. In the stream's worker.
-  // One that is held looks at the file itself.
+  // One that is held looks at the file itself; it counts once in the settings' rules, and once in
+  // each state of the file's that it is asked of.
   absl::Status RunTask(const TaskInfo& task, Interrupt& interrupt, TaskBody& body)
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -51,14 +53,20 @@ class FaultPlan final {
   static constexpr size_t kMostDevices = 64;
   // What tells one state of a file from the next.
   struct FileStamp {
+    bool is_there = false;
     int64_t modified_ns = 0;
     uint64_t inode = 0;
-    int64_t size_bytes = -1;  // No file.
+    int64_t size_bytes = 0;
     bool operator==(const FileStamp&) const = default;
   };
+  // What a task was told so far.
+  struct Told {
+    std::optional<Fault> settings;  // Nothing: these rules were not asked yet.
+    uint64_t revision = 0;          // Of the rules that were asked last.
+  };
 
-  // `revision`: of the rules that were asked.
-  Fault DecideTask(const TaskInfo& task, uint64_t* revision) ABSL_LOCKS_EXCLUDED(mu_);
+  // For the first time, or anew for a task that was held.
+  Fault DecideTask(const TaskInfo& task, Told& told) ABSL_LOCKS_EXCLUDED(mu_);
   // Blocks until the rules are others than those of `revision`; false when the stream is ended.
   bool AwaitOtherRules(uint64_t revision, Interrupt& interrupt) ABSL_LOCKS_EXCLUDED(mu_);
   // Both sets of rules are asked, so that each counts; the settings' answer goes first.

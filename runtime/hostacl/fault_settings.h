@@ -4,7 +4,8 @@
 //   {"call": "aclrtMemcpyAsync", "nth": 3, "code": 507899}    the third call answers with the code
 //   {"task": "execute", "model": "vision", "nth": 5, "code": 507011}   the fifth execution fails
 //   {"task": "copy", "device": 0, "stream": 7, "hang": true}   "task": "execute", "copy" or "any"
-//   {"task": "execute", "model": "text", "hold": true, "times": 0}   until the file is another
+//   {"task": "execute", "model": "text", "hold": true, "times": 0}   until the faults file is
+//   another
 //   {"task": "execute", "slow": 4.0}                           takes four times as long
 //   {"memory": "exhausted", "after_bytes": 1048576}            no more than 1 MiB of device memory
 //   {"memory": "exhausted", "nth": 7}                          the seventh allocation fails

@@ -35,7 +35,7 @@ struct FaultRule {
   enum class Effect : uint8_t {
     kCode,        // The call, task or allocation fails with `code`.
     kHang,        // The task does not end until its stream is ended by force.
-    kHold,        // The task does not begin before the rules are others; then they are asked anew.
+    kHold,        // The task does not begin before a file has other rules; then those are asked.
     kSlow,        // The task takes `slow` times as long.
     kDeviceLost,  // From then on everything on the device fails with `code`, until it was reset.
   };
@@ -52,7 +52,7 @@ struct FaultRule {
   size_t after_bytes = 0;         // Of kAllocation: beyond this much of the device's memory.
 
   // Of those the first that takes effect (from 1), then each `every`-th (0 and 1: each), `times`
-  // times in all (0: without end).
+  // times in all (0: without end). A task counts once, however long it is held.
   uint64_t nth = 1;
   uint64_t every = 0;
   uint64_t times = 1;

@@ -65,6 +65,26 @@ absl::Status ReadTimed(const boost::json::object& object, std::string_view origi
   return absl::OkStatus();
 }
 
+// Reads "faults" and "faults_file".
+absl::Status ReadFaults(const boost::json::object& object, std::string_view origin,
+                        const SettingsReader& reader, Settings* settings) {
+  RETURN_IF_ERROR(reader.String("faults_file", &settings->faults_file));
+  const boost::json::value* faults = object.if_contains("faults");
+  if (faults == nullptr) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(settings->faults, ReadFaultRules(*faults, origin, &HasFunction));
+  const auto holds =
+      std::ranges::find(settings->faults, FaultRule::Effect::kHold, &FaultRule::effect);
+  if (holds != settings->faults.end() && settings->faults_file.empty()) {
+    return Fail(ACL_ERROR_FILE_ATTR_INVALID,
+                "{}: faults[{}]: 'hold' is there, but no 'faults_file'; expected one, whose change "
+                "lets the task begin",
+                origin, holds - settings->faults.begin());
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Settings> ReadObject(const boost::json::object& object, std::string_view origin) {
   Settings settings;
   const SettingsReader reader(object, origin);
@@ -82,10 +102,7 @@ absl::StatusOr<Settings> ReadObject(const boost::json::object& object, std::stri
     return Fail(ACL_ERROR_FILE_ATTR_INVALID, "{}: 'engine' is '{}', expected '{}' or '{}'", origin,
                 settings.engine, kOrtEngine, kTimedEngine);
   }
-  if (const boost::json::value* faults = object.if_contains("faults"); faults != nullptr) {
-    ASSIGN_OR_RETURN(settings.faults, ReadFaultRules(*faults, origin, &HasFunction));
-  }
-  RETURN_IF_ERROR(reader.String("faults_file", &settings.faults_file));
+  RETURN_IF_ERROR(ReadFaults(object, origin, reader, &settings));
   RETURN_IF_ERROR(ReadTimed(object, origin, &settings));
   std::string run_mode = "host";
   RETURN_IF_ERROR(reader.String("run_mode", &run_mode));

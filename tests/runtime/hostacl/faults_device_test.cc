@@ -2,10 +2,13 @@
 // The device under fault rules, as a program sees it through the C functions.
 #include <chrono>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/file.h"
 #include "tests/runtime/hostacl/model_files.h"
+#include "tests/status_test_util.h"
 
 namespace omserve::hostacl {
 namespace {
@@ -30,6 +33,11 @@ struct Work {
                                  stream.get());
   }
   aclError Synchronize() { return ACL(aclrtSynchronizeStream)(stream.get()); }
+  // Whether it does not end while the file of rules is looked at twice.
+  bool IsHeld() {
+    return ACL(aclrtSynchronizeStreamWithTimeout)(stream.get(), 120) ==
+           ACL_ERROR_RT_STREAM_SYNC_TIMEOUT;
+  }
 
   TestStream stream;
   LoadedModel model;
@@ -38,6 +46,13 @@ struct Work {
   TestDataset input;
   TestDataset output;
 };
+
+// The file of rules, which no look finds half written; gives its path.
+std::string WriteFaults(const std::string& rules) {
+  std::string path = (std::filesystem::current_path() / "faults.json").string();
+  REQUIRE_OK(WriteFileAtomically(path, rules));
+  return path;
+}
 
 aclrtDeviceStatus StatusOfDevice() {
   aclrtDeviceStatus status = ACL_RT_DEVICE_STATUS_END;
@@ -102,30 +117,74 @@ TEST_CASE("A stream hangs on demand") {
 }
 
 // A held task begins when the file has rules that let it, and is right; other streams never
-// noticed. A stream that is destroyed by force lets go of what it holds.
+// noticed, and a file that is wrong for a while lets go of nothing. A stream that is destroyed by
+// force lets go of what it holds.
 TEST_CASE("A stream is held until it is told to go on") {
   const std::string held = R"([{"task": "execute", "hold": true, "times": 0}])";
-  const std::string path = WriteTextFile("faults.json", held);
+  const std::string path = WriteFaults(held);
   const AclSession session("{\"faults_file\": \"" + path + "\"}");
   Work other;
   Work work;
   REQUIRE_ACL(work.Execute());
   REQUIRE_ACL(other.Copy());
   REQUIRE_ACL(other.Synchronize());
-  CHECK(ACL(aclrtSynchronizeStreamWithTimeout)(work.stream.get(), 120) ==
-        ACL_ERROR_RT_STREAM_SYNC_TIMEOUT);
-  // Other rules that hold it too.
-  WriteTextFile("faults.json", "[" + held.substr(1, held.size() - 2) + "]\n");
-  CHECK(ACL(aclrtSynchronizeStreamWithTimeout)(work.stream.get(), 120) ==
-        ACL_ERROR_RT_STREAM_SYNC_TIMEOUT);
-  WriteTextFile("faults.json", "[]");
+  CHECK(work.IsHeld());
+  // Other rules that hold it too, and none that can be obeyed.
+  for (const std::string& rules : {held + "\n", held.substr(0, 9), std::string()}) {
+    WriteFaults(rules);
+    CHECK(work.IsHeld());
+  }
+  WriteFaults("[]");
   REQUIRE_ACL(work.Synchronize());
   CHECK(work.y.Read<float>() == LinearAnswer({1, 2, 3, -0.5F, 0.25F, 4}));
-  WriteTextFile("faults.json", held);
-  while (work.Execute() == ACL_SUCCESS &&
-         ACL(aclrtSynchronizeStreamWithTimeout)(work.stream.get(), 120) == ACL_SUCCESS) {
+  WriteFaults(held);
+  while (work.Execute() == ACL_SUCCESS && !work.IsHeld()) {
   }
   REQUIRE_ACL(ACL(aclrtDestroyStreamForce)(work.stream.get()));
+}
+
+// The rules of a file that is gone are gone with it.
+TEST_CASE("A stream that is held goes on without the file") {
+  const std::string path = WriteFaults(R"([{"task": "execute", "hold": true, "times": 0}])");
+  const AclSession session("{\"faults_file\": \"" + path + "\"}");
+  Work work;
+  REQUIRE_ACL(work.Execute());
+  CHECK(work.IsHeld());
+  std::filesystem::remove(path);
+  REQUIRE_ACL(work.Synchronize());
+}
+
+// Rules of the settings hold a task until the file is another, whatever they say of the next one.
+TEST_CASE("The settings hold a stream until a file changes") {
+  const std::string path = WriteFaults("[]");
+  const AclSession session(
+      R"({"faults": [{"task": "execute", "hold": true, "times": 0}], "faults_file": ")" + path +
+      "\"}");
+  Work work;
+  for (const char* rules : {"[ ]", "[]"}) {
+    REQUIRE_ACL(work.Execute());
+    CHECK(work.IsHeld());
+    WriteFaults(rules);
+    REQUIRE_ACL(work.Synchronize());
+  }
+}
+
+// Of the settings' rules "nth" is the number of a task, also where one was held and is asked anew.
+TEST_CASE("A task that is held counts once") {
+  const std::string held = R"([{"task": "execute", "hold": true, "times": 0}])";
+  const std::string path = WriteFaults(held);
+  const AclSession session(
+      R"({"faults": [{"task": "execute", "nth": 2, "code": 507015}], "faults_file": ")" + path +
+      "\"}");
+  Work work;
+  REQUIRE_ACL(work.Execute());
+  CHECK(work.IsHeld());
+  WriteFaults(held + "\n");
+  CHECK(work.IsHeld());
+  WriteFaults("[]");
+  REQUIRE_ACL(work.Synchronize());
+  REQUIRE_ACL(work.Execute());
+  CHECK(work.Synchronize() == 507015);
 }
 
 // A slow task takes its factor of the time, and is right. No execution takes less than 1 us.
@@ -202,10 +261,10 @@ TEST_CASE("A reset by force ends a hung stream") {
   REQUIRE_ACL(work.Synchronize());
 }
 
-// Rules in a file take effect while the program runs, end with the file, and a file that is wrong
-// has none.
+// Rules in a file take effect while the program runs, end with the file, and stay while it is
+// wrong.
 TEST_CASE("Faults come from a file that changes") {
-  const std::string path = WriteTextFile("faults.json", "[]");
+  const std::string path = WriteFaults("[]");
   const AclSession session("{\"faults_file\": \"" + path + "\"}");
   Work work;
   // Looked at by calls, every 50 ms at most.
@@ -219,12 +278,14 @@ TEST_CASE("Faults come from a file that changes") {
     CHECK(code == wanted);
   };
   REQUIRE_ACL(work.Fill());
-  WriteTextFile("faults.json",
-                R"({"faults": [{"call": "aclrtMemsetAsync", "code": 507001, "times": 0}]})");
+  WriteFaults(R"({"faults": [{"call": "aclrtMemsetAsync", "code": 507001, "times": 0}]})");
   fill_becomes(507001);
-  WriteTextFile("faults.json", R"([{"call": "aclrtMemset"}])");
-  fill_becomes(ACL_SUCCESS);
-  WriteTextFile("faults.json", R"([{"call": "aclrtMemsetAsync", "code": 507002, "times": 0}])");
+  WriteFaults(R"([{"call": "aclrtMemset"}])");
+  const Clock::time_point looked = SteadyClock().Now() + std::chrono::milliseconds(120);
+  while (SteadyClock().Now() < looked) {
+    REQUIRE(work.Fill() == 507001);
+  }
+  WriteFaults(R"([{"call": "aclrtMemsetAsync", "code": 507002, "times": 0}])");
   fill_becomes(507002);
   std::filesystem::remove(path);
   fill_becomes(ACL_SUCCESS);
@@ -237,6 +298,15 @@ TEST_CASE("Settings with wrong faults are refused") {
       "acl.json", R"({"hostacl": {"faults": [{"call": "aclrtMemcpyAsinc", "code": 507000}]}})");
   CHECK(ACL(aclInit)(file.c_str()) == ACL_ERROR_FILE_ATTR_INVALID);
   CHECK_THAT(RecentError(), Catch::Contains("faults[0]: 'call' is 'aclrtMemcpyAsinc'"));
+}
+
+// What is held without a file that lets it go would be held for ever.
+TEST_CASE("Settings that hold a task without a file of faults are refused") {
+  const std::string file =
+      WriteTextFile("acl.json", R"({"hostacl": {"faults": [{"task": "any", "slow": 2.0},
+                                             {"task": "execute", "hold": true}]}})");
+  CHECK(ACL(aclInit)(file.c_str()) == ACL_ERROR_FILE_ATTR_INVALID);
+  CHECK_THAT(RecentError(), Catch::Contains("faults[1]: 'hold' is there, but no 'faults_file'"));
 }
 
 }  // namespace
