@@ -67,6 +67,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   void StartRefused();
   // Closes what is too slow, or idle for too long.
   void CheckTime(Clock::time_point now);
+  // Of a thread that has ended: a client whose request is not whole is told that it comes too late,
+  // as far as its socket takes that at once.
+  void SayEnd();
 
  private:
   class Exchange;

@@ -64,6 +64,18 @@ void Connection::Refuse(HttpReply reply) {
   Write(std::move(reply));
 }
 
+void Connection::SayEnd() {
+  if (phase_ != Phase::kHeader && phase_ != Phase::kBody) {
+    return;
+  }
+  keep_alive_ = false;
+  const HttpReply reply = HttpError(503, "the server is shutting down");
+  const std::string head = Head(reply, fmt::format("Content-Length: {}\r\n", reply.size_bytes()));
+  beast::error_code ignored;  // Its client may be gone.
+  stream_.WriteSome({asio::buffer(head), asio::buffer(reply.body)}, ignored);
+  stream_.EndWriting();
+}
+
 void Connection::Answer(HttpReply reply) {
   const size_t size_bytes = reply.size_bytes();
   if (answer_coding_ == ContentCoding::kIdentity || head_ || size_bytes < kLeastCompressedBytes) {

@@ -30,6 +30,9 @@ void SocketThread::Start(const std::string& name) {
 void SocketThread::Stop() {
   context_.stop();
   thread_ = {};
+  for (ListedConnection& connection : connections_) {
+    static_cast<Connection&>(connection).SayEnd();
+  }
 }
 
 void SocketThread::Add(Connection& connection) { connections_.push_back(connection); }

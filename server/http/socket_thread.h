@@ -37,7 +37,8 @@ class SocketThread final {
   ~SocketThread();  // After Stop.
 
   void Start(const std::string& name);
-  // Ends the thread at once and joins it. What is pending goes with this.
+  // Ends the thread at once and joins it, and has its connections say so. What is pending goes with
+  // this.
   void Stop();
 
   boost::asio::io_context& context() { return context_; }

@@ -37,8 +37,10 @@ End EndOf(const grpc::Status& status) {
       return End::kCancelled;
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return End::kExpired;
-    default:
+    case grpc::StatusCode::UNAVAILABLE:
       return End::kRefused;
+    default:
+      return End::kDropped;
   }
 }
 
@@ -49,12 +51,14 @@ class HalfGrpcCall final : public OneCall {
  public:
   HalfGrpcCall(int port, bool is_stream, milliseconds deadline)
       : is_stream_(is_stream),
-        timeout_(std::to_string(deadline.count()) + "m"),
+        deadline_(deadline),
         message_(RawCall::Framed(TextRequest("text", 1).SerializeAsString())),
         call_(std::in_place, port) {}
 
   void Start() override {
-    call_->Begin(is_stream_ ? "ModelStreamInfer" : "ModelInfer", timeout_);
+    start_ = SteadyClock().Now();
+    call_->Begin(is_stream_ ? "ModelStreamInfer" : "ModelInfer",
+                 std::to_string(deadline_.count()) + "m");
     call_->SendData(message_.substr(0, message_.size() / 2), /*is_last=*/false);
     call_->AwaitRead();
   }
@@ -67,28 +71,36 @@ class HalfGrpcCall final : public OneCall {
     is_cancelled_ = true;
   }
   void Disconnect() override {
+    const FarEnd daemons = call_->far_end();
     call_->ResetAtEnd();
     call_.reset();
+    daemons.AwaitClosed();
   }
   bool HasEnded() const override { return false; }
   End Wait() override {
-    if (is_cancelled_ || !call_.has_value()) {
+    if (is_cancelled_) {
       return End::kCancelled;
     }
-    const RawCall::Came came = call_->Receive();
-    UNSCOPED_INFO(came.kinds << " " << came.status << " " << came.data);
-    if (came.status == 0 && came.data.find("shutting down") != std::string::npos) {
-      return End::kRefused;  // In the stream.
+    if (!call_.has_value()) {
+      return End::kDropped;
     }
-    // A call that is reset is one that gRPC knows to be late.
-    return came.kinds.ends_with('R') ? End::kExpired : EndOf(came.status);
+    const RawCall::Came came = call_->Receive();
+    UNSCOPED_INFO(came.kinds << " " << came.status << " " << came.reset << " " << came.data);
+    if (is_stream_ && came.status == 0) {  // Errors are in the stream.
+      return came.data.find("shutting down") != std::string::npos ? End::kRefused : End::kDropped;
+    }
+    if (came.reset == RawCall::kCancelled && SteadyClock().Now() >= start_ + deadline_) {
+      return End::kExpired;  // gRPC knows it to be late.
+    }
+    return EndOf(came.status);
   }
 
  private:
   const bool is_stream_;
-  const std::string timeout_;
+  const milliseconds deadline_;
   const std::string message_;
   std::optional<RawCall> call_;
+  Clock::time_point start_;
   bool is_cancelled_ = false;
 };
 
@@ -130,7 +142,11 @@ class GrpcOneCall final : public OneCall {
   End Wait() override {
     thread_.join();
     UNSCOPED_INFO(status_.error_code() << " " << status_.error_message());
-    return EndOf(status_);
+    // The client's library says UNAVAILABLE too, of a connection that broke.
+    return status_.error_code() == grpc::StatusCode::UNAVAILABLE &&
+                   status_.error_message().find("shutting down") == std::string::npos
+               ? End::kDropped
+               : EndOf(status_);
   }
 
  private:
@@ -167,7 +183,7 @@ class GrpcOneCall final : public OneCall {
   std::thread thread_;
 };
 
-std::string RestRequest(int rows, milliseconds timeout) {
+std::string RestRequest(State state, int rows, milliseconds timeout) {
   std::string numbers = "1";
   for (int i = 1; i < rows * 32; ++i) {
     numbers += ",1";
@@ -179,9 +195,13 @@ std::string RestRequest(int rows, milliseconds timeout) {
       R"(],"outputs":[{"name":"text_features","parameters":{"binary_data":true}}])"
       R"(,"parameters":{"timeout":)" +
       std::to_string(timeout.count() * 1000) + "}}";
-  return "POST /v2/models/text/infer HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\n\r\n" + body;
+  const std::string expect = state == State::kReceived ? "Expect: 100-continue\r\n" : "";
+  return "POST /v2/models/text/infer HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + expect +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
+
+// What the daemon says when it reads on.
+constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 class RestOneCall final : public OneCall {
  public:
@@ -189,41 +209,67 @@ class RestOneCall final : public OneCall {
       : state_(state), request_(std::move(request)), peer_(std::in_place, port, kFewBytes) {}
 
   void Start() override {
-    const size_t at_first = request_.size() - (state_ == State::kReceived ? 1 : 0);
-    CHECK(peer_->Send(request_.substr(0, at_first)));
+    if (state_ != State::kReceived) {
+      CHECK(peer_->Send(request_));
+      return;
+    }
+    const size_t body = request_.find("\r\n\r\n") + 4;
+    CHECK(peer_->Send(request_.substr(0, body)));
+    CHECK(peer_->Receive(kContinue) == kContinue);  // The daemon has begun to read it.
+    CHECK(peer_->Send(request_.substr(body, request_.size() - 1 - body)));
   }
   void SendRest() override { CHECK(peer_->Send(request_.substr(request_.size() - 1))); }
-  void Cancel() override { peer_.reset(); }
+  void Cancel() override {
+    Close();
+    is_cancelled_ = true;
+  }
   void Disconnect() override {
     peer_->ResetAtEnd();
-    peer_.reset();
+    Close();
   }
   bool HasEnded() const override {
     return state_ != State::kAnswering && peer_->HasAnswer(milliseconds(0));
   }
   End Wait() override {
-    if (!peer_.has_value()) {
+    if (is_cancelled_) {
       return End::kCancelled;
     }
-    const std::string answer = peer_->Receive();
-    const size_t head = answer.find("\r\n\r\n");
-    if (answer.starts_with("HTTP/1.1 200 ")) {
-      const size_t length = answer.find("Content-Length: ");
-      const bool is_whole =
-          answer.size() == head + 4 + std::stoul(answer.substr(length + sizeof("Content-Length:")));
-      return is_whole ? End::kAnswered : End::kRefused;
+    if (!peer_.has_value()) {
+      return End::kDropped;
     }
+    const std::string answer = peer_->Receive();
     UNSCOPED_INFO(answer.substr(0, 1000));
-    return answer.find("timeout expired") != std::string::npos ||
-                   answer.starts_with("HTTP/1.1 504 ")
-               ? End::kExpired
-               : End::kRefused;
+    if (!IsWhole(answer)) {
+      return End::kDropped;
+    }
+    if (answer.starts_with("HTTP/1.1 200 ")) {
+      return End::kAnswered;
+    }
+    if (answer.starts_with("HTTP/1.1 504 ") ||
+        answer.find("timeout expired") != std::string::npos) {
+      return End::kExpired;
+    }
+    return answer.starts_with("HTTP/1.1 503 ") ? End::kRefused : End::kDropped;
   }
 
  private:
+  static bool IsWhole(const std::string& answer) {
+    static constexpr std::string_view kLength = "Content-Length: ";
+    const size_t head = answer.find("\r\n\r\n");
+    const size_t length = answer.find(kLength);
+    return head != std::string::npos && length < head &&
+           answer.size() == head + 4 + std::stoul(answer.substr(length + kLength.size()));
+  }
+  void Close() {
+    const FarEnd daemons = peer_->far_end();
+    peer_.reset();
+    daemons.AwaitClosed();
+  }
+
   const State state_;
   const std::string request_;
   std::optional<Peer> peer_;
+  bool is_cancelled_ = false;
 };
 
 }  // namespace
@@ -261,7 +307,8 @@ void EndingDaemon::SetHeld(bool text, bool vision) {
 std::unique_ptr<OneCall> EndingDaemon::MakeCall(milliseconds deadline) {
   const int rows = RowsOf(state_);
   if (front_ == Front::kRest) {
-    return std::make_unique<RestOneCall>(daemon_->http_port(), state_, RestRequest(rows, deadline));
+    return std::make_unique<RestOneCall>(daemon_->http_port(), state_,
+                                         RestRequest(state_, rows, deadline));
   }
   const int port = daemon_->daemon().grpc_port();
   const bool is_stream = front_ == Front::kStream;
@@ -293,8 +340,7 @@ int EndingDaemon::Block() {
 bool EndingDaemon::Is(State state) const {
   switch (state) {
     case State::kReceived:
-      // Over HTTP: its connection, and that of who asks. Over gRPC the daemon has said so.
-      return front_ != Front::kRest || Value("omserve_http_connections") == 2;
+      return true;  // The daemon has said so.
     case State::kQueued:
       return Value(std::string("omserve_queue_rows") + kText + "}") == 1;
     case State::kBatched:

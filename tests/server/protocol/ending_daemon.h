@@ -28,7 +28,13 @@ enum class State {
 };
 
 // How it ended for its client.
-enum class End { kAnswered, kCancelled, kExpired, kRefused };
+enum class End {
+  kAnswered,
+  kCancelled,  // By the client, or the daemon says so.
+  kExpired,
+  kRefused,  // It is told that the daemon takes no more.
+  kDropped,  // No answer, a part of one, or one that says anything else.
+};
 
 // What was counted of a model: each request once.
 struct Counted {
@@ -37,6 +43,7 @@ struct Counted {
   double cancelled = 0;
   double other = 0;  // For any other reason.
   double sum() const { return success + rejected + cancelled + other; }
+  bool operator==(const Counted&) const = default;
 };
 
 // A client with one request. Every call has an end, so that no test hangs.
@@ -51,7 +58,7 @@ class OneCall {
   virtual void HoldAnswers() {}
   virtual void PassAnswers() {}
   virtual void Cancel() = 0;      // As a client does that no longer wants the answer.
-  virtual void Disconnect() = 0;  // As a machine does that goes away.
+  virtual void Disconnect() = 0;  // As a machine does that goes away. Then it ends kDropped.
   virtual bool HasEnded() const = 0;
   virtual End Wait() = 0;
 };
@@ -99,8 +106,8 @@ class EndingDaemon final {
   std::unique_ptr<OneCall> blocker_;
   inference::ModelInferRequest anchor_request_;
   std::jthread anchor_;
-  std::jthread stopper_;
   absl::Status stopped_;
+  std::jthread stopper_;
 };
 
 }  // namespace omserve::server

@@ -68,7 +68,8 @@ class RawCall final {
   struct Came {
     std::string kinds;  // Of the frames, each by a letter: GOAWAY, DATA, HEADERS, RST_STREAM.
     std::string data;
-    int status = -1;  // grpc-status; -1: none came.
+    int status = -1;   // grpc-status; -1: none came.
+    size_t reset = 0;  // Of RST_STREAM: its code; 0: none came.
   };
   // Until the connection or the call ended.
   Came Receive() {
@@ -81,6 +82,7 @@ class RawCall final {
         came.data += read->payload;
       } else if (read->type == kReset) {
         came.kinds += 'R';
+        came.reset = Value(read->payload);
         break;
       } else if (read->type == kHeaders) {
         came.kinds += 'H';
@@ -95,6 +97,9 @@ class RawCall final {
     return came;
   }
   void ResetAtEnd() const { peer_.ResetAtEnd(); }
+  FarEnd far_end() const { return peer_.far_end(); }
+
+  static constexpr size_t kCancelled = 8;  // Of RST_STREAM.
 
  private:
   struct Read {
@@ -111,7 +116,6 @@ class RawCall final {
   static constexpr unsigned char kAck = 1;
   static constexpr unsigned char kEndStream = 1;
   static constexpr unsigned char kEndHeaders = 4;
-  static constexpr size_t kCancelled = 8;
 
   static std::string Number(size_t value, int bytes) {
     std::string text;
