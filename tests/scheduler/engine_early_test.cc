@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/hostops/host_op.h"
 #include "scheduler/step_cache.h"
+#include "tests/scheduler/fake_clock.h"
 #include "tests/scheduler/scale_add.h"
 
 namespace omserve::scheduler {
@@ -270,27 +272,89 @@ TEST_CASE("A part that fails ends the request") {
   CHECK(requests[0].outcome == Outcome::kFailed);
 }
 
-// The client leaves between the first answer and the end.
-TEST_CASE("A request is cancelled after an answer") {
-  std::latch came{1};  // Both outlive the worker that waits.
-  std::latch cancelled{1};
-  EngineHarness harness;
-  const auto plan = OpenSteps(harness.AddModel("a", ScaleAdd({1, 4})),
-                              {.before = [&cancelled] { cancelled.wait(); }});
+// A request between its first answer and its end, for as long as a test likes. Outlives the engine.
+struct Begun {
+  std::shared_ptr<Answer> Begin(EngineHarness& harness, const Subgraph* first,
+                                Instant deadline = Instant::max()) {
+    const auto answer =
+        harness.Submit({.plan = OpenSteps(first, {.before = [this] { goes_on.wait(); }}),
+                        .inputs = {Ramp(1, 1), Ramp(1, 10)},
+                        .deadline = deadline,
+                        .early = [this, take = early.Taker()](InferResponse response) {
+                          take(std::move(response));
+                          came.count_down();
+                        }});
+    came.wait();
+    return answer;
+  }
+  // The end is told before the second step is over, which was not told to stop.
+  void ExpectEnd(const Answer& answer, absl::StatusCode code) {
+    CHECK(answer.Get().status.code() == code);
+    CHECK(answer.Get().is_final);
+    goes_on.count_down();
+    CHECK(early.Take().size() == 1);
+  }
+  // The second step's output.
+  void ExpectOutput(const Answer& answer) {
+    const InferResponse& end = answer.Get();
+    REQUIRE_OK(end.status);
+    CHECK(end.is_final);
+    REQUIRE(end.outputs.size() == 1);
+    CHECK(ToFloats(end.outputs[0]) == Negated(Summed(1, 1, 10)));
+    CHECK(early.Take().size() == 1);
+  }
+
+  std::latch came{1};
+  std::latch goes_on{1};
   Early early;
-  const auto answer =
-      harness.Submit({.plan = plan,
-                      .inputs = {Ramp(1, 1), Ramp(1, 10)},
-                      .early = [&came, take = early.Taker()](InferResponse response) {
-                        take(std::move(response));
-                        came.count_down();
-                      }});
-  came.wait();
+};
+
+TEST_CASE("A request is cancelled after an answer") {
+  Begun begun;
+  EngineHarness harness;
+  const auto answer = begun.Begin(harness, harness.AddModel("a", ScaleAdd({1, 4})));
   harness.engine().CancelRequest(answer->id);
-  CHECK(answer->Get().status.code() == absl::StatusCode::kCancelled);
-  CHECK(answer->Get().is_final);
-  cancelled.count_down();
-  CHECK(early.Take().size() == 1);
+  begun.ExpectEnd(*answer, absl::StatusCode::kCancelled);
+}
+
+TEST_CASE("A deadline passes after an answer") {
+  FakeClock clock;
+  Begun begun;
+  EngineHarness harness({.clock = &clock});
+  const auto answer = begun.Begin(harness, harness.AddModel("a", ScaleAdd({1, 4})),
+                                  clock.Now() + std::chrono::seconds(10));
+  clock.Advance(std::chrono::seconds(11));
+  begun.ExpectEnd(*answer, absl::StatusCode::kDeadlineExceeded);
+}
+
+// A drain lets what was begun go on to its end.
+TEST_CASE("The engine drains after an answer") {
+  Begun begun;
+  EngineHarness harness;
+  const Subgraph* a = harness.AddModel("a", ScaleAdd({1, 4}));
+  const auto answer = begun.Begin(harness, a);
+  absl::Status drained;
+  std::jthread drains(
+      [&] { drained = harness.engine().Drain(harness.clock().Now() + std::chrono::minutes(1)); });
+  const auto plan = BuildSingle(*a);
+  while (harness.Submit({.plan = plan, .inputs = {Ramp(1, 1), Ramp(1, 10)}})->submitted.ok()) {
+  }
+  begun.goes_on.count_down();
+  begun.ExpectOutput(*answer);
+  drains.join();
+  REQUIRE_OK(drained);
+}
+
+// As without the answer: all that the device had is told at once, wherever it is.
+TEST_CASE("The device is lost after an answer") {
+  Begun begun;
+  EngineHarness harness(
+      {.device_settings = R"("faults": [{"task": "execute", "nth": 2, "device_lost": 507010}])"});
+  const Subgraph* a = harness.AddModel("a", ScaleAdd({1, 4}));
+  const auto answer = begun.Begin(harness, a);
+  const auto lost = harness.Submit({.plan = BuildSingle(*a), .inputs = {Ramp(1, 1), Ramp(1, 10)}});
+  CHECK_FALSE(lost->Get().status.ok());
+  begun.ExpectEnd(*answer, absl::StatusCode::kUnavailable);
 }
 
 }  // namespace
