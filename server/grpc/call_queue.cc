@@ -18,10 +18,9 @@ void Take(void* tag, bool ok) { static_cast<QueueEvent*>(tag)->OnEvent(ok); }
 
 }  // namespace
 
-void CallQueue::Start(const std::string& thread_name, std::function<void()> on_idle,
-                      std::function<void()> on_wake) {
-  on_idle_ = std::move(on_idle);
-  on_wake_ = std::move(on_wake);
+void CallQueue::Start(const std::string& thread_name, Handlers handlers) {
+  handlers_ = std::move(handlers);
+  AwaitSecond();
   thread_ = StartThread(thread_name, [this] {
     if (waits_ == QueueWaits::kAlways) {
       Run();
@@ -38,6 +37,7 @@ void CallQueue::Stop() {
   {
     const MutexLock lock(open_mu_);
     is_open_ = false;
+    clock_.Cancel();  // Its tag comes at once.
   }
   queue_->Shutdown();
   EndRest();
@@ -48,6 +48,20 @@ void CallQueue::Stop() {
   void* tag = nullptr;  // Of a server that could not be built: nothing comes but the end.
   bool ok = false;
   while (queue_->Next(&tag, &ok)) {
+  }
+}
+
+void CallQueue::AwaitSecond() {
+  const gpr_timespec second = gpr_time_from_seconds(1, GPR_TIMESPAN);
+  WhileOpen([&] {
+    clock_.Set(queue_.get(), gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), second), &second_);
+  });
+}
+
+void CallQueue::OnSecond(bool ok) {
+  if (ok) {  // Else it was cancelled.
+    handlers_.on_second();
+    AwaitSecond();
   }
 }
 
@@ -62,7 +76,7 @@ void CallQueue::Run() {
          ++taken) {
       Take(tag, ok);
     }
-    on_idle_();
+    handlers_.on_idle();
   }
 }
 
@@ -78,7 +92,7 @@ void CallQueue::RunNowAndThen() {
         return;
       case grpc::CompletionQueue::GOT_EVENT:
         Take(tag, ok);
-        on_idle_();
+        handlers_.on_idle();
         is_busy = true;
         break;
       case grpc::CompletionQueue::TIMEOUT:

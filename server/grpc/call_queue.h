@@ -42,15 +42,18 @@ class MemberEvent final : public QueueEvent {
 class CallQueue final {
  public:
   CallQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue, QueueWaits waits)
-      : queue_(std::move(queue)), waits_(waits), woken_(this), beaten_(this) {}
+      : queue_(std::move(queue)), waits_(waits), woken_(this), beaten_(this), second_(this) {}
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
   ~CallQueue() { Stop(); }
 
-  // Both run on the queue's thread: `on_idle` when it has taken all events at hand, or many of
-  // them; `on_wake` after Wake.
-  void Start(const std::string& thread_name, std::function<void()> on_idle,
-             std::function<void()> on_wake);
+  // What it calls on its thread.
+  struct Handlers {
+    std::function<void()> on_idle = [] {};    // It has taken all events at hand, or many of them.
+    std::function<void()> on_wake = [] {};    // After Wake.
+    std::function<void()> on_second = [] {};  // About each second.
+  };
+  void Start(const std::string& thread_name, Handlers handlers);
   // Requires that the server was shut down. Runs until every event has come. Blocks. Idempotent.
   void Stop();
 
@@ -99,8 +102,10 @@ class CallQueue final {
   }
   void OnWoken(bool /*ok*/) {
     is_woken_ = false;
-    on_wake_();
+    handlers_.on_wake();
   }
+  void OnSecond(bool ok);
+  void AwaitSecond();
 
   void OnBeaten(bool /*ok*/) {
     std::function<void()> beat;
@@ -113,12 +118,13 @@ class CallQueue final {
 
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   const QueueWaits waits_;
-  std::function<void()> on_idle_;
-  std::function<void()> on_wake_;
+  Handlers handlers_;
   MemberEvent<CallQueue, &CallQueue::OnWoken> woken_;
   grpc::Alarm alarm_;
   MemberEvent<CallQueue, &CallQueue::OnBeaten> beaten_;
   grpc::Alarm pulse_;
+  MemberEvent<CallQueue, &CallQueue::OnSecond> second_;
+  grpc::Alarm clock_;
   Mutex beat_mu_;
   std::function<void()> beat_ ABSL_GUARDED_BY(beat_mu_);
   std::atomic<bool> is_woken_ = false;

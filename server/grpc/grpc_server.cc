@@ -20,6 +20,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/base/thread.h"
 #include "server/core/unix_socket.h"
+#include "server/grpc/answer_watch.h"
 #include "server/grpc/call_queue.h"
 #include "server/grpc/channel_arguments.h"
 #include "server/grpc/credentials.h"
@@ -58,6 +59,7 @@ struct GrpcServer::Parts {
   // Destroyed in the reverse order, after the server was shut down.
   std::unique_ptr<grpc::Server> server;
   std::vector<std::unique_ptr<CallQueue>> queues;
+  std::vector<std::unique_ptr<AnswerWatch>> watches;
   std::vector<std::unique_ptr<InferPoller>> pollers;
   std::vector<std::shared_ptr<StreamPoller>> stream_pollers;
   Mutex mu;
@@ -130,19 +132,20 @@ void GrpcServer::Parts::StartPollers() {
     if (inference.has_value()) {
       StartPoller(i);
     } else {
-      queues[i]->Start(
-          options.name, [] {}, [] {});
+      queues[i]->Start(options.name, {});
     }
   }
 }
 
 void GrpcServer::Parts::StartPoller(size_t place) {
   CallQueue& queue = *queues[place];
-  InferPoller& poller =
-      *pollers.emplace_back(std::make_unique<InferPoller>(door, inference->request_infer, queue));
+  AnswerWatch& watch =
+      *watches.emplace_back(std::make_unique<AnswerWatch>(options.channel.keepalive_timeout));
+  InferPoller& poller = *pollers.emplace_back(
+      std::make_unique<InferPoller>(door, inference->request_infer, queue, watch));
   poller.Start();
   const auto& streams = stream_pollers.emplace_back(
-      std::make_shared<StreamPoller>(door, inference->request_stream, queue));
+      std::make_shared<StreamPoller>(door, inference->request_stream, queue, watch));
   streams->Start();
   door.lifecycle.AddListener(streams);
   const auto on_idle = [&poller, &of_streams = *streams] {
@@ -153,7 +156,8 @@ void GrpcServer::Parts::StartPoller(size_t place) {
     poller.OnWake();
     of_streams.OnWake();
   };
-  queue.Start(options.name + "-" + std::to_string(place), on_idle, on_wake);
+  queue.Start(options.name + "-" + std::to_string(place),
+              {.on_idle = on_idle, .on_wake = on_wake, .on_second = [&watch] { watch.Tick(); }});
 }
 
 GrpcServer::GrpcServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

@@ -23,12 +23,14 @@ constexpr int kAwaitedCalls = 64;
 }  // namespace
 
 struct InferPoller::State {
-  State(const FrontDoor& door_in, RequestInfer request_in, CallQueue& queue_in)
-      : door(door_in), request(std::move(request_in)), queue(queue_in) {}
+  State(const FrontDoor& door_in, RequestInfer request_in, CallQueue& queue_in,
+        AnswerWatch& watch_in)
+      : door(door_in), request(std::move(request_in)), queue(queue_in), watch(watch_in) {}
 
   const FrontDoor& door;
   const RequestInfer request;
   CallQueue& queue;
+  AnswerWatch& watch;
 
   bool started = false;  // A request that its engine was not woken for. Of the queue's thread.
 
@@ -45,7 +47,12 @@ struct InferPoller::State {
 class InferPoller::Call final {
  public:
   explicit Call(State& poller)
-      : poller_(poller), received_(this), done_(this), finished_(this), writer_(&context_) {
+      : poller_(poller),
+        received_(this),
+        done_(this),
+        finished_(this),
+        writer_(&context_),
+        watched_(context_) {
     context_.AsyncNotifyWhenDone(&done_);
     poller_.request(&context_, &request_, &writer_, poller_.queue.get(), &received_);
   }
@@ -60,6 +67,7 @@ class InferPoller::Call final {
     const grpc::ByteBuffer response = BuildInferResponse(names_.id, result_);
     result_ = {};
     EndTrace(absl::OkStatus());
+    watched_.BeginAnswer(response.Length());
     writer_.Finish(response, grpc::Status::OK, &finished_);
   }
 
@@ -70,6 +78,7 @@ class InferPoller::Call final {
       return;
     }
     std::make_unique<Call>(poller_).release();  // gRPC's until its tags come.
+    watched_.Watch(poller_.watch);
     absl::StatusOr<scheduler::RequestId> id = Submit();
     request_.Clear();
     if (!id.ok()) {
@@ -82,6 +91,7 @@ class InferPoller::Call final {
 
   void Refuse(const absl::Status& status) {
     EndTrace(status);
+    watched_.BeginAnswer(0);
     writer_.FinishWithError(ToGrpcStatus(status), &finished_);
   }
 
@@ -103,6 +113,7 @@ class InferPoller::Call final {
 
   void OnFinished(bool /*ok*/) {
     is_finished_ = true;
+    watched_.EndAnswer();
     DestroyIfOver();
   }
 
@@ -152,6 +163,7 @@ class InferPoller::Call final {
   MemberEvent<Call, &Call::OnFinished> finished_;
   grpc::ServerContext context_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_;
+  WatchedCall watched_;
   grpc::ByteBuffer request_;
   RequestNames names_;
   InferResult result_;           // From Answer to Send.
@@ -160,8 +172,9 @@ class InferPoller::Call final {
   bool is_finished_ = false;
 };
 
-InferPoller::InferPoller(const FrontDoor& door, RequestInfer request, CallQueue& queue)
-    : state_(std::make_unique<State>(door, std::move(request), queue)) {}
+InferPoller::InferPoller(const FrontDoor& door, RequestInfer request, CallQueue& queue,
+                         AnswerWatch& watch)
+    : state_(std::make_unique<State>(door, std::move(request), queue, watch)) {}
 
 InferPoller::~InferPoller() = default;
 

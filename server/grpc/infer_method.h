@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/core/front_door.h"
+#include "server/grpc/answer_watch.h"
 #include "server/grpc/call_queue.h"
 
 namespace omserve::server {
@@ -28,7 +29,7 @@ using RequestInfer = std::function<void(grpc::ServerContext* context, grpc::Byte
 class InferPoller final {
  public:
   // The references outlive it. Start calls it before it takes any.
-  InferPoller(const FrontDoor& door, RequestInfer request, CallQueue& queue);
+  InferPoller(const FrontDoor& door, RequestInfer request, CallQueue& queue, AnswerWatch& watch);
   InferPoller(const InferPoller&) = delete;
   InferPoller& operator=(const InferPoller&) = delete;
   ~InferPoller();

@@ -34,8 +34,9 @@ bool EndsWithFirstError(const grpc::ServerContext& context) {
 }  // namespace
 
 struct StreamPoller::State {
-  State(const FrontDoor& door_in, RequestStream request_in, CallQueue& queue_in)
-      : door(door_in), request(std::move(request_in)), queue(queue_in) {}
+  State(const FrontDoor& door_in, RequestStream request_in, CallQueue& queue_in,
+        AnswerWatch& watch_in)
+      : door(door_in), request(std::move(request_in)), queue(queue_in), watch(watch_in) {}
 
   struct Answered {
     Stream* stream;
@@ -46,6 +47,7 @@ struct StreamPoller::State {
   const FrontDoor& door;
   const RequestStream request;
   CallQueue& queue;
+  AnswerWatch& watch;
   std::atomic<bool> stopping = false;
 
   // Of the queue's thread.
@@ -68,7 +70,8 @@ class StreamPoller::Stream final {
         read_(this),
         written_(this),
         finished_(this),
-        stream_(&context_) {
+        stream_(&context_),
+        watched_(context_) {
     context_.AsyncNotifyWhenDone(&done_);
     poller_.request(&context_, &stream_, poller_.queue.get(), &received_);
   }
@@ -145,6 +148,7 @@ class StreamPoller::Stream final {
     }
     std::make_unique<Stream>(poller_).release();  // gRPC's until its tags come.
     poller_.open.insert(this);
+    watched_.Watch(poller_.watch);
     ends_with_first_error_ = EndsWithFirstError(context_);
     absl::StatusOr<Caller> caller = Guard(poller_.door, context_, MethodGroup::kInference);
     if (caller.ok()) {
@@ -185,12 +189,14 @@ class StreamPoller::Stream final {
 
   void OnWritten(bool ok) {
     is_writing_ = false;
+    watched_.EndAnswer();
     is_broken_ = is_broken_ || !ok;  // OnDone follows.
     Proceed();
   }
 
   void OnFinished(bool /*ok*/) {
     is_finishing_ = false;
+    watched_.EndAnswer();
     DestroyIfUnused();
   }
 
@@ -287,6 +293,7 @@ class StreamPoller::Stream final {
     }
     // Without a buffer hint, whatever else is ready: gRPC may then not tell the end of this write
     // before it writes something else, and nothing else is written before that end.
+    watched_.BeginAnswer(message.Length());
     is_writing_ = poller_.queue.WhileOpen([&] { stream_.Write(message, &written_); });
     ReadOn();
     return true;
@@ -294,6 +301,7 @@ class StreamPoller::Stream final {
 
   void Finish(const absl::Status& status) {
     is_ended_ = true;
+    watched_.BeginAnswer(0);
     is_finishing_ =
         poller_.queue.WhileOpen([&] { stream_.Finish(ToGrpcStatus(status), &finished_); });
   }
@@ -322,6 +330,7 @@ class StreamPoller::Stream final {
   MemberEvent<Stream, &Stream::OnFinished> finished_;
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
+  WatchedCall watched_;
   Caller caller_;
   absl::Status refusal_;      // What the stream ends with once nothing is being written.
   grpc::ByteBuffer message_;  // gRPC's while is_reading_.
@@ -343,8 +352,9 @@ class StreamPoller::Stream final {
   bool is_over_ = false;
 };
 
-StreamPoller::StreamPoller(const FrontDoor& door, RequestStream request, CallQueue& queue)
-    : state_(std::make_unique<State>(door, std::move(request), queue)) {}
+StreamPoller::StreamPoller(const FrontDoor& door, RequestStream request, CallQueue& queue,
+                           AnswerWatch& watch)
+    : state_(std::make_unique<State>(door, std::move(request), queue, watch)) {}
 
 StreamPoller::~StreamPoller() = default;
 

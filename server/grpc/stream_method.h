@@ -16,6 +16,7 @@
 
 #include "server/core/front_door.h"
 #include "server/core/lifecycle.h"
+#include "server/grpc/answer_watch.h"
 #include "server/grpc/call_queue.h"
 
 namespace omserve::server {
@@ -28,8 +29,8 @@ using RequestStream =
 
 // The streams that one queue takes. A stream reads on while fewer than kMostInStream of its
 // requests are without an answer that was sent: a client that sends without reading is held up by
-// gRPC's flow control. What it was answered stays in pinned memory until it reads, or its
-// connection is found dead.
+// gRPC's flow control. What it was answered stays in pinned memory until it reads, or the
+// stream is given up.
 //
 // Streams end by themselves when the daemon stops, with UNAVAILABLE, once their answers were sent.
 //
@@ -40,7 +41,7 @@ class StreamPoller final : public LifecycleListener {
   static constexpr size_t kMostInStream = 256;
 
   // The references outlive it. Start calls it before it takes any.
-  StreamPoller(const FrontDoor& door, RequestStream request, CallQueue& queue);
+  StreamPoller(const FrontDoor& door, RequestStream request, CallQueue& queue, AnswerWatch& watch);
   StreamPoller(const StreamPoller&) = delete;
   StreamPoller& operator=(const StreamPoller&) = delete;
   ~StreamPoller() override;

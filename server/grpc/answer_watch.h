@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gives up calls whose clients do not take their answers. What an application does not read gRPC's
+// flow control keeps back for as long as the connection lives, and the pinned memory with it that
+// the answer is in; the connection itself looks well.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <boost/intrusive/list.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace omserve::server {
+
+class AnswerWatch;
+
+// A call that may have to be given up. Of its queue's thread, but for BeginAnswer.
+class WatchedCall final : public boost::intrusive::list_base_hook<
+                              boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  explicit WatchedCall(grpc::ServerContext& context) : context_(context) {}
+
+  // From now on, to the end of this, which comes before `watch` ends. The client is there.
+  void Watch(AnswerWatch& watch);
+  // gRPC is given an answer of so many bytes. Any thread, after Watch.
+  void BeginAnswer(size_t size_bytes);
+  // It is on its way to the client.
+  void EndAnswer() { ends_at_.store(kNone, std::memory_order_relaxed); }
+
+ private:
+  friend class AnswerWatch;
+  static constexpr int64_t kNone = 0;
+
+  grpc::ServerContext& context_;
+  AnswerWatch* watch_ = nullptr;
+  std::atomic<int64_t> ends_at_ = kNone;  // Of the watch's seconds.
+};
+
+// The calls of one queue.
+class AnswerWatch final {
+ public:
+  // An answer may take so long, and longer where it is large: a second for each 64 KiB.
+  explicit AnswerWatch(std::chrono::milliseconds patience)
+      : patience_s_(std::chrono::ceil<std::chrono::seconds>(patience).count()) {}
+
+  // To be called each second, on the queue's thread.
+  void Tick();
+
+ private:
+  friend class WatchedCall;
+  using Calls = boost::intrusive::list<WatchedCall, boost::intrusive::constant_time_size<false>>;
+
+  const int64_t patience_s_;
+  std::atomic<int64_t> seconds_ = 1;
+  Calls calls_;
+};
+
+}  // namespace omserve::server
