@@ -31,6 +31,9 @@ constexpr size_t kReadBytes = 4 * 1024;
 constexpr size_t kReadBodyBytes = 16 * 1024;
 // A body that is shorter goes through the buffer like the header that it comes with.
 constexpr uint64_t kInPlaceBytes = 4 * 1024;
+// As much as follows at least in a chunked body that is not over: "0\r\n\r\n". Boost.Beast ends the
+// process where it knows the last chunk's size already and is asked again with less.
+constexpr size_t kLeastChunkBytes = 5;
 // How long a refused client may take to read why.
 constexpr std::chrono::seconds kLingerTime{2};
 
@@ -370,6 +373,10 @@ bool Connection::ReadChunks() {
   BodyTarget::value_type& target = parser_->get().body();
   target.body = &*body_;
   while (!parser_->is_done()) {
+    if (buffer_.size() < kLeastChunkBytes) {
+      StartRead();
+      return false;
+    }
     beast::error_code error;
     const size_t used = parser_->put(buffer_.data(), error);
     buffer_.consume(used);

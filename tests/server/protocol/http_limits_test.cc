@@ -138,6 +138,28 @@ TEST_CASE("HTTP limits: chunks without an end", "[protocol]") {
   }
 }
 
+// Wherever the network cuts a chunked body: also between the last chunk's size and its end.
+TEST_CASE("HTTP: chunks that come byte by byte", "[protocol]") {
+  Repository repository;
+  repository.AddText();
+  TestDaemon daemon(repository);
+  const std::map<std::string, std::string> bodies = {
+      {"0\r\n\r\n", "JSON"},
+      {"2\r\n{}\r\n0\r\n\r\n", "expected 2 inputs"},
+      {"2;a=b\r\n{}\r\n00\r\nX: y\r\n\r\n", "expected 2 inputs"}};
+  for (const auto& [body, why] : bodies) {
+    const Peer peer(daemon.http_port());
+    REQUIRE(
+        peer.Send("POST /v2/models/text/infer HTTP/1.1\r\nHost: h\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n"));
+    for (const char byte : body) {
+      REQUIRE_FALSE(peer.HasAnswer(milliseconds(5)));
+      REQUIRE(peer.Send(std::string(1, byte)));
+    }
+    CHECK_THAT(peer.Receive("}"), StartsWith("HTTP/1.1 400 ") && Contains(why));
+  }
+}
+
 // A body that takes several times the window and moves in each is served.
 TEST_CASE("HTTP limits: a slow client that moves", "[protocol]") {
   Repository repository;
