@@ -13,7 +13,7 @@ namespace omserve::scheduler {
 
 // Why a batch left its queue; a label of the batch metrics.
 enum class ReleaseReason {
-  kFull,      // The largest gear, a smaller one that pays more, or a preferred size is filled.
+  kFull,      // The largest gear, or a preferred size, is filled.
   kIdle,      // A lane is idle and there is nothing to wait for.
   kDelay,     // The oldest row has waited the configured delay, or as long as it pays.
   kDeadline,  // The tightest deadline would be missed by waiting longer.
@@ -67,7 +67,7 @@ struct QueueSnapshot {
   // Less urgent rows of another bucket take the place in the lane if these rows do not.
   bool overtaken = false;
   bool draining = false;
-  int max_rows = 1;  // That fill a batch (batch_size.h).
+  int max_rows = 1;  // The largest gear.
 };
 
 struct BatchDecision {

@@ -136,9 +136,6 @@ void Core::On(const BatchDone& event) {
     if (cost > Clock::duration::zero()) {
       state.costs.Record(batch.model_gear, cost, now_);
     }
-    if (tells) {
-      state.batch_size.Record(batch.model_gear, cost + event.copy_time, now_);
-    }
   }
   PredictLane(lane, state);
   for (const RowGroup& group : batch.rows) {

@@ -55,7 +55,6 @@
 #include "runtime/base/clock.h"
 #include "scheduler/backlog.h"
 #include "scheduler/batch_policy.h"
-#include "scheduler/batch_size.h"
 #include "scheduler/core_messages.h"
 #include "scheduler/core_options.h"
 #include "scheduler/cost_table.h"
@@ -187,8 +186,7 @@ class Core final {
     std::vector<Queue> queues;                // Per bucket.
     std::map<uint64_t, int> queued_by_level;  // Queued rows per priority that has a bound.
     std::vector<LaneState> lanes;
-    CostTable costs;                 // Per model gear: computing.
-    BatchSize batch_size;            // By the same, and copies.
+    CostTable costs;                 // Per model gear.
     std::vector<RunBudget> budgets;  // Per model gear.
     Backlog backlog;                 // Of accepted rows, also of those whose inputs are not made.
     std::vector<int> order;          // Scratch of OrderBuckets.

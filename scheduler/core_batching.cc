@@ -121,8 +121,6 @@ QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int
   snapshot.max_rows = shape.max_rows();
   if (!state.options.policy.preferred_rows.empty()) {
     snapshot.preferred_fill = PreferredFill(state, queue);
-  } else if (const auto& rows = queue.ready.empty() ? queue.ahead : queue.ready; !rows.empty()) {
-    snapshot.max_rows = state.batch_size.Of(shape, rows.begin()->second.rows);
   }
   if (queue.ready_rows > 0 && queue.holds.size() == queue.ready.size()) {
     snapshot.held_until = *queue.holds.begin();

@@ -66,8 +66,7 @@ struct Cancel {
 struct BatchDone {
   BatchId batch = 0;
   bool ok = true;
-  Clock::duration device_time{0};  // What computing the batch cost; 0 when not known.
-  Clock::duration copy_time{0};    // What the copies before and after it took.
+  Clock::duration device_time{0};  // What the batch cost; 0 when not known.
 };
 struct HostStepDone {
   RequestId request = 0;

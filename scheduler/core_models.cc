@@ -35,7 +35,6 @@ void Core::AddSubgraph(const Subgraph& subgraph, const SubgraphOptions& options)
   }
   const size_t gears = subgraph.shape.model_gear_count();
   state.costs = options.costs.size() == gears ? options.costs : CostTable(gears);
-  state.batch_size = BatchSize(gears);
   state.budgets.resize(gears);
   if (subgraph.sequence.has_value()) {
     const SequenceSpec& spec = *subgraph.sequence;

@@ -20,14 +20,6 @@ constexpr std::chrono::milliseconds kBytesRetry{10};
 // the others.
 constexpr size_t kMostLookedThrough = 1024;
 
-// 0 where the device cannot tell.
-Clock::duration Between(const std::optional<uint64_t>& start_us,
-                        const std::optional<uint64_t>& end_us) {
-  return start_us.has_value() && end_us.has_value() && *end_us > *start_us
-             ? std::chrono::microseconds(*end_us - *start_us)
-             : std::chrono::microseconds(0);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(acl::Device& device,
@@ -341,11 +333,12 @@ void Engine::Take(const SlotDone& done) {
   }
   StampBatch(batch, times);
   RecordBatch(batch, times, status);
-  Feed(BatchDone{.batch = launch.batch,
-                 .ok = status.ok(),
-                 .device_time = Between(times.compute_start, times.compute_end),
-                 .copy_time = Between(times.input_start, times.input_end) +
-                              Between(times.compute_end, times.output_end)});
+  Clock::duration device_time{0};
+  if (times.compute_start.has_value() && times.compute_end.has_value() &&
+      *times.compute_end > *times.compute_start) {
+    device_time = std::chrono::microseconds(*times.compute_end - *times.compute_start);
+  }
+  Feed(BatchDone{.batch = launch.batch, .ok = status.ok(), .device_time = device_time});
 }
 
 void Engine::Take(HostResult result) {

@@ -215,9 +215,8 @@ class CoreHarness final {
     return Handle(event);
   }
   Lines Cancel(RequestId id) { return Handle(scheduler::Cancel{id}); }
-  Lines Done(BatchId batch, bool ok = true, Clock::duration device_time = {},
-             Clock::duration copy_time = {}) {
-    return Handle(BatchDone{batch, ok, device_time, copy_time});
+  Lines Done(BatchId batch, bool ok = true, Clock::duration device_time = {}) {
+    return Handle(BatchDone{batch, ok, device_time});
   }
   Lines HostDone(RequestId id, int node, bool ok = true) {
     return Handle(HostStepDone{id, node, ok});

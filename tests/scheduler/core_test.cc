@@ -276,26 +276,6 @@ TEST_CASE("A full bucket does not keep another out") {
   CHECK(core.Done(2).back() == "b4 = s0.0 lane 0: r4.0x1, gear 1, full");
 }
 
-// Where rows that run together are copied and one alone is not, each fills a batch; a configured
-// preferred size is obeyed all the same.
-TEST_CASE("Copies count when a batch is filled") {
-  for (const bool is_configured : {false, true}) {
-    CoreHarness core;
-    Core::SubgraphOptions options;
-    if (is_configured) {
-      options.policy.preferred_rows = {4};
-    }
-    const auto plan = MakePlan({{core.Add({{1, 4}}, options)}});
-    core.Arrive(1, plan);
-    core.Done(1, /*ok=*/true, microseconds(100));
-    core.ArriveTogether({2, 3, 4, 5}, plan);
-    core.Done(2, /*ok=*/true, microseconds(400), microseconds(800));
-    CHECK(core.ArriveTogether({6, 7, 8, 9}, plan).front() ==
-          (is_configured ? "b3 = s0.0 lane 0: r6.0x1 r7.0x1 r8.0x1 r9.0x1, gear 4, full"
-                         : "b3 = s0.0 lane 0: r6.0x1, gear 1, full"));
-  }
-}
-
 // A bucket that waits by its policy does not stop another that is full.
 TEST_CASE("A waiting bucket lets a full one pass") {
   CoreHarness core;

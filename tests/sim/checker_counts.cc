@@ -20,7 +20,6 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   launches_ahead += other.launches_ahead;
   launches_behind += other.launches_behind;
   launches_overtaken += other.launches_overtaken;
-  launches_smaller += other.launches_smaller;
   waits_for_siblings += other.waits_for_siblings;
   models_added += other.models_added;
   unloads += other.unloads;
@@ -65,7 +64,6 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"launches ahead of their inputs", launches_ahead, 1000},
                             {"launches behind another batch", launches_behind, 1000},
                             {"launches before less urgent rows", launches_overtaken, 100},
-                            {"launches full with a smaller gear", launches_smaller, 100},
                             {"waits for a sibling", waits_for_siblings, 100},
                             {"models added while others serve", models_added, 500},
                             {"models unloaded", unloads, 1000},

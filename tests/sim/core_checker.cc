@@ -141,12 +141,9 @@ void CoreChecker::Apply(const BatchDone& event) {
   if (event.ok && batch.runs_since != Instant::max()) {
     const Clock::duration cost =
         event.device_time > Clock::duration::zero() ? event.device_time : now_ - batch.runs_since;
-    SubgraphRef& ref = subgraphs_[static_cast<size_t>(batch.launch.subgraph)];
     if (cost > Clock::duration::zero()) {
-      ref.costs.Record(batch.launch.gear.model_gear, cost, now_);
-    }
-    if (event.device_time > Clock::duration::zero()) {
-      ref.batch_size.Record(batch.launch.gear.model_gear, cost + event.copy_time, now_);
+      subgraphs_[static_cast<size_t>(batch.launch.subgraph)].costs.Record(
+          batch.launch.gear.model_gear, cost, now_);
     }
   }
   --subgraphs_[static_cast<size_t>(batch.launch.subgraph)]
@@ -278,17 +275,11 @@ int CoreChecker::SumOf(const std::vector<Waiting>& queue) {
   return rows;
 }
 
-int CoreChecker::FullRows(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue) {
-  const Bucket& shape = ref.subgraph->shape.buckets[static_cast<size_t>(bucket)];
-  return ref.options.policy.preferred_rows.empty() && !queue.empty()
-             ? ref.batch_size.Of(shape, queue.front().rows)
-             : shape.max_rows();
-}
-
 bool CoreChecker::IsFilled(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue) {
   const int rows = SumOf(queue);
   const std::vector<int>& preferred = ref.options.policy.preferred_rows;
-  if (rows >= FullRows(ref, bucket, queue) || (!preferred.empty() && rows > preferred.back())) {
+  if (rows >= ref.subgraph->shape.buckets[static_cast<size_t>(bucket)].max_rows() ||
+      (!preferred.empty() && rows > preferred.back())) {
     return true;
   }
   int front = 0;

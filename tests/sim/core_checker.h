@@ -23,7 +23,6 @@ struct CheckerCounts {
   size_t launches_ahead = 0;
   size_t launches_behind = 0;     // On a lane that was at work.
   size_t launches_overtaken = 0;  // The same, and not full.
-  size_t launches_smaller = 0;    // Full below the largest gear, as a row takes less so.
   size_t waits_for_siblings = 0;  // After an event, of a bucket before an idle lane.
   size_t models_added = 0;        // While others were serving.
   size_t unloads = 0;
@@ -155,7 +154,6 @@ class CoreChecker final {
     std::vector<int> in_flight;  // By lane.
     std::vector<bool> serves;    // By lane.
     CostTable costs;
-    BatchSize batch_size;
     std::vector<Turn> turns;  // By lane.
     bool unloading = false;
     bool gone = false;
@@ -292,8 +290,6 @@ class CoreChecker final {
   // Whether rows of the subgraph rightly wait for memory.
   bool WaitsForMemory(const SubgraphRef& ref);
   // Whether a batch of it leaves at once.
-  // How many rows fill a batch of these that wait.
-  static int FullRows(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue);
   static bool IsFilled(const SubgraphRef& ref, int bucket, const std::vector<Waiting>& queue);
   static int SumOf(const std::vector<Waiting>& queue);
   bool IsFull(std::span<const Arrive> arrivals);

@@ -211,9 +211,7 @@ void CoreChecker::CheckFullSize(const Launch& launch, const std::vector<Waiting>
   if (std::find(preferred.begin(), preferred.end(), launch.row_count) != preferred.end()) {
     return;
   }
-  const int most = FullRows(ref, launch.bucket, queue);
-  const Bucket& shape = ref.subgraph->shape.buckets[static_cast<size_t>(launch.bucket)];
-  counts_.launches_smaller += preferred.empty() && most < shape.max_rows() ? 1 : 0;
+  const int most = ref.subgraph->shape.buckets[static_cast<size_t>(launch.bucket)].max_rows();
   const int wanted = SumOf(queue) >= most || preferred.empty() ? most : preferred.back();
   const int limit = std::max(wanted, queue.front().rows);
   Expect(launch.row_count == limit || (launch.rows.size() < queue.size() &&

@@ -17,7 +17,6 @@ void CoreChecker::AddSubgraph(const Subgraph& subgraph, const Core::SubgraphOpti
                   std::vector<int>(lanes),
                   std::vector<bool>(lanes, !device_lost_),
                   options.costs.size() == gears ? options.costs : CostTable(gears),
-                  BatchSize(gears),
                   std::vector<Turn>(lanes)};
   counts_.models_added += seen_.empty() ? 0 : 1;
   const auto index = static_cast<size_t>(subgraph.index);

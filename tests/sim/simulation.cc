@@ -364,9 +364,7 @@ void Simulation::Start(const Launch& launch) {
   told = std::max(told, start + took + microseconds(random_.Between(0, 200)));
   Post(told, BatchDone{.batch = launch.batch,
                        .ok = !random_.Percent(device_fault_percent_),
-                       .device_time = random_.Percent(80) ? took : Clock::duration::zero(),
-                       .copy_time = random_.Percent(50) ? random_.Between(0, 4) * took
-                                                        : Clock::duration::zero()});
+                       .device_time = random_.Percent(80) ? took : Clock::duration::zero()});
 }
 
 }  // namespace omserve::scheduler
