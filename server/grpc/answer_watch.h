@@ -11,6 +11,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <string>
 
 namespace omserve::server {
 
@@ -26,8 +28,8 @@ class WatchedCall final : public boost::intrusive::list_base_hook<
   void Watch(AnswerWatch& watch);
   // gRPC is given an answer of so many bytes. Any thread, after Watch.
   void BeginAnswer(size_t size_bytes);
-  // It is on its way to the client.
-  void EndAnswer() { ends_at_.store(kNone, std::memory_order_relaxed); }
+  // It is on its way to the client, or (not `ok`) never will be.
+  void EndAnswer(bool ok);
 
  private:
   friend class AnswerWatch;
@@ -35,13 +37,16 @@ class WatchedCall final : public boost::intrusive::list_base_hook<
 
   grpc::ServerContext& context_;
   AnswerWatch* watch_ = nullptr;
-  std::atomic<int64_t> ends_at_ = kNone;  // Of the watch's seconds.
+  // Of the watch's seconds: when the answer was begun, and when it is given up.
+  std::atomic<int64_t> began_at_ = kNone;
+  std::atomic<int64_t> ends_at_ = kNone;
 };
 
 // The calls of one queue.
 class AnswerWatch final {
  public:
-  // An answer may take so long, and longer where it is large: a second for each 64 KiB.
+  // An answer may take so long, and longer where it is large (a second for each 64 KiB), or where
+  // others of its connection that had waited too went out meanwhile: then the line is slow.
   explicit AnswerWatch(std::chrono::milliseconds patience)
       : patience_s_(std::chrono::ceil<std::chrono::seconds>(patience).count()) {}
 
@@ -52,9 +57,13 @@ class AnswerWatch final {
   friend class WatchedCall;
   using Calls = boost::intrusive::list<WatchedCall, boost::intrusive::constant_time_size<false>>;
 
+  bool HasProgress(const std::string& peer, int64_t now) const;
+
   const int64_t patience_s_;
   std::atomic<int64_t> seconds_ = 1;
   Calls calls_;
+  // By peer, when the last answer that had waited went out; for as long as that matters.
+  std::map<std::string, int64_t> progress_;
 };
 
 }  // namespace omserve::server

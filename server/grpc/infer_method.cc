@@ -111,9 +111,9 @@ class InferPoller::Call final {
     DestroyIfOver();
   }
 
-  void OnFinished(bool /*ok*/) {
+  void OnFinished(bool ok) {
     is_finished_ = true;
-    watched_.EndAnswer();
+    watched_.EndAnswer(ok);
     DestroyIfOver();
   }
 

@@ -189,14 +189,14 @@ class StreamPoller::Stream final {
 
   void OnWritten(bool ok) {
     is_writing_ = false;
-    watched_.EndAnswer();
+    watched_.EndAnswer(ok);
     is_broken_ = is_broken_ || !ok;  // OnDone follows.
     Proceed();
   }
 
-  void OnFinished(bool /*ok*/) {
+  void OnFinished(bool ok) {
     is_finishing_ = false;
-    watched_.EndAnswer();
+    watched_.EndAnswer(ok);
     DestroyIfUnused();
   }
 

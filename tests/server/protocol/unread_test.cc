@@ -20,7 +20,7 @@ TEST_CASE("Answers that no program reads", "[protocol]") {
   Repository repository;
   repository.AddText();
   TestDaemon daemon(repository, [](ServerConfig& config) {
-    config.mutable_grpc()->set_keepalive_timeout_ms(1000);
+    config.mutable_grpc()->set_keepalive_timeout_ms(4000);
   });
   const int port = daemon.daemon().grpc_port();
   const std::string request = TextRequest("text", kRows).SerializeAsString();
