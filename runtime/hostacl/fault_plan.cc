@@ -102,7 +102,7 @@ FaultPlan::FileStamp FaultPlan::StampOf(const std::string& path) {
   }
   constexpr int64_t kNsPerS = 1'000'000'000;
   return {.is_there = true,
-          .modified_ns = info.st_mtim.tv_sec * kNsPerS + info.st_mtim.tv_nsec,
+          .changed_ns = info.st_ctim.tv_sec * kNsPerS + info.st_ctim.tv_nsec,
           .inode = info.st_ino,
           .size_bytes = info.st_size};
 }

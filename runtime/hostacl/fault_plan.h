@@ -54,7 +54,7 @@ class FaultPlan final {
   // What tells one state of a file from the next.
   struct FileStamp {
     bool is_there = false;
-    int64_t modified_ns = 0;
+    int64_t changed_ns = 0;  // Itself, or who may read it.
     uint64_t inode = 0;
     int64_t size_bytes = 0;
     bool operator==(const FileStamp&) const = default;
