@@ -31,7 +31,7 @@ void WatchedCall::EndAnswer(bool ok) {
   const int64_t began_at = began_at_.exchange(kNone, std::memory_order_relaxed);
   const int64_t now = watch_->seconds_.load(std::memory_order_relaxed);
   if (ok && began_at != kNone && now - began_at >= kSlowSeconds) {
-    watch_->progress_[context_.peer()] = now;
+    watch_->progress_[Peer()] = now;
   }
 }
 
@@ -47,15 +47,15 @@ void AnswerWatch::Tick() {
     if (ends_at == WatchedCall::kNone || ends_at > now) {
       continue;
     }
-    const std::string peer = call.context_.peer();
+    const std::string peer = call.Peer();
     if (HasProgress(peer, now)) {
       continue;
     }
-    // Its end, which is no progress, is told by its tags.
+    // Its end is no progress.
     call.began_at_.store(WatchedCall::kNone, std::memory_order_relaxed);
     call.ends_at_.store(WatchedCall::kNone, std::memory_order_relaxed);
     OMSERVE_LOG(kWarning, "grpc", "answer not taken, its call is given up peer={}", peer);
-    call.context_.TryCancel();
+    call.GiveUp();
   }
   std::erase_if(progress_, [&](const auto& entry) { return now - entry.second > patience_s_; });
 }

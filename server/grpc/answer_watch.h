@@ -19,10 +19,10 @@ namespace omserve::server {
 class AnswerWatch;
 
 // A call that may have to be given up. Of its queue's thread, but for BeginAnswer.
-class WatchedCall final : public boost::intrusive::list_base_hook<
-                              boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class WatchedCall : public boost::intrusive::list_base_hook<
+                        boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  explicit WatchedCall(grpc::ServerContext& context) : context_(context) {}
+  virtual ~WatchedCall() = default;
 
   // From now on, to the end of this, which comes before `watch` ends. The client is there.
   void Watch(AnswerWatch& watch);
@@ -35,11 +35,26 @@ class WatchedCall final : public boost::intrusive::list_base_hook<
   friend class AnswerWatch;
   static constexpr int64_t kNone = 0;
 
-  grpc::ServerContext& context_;
+  // Whose connection it came by.
+  virtual std::string Peer() const = 0;
+  // Ends it; its tags tell of that.
+  virtual void GiveUp() = 0;
+
   AnswerWatch* watch_ = nullptr;
   // Of the watch's seconds: when the answer was begun, and when it is given up.
   std::atomic<int64_t> began_at_ = kNone;
   std::atomic<int64_t> ends_at_ = kNone;
+};
+
+class WatchedGrpcCall final : public WatchedCall {
+ public:
+  explicit WatchedGrpcCall(grpc::ServerContext& context) : context_(context) {}
+
+ private:
+  std::string Peer() const override { return context_.peer(); }
+  void GiveUp() override { context_.TryCancel(); }
+
+  grpc::ServerContext& context_;
 };
 
 // The calls of one queue.

@@ -163,7 +163,7 @@ class InferPoller::Call final {
   MemberEvent<Call, &Call::OnFinished> finished_;
   grpc::ServerContext context_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_;
-  WatchedCall watched_;
+  WatchedGrpcCall watched_;
   grpc::ByteBuffer request_;
   RequestNames names_;
   InferResult result_;           // From Answer to Send.

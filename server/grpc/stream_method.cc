@@ -330,7 +330,7 @@ class StreamPoller::Stream final {
   MemberEvent<Stream, &Stream::OnFinished> finished_;
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
-  WatchedCall watched_;
+  WatchedGrpcCall watched_;
   Caller caller_;
   absl::Status refusal_;      // What the stream ends with once nothing is being written.
   grpc::ByteBuffer message_;  // gRPC's while is_reading_.
