@@ -143,6 +143,7 @@ class Engine final : private CompletionSink, private TurnSink {
     absl::Status given_up;  // Why, once it is: not done until its lane or device was stopped.
     absl::InlinedVector<BatchOutput, 2> outputs;
     memory::HostBlock controls;  // Inputs that the server made, one after the other.
+    bool is_apart = false;       // Its groups run one after the other, in gears of their own.
 
     void Clear() {
       launch.rows.clear();
@@ -150,6 +151,7 @@ class Engine final : private CompletionSink, private TurnSink {
       given_up = absl::OkStatus();
       outputs.clear();
       controls = memory::HostBlock();
+      is_apart = false;
     }
   };
   // Memory for the outputs of a subgraph's batches; see Launch::output_set.
@@ -273,6 +275,15 @@ class Engine final : private CompletionSink, private TurnSink {
   // In sources_.
   std::span<const InputSource> GatherInputs(const ActiveBatch& batch);
   void GatherInput(const Launch& launch, size_t input, size_t row_bytes, InputSource& source) const;
+  // engine_apart.cc.
+  // Whether the model can use pinned memory as it is.
+  bool IsBindable(std::span<const std::byte> host_bytes) const;
+  // Whether the batch's groups are to run one after the other; then parts_ says how.
+  bool MakeParts(const ActiveBatch& batch);
+  bool PaysApart(const Launch& launch) const;
+  // nullopt where it cannot run by itself without copies.
+  std::optional<LanePart> PartOf(const ActiveBatch& batch, const Bucket& bucket,
+                                 const RowGroup& group) const;
   // engine_sequences.cc.
   absl::Status MakeControls(const Launch& launch, ActiveBatch& batch);
   InputSource ServerMadeInput(const ActiveBatch& batch, int input, size_t row_bytes) const;
@@ -436,6 +447,7 @@ class Engine final : private CompletionSink, private TurnSink {
   // Scratch of one launch and of one event, so that these do not allocate.
   std::vector<InputSource> sources_;
   std::vector<OutputTarget> targets_;
+  std::vector<LanePart> parts_;
   std::vector<Command> commands_;
   std::vector<Event> arrivals_;       // Noted, and not yet fed.
   std::vector<RequestId> news_;       // Of this turn; see NoteOutputs.

@@ -43,6 +43,14 @@ void Engine::Obey(Launch& command) {
 absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
   RETURN_IF_ERROR(MakeControls(launch, batch));
   RETURN_IF_ERROR(MakeOutputs(launch, batch));
+  Lane& lane = *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
+  if (MakeParts(batch)) {
+    batch.is_apart = true;
+    ASSIGN_OR_RETURN(batch.slot, lane.LaunchApart(parts_));
+    batch.slot->batch = launch.batch;
+    PlaceOutputs(batch, /*on_host=*/false);
+    return absl::OkStatus();
+  }
   targets_.clear();
   for (size_t i = 0; i < batch.outputs.size(); ++i) {
     const BatchOutput& output = batch.outputs[i];
@@ -52,7 +60,6 @@ absl::Status Engine::LaunchBatch(const Launch& launch, ActiveBatch& batch) {
          .rows = RowsToPlaces(batch, i),
          .kept = StateRows(batch, static_cast<int>(i))});
   }
-  Lane& lane = *lanes_[static_cast<size_t>(launch.subgraph)][static_cast<size_t>(launch.lane)];
   const std::span<const InputSource> sources = GatherInputs(batch);
   // The completion can be posted before this returns, but it is taken up by this thread, later.
   ASSIGN_OR_RETURN(batch.slot, lane.Launch(launch.gear.model_gear, sources, targets_));
@@ -246,14 +253,15 @@ void Engine::RecordBatch(const ActiveBatch& batch, const LaunchTimes& times,
       lengthened += tensor < 0 ? 0 : active.places[static_cast<size_t>(tensor)].padding_elements;
     }
   }
+  const int gear_rows = batch.is_apart ? rows : launch.gear.rows;
   observer_.OnBatch({.subgraph = subgraph,
                      .lane = launch.lane,
                      .rows = rows,
                      .groups = static_cast<int>(launch.rows.size()),
                      .step_groups = static_cast<int>(steps),
-                     .gear_rows = launch.gear.rows,
-                     .input_elements = launch.gear.rows * row_elements,
-                     .padding_elements = (launch.gear.rows - rows) * row_elements + lengthened,
+                     .gear_rows = gear_rows,
+                     .input_elements = gear_rows * row_elements,
+                     .padding_elements = (gear_rows - rows) * row_elements + lengthened,
                      .reason = launch.reason,
                      .launched = batch.begun,
                      .ok = status.ok(),

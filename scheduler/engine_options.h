@@ -42,6 +42,9 @@ struct EngineOptions {
   // See Lane::Options. A link moves 64 KiB in some 5 us, which is what an event that another
   // stream waits for costs.
   size_t small_copy_bytes = 64 << 10;
+  // What the host's memory copies in a second, reading and writing: more than most do, since copies
+  // that are believed slower than they are would have batches run apart that should not.
+  double copy_bytes_per_second = 20e9;
   // Times that each gear of a model is run before it is added. 0: predictions begin with the
   // first batches.
   int warm_up_runs = 0;

@@ -14,8 +14,6 @@ namespace {
 // Rows of fewer bytes go with those of others in one copy: a copy of their own would cost more than
 // what the host then does to move them.
 constexpr size_t kOwnCopyBytes = size_t{16} << 10;
-// Of what a model reads and writes, as aclrtMalloc gives it.
-constexpr uintptr_t kBufferAlignment = 64;
 
 }  // namespace
 
@@ -38,9 +36,8 @@ const OutputPlace* Engine::OwnPlace(const Launch& launch, const RowGroup& group,
 }
 
 bool Engine::CanBindHost(const Launch& launch, std::span<const std::byte> host_bytes) const {
-  return device_.is_one_memory() && launch.rows.size() == 1 &&
-         launch.rows.front().rows == launch.gear.rows && !host_bytes.empty() &&
-         acl::Device::AddressOf(host_bytes).address % kBufferAlignment == 0;
+  return launch.rows.size() == 1 && launch.rows.front().rows == launch.gear.rows &&
+         IsBindable(host_bytes);
 }
 
 void Engine::BindInPlace(const Launch& launch, size_t output, size_t row_bytes,

@@ -55,7 +55,7 @@ absl::StatusOr<std::unique_ptr<Slot>> Lane::MakeSlot(CompletionSink& sink) const
   auto slot = std::make_unique<Slot>();
   slot->sink_ = &sink;
   ASSIGN_OR_RETURN(acl::Binding binding, acl::Binding::Create(model_));
-  slot->binding_.emplace(std::move(binding));
+  slot->bindings_.push_back(std::move(binding));
   const std::vector<acl::ModelTensor>& inputs = model_.info().inputs;
   size_t staging_bytes = 0;
   for (const acl::ModelTensor& input : inputs) {
@@ -98,12 +98,24 @@ void Lane::Unsubscribe() {
 
 absl::StatusOr<Slot*> Lane::Launch(size_t gear, std::span<const InputSource> inputs,
                                    std::span<const OutputTarget> outputs) {
+  Slot& slot = TakeSlot();
+  return Launched(slot, Enqueue(slot, gear, inputs, outputs));
+}
+
+absl::StatusOr<Slot*> Lane::LaunchApart(std::span<const LanePart> parts) {
+  Slot& slot = TakeSlot();
+  return Launched(slot, EnqueueApart(slot, parts));
+}
+
+Slot& Lane::TakeSlot() {
   const auto free =
       std::find_if(slots_.begin(), slots_.end(), [](const auto& slot) { return !slot->busy_; });
   OMSERVE_CHECK(free != slots_.end(), "the core keeps a lane within its slots");
-  Slot& slot = **free;
-  slot.busy_ = true;
-  const absl::Status status = Enqueue(slot, gear, inputs, outputs);
+  (*free)->busy_ = true;
+  return **free;
+}
+
+absl::StatusOr<Slot*> Lane::Launched(Slot& slot, const absl::Status& status) {
   if (!status.ok()) {
     slot.busy_ = false;
     for (acl::Stream* stream : {&copy_in_, &compute_, &copy_out_}) {
@@ -127,7 +139,7 @@ absl::Status Lane::Stop() {
     RETURN_IF_ERROR(stream->DestroyByForce());
   }
   for (const std::unique_ptr<Slot>& slot : slots_) {
-    slot->binding_.reset();
+    slot->bindings_.clear();
     slot->inputs_.clear();
     for (acl::Event* event : {&slot->input_start_, &slot->input_done_, &slot->compute_start_,
                               &slot->compute_done_, &slot->output_done_}) {
@@ -152,12 +164,38 @@ absl::Status Lane::Enqueue(Slot& slot, size_t gear, std::span<const InputSource>
   const acl::ModelInfo& info = model_.info();
   for (size_t i = 0; i < outputs.size(); ++i) {
     const size_t size_bytes = *TensorBytes(info.outputs[i].type, info.gears[gear].output_dims[i]);
-    RETURN_IF_ERROR(slot.binding_->BindOutput(i, outputs[i].device, size_bytes));
+    RETURN_IF_ERROR(slot.bindings_.front().BindOutput(i, outputs[i].device, size_bytes));
   }
   RETURN_IF_ERROR(compute_.Record(slot.compute_start_));
-  RETURN_IF_ERROR(model_.Enqueue(*slot.binding_, gear, compute_));
+  RETURN_IF_ERROR(model_.Enqueue(slot.bindings_.front(), gear, compute_));
   RETURN_IF_ERROR(compute_.Record(slot.compute_done_));
   return CopyOut(slot, outputs);
+}
+
+absl::Status Lane::EnqueueApart(Slot& slot, std::span<const LanePart> parts) {
+  slot.copies_in_ = Slot::Copies::kNone;
+  while (slot.bindings_.size() < parts.size()) {
+    ASSIGN_OR_RETURN(acl::Binding binding, acl::Binding::Create(model_));
+    slot.bindings_.push_back(std::move(binding));
+  }
+  const acl::ModelInfo& info = model_.info();
+  RETURN_IF_ERROR(compute_.Record(slot.compute_start_));
+  for (size_t p = 0; p < parts.size(); ++p) {
+    const LanePart& part = parts[p];
+    const acl::ModelGear& gear = info.gears[part.gear];
+    acl::Binding& binding = slot.bindings_[p];
+    for (size_t i = 0; i < part.inputs.size(); ++i) {
+      RETURN_IF_ERROR(binding.BindInput(i, part.inputs[i],
+                                        *TensorBytes(info.inputs[i].type, gear.input_dims[i])));
+    }
+    for (size_t i = 0; i < part.outputs.size(); ++i) {
+      RETURN_IF_ERROR(binding.BindOutput(i, part.outputs[i],
+                                         *TensorBytes(info.outputs[i].type, gear.output_dims[i])));
+    }
+    RETURN_IF_ERROR(model_.Enqueue(binding, part.gear, compute_));
+  }
+  RETURN_IF_ERROR(compute_.Record(slot.compute_done_));
+  return CopyOut(slot, {});
 }
 
 Slot::Copies Lane::HowToCopy(size_t size_bytes) const {
@@ -183,7 +221,7 @@ absl::Status Lane::CopyIn(Slot& slot, size_t gear, std::span<const InputSource> 
   for (size_t i = 0; i < inputs.size(); ++i) {
     const InputSource& source = inputs[i];
     RETURN_IF_ERROR(CopyInput(slot, i, source, copies));
-    RETURN_IF_ERROR(slot.binding_->BindInput(
+    RETURN_IF_ERROR(slot.bindings_.front().BindInput(
         i, source.in_place ? source.in_place : slot.inputs_[i].get(),
         *TensorBytes(info.inputs[i].type, info.gears[gear].input_dims[i])));
   }

@@ -18,6 +18,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "runtime/acl/device.h"
 #include "runtime/acl/model.h"
@@ -59,6 +60,13 @@ struct OutputTarget {
   std::vector<KeptRow> kept;
 };
 
+// One of several executions that make up a batch: what it reads and writes where it lies.
+struct LanePart {
+  size_t gear = 0;  // Of the model.
+  absl::InlinedVector<acl::DevicePtr, 4> inputs;
+  absl::InlinedVector<acl::DevicePtr, 4> outputs;  // Buffers of the gear's size at least.
+};
+
 struct LaunchTimes {
   // Device clock, microseconds; nullopt on a library that cannot tell.
   std::optional<uint64_t> input_start, input_end, compute_start, compute_end, output_end;
@@ -94,7 +102,7 @@ class Slot final {
   // inputs that are not small.
   acl::HostBuffer staging_;
   std::vector<std::span<std::byte>> staged_inputs_;
-  std::optional<acl::Binding> binding_;
+  std::vector<acl::Binding> bindings_;  // One, and more once a batch had parts.
   acl::Event input_start_, input_done_, compute_start_, compute_done_, output_done_;
 };
 
@@ -120,6 +128,9 @@ class Lane final {
   // free slot.
   absl::StatusOr<Slot*> Launch(size_t gear, std::span<const InputSource> inputs,
                                std::span<const OutputTarget> outputs);
+  // The same for a batch of executions one after the other, of which nothing is copied. What they
+  // read is there.
+  absl::StatusOr<Slot*> LaunchApart(std::span<const LanePart> parts);
 
   // After the sink was told: the batch's times and its error, if a task failed. Frees the slot. A
   // device tells which stream failed, not which task: every batch then in flight on this lane
@@ -151,8 +162,12 @@ class Lane final {
         small_copy_bytes_(small_copy_bytes) {}
   absl::StatusOr<std::unique_ptr<Slot>> MakeSlot(CompletionSink& sink) const;
   Slot::Copies HowToCopy(size_t size_bytes) const;
+  Slot& TakeSlot();
+  // What became of the slot's launch.
+  absl::StatusOr<Slot*> Launched(Slot& slot, const absl::Status& status);
   absl::Status Enqueue(Slot& slot, size_t gear, std::span<const InputSource> inputs,
                        std::span<const OutputTarget> outputs);
+  absl::Status EnqueueApart(Slot& slot, std::span<const LanePart> parts);
   absl::Status CopyIn(Slot& slot, size_t gear, std::span<const InputSource> inputs);
   absl::Status CopyInput(Slot& slot, size_t input, const InputSource& source, acl::Stream& copies);
   // Puts the pieces together on the host, if all are small and there, and there are several; else

@@ -145,6 +145,43 @@ TEST_CASE("One memory needs no copies") {
   }
 }
 
+// Where copies take longer than they save, the requests of a batch run one after the other where
+// they lie: every copy would fail.
+TEST_CASE("Requests of one memory run apart") {
+  EngineHarness harness({.device_settings = R"("run_mode": "device",
+                             "faults": [{"task": "copy", "code": 507011, "times": 0}])",
+                         .engine = {.device_pool_bytes = size_t{32} << 20,
+                                    .small_copy_bytes = 0,
+                                    .copy_bytes_per_second = 1,
+                                    .warm_up_runs = 1}});
+  const auto plan = BuildSingle(*harness.AddModel("m", WideModel()));
+  const auto small_plan = BuildSingle(*harness.AddModel("s", ScaleAdd({1})));
+  const Room room(harness, kWide * 4);
+  Standstill still(harness, small_plan);
+  const auto placed = harness.Submit(
+      {.plan = plan, .inputs = {Wide(1, 1), Wide(1, 10)}, .wanted = {1}, .places = {room.place()}});
+  std::vector<std::shared_ptr<Answer>> plain;
+  for (const float value : {2.0F, 3.0F}) {
+    plain.push_back(
+        harness.Submit({.plan = plan, .inputs = {Wide(1, value), Wide(1, 10 * value)}}));
+  }
+  still.End();
+  REQUIRE_OK(placed->Get().status);
+  CHECK(room.Holds(placed->Get().outputs[0]));
+  CHECK(ToFloats(placed->Get().outputs[0]) == AllOf(1, kScale + 10));
+  for (size_t i = 0; i < plain.size(); ++i) {
+    const auto value = static_cast<float>(i + 2);
+    REQUIRE_OK(plain[i]->Get().status);
+    CHECK(ToFloats(plain[i]->Get().outputs[0]) == AllOf(1, value * kScale));
+    CHECK(ToFloats(plain[i]->Get().outputs[1]) == AllOf(1, value * kScale + 10 * value));
+  }
+  harness.recorder().AwaitBatches(2);
+  const BatchRecord batch = harness.recorder().batches().back();
+  CHECK(batch.groups == 3);
+  CHECK(batch.gear_rows == 3);
+  CHECK(batch.padding_elements == 0);
+}
+
 // A step reads what the step before it has left in pinned memory.
 TEST_CASE("Steps of one memory read each other's outputs") {
   EngineHarness harness({.device_settings = R"("run_mode": "device")"});
