@@ -148,6 +148,8 @@ absl::Status Daemon::StartScheduler() {
   statistics_ = std::make_unique<Statistics>(&WallMilliseconds);
   unloader_ = std::make_unique<Unloader>(clock_);
   catalog_ = std::make_unique<Catalog>();
+  ASSIGN_OR_RETURN(audit_, AuditLog::Open(config.log().audit_file()));
+  ASSIGN_OR_RETURN(registry_state_, RegistryState::Open(config.repository().state_file()));
   unloader_->SetListener([this](const Model& model) { catalog_->NoteGone(model); });
   std::vector<scheduler::Dispatcher::DeviceParts> parts;
   for (const std::unique_ptr<acl::Device>& device : devices_) {
@@ -177,15 +179,16 @@ absl::Status Daemon::StartScheduler() {
           std::move(resources)));
   readiness_ = std::make_unique<Readiness>(*catalog_, *dispatcher_, lifecycle_,
                                            config.health().strict_readiness());
-  repository_ =
-      std::make_unique<ModelRepository>(RepositoryOptions(config),
-                                        LoadContext{.devices = device_views_,
-                                                    .dispatcher = *dispatcher_,
-                                                    .pinned_pool = *pool_,
-                                                    .clock = clock_,
-                                                    .unloader = *unloader_,
-                                                    .max_queue_rows = scheduler.max_queue_rows()},
-                                        *catalog_, *statistics_, [this] { NoteDeviceChange(); });
+  repository_ = std::make_unique<ModelRepository>(
+      RepositoryOptions(config),
+      LoadContext{.devices = device_views_,
+                  .dispatcher = *dispatcher_,
+                  .pinned_pool = *pool_,
+                  .clock = clock_,
+                  .unloader = *unloader_,
+                  .max_queue_rows = scheduler.max_queue_rows()},
+      *catalog_, *statistics_, *audit_, [this] { NoteDeviceChange(); });
+  control_ = std::make_unique<ModelControl>(*catalog_, *registry_state_, *audit_, clock_);
   if (config.cache().response_bytes() > 0) {
     cache_ = std::make_unique<ResponseCache>(static_cast<size_t>(config.cache().response_bytes()));
   }
@@ -242,6 +245,7 @@ absl::Status Daemon::StartScheduler() {
   door_ = std::make_unique<FrontDoor>(
       FrontDoor{.catalog = *catalog_,
                 .repository = *repository_,
+                .control = *control_,
                 .inference = *inference_,
                 .statistics = *statistics_,
                 .lifecycle = lifecycle_,

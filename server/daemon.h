@@ -15,6 +15,7 @@
 #include "runtime/health/health_monitor.h"
 #include "runtime/memory/host_pool.h"
 #include "scheduler/dispatcher.h"
+#include "server/core/audit_log.h"
 #include "server/core/auth/access.h"
 #include "server/core/catalog.h"
 #include "server/core/device_recovery.h"
@@ -23,8 +24,10 @@
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
+#include "server/core/model_control.h"
 #include "server/core/model_repository.h"
 #include "server/core/readiness.h"
+#include "server/core/registry_state.h"
 #include "server/core/statistics.h"
 #include "server/core/unloader.h"
 #include "server/grpc/grpc_server.h"
@@ -105,7 +108,10 @@ class Daemon final {
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<scheduler::Dispatcher> dispatcher_;
   std::unique_ptr<Readiness> readiness_;
+  std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<RegistryState> registry_state_;
   std::unique_ptr<ModelRepository> repository_;
+  std::unique_ptr<ModelControl> control_;
   std::unique_ptr<ResponseCache> cache_;         // Null: no answers are kept.
   std::unique_ptr<SharedMemory> shared_memory_;  // Null: clients may share none.
   std::unique_ptr<Inference> inference_;

@@ -11,28 +11,13 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/descriptor.h"
 #include "runtime/base/errors.h"
 
 namespace omserve {
 namespace {
 
 std::string ErrnoText() { return std::generic_category().message(errno); }
-
-class Descriptor final {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) {
-      close(fd_);
-    }
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 absl::StatusOr<size_t> RegularFileSize(int fd, const std::string& path) {
   if (fd < 0) {
@@ -44,6 +29,17 @@ absl::StatusOr<size_t> RegularFileSize(int fd, const std::string& path) {
     return InvalidArgument("'{}': not a regular file", path);
   }
   return static_cast<size_t>(info.st_size);
+}
+
+// Until then a machine that stops may come back with the file that was there before. Not every file
+// system can; what it does then is the best there is.
+void SyncFolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() >= 0) {
+    fsync(fd.get());
+  }
 }
 
 }  // namespace
@@ -122,6 +118,7 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
     unlink(draft.c_str());
     return status;
   }
+  SyncFolderOf(path);
   return absl::OkStatus();
 }
 

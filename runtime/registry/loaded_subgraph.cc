@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <span>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -10,7 +11,8 @@ namespace omserve::registry {
 namespace {
 
 std::string NameOf(const LoadedSubgraph::Options& options) {
-  return fmt::format("model '{}' version {} ('{}')", options.name, options.version, options.path);
+  return fmt::format("model '{}' version {} ('{}')", options.name, options.version,
+                     options.file->path());
 }
 
 // All inputs at their largest gear; 0 when the file is one that only the device can read.
@@ -36,12 +38,8 @@ absl::StatusOr<std::unique_ptr<LoadedSubgraph>> LoadedSubgraph::Load(const acl::
     return InvalidArgument("{}: instance count {}: expected 1 or more", context,
                            options.instance_count);
   }
-  absl::StatusOr<MappedFile> file = MappedFile::Open(options.path);
-  if (!file.ok()) {
-    return WithContext(file.status(), context);
-  }
   // The constructor is private, which std::make_unique cannot reach.
-  std::unique_ptr<LoadedSubgraph> subgraph(new LoadedSubgraph(options, std::move(file).value()));
+  std::unique_ptr<LoadedSubgraph> subgraph(new LoadedSubgraph(options));
   const absl::Status loaded = subgraph->LoadInstances(device);
   if (!loaded.ok()) {
     return WithContext(loaded, context);
@@ -49,11 +47,11 @@ absl::StatusOr<std::unique_ptr<LoadedSubgraph>> LoadedSubgraph::Load(const acl::
   return subgraph;
 }
 
-absl::Status LoadedSubgraph::CheckNeeds(const acl::Device& device) {
-  ASSIGN_OR_RETURN(const acl::ModelSizes sizes, acl::QueryModelSizes(device, file_.bytes()));
+absl::Status LoadedSubgraph::CheckNeeds(const acl::Device& device, std::span<const std::byte> om) {
+  ASSIGN_OR_RETURN(const acl::ModelSizes sizes, acl::QueryModelSizes(device, om));
   const auto instances = static_cast<size_t>(options_.instance_count);
   const size_t slots = instances * static_cast<size_t>(options_.batches_per_instance);
-  const size_t input_bytes = InputBytes(file_.bytes());
+  const size_t input_bytes = InputBytes(om);
   needs_ = {.weights = sizes.weight_bytes,
             .work = instances * sizes.work_bytes,
             .inputs = slots * input_bytes};
@@ -70,11 +68,12 @@ absl::Status LoadedSubgraph::CheckNeeds(const acl::Device& device) {
 }
 
 absl::Status LoadedSubgraph::LoadInstances(const acl::Device& device) {
-  RETURN_IF_ERROR(CheckNeeds(device));
-  ASSIGN_OR_RETURN(weights_, acl::SharedWeights::Allocate(device, file_.bytes()));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const FileBytes> bytes, options_.file->Read());
+  const std::span<const std::byte> om = bytes->span();
+  RETURN_IF_ERROR(CheckNeeds(device, om));
+  ASSIGN_OR_RETURN(weights_, acl::SharedWeights::Allocate(device, om));
   for (int i = 0; i < options_.instance_count; ++i) {
-    absl::StatusOr<std::unique_ptr<acl::Model>> instance =
-        acl::Model::Load(device, file_.bytes(), weights_);
+    absl::StatusOr<std::unique_ptr<acl::Model>> instance = acl::Model::Load(device, om, weights_);
     if (!instance.ok()) {
       return WithContext(instance.status(),
                          fmt::format("instance {} of {}", i + 1, options_.instance_count));
@@ -86,20 +85,16 @@ absl::Status LoadedSubgraph::LoadInstances(const acl::Device& device) {
 
 absl::Status LoadedSubgraph::Reload(const acl::Device& device, size_t index) {
   instances_[index].reset();
+  const absl::Status loaded = ReloadInstance(device, index);
+  return loaded.ok() ? loaded : WithContext(loaded, NameOf(options_));
+}
+
+absl::Status LoadedSubgraph::ReloadInstance(const acl::Device& device, size_t index) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const FileBytes> bytes, options_.file->Read());
   if (!weights_->valid()) {
-    absl::StatusOr<std::shared_ptr<const acl::SharedWeights>> weights =
-        acl::SharedWeights::Allocate(device, file_.bytes());
-    if (!weights.ok()) {
-      return WithContext(weights.status(), NameOf(options_));
-    }
-    weights_ = *std::move(weights);
+    ASSIGN_OR_RETURN(weights_, acl::SharedWeights::Allocate(device, bytes->span()));
   }
-  absl::StatusOr<std::unique_ptr<acl::Model>> instance =
-      acl::Model::Load(device, file_.bytes(), weights_);
-  if (!instance.ok()) {
-    return WithContext(instance.status(), NameOf(options_));
-  }
-  instances_[index] = *std::move(instance);
+  ASSIGN_OR_RETURN(instances_[index], acl::Model::Load(device, bytes->span(), weights_));
   return absl::OkStatus();
 }
 

@@ -8,13 +8,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/acl/model.h"
-#include "runtime/base/file.h"
+#include "runtime/registry/model_file.h"
 
 namespace omserve::registry {
 
@@ -25,6 +26,9 @@ struct ModelFolder {
   std::string path;
   std::vector<int64_t> versions;
 };
+
+// Where a version has `file`.
+std::string VersionPath(const ModelFolder& folder, int64_t version, const std::string& file);
 
 // All model folders, sorted by name. Hidden folders and plain files are passed over. Errors:
 // kNotFound when the repository is not a folder; kInvalidArgument when a model name stands in two
@@ -41,9 +45,11 @@ absl::StatusOr<std::optional<ModelFolder>> FindModel(const std::vector<std::stri
 // be read. Blocks on the disk.
 absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& name, const std::string& path);
 
-// Changes whenever a file under the folder is added, removed, replaced or written to; by names,
-// sizes and times, not contents. Errors: kUnavailable when it cannot be read. Blocks on the disk.
-absl::StatusOr<std::string> FolderFingerprint(const std::string& path);
+// Changes whenever a file of the model is added, removed, replaced or written to; by names, sizes
+// and times, not contents. With a `version`: but for files of the others. Hidden files and folders
+// are passed over. Errors: kUnavailable when it cannot be read. Blocks on the disk.
+absl::StatusOr<std::string> Fingerprint(const ModelFolder& folder,
+                                        std::optional<int64_t> version = std::nullopt);
 
 // Device memory that a subgraph takes, by part, in bytes; what its batches put out stands in the
 // device pool and is not among it.
@@ -55,23 +61,23 @@ struct MemoryNeeds {
   size_t total() const { return weights + work + inputs; }
 };
 
-// One version of a subgraph on one device: the mapped file, one copy of the weights, and its
-// instances. Thread-compatible; the instances are then used by the device thread alone.
+// One version of a subgraph on one device: its file, one copy of the weights, and its instances.
+// Thread-compatible; the instances are then used by the device thread alone.
 class LoadedSubgraph final {
  public:
   struct Options {
     std::string name;
     int64_t version = 1;
-    std::string path;  // Of the .om file.
+    std::shared_ptr<const ModelFile> file;  // The .om.
     int instance_count = 1;
     // For how many batches in flight each instance will have input buffers.
     int batches_per_instance = 0;
   };
   // Blocks while the model loads, on a thread bound to `device`, which outlives the result. Errors
-  // carry the model, version and path in front: kNotFound for a missing file, kInvalidArgument for
-  // an instance count below 1 and for a file that the device refuses, kResourceExhausted when
-  // memory does not suffice: before anything is loaded, with the numbers, as far as the file tells
-  // what it takes. A failed load leaves no device memory behind.
+  // carry the model, version and path in front: ModelFile::Read's, kInvalidArgument for an instance
+  // count below 1 and for a file that the device refuses, kResourceExhausted when memory does not
+  // suffice: before anything is loaded, with the numbers, as far as the file tells what it takes. A
+  // failed load leaves no device memory behind.
   static absl::StatusOr<std::unique_ptr<LoadedSubgraph>> Load(const acl::Device& device,
                                                               const Options& options);
 
@@ -86,18 +92,17 @@ class LoadedSubgraph final {
   const acl::ModelInfo& info() const { return instances_.front()->info(); }
   size_t weight_bytes() const { return instances_.front()->weight_bytes(); }
   const MemoryNeeds& needs() const { return needs_; }
-  size_t file_bytes() const { return file_.bytes().size(); }
+  const ModelFile& file() const { return *options_.file; }
   std::vector<std::unique_ptr<acl::Model>>& instances() { return instances_; }
   const std::vector<std::unique_ptr<acl::Model>>& instances() const { return instances_; }
 
  private:
-  LoadedSubgraph(Options options, MappedFile file)
-      : options_(std::move(options)), file_(std::move(file)) {}
+  explicit LoadedSubgraph(Options options) : options_(std::move(options)) {}
   absl::Status LoadInstances(const acl::Device& device);
-  absl::Status CheckNeeds(const acl::Device& device);
+  absl::Status CheckNeeds(const acl::Device& device, std::span<const std::byte> om);
+  absl::Status ReloadInstance(const acl::Device& device, size_t index);
 
   Options options_;
-  MappedFile file_;  // Outlives the instances that were loaded from it.
   MemoryNeeds needs_;
   std::shared_ptr<const acl::SharedWeights> weights_;
   std::vector<std::unique_ptr<acl::Model>> instances_;

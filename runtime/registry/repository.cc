@@ -16,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr fs::directory_options kFollowLinks = fs::directory_options::follow_directory_symlink;
+
 // Sorted names of the folders in `path`. Hidden ones are passed over: Kubernetes mounts keep their
 // own "..data" there, and editors and version control theirs. Links to folders count as folders.
 absl::StatusOr<std::vector<std::string>> FolderNames(const fs::path& path) {
@@ -73,6 +75,10 @@ absl::Status TwiceError(const std::string& name, const std::string& one, const s
 
 }  // namespace
 
+std::string VersionPath(const ModelFolder& folder, int64_t version, const std::string& file) {
+  return fmt::format("{}/{}/{}", folder.path, version, file);
+}
+
 absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& name, const std::string& path) {
   return ScanModel(name, path);
 }
@@ -94,22 +100,27 @@ absl::StatusOr<std::optional<ModelFolder>> FindModel(const std::vector<std::stri
   return found;
 }
 
-absl::StatusOr<std::string> FolderFingerprint(const std::string& path) {
+absl::StatusOr<std::string> Fingerprint(const ModelFolder& folder, std::optional<int64_t> version) {
   std::vector<std::string> lines;
   std::error_code error;
-  fs::recursive_directory_iterator entry(path, fs::directory_options::follow_directory_symlink,
-                                         error);
+  fs::recursive_directory_iterator entry(folder.path, kFollowLinks, error);
   while (!error && entry != fs::recursive_directory_iterator()) {
-    // What cannot be looked at (a file that is just being removed) counts by its name.
-    std::error_code ignored;
-    const bool is_file = entry->is_regular_file(ignored);
-    const auto size = is_file ? entry->file_size(ignored) : 0;
-    const auto time = is_file ? entry->last_write_time(ignored).time_since_epoch().count() : 0;
-    lines.push_back(fmt::format("{} {} {}", entry->path().string(), size, time));
+    const std::string name = entry->path().filename().string();
+    const std::optional<int64_t> other = entry.depth() == 0 ? VersionOf(name) : std::nullopt;
+    if (name.starts_with('.') || (version.has_value() && other.has_value() && other != version)) {
+      entry.disable_recursion_pending();
+    } else {
+      // What cannot be looked at (a file that is just being removed) counts by its name.
+      std::error_code ignored;
+      const bool is_file = entry->is_regular_file(ignored);
+      const auto size = is_file ? entry->file_size(ignored) : 0;
+      const auto time = is_file ? entry->last_write_time(ignored).time_since_epoch().count() : 0;
+      lines.push_back(fmt::format("{} {} {}", entry->path().string(), size, time));
+    }
     entry.increment(error);
   }
   if (error) {
-    return Unavailable("'{}': {}; the folder must be readable for the server's user", path,
+    return Unavailable("'{}': {}; the folder must be readable for the server's user", folder.path,
                        error.message());
   }
   std::sort(lines.begin(), lines.end());

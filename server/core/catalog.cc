@@ -66,17 +66,53 @@ const Catalog::Line* Catalog::Choose(const Lines& lines, int64_t version) {
   return lines.empty() ? nullptr : &lines.rbegin()->second;
 }
 
-absl::StatusOr<ModelHandle> Catalog::Find(const std::string& name,
-                                          const std::string& version) const {
-  ASSIGN_OR_RETURN(const std::optional<int64_t> wanted, ParseVersion(version));
+const Catalog::Line* Catalog::ChooseShare(const Lines& lines, const ModelRoutes& routes,
+                                          uint64_t place) {
+  const size_t first = ShareAt(routes.traffic, place);
+  for (size_t i = 0; i < routes.traffic.size(); ++i) {
+    const TrafficShare& share = routes.traffic[(first + i) % routes.traffic.size()];
+    const auto line = lines.find(routes.labels.at(share.label));
+    if (line != lines.end() && line->second.model != nullptr) {
+      return &line->second;
+    }
+  }
+  return nullptr;
+}
+
+const ModelRoutes* Catalog::RoutesOf(const std::string& name) const {
+  const auto found = routes_.find(name);
+  return found == routes_.end() ? nullptr : &found->second;
+}
+
+absl::StatusOr<ModelHandle> Catalog::Find(const std::string& name, const std::string& version,
+                                          std::string_view key, Turn turn) const {
   const std::string shown = name.substr(0, kShownNameBytes);
   const MutexLock lock(mu_);
+  const ModelRoutes* routes = RoutesOf(name);
+  std::optional<int64_t> wanted;
+  if (routes != nullptr && routes->labels.contains(version)) {
+    wanted = routes->labels.at(version);
+  } else {
+    ASSIGN_OR_RETURN(wanted, ParseVersion(version));
+  }
   const auto found = models_.find(name);
   const bool is_known =
       found != models_.end() && (found->second.size() > 1 || found->second.begin()->first != 0 ||
                                  found->second.begin()->second.wanted);
   if (!is_known) {
     return NotFound("Request for unknown model: '{}' is not found", shown);
+  }
+  if (routes != nullptr && !wanted.has_value() && !routes->traffic.empty()) {
+    const bool is_first = key.empty() && turn == Turn::kFirst;
+    const uint64_t place =
+        is_first ? 0 : (key.empty() ? PlaceOfNumber(next_turn_++) : PlaceOfKey(name, key));
+    const Line* line = ChooseShare(found->second, *routes, place);
+    if (line != nullptr && key.empty() && line->model->config.has_sequence_batching()) {
+      line = ChooseShare(found->second, *routes, 0);
+    }
+    if (line != nullptr) {
+      return line->model;
+    }
   }
   const Line* line = Choose(found->second, wanted.value_or(0));
   if (line == nullptr) {
@@ -304,6 +340,24 @@ void Catalog::NoteGone(const Model& model) {
       models_.erase(found);
     }
   }
+}
+
+void Catalog::SetRoutes(const std::string& name, const ModelRoutes& routes) {
+  const MutexLock lock(mu_);
+  routes_[name] = routes;
+  if (routes == ModelRoutes()) {
+    routes_.erase(name);
+  }
+  shares_traffic_.store(
+      std::any_of(routes_.begin(), routes_.end(),
+                  [](const auto& entry) { return !entry.second.traffic.empty(); }),
+      std::memory_order_relaxed);
+}
+
+ModelRoutes Catalog::Routes(const std::string& name) const {
+  const MutexLock lock(mu_);
+  const ModelRoutes* routes = RoutesOf(name);
+  return routes == nullptr ? ModelRoutes() : *routes;
 }
 
 void Catalog::Forget(const std::string& name) {

@@ -2,16 +2,19 @@
 // What this daemon serves: models by name and version, and those that it does not serve, with why.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/base/mutex.h"
 #include "scheduler/step_cache.h"
 #include "server/core/model.h"
+#include "server/core/model_routes.h"
 #include "server/core/version_state.h"
 
 namespace omserve::server {
@@ -37,8 +40,16 @@ class Catalog final {
   // The version that `version` names; "" is the highest one served. Errors, in Triton's words:
   // kNotFound for an unknown model or version, kInvalidArgument for a version that is no number,
   // kUnavailable for one that is not served.
-  absl::StatusOr<ModelHandle> Find(const std::string& name, const std::string& version) const
+  // `version` may be a label of the model. Without it, where traffic is shared out, the share
+  // decides: that of `key`, which a client chose, or else of the turn; the first one where a
+  // request has neither (kFirst), or where requests to a model that keeps state must not be parted.
+  // A share whose version is not served leaves its requests to the others.
+  enum class Turn { kNext, kFirst };
+  absl::StatusOr<ModelHandle> Find(const std::string& name, const std::string& version,
+                                   std::string_view key = {}, Turn turn = Turn::kFirst) const
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether any model's traffic is shared out: whether keys have to be looked for.
+  bool shares_traffic() const { return shares_traffic_.load(std::memory_order_relaxed); }
   // A model that a step of a pipeline names; `version` 0 or below: the highest one served. Errors:
   // kNotFound, and why it is not served.
   absl::StatusOr<ModelHandle> FindStep(const std::string& name, int64_t version) const
@@ -73,6 +84,9 @@ class Catalog final {
       ABSL_LOCKS_EXCLUDED(mu_);
   // Nothing of the load is left.
   void NoteGone(const Model& model) ABSL_LOCKS_EXCLUDED(mu_);
+  // Where requests to the model go from now on.
+  void SetRoutes(const std::string& name, const ModelRoutes& routes) ABSL_LOCKS_EXCLUDED(mu_);
+  ModelRoutes Routes(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
   // The model is not in the repository any longer. Requires that it was withdrawn.
   void Forget(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -88,6 +102,9 @@ class Catalog final {
   using Lines = std::map<int64_t, Line>;  // By version.
 
   static const Line* Choose(const Lines& lines, int64_t version);
+  // As Find has it; null where no share leads to a version that is served.
+  static const Line* ChooseShare(const Lines& lines, const ModelRoutes& routes, uint64_t place);
+  const ModelRoutes* RoutesOf(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Those of pipelines' steps, but for those that were made for one version.
   std::vector<std::shared_ptr<scheduler::StepCache>> Caches(const std::string& but,
                                                             int64_t but_version) const
@@ -95,6 +112,9 @@ class Catalog final {
 
   mutable Mutex mu_;
   std::map<std::string, Lines> models_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, ModelRoutes> routes_ ABSL_GUARDED_BY(mu_);
+  mutable uint64_t next_turn_ ABSL_GUARDED_BY(mu_) = 0;
+  std::atomic<bool> shares_traffic_{false};  // By itself: who reads it late finds no share.
 };
 
 }  // namespace omserve::server

@@ -11,6 +11,7 @@
 #include "server/core/inference.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
+#include "server/core/model_control.h"
 #include "server/core/model_repository.h"
 #include "server/core/readiness.h"
 #include "server/core/shared_memory.h"
@@ -23,6 +24,7 @@ namespace omserve::server {
 struct FrontDoor {
   const Catalog& catalog;
   ModelRepository& repository;
+  ModelControl& control;
   Inference& inference;
   const Statistics& statistics;
   Lifecycle& lifecycle;

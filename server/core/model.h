@@ -2,6 +2,7 @@
 // One version of a model as clients see it.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "proto/inference/model_config.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/tensor.h"
+#include "runtime/registry/model_file.h"
 #include "scheduler/placement.h"
 #include "server/core/length_padding.h"
 
@@ -56,8 +58,10 @@ struct Model {
   std::vector<std::shared_ptr<const Model>> steps;  // What a pipeline's plan stands on, pinned.
   const scheduler::Subgraph* subgraph = nullptr;    // That of `plan`; null for a pipeline.
   std::vector<DeviceShare> shares;                  // One for each device that has it; no pipeline.
+  std::shared_ptr<const registry::ModelFile> file;  // Null for a pipeline.
   int max_queue_rows = 0;                           // On each device; 0: no bound of its own.
   Clock::duration load_time{0};
+  std::chrono::system_clock::time_point loaded_at;  // When it began to serve.
 
   // Of an input of the plan.
   bool IsOptional(size_t input) const {

@@ -128,6 +128,8 @@ using LoadedSubgraphs = std::vector<std::unique_ptr<registry::LoadedSubgraph>>;
 absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
                                               const registry::LoadedSubgraph::Options& options,
                                               const std::vector<std::vector<int>>& groups) {
+  // Held, so that it is read once for all of them.
+  ASSIGN_OR_RETURN(const std::shared_ptr<const registry::FileBytes> bytes, options.file->Read());
   LoadedSubgraphs loads(groups.size());
   for (size_t place = 0; place < groups.size(); ++place) {
     if (groups[place].empty()) {
@@ -181,13 +183,13 @@ absl::Status FillSubgraphModel(const LoadContext& context, const registry::Model
                                int64_t version, config::LoadedModelConfig config,
                                LoadedModel& loaded) {
   ASSIGN_OR_RETURN(const std::vector<std::vector<int>> groups, GroupsOf(config.config, context));
-  const std::string file = config::CompiledFilename(config.config);
-  ASSIGN_OR_RETURN(LoadedSubgraphs loads,
-                   LoadOnDevices(context,
-                                 {.name = folder.name,
-                                  .version = version,
-                                  .path = fmt::format("{}/{}/{}", folder.path, version, file)},
-                                 groups));
+  const std::string path =
+      registry::VersionPath(folder, version, config::CompiledFilename(config.config));
+  ASSIGN_OR_RETURN(loaded.model.file, registry::ModelFile::Open(path));
+  ASSIGN_OR_RETURN(
+      LoadedSubgraphs loads,
+      LoadOnDevices(context, {.name = folder.name, .version = version, .file = loaded.model.file},
+                    groups));
   const auto first = std::find_if(loads.begin(), loads.end(), [](const auto& l) { return !!l; });
   ASSIGN_OR_RETURN(Prepared prepared, Prepare((*first)->info(), folder, std::move(config)));
   const ModelConfig& complete = prepared.config.config;

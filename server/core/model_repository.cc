@@ -10,29 +10,20 @@
 #include "runtime/base/thread.h"
 
 namespace omserve::server {
-namespace {
-
-// `done` after a line in the log.
-ModelRepository::Done Told(const char* what, const std::string& name,
-                           const ModelRepository::Requester& by, ModelRepository::Done done) {
-  return [what, name, who = by.who, done = std::move(done)](const absl::Status& status) {
-    OMSERVE_LOG(kInfo, "catalog", "model {} by={} model={} result={}{}{}{}", what, who, name,
-                status.ok() ? "ok" : "failed", status.ok() ? "" : " error=\"", MessageOf(status),
-                status.ok() ? "" : "\"");
-    done(status);
-  };
-}
-
-}  // namespace
+namespace {}  // namespace
 
 ModelRepository::ModelRepository(const Options& options, const LoadContext& context,
-                                 Catalog& catalog, Statistics& statistics,
+                                 Catalog& catalog, Statistics& statistics, const AuditLog& audit,
                                  std::function<void()> on_change)
     : options_(options),
       context_(context),
       catalog_(catalog),
       statistics_(statistics),
+      audit_(audit),
       on_change_(std::move(on_change)) {
+  if (options_.mode == ControlMode::kPoll) {
+    Watch();
+  }
   thread_ = StartThread("models", [this] { Run(); });
 }
 
@@ -65,6 +56,19 @@ absl::Status ModelRepository::LoadInitial() {
   return *result;
 }
 
+ModelRepository::Done ModelRepository::Noted(const char* what, const std::string& model,
+                                             std::vector<std::pair<std::string, std::string>> with,
+                                             const Requester& by, Done done) {
+  ControlAction action{.by = by.who, .what = what, .model = model, .arguments = std::move(with)};
+  return [this, action = std::move(action), start = context_.clock.Now(),
+          done = std::move(done)](const absl::Status& status) mutable {
+    action.result = status;
+    action.took = context_.clock.Now() - start;
+    audit_.Note(action);
+    done(status);
+  };
+}
+
 absl::Status ModelRepository::CheckAllowed(const std::string& name) {
   absl::Status allowed = CheckModelName(name);
   if (allowed.ok() && options_.mode != ControlMode::kExplicit) {
@@ -78,6 +82,14 @@ absl::Status ModelRepository::CheckAllowed(const std::string& name) {
 
 void ModelRepository::Load(const std::string& name, LoadParameters parameters, const Requester& by,
                            Done done) {
+  std::vector<std::pair<std::string, std::string>> with;
+  if (parameters.config.has_value()) {
+    with.emplace_back("config", *parameters.config);
+  }
+  for (const auto& [file, bytes] : parameters.files) {
+    with.emplace_back(fmt::format("file:{}", file), fmt::format("{} bytes", bytes.size()));
+  }
+  done = Noted("load", name, std::move(with), by, std::move(done));
   absl::Status allowed = CheckAllowed(name);
   if (allowed.ok() && !parameters.files.empty() && !parameters.config.has_value()) {
     counters_.refusals.fetch_add(1, std::memory_order_relaxed);
@@ -91,17 +103,21 @@ void ModelRepository::Load(const std::string& name, LoadParameters parameters, c
     return;
   }
   Submit([this, name, asked = std::move(parameters), by] { return DoLoad(name, asked, by); },
-         Told("load", name, by, std::move(done)));
+         std::move(done));
 }
 
 void ModelRepository::Unload(const std::string& name, bool parts, const Requester& by, Done done) {
+  std::vector<std::pair<std::string, std::string>> with;
+  if (parts) {
+    with.emplace_back("unload_dependents", "true");
+  }
+  done = Noted("unload", name, std::move(with), by, std::move(done));
   const absl::Status allowed = CheckAllowed(name);
   if (!allowed.ok()) {
     done(allowed);
     return;
   }
-  Submit([this, name, parts, by] { return DoUnload(name, parts, by); },
-         Told("unload", name, by, std::move(done)));
+  Submit([this, name, parts, by] { return DoUnload(name, parts, by); }, std::move(done));
 }
 
 ModelRepository::~ModelRepository() {
@@ -132,7 +148,8 @@ std::optional<ModelRepository::Job> ModelRepository::NextJob() {
   const MutexLock lock(mu_);
   busy_ = false;
   changed_.NotifyAll();
-  while (jobs_.empty() && !stop_ && context_.clock.WaitUntil(changed_, mu_, next_poll_)) {
+  while (jobs_.empty() && !stop_ && context_.clock.Now() < NextLook()) {
+    context_.clock.WaitUntil(changed_, mu_, NextLook());
   }
   if (stop_) {
     return std::nullopt;
@@ -141,7 +158,7 @@ std::optional<ModelRepository::Job> ModelRepository::NextJob() {
   if (jobs_.empty()) {
     return Job{.run =
                    [this] {
-                     Poll();
+                     Look();
                      return absl::OkStatus();
                    },
                .done = [](const absl::Status& /*result*/) {}};

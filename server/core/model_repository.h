@@ -16,12 +16,15 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "config/model_config.h"
 #include "runtime/base/mutex.h"
+#include "runtime/registry/folder_watch.h"
 #include "runtime/registry/registry.h"
+#include "server/core/audit_log.h"
 #include "server/core/catalog.h"
 #include "server/core/file_overrides.h"
 #include "server/core/model_loader.h"
@@ -60,6 +63,8 @@ class ModelRepository final {
     ControlMode mode = ControlMode::kNone;
     // kExplicit: what is loaded at the start; "*" alone: everything.
     std::vector<std::string> load_models;
+    // Between two looks at the files; with kPoll at the folders, which tell of changes themselves
+    // where they can.
     Clock::duration poll_every = std::chrono::seconds(15);
   };
   using Done = std::function<void(absl::Status)>;
@@ -74,7 +79,7 @@ class ModelRepository final {
 
   // `on_change` is told, on the thread here, when what is served may have changed.
   ModelRepository(const Options& options, const LoadContext& context, Catalog& catalog,
-                  Statistics& statistics, std::function<void()> on_change);
+                  Statistics& statistics, const AuditLog& audit, std::function<void()> on_change);
   ModelRepository(const ModelRepository&) = delete;
   ModelRepository& operator=(const ModelRepository&) = delete;
   ~ModelRepository();
@@ -119,6 +124,7 @@ class ModelRepository final {
     bool by_name = false;     // It was asked for; else it is a pipeline's part.
     bool has_served = false;  // Some version of it, as `source` has it.
     bool has_failed = false;  // The last load of it: none of its versions is served anew.
+    std::map<int64_t, std::string> prints;  // Of the files that each version was loaded from.
     // Of the last load that served; as last read where none did, empty when it never could be.
     Source source;
   };
@@ -135,6 +141,9 @@ class ModelRepository final {
 
   void Submit(std::function<absl::Status()> run, Done done) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status CheckAllowed(const std::string& name);
+  // `done` after a line in the audit log.
+  Done Noted(const char* what, const std::string& model,
+             std::vector<std::pair<std::string, std::string>> with, const Requester& by, Done done);
 
   // On the thread here, all of the following.
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
@@ -146,7 +155,16 @@ class ModelRepository final {
   absl::Status DoUnload(const std::string& name, bool parts, const Requester& by);
   // Whether something that is wanted, other than `but`, names it as a step.
   bool IsNeeded(const std::string& step, const std::string& but = "") const;
-  void Poll();
+  // repository_looks.cc.
+  void Watch();
+  void LookAgain(Clock::time_point at) ABSL_LOCKS_EXCLUDED(mu_);
+  Clock::time_point NextLook() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Look() ABSL_LOCKS_EXCLUDED(mu_);
+  void TellOverwritten();
+  // Whether the file of a version that serves was written into, and is still the one there.
+  bool IsTouched(const registry::ModelFolder& folder) const;
+  // Whether something has changed that was not followed yet.
+  bool Poll();
   // Those that can be read, compiled models first: pipelines stand on them.
   void LoadAll(const std::vector<registry::ModelFolder>& folders);
   absl::StatusOr<Source> Read(const registry::ModelFolder& folder,
@@ -160,7 +178,11 @@ class ModelRepository final {
   Outcome LoadPart(const std::string& name, std::set<std::string>& tried);
   // All versions that the model's policy selects. OK when one or more was loaded and none that
   // served before failed. Requires Want.
-  Outcome LoadVersions(const std::string& name, const Source& source);
+  // Those that the policy asks for; kChanged: but for those that serve, and whose files are what
+  // they were.
+  enum class Which { kAll, kChanged };
+  Outcome LoadVersions(const std::string& name, const Source& source, Which which = Which::kAll);
+  bool IsUnchanged(const std::string& name, int64_t version, const std::string& print) const;
   absl::Status LoadVersion(const Source& source, int64_t version);
   absl::StatusOr<std::unique_ptr<LoadedModel>> MakeLoad(const Source& source, int64_t version);
   // Errors: kInvalidArgument for a pipeline whose steps, or theirs, lead back to it, with the way.
@@ -183,6 +205,7 @@ class ModelRepository final {
   const LoadContext context_;
   Catalog& catalog_;
   Statistics& statistics_;
+  const AuditLog& audit_;
   const std::function<void()> on_change_;
 
   RepositoryCounters counters_;  // Synchronises itself.
@@ -191,14 +214,19 @@ class ModelRepository final {
   std::map<std::string, Wanted> wanted_;
   std::map<std::string, std::string> seen_;  // Fingerprints at the last look, by model.
   bool scan_failed_ = false;                 // The last look at the repository failed.
-  Clock::time_point next_poll_ = Clock::time_point::max();
+  std::set<uint64_t> overwritten_;           // Loads whose files were, as the log tells.
 
   Mutex mu_;
   CondVar changed_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mu_);
   bool busy_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  Clock::time_point next_look_ ABSL_GUARDED_BY(mu_) = Clock::time_point::max();
+  // A folder has changed: when it is looked at, unless more happens.
+  Clock::time_point quiet_at_ ABSL_GUARDED_BY(mu_) = Clock::time_point::max();
 
+  // With kPoll, where the kernel can tell. Constant from the constructor on. Behind what it calls.
+  std::unique_ptr<registry::FolderWatch> watch_;
   std::jthread thread_;  // Last: joined before what it uses goes.
 };
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the repository's thread does: it loads, unloads, and looks what has changed.
+// What the repository's thread does: it loads and unloads.
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -40,9 +42,18 @@ std::vector<std::string> StepsOf(inference::ModelConfig config) {
   return names;
 }
 
-// Only what its kind of file system tells; a model that cannot be read is told of when it is read.
-std::string FingerprintOf(const registry::ModelFolder& folder) {
-  return registry::FolderFingerprint(folder.path).value_or("");
+// Those that have their file, where any has: others are only just being made.
+std::vector<int64_t> Complete(const registry::ModelFolder& folder,
+                              const inference::ModelConfig& config) {
+  std::vector<int64_t> complete;
+  for (const int64_t version : folder.versions) {
+    std::error_code ignored;
+    if (std::filesystem::exists(
+            registry::VersionPath(folder, version, config::CompiledFilename(config)), ignored)) {
+      complete.push_back(version);
+    }
+  }
+  return complete.empty() ? folder.versions : complete;
 }
 
 }  // namespace
@@ -68,9 +79,7 @@ absl::Status ModelRepository::DoLoadInitial() {
     }
   }
   LoadAll(chosen);
-  if (options_.mode == ControlMode::kPoll) {
-    next_poll_ = context_.clock.Now() + options_.poll_every;
-  }
+  LookAgain(context_.clock.Now() + options_.poll_every);
   return absl::OkStatus();
 }
 
@@ -86,7 +95,8 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
       catalog_.Fail(folder.name, 0, source.status());
       counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
       // Not again before it has changed, unless that may pass.
-      wanted.source.fingerprint = MayPass(source.status()) ? "" : FingerprintOf(folder);
+      wanted.source.fingerprint =
+          MayPass(source.status()) ? "" : registry::Fingerprint(folder).value_or("");
       continue;
     }
     Want(folder.name, *source);
@@ -95,7 +105,7 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
   std::set<std::string> changed;  // Of errors each model has its line and its reason.
   for (const auto& [name, source] : read) {
     if (!source.is_pipeline()) {
-      changed.merge(LoadVersions(name, source).changed);
+      changed.merge(LoadVersions(name, source, Which::kChanged).changed);
     }
   }
   std::set<std::string> built;
@@ -117,7 +127,8 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
 absl::StatusOr<ModelRepository::Source> ModelRepository::Read(const registry::ModelFolder& folder,
                                                               const LoadParameters& parameters) {
   Source source{.folder = folder};
-  source.fingerprint = options_.mode == ControlMode::kPoll ? FingerprintOf(folder) : "";
+  source.fingerprint =
+      options_.mode == ControlMode::kPoll ? registry::Fingerprint(folder).value_or("") : "";
   if (!parameters.files.empty()) {
     ASSIGN_OR_RETURN(source.files, WriteFiles(parameters.files));
     ASSIGN_OR_RETURN(source.folder, registry::ReadModelFolder(folder.name, source.files->path()));
@@ -249,10 +260,20 @@ ModelRepository::Outcome ModelRepository::LoadPart(const std::string& name,
   return LoadWithParts(*source, tried);
 }
 
+bool ModelRepository::IsUnchanged(const std::string& name, int64_t version,
+                                  const std::string& print) const {
+  const std::map<int64_t, std::string>& prints = wanted_.at(name).prints;
+  const auto before = prints.find(version);
+  return before != prints.end() && before->second == print && !print.empty() &&
+         catalog_.FindStep(name, version).ok();
+}
+
 ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
-                                                       const Source& source) {
+                                                       const Source& source, Which which) {
   std::vector<int64_t> on_disk = source.folder.versions;
-  if (on_disk.empty() && source.is_pipeline()) {
+  if (!source.is_pipeline()) {
+    on_disk = Complete(source.folder, source.config.config);
+  } else if (on_disk.empty()) {
     on_disk.push_back(1);  // It has no file of its own, so nobody made it a version folder.
   }
   absl::StatusOr<std::vector<int64_t>> versions =
@@ -274,8 +295,21 @@ ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
   bool any = false;
   bool lost = false;
   bool may_pass = false;
+  std::map<int64_t, std::string> prints;
   for (const int64_t version : *versions) {
+    // Only files that are looked at from time to time are compared.
+    std::string print = options_.mode == ControlMode::kPoll && !source.is_pipeline()
+                            ? registry::Fingerprint(source.folder, version).value_or("")
+                            : "";
+    if (which == Which::kChanged && IsUnchanged(name, version, print)) {
+      prints[version] = std::move(print);
+      any = true;
+      continue;
+    }
     const absl::Status loaded = LoadVersion(source, version);
+    if (loaded.ok()) {
+      prints[version] = std::move(print);
+    }
     any = any || loaded.ok();
     may_pass = may_pass || MayPass(loaded);
     lost = lost || (!loaded.ok() && before.contains(version));
@@ -291,6 +325,7 @@ ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
   wanted.has_served = true;
   wanted.has_failed = false;
   wanted.source = source;
+  wanted.prints = std::move(prints);
   Withdraw(name, *versions, Unloaded(), /*wanted=*/false);
   return {.changed = {name}, .status = lost ? failure : absl::OkStatus()};
 }
@@ -330,6 +365,7 @@ absl::Status ModelRepository::LoadVersion(const Source& source, int64_t version)
     return why;
   }
   (*loaded)->files = source.files;
+  (*loaded)->model.loaded_at = std::chrono::system_clock::now();
   statistics_.AddModel(name, version);
   counters_.loads.fetch_add(1, std::memory_order_relaxed);
   catalog_.Serve(context_.unloader.Own(*std::move(loaded)));
@@ -453,47 +489,6 @@ absl::Status ModelRepository::DoUnload(const std::string& name, bool parts, cons
     }
   }
   return absl::OkStatus();
-}
-
-// A folder is followed once two looks have found it the same: one that is being copied changes.
-void ModelRepository::Poll() {
-  next_poll_ = context_.clock.Now() + options_.poll_every;
-  const absl::StatusOr<std::vector<registry::ModelFolder>> folders =
-      registry::ScanRepositories(options_.folders);
-  if (!folders.ok()) {
-    counters_.poll_failures.fetch_add(1, std::memory_order_relaxed);
-    if (!std::exchange(scan_failed_, true)) {
-      OMSERVE_LOG(kError, "catalog", "repository not read error=\"{}\"",
-                  MessageOf(folders.status()));
-    }
-    return;
-  }
-  scan_failed_ = false;
-  std::vector<registry::ModelFolder> changed;
-  std::map<std::string, std::string> seen;
-  for (const registry::ModelFolder& folder : *folders) {
-    const std::string now = FingerprintOf(folder);
-    const auto before = seen_.find(folder.name);
-    const auto wanted = wanted_.find(folder.name);
-    const bool is_still = before != seen_.end() && before->second == now;
-    const bool is_new = wanted == wanted_.end() || wanted->second.source.fingerprint != now;
-    if (is_still && is_new) {
-      changed.push_back(folder);
-    }
-    seen[folder.name] = now;
-  }
-  std::vector<std::string> gone;
-  for (const auto& [name, wanted] : wanted_) {
-    if (seen.find(name) == seen.end()) {
-      gone.push_back(name);
-    }
-  }
-  for (const std::string& name : gone) {
-    DoUnload(name, /*parts=*/false, Anybody()).IgnoreError();
-    catalog_.Forget(name);
-  }
-  seen_ = std::move(seen);
-  LoadAll(changed);
 }
 
 }  // namespace omserve::server

@@ -29,7 +29,10 @@ void AddRepositoryFamilies(const RepositoryCounters& counters,
   count("omserve_repository_poll_failures_total", "Looks at the repository that failed",
         counters.poll_failures);
   std::array<int, kVersionStates> states{};
+  int overwritten = 0;
   for (const CatalogEntry& entry : entries) {
+    const bool has_file = entry.model != nullptr && entry.model->file != nullptr;
+    overwritten += has_file && entry.model->file->IsOverwritten() ? 1 : 0;
     ++states.at(static_cast<size_t>(entry.state));
   }
   Family by_state(MetricType::Gauge, "omserve_model_versions", "Lines of the index by state");
@@ -42,6 +45,10 @@ void AddRepositoryFamilies(const RepositoryCounters& counters,
                  "Loads that no request holds any longer and whose memory is being freed");
   waiting.Add({}, static_cast<double>(unloading));
   families.push_back(waiting.Take());
+  Family written(MetricType::Gauge, "omserve_model_files_overwritten",
+                 "Versions that serve while their files were written into");
+  written.Add({}, overwritten);
+  families.push_back(written.Take());
 }
 
 }  // namespace omserve::server

@@ -23,6 +23,7 @@
 #include "server/grpc/answer_watch.h"
 #include "server/grpc/call_queue.h"
 #include "server/grpc/channel_arguments.h"
+#include "server/grpc/control_service.h"
 #include "server/grpc/credentials.h"
 #include "server/grpc/health_service.h"
 #include "server/grpc/infer_method.h"
@@ -49,11 +50,12 @@ int PollerCount(const GrpcServer::Options& options) {
 
 struct GrpcServer::Parts {
   Parts(const Options& options_in, const FrontDoor& door_in)
-      : options(options_in), door(door_in), health(MakeHealthService(door)) {}
+      : options(options_in), door(door_in), control(door), health(MakeHealthService(door)) {}
 
   const Options options;
   const FrontDoor& door;
-  std::optional<InferenceMethods> inference;  // Not for probes.
+  std::optional<InferenceMethods> inference;  // Not for probes,
+  ControlService control;                     // nor is this.
   HealthMethods health;
   int port = 0;
   // Destroyed in the reverse order, after the server was shut down.
@@ -104,6 +106,7 @@ absl::Status GrpcServer::Parts::Listen() {
   builder.AddListeningPort(listen, credentials, &port);
   if (inference.has_value()) {
     builder.RegisterService(inference->service.get());
+    builder.RegisterService(&control);
   }
   builder.RegisterService(health.service.get());
   const int count = inference.has_value() ? PollerCount(options) : 1;

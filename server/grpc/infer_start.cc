@@ -72,6 +72,18 @@ void TraceParameters(const config::HeaderPattern& headers, const grpc::ServerCon
   }
 }
 
+// Which share of the traffic the request is of, as its client says; empty where it does not, or
+// where nothing is shared out.
+std::string_view TrafficKey(const FrontDoor& door, const grpc::ServerContext& context) {
+  if (!door.catalog.shares_traffic()) {
+    return {};
+  }
+  const auto found = context.client_metadata().find(kTrafficKey);
+  return found == context.client_metadata().end()
+             ? std::string_view()
+             : std::string_view(found->second.data(), found->second.size());
+}
+
 }  // namespace
 
 scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& clock) {
@@ -96,7 +108,9 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Cal
   names->id = std::move(request.id);
   const absl::Status allowed = door.access.CheckModel(caller, request.model_name);
   absl::StatusOr<ModelHandle> model =
-      allowed.ok() ? door.catalog.Find(request.model_name, request.model_version) : allowed;
+      allowed.ok() ? door.catalog.Find(request.model_name, request.model_version,
+                                       TrafficKey(door, context), Catalog::Turn::kNext)
+                   : allowed;
   names->model_name = std::move(request.model_name);
   names->model_version = std::move(request.model_version);
   RETURN_IF_ERROR(model.status());

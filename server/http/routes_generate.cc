@@ -34,7 +34,8 @@ absl::StatusOr<scheduler::RequestId> StartGenerate(const FrontDoor& door,
                                                    std::function<void(InferResult)> done) {
   RETURN_IF_ERROR(door.lifecycle.CheckStarted());
   ASSIGN_OR_RETURN(ModelHandle model,
-                   door.catalog.Find(request.parts.model, request.parts.version));
+                   door.catalog.Find(request.parts.model, request.parts.version,
+                                     request.Field(kTrafficKey), Catalog::Turn::kNext));
   ASSIGN_OR_RETURN(const std::string body, InferBodyOfGenerate(request.body(), *model));
   ASSIGN_OR_RETURN(rest, ParseInferBody(body, std::nullopt, std::move(model)));
   NoteLoadFormat(request, rest);

@@ -40,7 +40,8 @@ absl::StatusOr<scheduler::RequestId> Start(const FrontDoor& door, const HttpRequ
                                            std::function<void(InferResult)> done) {
   RETURN_IF_ERROR(door.lifecycle.CheckStarted());
   ASSIGN_OR_RETURN(ModelHandle model,
-                   door.catalog.Find(request.parts.model, request.parts.version));
+                   door.catalog.Find(request.parts.model, request.parts.version,
+                                     request.Field(kTrafficKey), Catalog::Turn::kNext));
   if (IsDecoupled(*model)) {
     return Unimplemented(
         "HTTP end point doesn't support models with decoupled transaction policy; model '{}' has "

@@ -86,7 +86,9 @@ GrpcClient::GrpcClient(const ConnectOptions& options)
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
-  stub_ = inference::GRPCInferenceService::NewStub(MakeChannel(options, arguments));
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(options, arguments);
+  stub_ = inference::GRPCInferenceService::NewStub(channel);
+  control_ = ModelControl::NewStub(channel);
 }
 
 absl::Status GrpcClient::Failure(const grpc::Status& status) const {

@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "proto/inference/grpc_service.grpc.pb.h"
+#include "proto/omserve/control.grpc.pb.h"
 #include "runtime/base/tensor.h"
 #include "tools/client/connect.h"
 
@@ -63,17 +65,17 @@ class GrpcClient final {
                          const InferOptions& options,
                          const std::function<absl::Status(const InferResult&)>& take);
 
-  // Any unary method: `client.Call(&Stub::ServerLive, request)`.
-  template <typename Request, typename Response>
-  absl::StatusOr<Response> Call(grpc::Status (inference::GRPCInferenceService::Stub::*method)(
-                                    grpc::ClientContext*, const Request&, Response*),
+  // Any unary method of both services: `client.Call(&Stub::ServerLive, request)`.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             Response*),
                                 const Request& request,
                                 std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + timeout);
     Authorize(token_, context);
     Response response;
-    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    const grpc::Status status = (StubOf<Stub>().*method)(&context, request, &response);
     if (!status.ok()) {
       return Failure(status);
     }
@@ -82,10 +84,19 @@ class GrpcClient final {
 
  private:
   absl::Status Failure(const grpc::Status& status) const;
+  template <typename Stub>
+  Stub& StubOf() {
+    if constexpr (std::is_same_v<Stub, ModelControl::Stub>) {
+      return *control_;
+    } else {
+      return *stub_;
+    }
+  }
 
   const std::string target_;
   const std::string token_;
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
+  std::unique_ptr<ModelControl::Stub> control_;
 };
 
 }  // namespace omserve::client

@@ -71,12 +71,32 @@ struct UnloadCommand {
   int timeout_s = 60;  // How long the last request is waited for.
 };
 
+struct LabelCommand {
+  std::string model;
+  std::vector<std::string> labels;  // LABEL=VERSION.
+  std::vector<std::string> remove;
+};
+
+struct TrafficCommand {
+  std::string model;
+  std::vector<std::string> shares;  // LABEL=PERCENT.
+  bool clear = false;
+};
+
+struct RollBackCommand {
+  std::string model;
+  std::string label = "stable";
+};
+
 absl::Status Infer(const CommonOptions& common, const InferCommand& command);
 absl::Status Models(const CommonOptions& common);
 absl::Status Status(const CommonOptions& common);
 absl::Status CaptureTrace(const CommonOptions& common, const TraceCaptureCommand& command);
 absl::Status Load(const CommonOptions& common, const LoadCommand& command);
 absl::Status Unload(const CommonOptions& common, const UnloadCommand& command);
+absl::Status Label(const CommonOptions& common, const LabelCommand& command);
+absl::Status Traffic(const CommonOptions& common, const TrafficCommand& command);
+absl::Status RollBack(const CommonOptions& common, const RollBackCommand& command);
 
 // Local: need no server.
 absl::Status Device(const CommonOptions& common, const DeviceCommand& command);

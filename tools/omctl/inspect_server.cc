@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "runtime/base/status_macros.h"
 #include "tools/client/grpc_client.h"
@@ -23,7 +24,38 @@ struct ModelRow {
   inference::RepositoryIndexResponse::ModelIndex index;
   inference::ModelMetadataResponse metadata;  // Empty unless READY.
   inference::ModelStatistics statistics;      // Empty unless READY.
+  ListModelsResponse::Version version;        // Likewise.
+  std::vector<std::string> labels;            // "stable", or "stable 90%" with a share.
 };
+
+void AddDetails(const ListModelsResponse::Model& model, ModelRow& row) {
+  for (const ListModelsResponse::Version& version : model.versions()) {
+    if (std::to_string(version.version()) == row.index.version()) {
+      row.version = version;
+    }
+  }
+  std::map<std::string, int> percents;
+  for (const TrafficShareConfig& share : model.routes().traffic()) {
+    percents[share.label()] = share.percent();
+  }
+  for (const auto& [label, version] : std::map<std::string, int64_t>(
+           model.routes().labels().begin(), model.routes().labels().end())) {
+    if (version == row.version.version()) {
+      row.labels.push_back(percents.contains(label) ? fmt::format("{} {}%", label, percents[label])
+                                                    : label);
+    }
+  }
+}
+
+std::string MemoryText(const ModelRow& row) {
+  return row.version.is_pipeline()
+             ? "-"
+             : fmt::format("{:.1f} MB", static_cast<double>(row.version.memory_bytes()) / 1e6);
+}
+
+std::string Notes(const ModelRow& row) {
+  return row.version.is_overwritten() ? "its file was overwritten" : "";
+}
 
 absl::StatusOr<std::vector<ModelRow>> FetchModels(client::GrpcClient& client) {
   ASSIGN_OR_RETURN(const inference::RepositoryIndexResponse index,
@@ -34,6 +66,12 @@ absl::StatusOr<std::vector<ModelRow>> FetchModels(client::GrpcClient& client) {
   for (const inference::ModelStatistics& model : statistics.model_stats()) {
     by_model[{model.name(), model.version()}] = model;
   }
+  ASSIGN_OR_RETURN(const ListModelsResponse listed,
+                   client.Call(&ModelControl::Stub::ListModels, ListModelsRequest()));
+  std::map<std::string, ListModelsResponse::Model> by_name;
+  for (const ListModelsResponse::Model& model : listed.models()) {
+    by_name[model.name()] = model;
+  }
   std::vector<ModelRow> rows;
   for (const auto& model : index.models()) {
     ModelRow row{.index = model};
@@ -43,6 +81,7 @@ absl::StatusOr<std::vector<ModelRow>> FetchModels(client::GrpcClient& client) {
       request.set_version(model.version());
       ASSIGN_OR_RETURN(row.metadata, client.Call(&Stub::ModelMetadata, request));
       row.statistics = by_model[{model.name(), model.version()}];
+      AddDetails(by_name[model.name()], row);
     }
     rows.push_back(std::move(row));
   }
@@ -91,6 +130,11 @@ json::object ModelJson(const ModelRow& row) {
   if (row.index.state() == "READY") {
     const inference::InferStatistics& stats = row.statistics.inference_stats();
     object["platform"] = row.metadata.platform();
+    object["labels"] = json::array(row.labels.begin(), row.labels.end());
+    object["loaded_at_ms"] = row.version.loaded_at_ms();
+    object["load_us"] = row.version.load_us();
+    object["memory_bytes"] = row.version.memory_bytes();
+    object["is_overwritten"] = row.version.is_overwritten();
     object["inputs"] = SignatureJson(row.metadata.inputs());
     object["outputs"] = SignatureJson(row.metadata.outputs());
     object["inference_count"] = row.statistics.inference_count();
@@ -119,13 +163,17 @@ absl::Status Models(const CommonOptions& common) {
     fmt::print("{}\n", json::serialize(array));
     return absl::OkStatus();
   }
-  std::vector<Row> table = {{"MODEL", "VERSION", "STATE", "PLATFORM", "INPUTS", "OUTPUTS"}};
+  std::vector<Row> table = {
+      {"MODEL", "VERSION", "STATE", "LABELS", "MEMORY", "LOAD MS", "INPUTS", "OUTPUTS", "NOTES"}};
   for (const ModelRow& row : models) {
     const bool ready = row.index.state() == "READY";
-    table.push_back({row.index.name(), row.index.version().empty() ? "-" : row.index.version(),
-                     row.index.state(), ready ? row.metadata.platform() : "-",
-                     ready ? Signature(row.metadata.inputs()) : row.index.reason(),
-                     ready ? Signature(row.metadata.outputs()) : ""});
+    table.push_back(
+        {row.index.name(), row.index.version().empty() ? "-" : row.index.version(),
+         row.index.state(),
+         row.labels.empty() ? "-" : fmt::format("{}", fmt::join(row.labels, ", ")),
+         ready ? MemoryText(row) : "-", ready ? std::to_string(row.version.load_us() / 1000) : "-",
+         ready ? Signature(row.metadata.inputs()) : "",
+         ready ? Signature(row.metadata.outputs()) : "", ready ? Notes(row) : row.index.reason()});
   }
   fmt::print("{}", client::FormatTable(table));
   return absl::OkStatus();

@@ -19,6 +19,8 @@ constexpr char kExamples[] =
     "  omctl status\n"
     "  omctl models --json\n"
     "  omctl load text && omctl unload text\n"
+    "  omctl label text stable=3 canary=4 && omctl traffic text stable=90 canary=10\n"
+    "  omctl label text stable=4 && omctl rollback text\n"
     "  omctl infer scenes --image 00.png --text \"what color is the leftmost object\"\n"
     "  omctl infer text --input input_ids=[[1,50,62,2]] --input attention_mask=@mask.bin\n"
     "  omctl infer scenes --image a.png --text \"how many objects\" --trace\n"
@@ -93,6 +95,37 @@ CLI::App* AddUnload(CLI::App& app, UnloadCommand& unload) {
   return command;
 }
 
+CLI::App* AddLabel(CLI::App& app, LabelCommand& label) {
+  CLI::App* command = app.add_subcommand(
+      "label", "Names for versions, that clients use in place of a number; shown without LABEL");
+  command->add_option("MODEL", label.model, "Name of a model or pipeline")->required();
+  command->add_option("LABEL", label.labels, "LABEL=VERSION; all of them move at once")
+      ->type_name("LABEL=VERSION ...");
+  command->add_option("--remove", label.remove, "A label to take away; may be repeated")
+      ->type_name("LABEL");
+  return command;
+}
+
+CLI::App* AddTraffic(CLI::App& app, TrafficCommand& traffic) {
+  CLI::App* command = app.add_subcommand(
+      "traffic", "Share out the requests that name no version; shown without SHARE");
+  command->add_option("MODEL", traffic.model, "Name of a model or pipeline")->required();
+  CLI::Option* shares =
+      command->add_option("SHARE", traffic.shares, "LABEL=PERCENT; together they make 100")
+          ->type_name("LABEL=PERCENT ...");
+  command->add_flag("--clear", traffic.clear, "Send them to the highest version served")
+      ->excludes(shares);
+  return command;
+}
+
+CLI::App* AddRollBack(CLI::App& app, RollBackCommand& rollback) {
+  CLI::App* command =
+      app.add_subcommand("rollback", "Lead a label back to the version where it led before");
+  command->add_option("MODEL", rollback.model, "Name of a model or pipeline")->required();
+  command->add_option("--label", rollback.label, "Which label")->capture_default_str();
+  return command;
+}
+
 CLI::App* AddDevice(CLI::App& app, DeviceCommand& device) {
   CLI::App* command =
       app.add_subcommand("device", "This machine's AscendCL library and devices; needs no server");
@@ -135,8 +168,8 @@ CLI::App* AddTraceCapture(CLI::App& app, TraceCaptureCommand& capture) {
 
 void AddConnection(CLI::App& app, CommonOptions& common) {
   app.add_option("--url", common.given_url,
-                 "host:port of the daemon's gRPC, or unix:PATH [127.0.0.1:8001; load and unload: "
-                 "127.0.0.1:8003, the port of operators]");
+                 "host:port of the daemon's gRPC, or unix:PATH [127.0.0.1:8001; what changes "
+                 "models: 127.0.0.1:8003, the port of operators]");
   app.add_option("--token-file", common.files.token, "Bearer token to say who calls")
       ->type_name("FILE");
   app.add_flag("--tls", common.files.tls, "Speak TLS; any of the next options does too");
@@ -192,6 +225,12 @@ int Run(int argc, char** argv) {
   const CLI::App* load_command = AddLoad(app, load);
   UnloadCommand unload;
   const CLI::App* unload_command = AddUnload(app, unload);
+  LabelCommand label;
+  const CLI::App* label_command = AddLabel(app, label);
+  TrafficCommand traffic;
+  const CLI::App* traffic_command = AddTraffic(app, traffic);
+  RollBackCommand rollback;
+  const CLI::App* rollback_command = AddRollBack(app, rollback);
   bench::BenchCommand bench;
   const CLI::App* bench_command = bench::AddBench(app, bench);
   DeviceCommand device;
@@ -227,6 +266,15 @@ int Run(int argc, char** argv) {
   }
   if (unload_command->parsed()) {
     return Report(Unload(common, unload));
+  }
+  if (label_command->parsed()) {
+    return Report(Label(common, label));
+  }
+  if (traffic_command->parsed()) {
+    return Report(Traffic(common, traffic));
+  }
+  if (rollback_command->parsed()) {
+    return Report(RollBack(common, rollback));
   }
   if (bench_command->parsed()) {
     return Report(bench::Bench(common, bench));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,10 @@ std::string Words(const absl::Status& status) { return std::string(MessageOf(sta
 
 LoadedSubgraph::Options Written(const std::string& om, int instance_count) {
   REQUIRE_OK(WriteFileAtomically("model.om", om));
-  return {.name = "tiny", .version = 7, .path = "model.om", .instance_count = instance_count};
+  return {.name = "tiny",
+          .version = 7,
+          .file = VALUE(ModelFile::Open("model.om")),
+          .instance_count = instance_count};
 }
 
 std::string BatchModel() { return ScaleAddModel({-1, 3}, om::GearKind::kBatch, {{1}, {4}}); }
@@ -47,7 +51,7 @@ TEST_CASE("a subgraph is loaded with its instances") {
         VALUE(LoadedSubgraph::Load(device, Written(om, 3)));
     CHECK(subgraph->name() == "tiny");
     CHECK(subgraph->version() == 7);
-    CHECK(subgraph->file_bytes() == om.size());
+    CHECK(subgraph->file().size_bytes() == om.size());
     CHECK(subgraph->weight_bytes() == sizeof(float));
     CHECK(subgraph->info().gears.size() == 2);
     REQUIRE(subgraph->instances().size() == 3);
@@ -88,22 +92,29 @@ TEST_CASE("instances of a subgraph share the weights") {
   CHECK(cost(4) == one + 3 * per_instance);
 }
 
-// A file that is not there is not found, by model, version and path.
-TEST_CASE("a subgraph's file must be there") {
+// What is loaded needs its file no longer, and a lost instance is loaded from it, whatever has
+// become of its name.
+TEST_CASE("a subgraph is loaded again from a file that was replaced") {
   const OpenedDevice opened = OpenDevice();
-  const LoadedSubgraph::Options options = {
-      .name = "tiny", .version = 7, .path = "no/model.om", .instance_count = 1};
-  CHECK_THAT(RefusalOf(*opened.device, options, absl::StatusCode::kNotFound),
-             Contains("model 'tiny' version 7") && Contains("'no/model.om': no such file"));
+  const auto subgraph = VALUE(LoadedSubgraph::Load(*opened.device, Written(BatchModel(), 2)));
+  REQUIRE_OK(WriteFileAtomically("model.om", "another one"));
+  CHECK_FALSE(subgraph->file().IsOverwritten());
+  REQUIRE_OK(subgraph->Reload(*opened.device, 1));
+  CHECK(subgraph->instances()[1]->info().gears.size() == 2);
 }
 
-// A folder in the file's place is refused.
-TEST_CASE("a subgraph's file must be a file") {
+// A file that was written into is not the one that was loaded.
+TEST_CASE("a subgraph is not loaded again from a file that was overwritten") {
   const OpenedDevice opened = OpenDevice();
-  const LoadedSubgraph::Options options = {
-      .name = "tiny", .version = 7, .path = ".", .instance_count = 1};
-  CHECK_THAT(RefusalOf(*opened.device, options, absl::StatusCode::kInvalidArgument),
-             Contains("not a regular file"));
+  const auto subgraph = VALUE(LoadedSubgraph::Load(*opened.device, Written(BatchModel(), 2)));
+  std::ofstream("model.om", std::ios::trunc) << "half of anoth";
+  CHECK(subgraph->file().IsOverwritten());
+  const absl::Status status = subgraph->Reload(*opened.device, 0);
+  CHECK(status.code() == absl::StatusCode::kUnavailable);
+  CHECK_THAT(Words(status), Contains("model 'tiny' version 7 ('model.om')") &&
+                                Contains("somebody has written to it"));
+  CHECK(subgraph->instances()[0] == nullptr);
+  CHECK(subgraph->instances()[1]->info().gears.size() == 2);
 }
 
 // A file compiled for a chip is refused by the CPU device with both names.

@@ -122,17 +122,35 @@ TEST_CASE("a folder's fingerprint changes with its files") {
   const fs::path root = NewFolder("prints");
   fs::create_directories(root / "1");
   WriteFile(root / "1" / "model.om");
-  const auto print = [&root] { return VALUE(FolderFingerprint(root.string())); };
+  const ModelFolder folder{.name = "m", .path = root.string()};
+  const auto print = [&folder] { return VALUE(Fingerprint(folder)); };
   const std::string before = print();
   CHECK(print() == before);
   WriteFile(root / "config.yaml");
   const std::string added = print();
   CHECK(added != before);
   REQUIRE_OK(WriteFileAtomically((root / "1" / "model.om").string(), "longer"));
-  CHECK(print() != added);
+  const std::string longer = print();
+  CHECK(longer != added);
   fs::remove(root / "config.yaml");
   CHECK(print() != added);
-  CHECK_FALSE(FolderFingerprint((root / "nothing").string()).ok());
+  WriteFile(root / "config.yaml");
+  // What is hidden is only just being made, or is not the model's.
+  fs::create_directories(root / ".2");
+  WriteFile(root / ".2" / "model.om");
+  WriteFile(root / ".config.yaml.swp");
+  CHECK_FALSE(Fingerprint({.path = (root / "nothing").string()}).ok());
+  // A version stands on the model's files and on its own.
+  const auto of_one = [&folder] { return VALUE(Fingerprint(folder, 1)); };
+  const std::string one = of_one();
+  fs::create_directories(root / "2");
+  WriteFile(root / "2" / "model.om");
+  CHECK(of_one() == one);
+  WriteFile(root / "1" / "weights");
+  CHECK(of_one() != one);
+  const std::string two = VALUE(Fingerprint(folder, 2));
+  WriteFile(root / "vocab.json");
+  CHECK(VALUE(Fingerprint(folder, 2)) != two);
 }
 
 }  // namespace

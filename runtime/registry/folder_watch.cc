@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/registry/folder_watch.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/log.h"
+#include "runtime/base/thread.h"
+
+namespace omserve::registry {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint32_t kOfInterest = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO |
+                                 IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK;
+// Folders below a repository that are looked into: links that lead in circles have an end.
+constexpr int kMostDepth = 6;
+
+std::string ErrnoText() { return std::generic_category().message(errno); }
+
+// Somebody has it open for writing; false too where the kernel does not tell: of a file that is
+// neither ours nor on a local disk.
+bool IsOpenForWriting(const std::string& path) {
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (fd.get() < 0) {
+    return false;
+  }
+  if (fcntl(fd.get(), F_SETLEASE, F_RDLCK) != 0) {
+    return errno == EAGAIN;  // A lease for reading is not given while there is a writer.
+  }
+  fcntl(fd.get(), F_SETLEASE, F_UNLCK);
+  return false;
+}
+
+bool IsBelow(std::string_view path, std::string_view folder) {
+  return path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/';
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<FolderWatch>> FolderWatch::Start(
+    const std::vector<std::string>& folders, std::function<void()> on_change) {
+  Descriptor events(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  Descriptor stop(eventfd(0, EFD_CLOEXEC));
+  if (events.get() < 0 || stop.get() < 0) {
+    return Unavailable("changes of folders cannot be watched: {}", ErrnoText());
+  }
+  // The constructor is private, which std::make_unique cannot reach.
+  std::unique_ptr<FolderWatch> watch(
+      new FolderWatch(std::move(events), std::move(stop), std::move(on_change)));
+  for (const std::string& folder : folders) {
+    RETURN_IF_ERROR(watch->Add(folder));
+  }
+  watch->thread_ = StartThread("watch", [raw = watch.get()] { raw->Run(); });
+  return watch;
+}
+
+FolderWatch::FolderWatch(Descriptor events, Descriptor stop, std::function<void()> on_change)
+    : events_(std::move(events)), stop_(std::move(stop)), on_change_(std::move(on_change)) {}
+
+FolderWatch::~FolderWatch() {
+  eventfd_write(stop_.get(), 1);
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+std::string FolderWatch::BeingWritten(const std::string& folder) const {
+  const MutexLock lock(mu_);
+  const auto file = written_.lower_bound(folder + "/");
+  return file != written_.end() && IsBelow(*file, folder) ? *file : std::string();
+}
+
+absl::Status FolderWatch::AddOne(const std::string& folder) {
+  const int watch = inotify_add_watch(events_.get(), folder.c_str(), kOfInterest);
+  if (watch >= 0) {
+    folders_[watch] = folder;
+    return absl::OkStatus();
+  }
+  if (errno == ENOENT || errno == ENOTDIR) {
+    return absl::OkStatus();  // It has just gone.
+  }
+  return Unavailable("'{}' cannot be watched for changes: {}{}", folder, ErrnoText(),
+                     errno == ENOSPC ? "; raise fs.inotify.max_user_watches" : "");
+}
+
+absl::Status FolderWatch::Add(const std::string& folder) {
+  const MutexLock lock(mu_);
+  RETURN_IF_ERROR(AddOne(folder));
+  std::error_code error;
+  fs::recursive_directory_iterator entry(folder,
+                                         fs::directory_options::follow_directory_symlink |
+                                             fs::directory_options::skip_permission_denied,
+                                         error);
+  while (!error && entry != fs::recursive_directory_iterator()) {
+    std::error_code ignored;  // What has just gone is no folder.
+    if (entry->is_directory(ignored)) {
+      RETURN_IF_ERROR(AddOne(entry->path().string()));
+      if (entry.depth() >= kMostDepth) {
+        entry.disable_recursion_pending();
+      }
+    } else if (entry->is_regular_file(ignored) && IsOpenForWriting(entry->path().string())) {
+      // What was written before the folder was watched is not told; that it is closed will be.
+      written_.insert(entry->path().string());
+    }
+    entry.increment(error);
+  }
+  return absl::OkStatus();  // What could not be read is looked at all the same.
+}
+
+void FolderWatch::Forget(const std::string& folder) {
+  const MutexLock lock(mu_);
+  for (const auto& [watch, path] : folders_) {
+    if (path == folder || IsBelow(path, folder)) {
+      inotify_rm_watch(events_.get(), watch);  // IN_IGNORED then takes it out here.
+    }
+  }
+  std::erase_if(written_, [&folder](const std::string& file) { return IsBelow(file, folder); });
+}
+
+void FolderWatch::Run() {
+  std::array<pollfd, 2> waits = {{{events_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}}};
+  while (true) {
+    if (poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) {
+      OMSERVE_LOG(kError, "registry", "folders not watched any longer error=\"{}\"", ErrnoText());
+      return;
+    }
+    if ((waits[1].revents & POLLIN) != 0) {
+      return;
+    }
+    if ((waits[0].revents & POLLIN) != 0 && ReadEvents()) {
+      on_change_();
+    }
+  }
+}
+
+bool FolderWatch::ReadEvents() {
+  alignas(inotify_event) std::array<char, 16 << 10> buffer;
+  bool any = false;
+  while (true) {
+    const ssize_t got = read(events_.get(), buffer.data(), buffer.size());
+    if (got <= 0) {
+      return any;  // No more: the descriptor does not block.
+    }
+    any = true;
+    for (size_t at = 0; at < static_cast<size_t>(got);) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      const char* name = buffer.data() + at + sizeof event;
+      Note(event.wd, event.mask, {name, strnlen(name, event.len)});
+      at += sizeof event + event.len;
+    }
+  }
+}
+
+void FolderWatch::Note(int watch, uint32_t what, std::string_view name) {
+  std::string path;
+  {
+    const MutexLock lock(mu_);
+    if ((what & IN_Q_OVERFLOW) != 0) {
+      written_.clear();  // Who closes what has been lost: two looks that see the same must do.
+      return;
+    }
+    const auto folder = folders_.find(watch);
+    if (folder == folders_.end()) {
+      return;
+    }
+    if ((what & IN_IGNORED) != 0) {
+      folders_.erase(folder);
+      return;
+    }
+    path = fmt::format("{}/{}", folder->second, name);
+    if ((what & IN_ISDIR) == 0) {
+      if ((what & IN_MODIFY) != 0) {
+        written_.insert(path);
+      } else if ((what & (IN_CLOSE_WRITE | IN_MOVED_FROM | IN_DELETE)) != 0) {
+        written_.erase(path);
+      }
+    }
+  }
+  std::error_code ignored;
+  if ((what & (IN_MOVED_FROM | IN_DELETE)) != 0) {
+    Forget(path);
+  } else if ((what & (IN_CREATE | IN_MOVED_TO)) != 0 && fs::is_directory(path, ignored)) {
+    Forget(path);  // A link that leads elsewhere now.
+    const absl::Status added = Add(path);
+    if (!added.ok() && !std::exchange(told_of_limit_, true)) {
+      OMSERVE_LOG(kWarning, "registry", "changes are seen by polling alone error=\"{}\"",
+                  MessageOf(added));
+    }
+  }
+}
+
+}  // namespace omserve::registry

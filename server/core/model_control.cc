@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/model_control.h"
+
+#include <utility>
+
+#include "runtime/base/errors.h"
+
+namespace omserve::server {
+
+ModelControl::ModelControl(Catalog& catalog, RegistryState& state, const AuditLog& audit,
+                           Clock& clock)
+    : catalog_(catalog), state_(state), audit_(audit), clock_(clock) {
+  for (const auto& [model, record] : state_.All()) {
+    catalog_.SetRoutes(model, record.routes);
+  }
+}
+
+absl::Status ModelControl::CheckServed(const std::string& model, int64_t version) const {
+  const absl::Status served = catalog_.FindStep(model, version).status();
+  if (!served.ok()) {
+    return FailedPrecondition("version {} is not served ({}); load it first", version,
+                              MessageOf(served));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ModelRoutes> ModelControl::Change(
+    ControlAction action, const std::function<absl::Status(ModelRoutes&)>& change) {
+  const Clock::time_point start = clock_.Now();
+  ModelRoutes routes;
+  action.result = state_.Change(
+      action.model, [&](ModelRecord& record) { return change(record.routes); },
+      [&](const ModelRecord& record) {
+        catalog_.SetRoutes(action.model, record.routes);
+        routes = record.routes;
+      });
+  action.took = clock_.Now() - start;
+  audit_.Note(action);
+  if (!action.result.ok()) {
+    return WithContext(action.result, fmt::format("model '{}'", action.model));
+  }
+  return routes;
+}
+
+absl::StatusOr<ModelRoutes> ModelControl::SetLabels(const std::string& model,
+                                                    const std::map<std::string, int64_t>& labels,
+                                                    const std::vector<std::string>& remove,
+                                                    const std::string& by) {
+  ControlAction action{.by = by, .what = "label", .model = model};
+  for (const auto& [label, version] : labels) {
+    action.arguments.emplace_back(label, std::to_string(version));
+  }
+  for (const std::string& label : remove) {
+    action.arguments.emplace_back(label, "");
+  }
+  return Change(std::move(action), [&](ModelRoutes& routes) -> absl::Status {
+    for (const auto& [label, version] : labels) {
+      RETURN_IF_ERROR(CheckServed(model, version));
+      RETURN_IF_ERROR(MoveLabel(label, version, routes));
+    }
+    for (const std::string& label : remove) {
+      RETURN_IF_ERROR(RemoveLabel(label, routes));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<ModelRoutes> ModelControl::SetTraffic(const std::string& model,
+                                                     const std::vector<TrafficShare>& shares,
+                                                     const std::string& by) {
+  ControlAction action{.by = by, .what = "traffic", .model = model};
+  for (const TrafficShare& share : shares) {
+    action.arguments.emplace_back(share.label, fmt::format("{}%", share.percent));
+  }
+  return Change(std::move(action),
+                [&](ModelRoutes& routes) { return server::SetTraffic(shares, routes); });
+}
+
+absl::StatusOr<ModelRoutes> ModelControl::RollBack(const std::string& model,
+                                                   const std::string& label,
+                                                   const std::string& by) {
+  return Change({.by = by, .what = "rollback", .model = model, .arguments = {{"label", label}}},
+                [&](ModelRoutes& routes) -> absl::Status {
+                  RETURN_IF_ERROR(RollBackLabel(label, routes));
+                  return CheckServed(model, routes.labels.at(label));
+                });
+}
+
+}  // namespace omserve::server

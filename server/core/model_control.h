@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What operators decide about the versions that serve: labels, and shares of the traffic.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/base/clock.h"
+#include "server/core/audit_log.h"
+#include "server/core/catalog.h"
+#include "server/core/model_routes.h"
+#include "server/core/registry_state.h"
+
+namespace omserve::server {
+
+// Thread-safe. Each change is kept before it counts, counts for every request that is found a
+// version after the call, and is told of in the audit log, done or refused. `by`: see Caller::Who.
+// The references outlive it. All calls block on the disk.
+class ModelControl final {
+ public:
+  ModelControl(Catalog& catalog, RegistryState& state, const AuditLog& audit, Clock& clock);
+  ModelControl(const ModelControl&) = delete;
+  ModelControl& operator=(const ModelControl&) = delete;
+
+  // How things are afterwards, of all of these.
+  // All of the changes or none. Errors: kInvalidArgument for a label; kNotFound for a model that is
+  // unknown, and for a label to take away; kFailedPrecondition for a version that is not served.
+  absl::StatusOr<ModelRoutes> SetLabels(const std::string& model,
+                                        const std::map<std::string, int64_t>& labels,
+                                        const std::vector<std::string>& remove,
+                                        const std::string& by);
+  // Errors: those of server::SetTraffic; kNotFound.
+  absl::StatusOr<ModelRoutes> SetTraffic(const std::string& model,
+                                         const std::vector<TrafficShare>& shares,
+                                         const std::string& by);
+  // Errors: those of RollBackLabel; kFailedPrecondition where the version is not served any longer.
+  absl::StatusOr<ModelRoutes> RollBack(const std::string& model, const std::string& label,
+                                       const std::string& by);
+
+ private:
+  absl::Status CheckServed(const std::string& model, int64_t version) const;
+  absl::StatusOr<ModelRoutes> Change(ControlAction action,
+                                     const std::function<absl::Status(ModelRoutes&)>& change);
+
+  Catalog& catalog_;
+  RegistryState& state_;
+  const AuditLog& audit_;
+  Clock& clock_;
+};
+
+}  // namespace omserve::server

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/grpc/control_service.h"
+
+#include <chrono>
+#include <string>
+
+#include "runtime/base/errors.h"
+#include "server/core/usable_models.h"
+#include "server/grpc/guard.h"
+
+namespace omserve::server {
+namespace {
+
+using grpc::ServerContext;
+using grpc::Status;
+
+constexpr char kDefaultLabel[] = "stable";
+
+template <typename Duration>
+uint64_t Count(Clock::duration duration) {
+  return static_cast<uint64_t>(std::chrono::duration_cast<Duration>(duration).count());
+}
+
+void Fill(const ModelRoutes& routes, ModelRoutesResponse* response) {
+  response->mutable_labels()->insert(routes.labels.begin(), routes.labels.end());
+  response->mutable_previous()->insert(routes.previous.begin(), routes.previous.end());
+  for (const TrafficShare& share : routes.traffic) {
+    TrafficShareConfig* to = response->add_traffic();
+    to->set_label(share.label);
+    to->set_percent(share.percent);
+  }
+}
+
+void Fill(const CatalogEntry& entry, ListModelsResponse::Version* to) {
+  to->set_version(entry.version);
+  to->set_state(std::string(VersionStateName(entry.state)));
+  if (entry.model == nullptr) {
+    to->set_reason(std::string(MessageOf(entry.status)));
+    return;
+  }
+  const Model& model = *entry.model;
+  to->set_load(model.load);
+  to->set_loaded_at_ms(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(model.loaded_at.time_since_epoch())
+          .count()));
+  to->set_load_us(Count<std::chrono::microseconds>(model.load_time));
+  size_t bytes = 0;
+  for (const DeviceShare& share : model.shares) {
+    bytes += share.loaded_bytes();
+  }
+  to->set_memory_bytes(bytes);
+  to->set_is_pipeline(model.is_pipeline);
+  to->set_is_overwritten(model.file != nullptr && model.file->IsOverwritten());
+}
+
+absl::Status Answer(const absl::StatusOr<ModelRoutes>& routes, ModelRoutesResponse* response) {
+  RETURN_IF_ERROR(routes.status());
+  Fill(*routes, response);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Status ControlService::ListModels(ServerContext* context, const ListModelsRequest* request,
+                                  ListModelsResponse* response) {
+  return Guarded(door_, context, MethodGroup::kModelRepository, [&](const Caller& caller) {
+    const std::string& only = request->model_name();
+    ListModelsResponse::Model* model = nullptr;
+    for (const CatalogEntry& entry : door_.catalog.List()) {  // In the order of names.
+      if ((!only.empty() && entry.name != only) || !caller.MayUse(entry.name)) {
+        continue;
+      }
+      if (model == nullptr || model->name() != entry.name) {
+        model = response->add_models();
+        model->set_name(entry.name);
+        Fill(door_.catalog.Routes(entry.name), model->mutable_routes());
+      }
+      Fill(entry, model->add_versions());
+    }
+    return only.empty() || model != nullptr ? absl::OkStatus()
+                                            : NotFound("model '{}' is not known here", only);
+  });
+}
+
+Status ControlService::SetLabels(ServerContext* context, const SetLabelsRequest* request,
+                                 ModelRoutesResponse* response) {
+  const Operation operation =
+      Operation::Control(MethodGroup::kModelRepository, request->model_name());
+  return Guarded(door_, context, operation, [&](const Caller& caller) {
+    return Answer(door_.control.SetLabels(
+                      request->model_name(), {request->labels().begin(), request->labels().end()},
+                      {request->remove().begin(), request->remove().end()}, caller.Who()),
+                  response);
+  });
+}
+
+Status ControlService::SetTraffic(ServerContext* context, const SetTrafficRequest* request,
+                                  ModelRoutesResponse* response) {
+  const Operation operation =
+      Operation::Control(MethodGroup::kModelRepository, request->model_name());
+  return Guarded(door_, context, operation, [&](const Caller& caller) {
+    std::vector<TrafficShare> shares;
+    for (const TrafficShareConfig& share : request->shares()) {
+      shares.push_back({.label = share.label(), .percent = share.percent()});
+    }
+    return Answer(door_.control.SetTraffic(request->model_name(), shares, caller.Who()), response);
+  });
+}
+
+Status ControlService::RollBack(ServerContext* context, const RollBackRequest* request,
+                                ModelRoutesResponse* response) {
+  const Operation operation =
+      Operation::Control(MethodGroup::kModelRepository, request->model_name());
+  return Guarded(door_, context, operation, [&](const Caller& caller) {
+    const std::string label = request->label().empty() ? kDefaultLabel : request->label();
+    return Answer(door_.control.RollBack(request->model_name(), label, caller.Who()), response);
+  });
+}
+
+}  // namespace omserve::server
