@@ -75,9 +75,10 @@ endfunction()
 
 # omserve_test(NAME name SRCS ... DEPS ... LABELS label... [TIMEOUT seconds] [STRICT])
 # A Catch2 program registered as one ctest. Labels: unit, component, conformance, sim, protocol,
-# load, fuzz, tidy, e2e. The test runs in its own empty folder; OMSERVE_SOURCE_DIR and
-# OMSERVE_BINARY_DIR are compile definitions for finding data and programs. STRICT: the CPU device
-# ends the test at the first use of AscendCL that a chip would answer with silent damage.
+# load, fuzz, tidy, e2e; and registry, beside one of these, for what guards models on disk. The
+# test runs in its own empty folder; OMSERVE_SOURCE_DIR and OMSERVE_BINARY_DIR are compile
+# definitions for finding data and programs. STRICT: the CPU device ends the test at the first use
+# of AscendCL that a chip would answer with silent damage.
 function(omserve_test)
   cmake_parse_arguments(T "STRICT" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
   add_executable(${T_NAME} ${T_SRCS})

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/version_folder.h"
 #include "runtime/registry/registry.h"
 
 namespace omserve::registry {
@@ -42,24 +42,13 @@ absl::StatusOr<std::vector<std::string>> FolderNames(const fs::path& path) {
   return names;
 }
 
-// nullopt unless `name` is a whole number above 0 as it is usually written.
-std::optional<int64_t> VersionOf(std::string_view name) {
-  int64_t version = 0;
-  const char* end = name.data() + name.size();
-  const std::from_chars_result result = std::from_chars(name.data(), end, version);
-  if (result.ec != std::errc() || result.ptr != end || version <= 0 || name.starts_with('0')) {
-    return std::nullopt;
-  }
-  return version;
-}
-
 absl::StatusOr<ModelFolder> ScanModel(const std::string& name, const fs::path& path) {
   ModelFolder folder;
   folder.name = name;
   folder.path = path.string();
   ASSIGN_OR_RETURN(const std::vector<std::string> names, FolderNames(path));
   for (const std::string& version_name : names) {
-    if (const std::optional<int64_t> version = VersionOf(version_name)) {
+    if (const std::optional<int64_t> version = VersionOfFolder(version_name)) {
       folder.versions.push_back(*version);
     }
   }
@@ -106,7 +95,7 @@ absl::StatusOr<std::string> Fingerprint(const ModelFolder& folder, std::optional
   fs::recursive_directory_iterator entry(folder.path, kFollowLinks, error);
   while (!error && entry != fs::recursive_directory_iterator()) {
     const std::string name = entry->path().filename().string();
-    const std::optional<int64_t> other = entry.depth() == 0 ? VersionOf(name) : std::nullopt;
+    const std::optional<int64_t> other = entry.depth() == 0 ? VersionOfFolder(name) : std::nullopt;
     if (name.starts_with('.') || (version.has_value() && other.has_value() && other != version)) {
       entry.disable_recursion_pending();
     } else {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "runtime/base/check.h"
+#include "runtime/base/pattern.h"
 #include "server/core/auth/clients.h"
 #include "server/core/auth/tokens.h"
 

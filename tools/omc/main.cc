@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// omc: the command line over compile.h and inspect.h. Exit code 0, 1 for a failure (one line on
-// stderr), 2 for wrong usage.
+// omc: the command line over compile.h, inspect.h, measure.h and trust_commands.h. Exit code 0, 1
+// for a failure (one line on stderr), 2 for wrong usage.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +12,7 @@
 #include "tools/omc/compile.h"
 #include "tools/omc/inspect.h"
 #include "tools/omc/measure.h"
+#include "tools/omc/trust_commands.h"
 
 namespace {
 
@@ -43,6 +44,10 @@ constexpr char kFooter[] =
   What an execution takes at each gear, for the timed engine; measured here and recorded, or given:
     omc measure vision.om --write
     omc compile vision.onnx -o vision.om --batch-gears 1,4,8 --cost-us 1:900,4:2100,8:3800
+
+  Who made a model, and that nobody changed it since (omc sign --help):
+    omc sign models/vision --version 1 --key key.pem
+    omc verify models/vision --public-key key.pub
 )";
 
 constexpr char kInspectFooter[] =
@@ -176,7 +181,7 @@ int Report(const absl::StatusOr<std::string>& result) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("omc makes and shows .om files, the models that omserve serves.", "omc");
+  CLI::App app("omc makes, shows and signs .om files, the models that omserve serves.", "omc");
   app.footer(kFooter);
   app.require_subcommand(1);
   app.set_version_flag("--version", "omc " OMSERVE_VERSION);
@@ -188,6 +193,7 @@ int main(int argc, char** argv) {
 
   MeasureOptions measure;
   AddMeasure(app, measure);
+  const omserve::omc::TrustCommands trust_commands(app);
 
   try {
     app.parse(argc, argv);
@@ -199,6 +205,9 @@ int main(int argc, char** argv) {
   }
   if (app.got_subcommand("measure")) {
     return Report(omserve::omc::MeasureFile(measure));
+  }
+  if (const auto trusted = trust_commands.Run()) {
+    return Report(*trusted);
   }
   absl::StatusOr<std::string> summary = omserve::omc::CompileToFile(options);
   if (summary.ok()) {

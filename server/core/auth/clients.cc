@@ -10,6 +10,7 @@
 #include "config/text_binding.h"
 #include "proto/omserve/clients.pb.h"
 #include "runtime/base/errors.h"
+#include "runtime/base/pattern.h"
 #include "runtime/base/status_macros.h"
 
 namespace omserve::server {
@@ -79,29 +80,6 @@ std::string_view RoleName(Role role) {
       return "admin";
   }
   return "unknown";
-}
-
-bool FitsPattern(std::string_view pattern, std::string_view text) {
-  // Where the last '*' stands, and the first byte of the text that it does not cover yet.
-  std::optional<size_t> star;
-  size_t uncovered = 0;
-  size_t p = 0;
-  size_t t = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      uncovered = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p;
-      ++t;
-    } else if (star.has_value()) {
-      p = *star + 1;
-      t = ++uncovered;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 bool KnownClient::MayUse(std::string_view model) const {

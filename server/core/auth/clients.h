@@ -24,13 +24,10 @@ std::string_view RoleName(Role role);
 struct KnownClient {
   std::string name;
   Role role = Role::kInfer;
-  std::vector<std::string> models;  // Patterns; empty: all.
+  std::vector<std::string> models;  // Patterns (runtime/base/pattern.h); empty: all.
 
   bool MayUse(std::string_view model) const;
 };
-
-// Whether `text` is of the pattern, in which '*' stands for any text. Pure.
-bool FitsPattern(std::string_view pattern, std::string_view text);
 
 // Immutable, and so thread-safe.
 class Clients final {

@@ -60,19 +60,6 @@ TEST_CASE("Tokens: the Authorization field") {
   CHECK_FALSE(BearerToken("Bearer " + std::string(513, 'a')).has_value());
 }
 
-TEST_CASE("Patterns of model names") {
-  CHECK(FitsPattern("resnet", "resnet"));
-  CHECK_FALSE(FitsPattern("resnet", "resnet50"));
-  CHECK(FitsPattern("resnet*", "resnet50"));
-  CHECK(FitsPattern("resnet*", "resnet"));
-  CHECK(FitsPattern("*", ""));
-  CHECK(FitsPattern("*a*b", "xaxbab"));
-  CHECK_FALSE(FitsPattern("*a*b", "xaxba"));
-  CHECK(FitsPattern("team/*/v*", "team/a/v1"));
-  CHECK_FALSE(FitsPattern("", "a"));
-  CHECK_FALSE(FitsPattern("a", ""));
-}
-
 std::string ClientsError(const std::string& text) {
   return std::string(MessageOf(Clients::Parse(text, "f").status()));
 }

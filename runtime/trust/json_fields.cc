@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/trust/json_fields.h"
+
+#include <optional>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/trust/base64.h"
+
+namespace omserve::trust {
+namespace {
+
+namespace json = boost::json;
+
+absl::Status Missing(std::string_view key, std::string_view where, std::string_view expected) {
+  return InvalidArgument("{}: '{}' is missing; expected {}", where, key, expected);
+}
+
+absl::Status OtherType(std::string_view key, std::string_view where, std::string_view expected) {
+  return InvalidArgument("{}: '{}' is not {}", where, key, expected);
+}
+
+}  // namespace
+
+absl::StatusOr<json::object> ParseObject(std::string_view text, std::string_view where) {
+  json::error_code error;
+  json::value value = json::parse(json::string_view(text.data(), text.size()), error);
+  if (error) {
+    return InvalidArgument("{}: not JSON ({}); expected an object in UTF-8", where,
+                           error.message());
+  }
+  if (!value.is_object()) {
+    return InvalidArgument("{}: not a JSON object", where);
+  }
+  return std::move(value.get_object());
+}
+
+const json::value* FindField(const json::object& object, std::string_view key) {
+  const json::value* const value = object.if_contains(json::string_view(key.data(), key.size()));
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+absl::StatusOr<std::string> TextField(const json::object& object, std::string_view key,
+                                      std::string_view where) {
+  const json::value* const value = FindField(object, key);
+  if (value == nullptr) {
+    return Missing(key, where, "a text");
+  }
+  if (!value->is_string()) {
+    return OtherType(key, where, "a text");
+  }
+  return std::string(value->get_string().data(), value->get_string().size());
+}
+
+absl::Status CheckTextField(const json::object& object, std::string_view key,
+                            std::string_view expected, std::string_view where) {
+  ASSIGN_OR_RETURN(const std::string text, TextField(object, key, where));
+  if (text != expected) {
+    return InvalidArgument("{}: '{}' is '{}', expected '{}'", where, key, Shown(text), expected);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Base64Field(const json::object& object, std::string_view key,
+                                        std::string_view where) {
+  ASSIGN_OR_RETURN(const std::string text, TextField(object, key, where));
+  std::optional<std::string> bytes = FromBase64(text);
+  if (!bytes.has_value()) {
+    return OtherType(key, where, "base64 (padded, no white space, no other trailing bits)");
+  }
+  return *std::move(bytes);
+}
+
+absl::StatusOr<const json::object*> ObjectField(const json::object& object, std::string_view key,
+                                                std::string_view where) {
+  const json::value* const value = FindField(object, key);
+  if (value == nullptr) {
+    return Missing(key, where, "an object");
+  }
+  if (!value->is_object()) {
+    return OtherType(key, where, "an object");
+  }
+  return &value->get_object();
+}
+
+absl::StatusOr<const json::array*> ListField(const json::object& object, std::string_view key,
+                                             size_t most, std::string_view where) {
+  const json::value* const value = FindField(object, key);
+  if (value == nullptr) {
+    return Missing(key, where, "a list");
+  }
+  if (!value->is_array()) {
+    return OtherType(key, where, "a list");
+  }
+  if (value->get_array().size() > most) {
+    return InvalidArgument("{}: '{}' has {} entries, at most {} are read", where, key,
+                           value->get_array().size(), most);
+  }
+  return &value->get_array();
+}
+
+absl::StatusOr<uint64_t> NumberOf(const json::value& value, uint64_t least, uint64_t most,
+                                  std::string_view where) {
+  json::error_code error;
+  const auto number = value.is_number() ? value.to_number<uint64_t>(error) : uint64_t{0};
+  if (!value.is_number() || error || number < least || number > most) {
+    return InvalidArgument("{}: not a whole number from {} to {}", where, least, most);
+  }
+  return number;
+}
+
+absl::StatusOr<const json::object*> ObjectOf(const json::value& value, std::string_view where) {
+  if (!value.is_object()) {
+    return InvalidArgument("{}: not an object", where);
+  }
+  return &value.get_object();
+}
+
+std::string Shown(std::string_view text) {
+  constexpr size_t kMostBytes = 80;
+  std::string shown(text.substr(0, kMostBytes));
+  for (char& c : shown) {
+    if (c < ' ' || c > '~') {
+      c = '?';
+    }
+  }
+  return text.size() > kMostBytes ? shown + "..." : shown;
+}
+
+}  // namespace omserve::trust
