@@ -8,7 +8,9 @@
 #include "runtime/om/bundle.h"
 #include "runtime/om/model_def_json.h"
 #include "runtime/om/om2_file.h"
+#include "runtime/sealed/header.h"
 #include "tools/omc/inspect_report.h"
+#include "tools/omc/seal.h"
 
 namespace omserve::omc {
 namespace {
@@ -143,9 +145,24 @@ absl::StatusOr<std::string> GraphJson(Bytes bytes, size_t shown) {
   return om::ModelDefJson(file, model);
 }
 
+absl::StatusOr<std::string> InspectSealed(Bytes bytes, InspectForm form) {
+  switch (form) {
+    case InspectForm::kText:
+      return InspectSealedText(bytes);
+    case InspectForm::kJson:
+      return InspectSealedJson(bytes);
+    case InspectForm::kModelJson:
+      break;
+  }
+  return InvalidArgument("the file is sealed; `omc open` gives the model, for who has a key");
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Inspect(Bytes bytes, InspectForm form, size_t model) {
+  if (sealed::IsSealed(bytes)) {
+    return InspectSealed(bytes, form);
+  }
   if (form == InspectForm::kModelJson) {
     return GraphJson(bytes, model);
   }

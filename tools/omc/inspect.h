@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `omc inspect`: what a model file holds, for people and for programs. Files of every form are
-// shown: `.om` with one model or several, bundles, and the om2 archives of CANN 9.
+// shown: `.om` with one model or several, bundles, and the om2 archives of CANN 9. Of a sealed file
+// only that it is sealed, its sizes and its recipients.
 #pragma once
 
 #include <cstddef>

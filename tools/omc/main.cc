@@ -12,6 +12,7 @@
 #include "tools/omc/compile.h"
 #include "tools/omc/inspect.h"
 #include "tools/omc/measure.h"
+#include "tools/omc/seal_command.h"
 #include "tools/omc/trust_commands.h"
 
 namespace {
@@ -44,6 +45,9 @@ constexpr char kFooter[] =
   What an execution takes at each gear, for the timed engine; measured here and recorded, or given:
     omc measure vision.om --write
     omc compile vision.onnx -o vision.om --batch-gears 1,4,8 --cost-us 1:900,4:2100,8:3800
+
+  A file that only the holder of a private key can read (omc seal --help makes one):
+    omc seal vision.om -o vision.om.sealed --recipient site.pub
 
   Who made a model, and that nobody changed it since (omc sign --help):
     omc sign models/vision --version 1 --key key.pem
@@ -195,6 +199,9 @@ int main(int argc, char** argv) {
   AddMeasure(app, measure);
   const omserve::omc::TrustCommands trust_commands(app);
 
+  omserve::omc::SealCommands sealing;
+  omserve::omc::AddSealCommands(app, sealing);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // The library has no other way to say it.
@@ -208,6 +215,9 @@ int main(int argc, char** argv) {
   }
   if (const auto trusted = trust_commands.Run()) {
     return Report(*trusted);
+  }
+  if (const auto sealed = omserve::omc::RunSealCommand(app, sealing)) {
+    return Report(*sealed);
   }
   absl::StatusOr<std::string> summary = omserve::omc::CompileToFile(options);
   if (summary.ok()) {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sealed file that was opened: its content key is unwrapped and its header is known to be the one
+// that was sealed. The model is decrypted into memory that the caller brings; no plain text goes
+// anywhere else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "absl/status/statusor.h"
+#include "runtime/sealed/file_keys.h"
+#include "runtime/sealed/header.h"
+#include "runtime/sealed/key_ring.h"
+
+namespace omserve::sealed {
+
+struct DecryptOptions {
+  // That decrypt beside the calling thread, which reads and helps when all is read. One hides
+  // decrypting behind reading; none uses the calling thread alone.
+  unsigned threads = 1;
+  // Sees all bytes of the file as they are on disk, in order, on the calling thread: a digest of
+  // the file needs no second read. They are known to be sound only when Decrypt returns OK.
+  std::function<void(std::span<const std::byte>)> on_raw;
+  // Called on the calling thread as chunks are read: how much plain text they hold.
+  std::function<void(uint64_t plain_bytes)> on_progress;
+};
+
+// Thread-compatible; move-only. Decrypt may run on several threads at a time, but for `fd`s that
+// share a position: reads are positioned, so none is moved.
+class SealedFile final {
+ public:
+  // Reads the header and unwraps the content key. `fd` is a regular file that stays open while this
+  // is used; it is borrowed. Blocks on the disk. Errors: kInvalidArgument for what is no sealed
+  // file, was changed, is cut off or has bytes behind it, saying where; kUnimplemented for another
+  // version; kFailedPrecondition when `ring` has no key for it.
+  static absl::StatusOr<SealedFile> Open(int fd, const KeyRing& ring);
+  // The same of a file in memory, which outlives this and does not change: of a mapped file that
+  // somebody may write to, on_raw may see other bytes than are decrypted. Use the descriptor there.
+  static absl::StatusOr<SealedFile> Open(std::span<const std::byte> file, const KeyRing& ring);
+
+  const Header& header() const { return header_; }
+  uint64_t plain_bytes() const { return header_.plain_bytes; }
+
+  // Decrypts all of it into `to`. Blocks on the disk and on the processor. Requires:
+  // to.size() == plain_bytes(); ordinary memory, since it holds the encrypted bytes first. Errors:
+  // kInvalidArgument naming the chunk that was changed, or the read that failed; `to` is all zeros
+  // then.
+  absl::Status Decrypt(std::span<std::byte> to, const DecryptOptions& options = {}) const;
+
+ private:
+  SealedFile(Header header, FileKeys keys, int fd, std::span<const std::byte> file)
+      : header_(std::move(header)), keys_(std::move(keys)), fd_(fd), file_(file) {}
+  static absl::StatusOr<SealedFile> Make(Header header, uint64_t file_bytes, const KeyRing& ring,
+                                         int fd, std::span<const std::byte> file);
+  absl::Status DecryptDescriptor(std::span<std::byte> to, const DecryptOptions& options) const;
+  absl::Status DecryptMemory(std::span<std::byte> to, const DecryptOptions& options) const;
+
+  Header header_;
+  FileKeys keys_;
+  int fd_;                           // -1: in memory.
+  std::span<const std::byte> file_;  // Empty with a descriptor.
+};
+
+// The header of a file, and whether the file has the size that the header says; nothing more is
+// known of it without a key. `fd` as above.
+absl::StatusOr<Header> ReadHeader(int fd);
+absl::Status CheckFileSize(const Header& header, uint64_t file_bytes);
+
+}  // namespace omserve::sealed
