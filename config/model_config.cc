@@ -43,7 +43,8 @@ TensorSpec SpecOf(const Tensor& tensor) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<LoadedModelConfig>> LoadModelConfig(const std::string& model_folder) {
+absl::StatusOr<std::optional<LoadedModelConfig>> LoadModelConfig(const std::string& model_folder,
+                                                                 const std::string& model_name) {
   const std::string yaml = model_folder + "/config.yaml";
   const std::string pbtxt = model_folder + "/config.pbtxt";
   std::error_code ignored;  // What cannot be looked at is met again, with its reason, by ReadFile.
@@ -60,7 +61,7 @@ absl::StatusOr<std::optional<LoadedModelConfig>> LoadModelConfig(const std::stri
   ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxConfigBytes));
   ASSIGN_OR_RETURN(LoadedModelConfig loaded,
                    ParseModelConfig(has_yaml ? TextFormat::kYaml : TextFormat::kPbtxt, text, file,
-                                    FolderName(model_folder)));
+                                    model_name.empty() ? FolderName(model_folder) : model_name));
   return std::optional<LoadedModelConfig>(std::move(loaded));
 }
 

@@ -28,10 +28,11 @@ struct LoadedModelConfig {
   std::vector<std::string> warnings;  // Settings that are accepted and not followed, a line each.
 };
 
-// Reads `model_folder`/config.yaml or config.pbtxt, and checks it against the folder's name;
-// nullopt when there is neither.
+// Reads `model_folder`/config.yaml or config.pbtxt, and checks it against `model_name`, by default
+// the folder's name; nullopt when there is neither.
 // Blocks on the disk. Errors: as ParseModelConfig; kInvalidArgument also when both are there.
-absl::StatusOr<std::optional<LoadedModelConfig>> LoadModelConfig(const std::string& model_folder);
+absl::StatusOr<std::optional<LoadedModelConfig>> LoadModelConfig(
+    const std::string& model_folder, const std::string& model_name = "");
 
 // The same from text, as in a load request that brings its configuration. `file` is the name that
 // errors show. An empty config.name becomes `model_name`.

@@ -148,8 +148,12 @@ absl::Status Daemon::StartScheduler() {
   statistics_ = std::make_unique<Statistics>(&WallMilliseconds);
   unloader_ = std::make_unique<Unloader>(clock_);
   catalog_ = std::make_unique<Catalog>();
-  ASSIGN_OR_RETURN(audit_, AuditLog::Open(config.log().audit_file()));
+  ASSIGN_OR_RETURN(audit_, AuditLog::Open(config.log().audit_file(), &WallMilliseconds));
   ASSIGN_OR_RETURN(registry_state_, RegistryState::Open(config.repository().state_file()));
+  ASSIGN_OR_RETURN(
+      trust_, ModelTrust::Make(config.repository(),
+                               {config.model_repository().begin(), config.model_repository().end()},
+                               &WallTime));
   unloader_->SetListener([this](const Model& model) { catalog_->NoteGone(model); });
   std::vector<scheduler::Dispatcher::DeviceParts> parts;
   for (const std::unique_ptr<acl::Device>& device : devices_) {
@@ -186,8 +190,9 @@ absl::Status Daemon::StartScheduler() {
                   .pinned_pool = *pool_,
                   .clock = clock_,
                   .unloader = *unloader_,
+                  .wall_time = &WallMilliseconds,
                   .max_queue_rows = scheduler.max_queue_rows()},
-      *catalog_, *statistics_, *audit_, [this] { NoteDeviceChange(); });
+      *catalog_, *statistics_, *trust_, *registry_state_, *audit_, [this] { NoteDeviceChange(); });
   control_ = std::make_unique<ModelControl>(*catalog_, *registry_state_, *audit_, clock_);
   if (config.cache().response_bytes() > 0) {
     cache_ = std::make_unique<ResponseCache>(static_cast<size_t>(config.cache().response_bytes()));

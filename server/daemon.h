@@ -26,6 +26,7 @@
 #include "server/core/metrics.h"
 #include "server/core/model_control.h"
 #include "server/core/model_repository.h"
+#include "server/core/model_trust.h"
 #include "server/core/readiness.h"
 #include "server/core/registry_state.h"
 #include "server/core/statistics.h"
@@ -110,6 +111,7 @@ class Daemon final {
   std::unique_ptr<Readiness> readiness_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<RegistryState> registry_state_;
+  std::unique_ptr<ModelTrust> trust_;
   std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<ModelControl> control_;
   std::unique_ptr<ResponseCache> cache_;         // Null: no answers are kept.

@@ -20,12 +20,14 @@ class Descriptor final {
   }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
+  ~Descriptor() { Close(); }
+
+  int get() const { return fd_; }
+  void Close() {
     if (fd_ >= 0) {
-      close(fd_);
+      close(std::exchange(fd_, -1));
     }
   }
-  int get() const { return fd_; }
 
  private:
   int fd_ = -1;

@@ -45,7 +45,7 @@ void SyncFolderOf(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
-  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   ASSIGN_OR_RETURN(const size_t size_bytes, RegularFileSize(fd.get(), path));
   if (size_bytes == 0) {
     return MappedFile(nullptr, 0);
@@ -74,7 +74,7 @@ MappedFile::~MappedFile() {
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit_bytes) {
-  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   ASSIGN_OR_RETURN(const size_t size_bytes, RegularFileSize(fd.get(), path));
   if (size_bytes > limit_bytes) {
     return InvalidArgument("'{}': {} bytes, at most {} are read", path, size_bytes, limit_bytes);

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -29,18 +30,21 @@ constexpr int kMostDepth = 6;
 
 std::string ErrnoText() { return std::generic_category().message(errno); }
 
-// Somebody has it open for writing; false too where the kernel does not tell: of a file that is
+enum class Writers { kNone, kSome, kUnknown };
+
+// Whether somebody has the file open for writing. The kernel does not tell of a file that is
 // neither ours nor on a local disk.
-bool IsOpenForWriting(const std::string& path) {
+Writers WritersOf(const std::string& path) {
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (fd.get() < 0) {
-    return false;
+    return errno == ENOENT ? Writers::kNone : Writers::kUnknown;
   }
   if (fcntl(fd.get(), F_SETLEASE, F_RDLCK) != 0) {
-    return errno == EAGAIN;  // A lease for reading is not given while there is a writer.
+    // A lease for reading is not given while there is a writer.
+    return errno == EAGAIN ? Writers::kSome : Writers::kUnknown;
   }
   fcntl(fd.get(), F_SETLEASE, F_UNLCK);
-  return false;
+  return Writers::kNone;
 }
 
 bool IsBelow(std::string_view path, std::string_view folder) {
@@ -51,6 +55,9 @@ bool IsBelow(std::string_view path, std::string_view folder) {
 
 absl::StatusOr<std::unique_ptr<FolderWatch>> FolderWatch::Start(
     const std::vector<std::string>& folders, std::function<void()> on_change) {
+  // Who opens a file for writing in the instant of WritersOf's lease makes the kernel send it, and
+  // it ends processes that have not said that they do not care.
+  signal(SIGIO, SIG_IGN);
   Descriptor events(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   Descriptor stop(eventfd(0, EFD_CLOEXEC));
   if (events.get() < 0 || stop.get() < 0) {
@@ -58,16 +65,25 @@ absl::StatusOr<std::unique_ptr<FolderWatch>> FolderWatch::Start(
   }
   // The constructor is private, which std::make_unique cannot reach.
   std::unique_ptr<FolderWatch> watch(
-      new FolderWatch(std::move(events), std::move(stop), std::move(on_change)));
-  for (const std::string& folder : folders) {
-    RETURN_IF_ERROR(watch->Add(folder));
-  }
+      new FolderWatch(folders, std::move(events), std::move(stop), std::move(on_change)));
+  RETURN_IF_ERROR(watch->AddRoots());
   watch->thread_ = StartThread("watch", [raw = watch.get()] { raw->Run(); });
   return watch;
 }
 
-FolderWatch::FolderWatch(Descriptor events, Descriptor stop, std::function<void()> on_change)
-    : events_(std::move(events)), stop_(std::move(stop)), on_change_(std::move(on_change)) {}
+FolderWatch::FolderWatch(std::vector<std::string> roots, Descriptor events, Descriptor stop,
+                         std::function<void()> on_change)
+    : roots_(std::move(roots)),
+      events_(std::move(events)),
+      stop_(std::move(stop)),
+      on_change_(std::move(on_change)) {}
+
+absl::Status FolderWatch::AddRoots() {
+  for (const std::string& root : roots_) {
+    RETURN_IF_ERROR(Add(root));
+  }
+  return absl::OkStatus();
+}
 
 FolderWatch::~FolderWatch() {
   eventfd_write(stop_.get(), 1);
@@ -76,10 +92,17 @@ FolderWatch::~FolderWatch() {
   }
 }
 
-std::string FolderWatch::BeingWritten(const std::string& folder) const {
+std::string FolderWatch::BeingWritten(const std::string& folder) {
   const MutexLock lock(mu_);
-  const auto file = written_.lower_bound(folder + "/");
-  return file != written_.end() && IsBelow(*file, folder) ? *file : std::string();
+  auto file = written_.lower_bound(folder + "/");
+  while (file != written_.end() && IsBelow(*file, folder)) {
+    if (WritersOf(*file) != Writers::kNone) {
+      return *file;
+    }
+    // Written to by its name (truncate), or another file was renamed over it: no close is told.
+    file = written_.erase(file);
+  }
+  return "";
 }
 
 absl::Status FolderWatch::AddOne(const std::string& folder) {
@@ -110,7 +133,8 @@ absl::Status FolderWatch::Add(const std::string& folder) {
       if (entry.depth() >= kMostDepth) {
         entry.disable_recursion_pending();
       }
-    } else if (entry->is_regular_file(ignored) && IsOpenForWriting(entry->path().string())) {
+    } else if (entry->is_regular_file(ignored) &&
+               WritersOf(entry->path().string()) == Writers::kSome) {
       // What was written before the folder was watched is not told; that it is closed will be.
       written_.insert(entry->path().string());
     }
@@ -164,14 +188,30 @@ bool FolderWatch::ReadEvents() {
   }
 }
 
+void FolderWatch::NoteFolder(const std::string& path, uint32_t what) {
+  std::error_code ignored;
+  Forget(path);  // What was there goes, also where a link leads elsewhere now.
+  if ((what & (IN_CREATE | IN_MOVED_TO)) == 0 || !fs::is_directory(path, ignored)) {
+    return;
+  }
+  const absl::Status added = Add(path);
+  if (!added.ok() && !std::exchange(told_of_limit_, true)) {
+    OMSERVE_LOG(kWarning, "registry", "changes are seen by polling alone error=\"{}\"",
+                MessageOf(added));
+  }
+}
+
 void FolderWatch::Note(int watch, uint32_t what, std::string_view name) {
+  if ((what & IN_Q_OVERFLOW) != 0) {
+    // Anything may have come, gone or been closed.
+    for (const std::string& root : roots_) {
+      NoteFolder(root, IN_CREATE);
+    }
+    return;
+  }
   std::string path;
   {
     const MutexLock lock(mu_);
-    if ((what & IN_Q_OVERFLOW) != 0) {
-      written_.clear();  // Who closes what has been lost: two looks that see the same must do.
-      return;
-    }
     const auto folder = folders_.find(watch);
     if (folder == folders_.end()) {
       return;
@@ -189,16 +229,8 @@ void FolderWatch::Note(int watch, uint32_t what, std::string_view name) {
       }
     }
   }
-  std::error_code ignored;
-  if ((what & (IN_MOVED_FROM | IN_DELETE)) != 0) {
-    Forget(path);
-  } else if ((what & (IN_CREATE | IN_MOVED_TO)) != 0 && fs::is_directory(path, ignored)) {
-    Forget(path);  // A link that leads elsewhere now.
-    const absl::Status added = Add(path);
-    if (!added.ok() && !std::exchange(told_of_limit_, true)) {
-      OMSERVE_LOG(kWarning, "registry", "changes are seen by polling alone error=\"{}\"",
-                  MessageOf(added));
-    }
+  if ((what & (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)) != 0) {
+    NoteFolder(path, what);  // A link to a folder is no folder to the kernel.
   }
 }
 

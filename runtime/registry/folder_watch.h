@@ -34,19 +34,24 @@ class FolderWatch final {
   ~FolderWatch();
 
   // A file below the folder that somebody has written to and not closed since; empty when there is
-  // none. Requires a folder as it was given to Start, or one below it by that name.
-  std::string BeingWritten(const std::string& folder) const ABSL_LOCKS_EXCLUDED(mu_);
+  // none. Requires a folder as it was given to Start, or one below it by that name. Blocks on the
+  // disk.
+  std::string BeingWritten(const std::string& folder) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  FolderWatch(Descriptor events, Descriptor stop, std::function<void()> on_change);
+  FolderWatch(std::vector<std::string> roots, Descriptor events, Descriptor stop,
+              std::function<void()> on_change);
+  absl::Status AddRoots() ABSL_LOCKS_EXCLUDED(mu_);
   // The folder and those below it.
   absl::Status Add(const std::string& folder) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status AddOne(const std::string& folder) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget(const std::string& folder) ABSL_LOCKS_EXCLUDED(mu_);
   void Run();
   bool ReadEvents();
+  void NoteFolder(const std::string& path, uint32_t what) ABSL_LOCKS_EXCLUDED(mu_);
   void Note(int watch, uint32_t what, std::string_view name) ABSL_LOCKS_EXCLUDED(mu_);
 
+  const std::vector<std::string> roots_;
   const Descriptor events_;
   const Descriptor stop_;
   const std::function<void()> on_change_;

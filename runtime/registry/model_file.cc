@@ -2,13 +2,22 @@
 #include "runtime/registry/model_file.h"
 
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <optional>
 #include <system_error>
+#include <thread>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/thread.h"
+#include "runtime/sealed/header.h"
+#include "runtime/sealed/sealed_file.h"
+#include "runtime/trust/folder.h"
 
 namespace omserve::registry {
 namespace {
@@ -27,9 +36,9 @@ absl::Status WrittenTo(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<FileBytes> FileBytes::Allocate(size_t size_bytes) {
+absl::StatusOr<FileBytes> FileBytes::Allocate(size_t size_bytes, bool is_secret) {
   if (size_bytes == 0) {
-    return FileBytes(nullptr, 0);
+    return FileBytes(nullptr, 0, is_secret);
   }
   void* data =
       mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -37,17 +46,25 @@ absl::StatusOr<FileBytes> FileBytes::Allocate(size_t size_bytes) {
     return ResourceExhausted("no memory for a file of {} bytes: {}", size_bytes, ErrnoText());
   }
   madvise(data, size_bytes, MADV_HUGEPAGE);  // Fewer faults; nothing is lost where it is refused.
-  return FileBytes(static_cast<std::byte*>(data), size_bytes);
+  if (is_secret) {
+    madvise(data, size_bytes, MADV_DONTDUMP);
+  }
+  return FileBytes(static_cast<std::byte*>(data), size_bytes, is_secret);
 }
 
 FileBytes::~FileBytes() {
   if (data_ != nullptr) {
+    if (is_secret_) {
+      OPENSSL_cleanse(data_, size_);
+    }
     munmap(data_, size_);
   }
 }
 
-absl::StatusOr<std::shared_ptr<const ModelFile>> ModelFile::Open(const std::string& path) {
-  Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+absl::StatusOr<std::shared_ptr<const ModelFile>> ModelFile::Open(const std::string& path,
+                                                                 FileProtection protection) {
+  // Without blocking: a pipe in a file's place would hold up every load, until it has a writer.
+  Descriptor fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (fd.get() < 0) {
     return errno == ENOENT ? NotFound("'{}': no such file", path)
                            : InvalidArgument("'{}': cannot be opened: {}", path, ErrnoText());
@@ -57,7 +74,8 @@ absl::StatusOr<std::shared_ptr<const ModelFile>> ModelFile::Open(const std::stri
     return InvalidArgument("'{}': not a regular file", path);
   }
   // The constructor is private, which std::make_shared cannot reach.
-  return std::shared_ptr<const ModelFile>(new ModelFile(path, std::move(fd), opened));
+  return std::shared_ptr<const ModelFile>(
+      new ModelFile(path, std::move(fd), opened, std::move(protection)));
 }
 
 bool ModelFile::IsOverwritten() const {
@@ -76,10 +94,12 @@ bool ModelFile::IsStillNamed() const {
          named.st_ino == opened_.st_ino;
 }
 
-absl::StatusOr<std::shared_ptr<const FileBytes>> ModelFile::Read() const {
-  const MutexLock lock(mu_);
-  if (std::shared_ptr<const FileBytes> bytes = bytes_.lock()) {
-    return bytes;
+absl::StatusOr<FileBytes> ModelFile::ReadAll() const {
+  const size_t machine_bytes =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  if (size_bytes() > machine_bytes) {
+    return ResourceExhausted("it has {} bytes, and this machine {} of memory", size_bytes(),
+                             machine_bytes);
   }
   ASSIGN_OR_RETURN(FileBytes bytes, FileBytes::Allocate(size_bytes()));
   const std::span<std::byte> all = bytes.span();
@@ -90,17 +110,89 @@ absl::StatusOr<std::shared_ptr<const FileBytes>> ModelFile::Read() const {
       continue;
     }
     if (got < 0) {
-      return Unavailable("'{}': read {} of {} bytes: {}", path_, done, all.size(), ErrnoText());
+      return Unavailable("read {} of {} bytes: {}", done, all.size(), ErrnoText());
     }
     if (got == 0) {
       break;  // It was cut short.
     }
     done += static_cast<size_t>(got);
   }
-  if (IsOverwritten()) {
-    return WrittenTo(path_);
+  return bytes;
+}
+
+absl::Status ModelFile::CheckSigned(std::span<const std::byte> bytes) const {
+  absl::Status checked =
+      trust::CheckFile(*protection_.statement, protection_.name, bytes, protection_.threads);
+  return protection_.verdict ? protection_.verdict(checked) : checked;
+}
+
+absl::StatusOr<bool> ModelFile::IsSealed() const {
+  std::array<std::byte, 8> head{};
+  const ssize_t got = pread(fd_.get(), head.data(), head.size(), 0);
+  if (got < 0) {
+    return Unavailable("cannot be read: {}", ErrnoText());
   }
-  auto shared = std::make_shared<const FileBytes>(std::move(bytes));
+  return sealed::IsSealed(std::span(head).first(static_cast<size_t>(got)));
+}
+
+// A file that is signed is read to memory first, so that what is checked is what is opened; the
+// check runs beside the decrypting. Else each chunk is decrypted where it was read to.
+absl::StatusOr<FileBytes> ModelFile::Unseal() const {
+  if (protection_.keys == nullptr) {
+    return FailedPrecondition("it is sealed, and this daemon has no keys: set repository.keys");
+  }
+  std::optional<FileBytes> raw;
+  absl::Status signed_well;
+  std::jthread check;
+  if (protection_.statement != nullptr) {
+    ASSIGN_OR_RETURN(FileBytes all, ReadAll());
+    raw.emplace(std::move(all));
+    check = StartThread("check", [&] { signed_well = CheckSigned(std::as_const(*raw).span()); });
+  }
+  const auto open = [&]() -> absl::StatusOr<FileBytes> {
+    ASSIGN_OR_RETURN(const sealed::SealedFile file,
+                     raw.has_value()
+                         ? sealed::SealedFile::Open(std::as_const(*raw).span(), *protection_.keys)
+                         : sealed::SealedFile::Open(fd_.get(), *protection_.keys));
+    ASSIGN_OR_RETURN(FileBytes plain, FileBytes::Allocate(file.plain_bytes(), /*is_secret=*/true));
+    RETURN_IF_ERROR(
+        file.Decrypt(plain.span(), {.threads = static_cast<unsigned>(protection_.threads)}));
+    return plain;
+  };
+  absl::StatusOr<FileBytes> plain = open();
+  if (check.joinable()) {
+    check.join();
+  }
+  // Who signed it comes first: what nobody has signed may say anything.
+  RETURN_IF_ERROR(signed_well);
+  return plain;
+}
+
+absl::StatusOr<FileBytes> ModelFile::ReadChecked() const {
+  ASSIGN_OR_RETURN(const bool is_sealed, IsSealed());
+  if (is_sealed) {
+    return Unseal();
+  }
+  ASSIGN_OR_RETURN(FileBytes bytes, ReadAll());
+  if (protection_.statement != nullptr) {
+    RETURN_IF_ERROR(CheckSigned(std::as_const(bytes).span()));
+  }
+  return bytes;
+}
+
+absl::StatusOr<std::shared_ptr<const FileBytes>> ModelFile::Read() const {
+  const MutexLock lock(mu_);
+  if (std::shared_ptr<const FileBytes> bytes = bytes_.lock()) {
+    return bytes;
+  }
+  absl::StatusOr<FileBytes> bytes = ReadChecked();
+  if (IsOverwritten()) {
+    return WrittenTo(path_);  // Whatever else was found wrong with it.
+  }
+  if (!bytes.ok()) {
+    return WithContext(bytes.status(), fmt::format("'{}'", path_));
+  }
+  auto shared = std::make_shared<const FileBytes>(*std::move(bytes));
   bytes_ = shared;
   return shared;
 }

@@ -30,6 +30,21 @@ int AlgorithmOf(const X509_ALGOR* algorithm) {
   return OBJ_obj2nid(object);
 }
 
+// Whether the parameter of a key agreement, in which stands what wraps, is id-aes256-wrap.
+bool WrapsWithAes256(const X509_ALGOR* algorithm) {
+  constexpr std::array<unsigned char, 13> kAes256Wrap = {0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48,
+                                                         0x01, 0x65, 0x03, 0x04, 0x01, 0x2d};
+  const void* value = nullptr;
+  int type = 0;
+  X509_ALGOR_get0(nullptr, &type, &value, algorithm);
+  if (type != V_ASN1_SEQUENCE || value == nullptr) {
+    return false;
+  }
+  const auto* const der = static_cast<const ASN1_STRING*>(value);
+  return std::equal(kAes256Wrap.begin(), kAes256Wrap.end(), ASN1_STRING_get0_data(der),
+                    ASN1_STRING_get0_data(der) + ASN1_STRING_length(der));
+}
+
 bool HasOaepSha256(const X509_ALGOR* algorithm) {
   const ASN1_OBJECT* object = nullptr;
   int type = V_ASN1_UNDEF;
@@ -158,7 +173,7 @@ bool CmsRecipient::UnlockEllipticCurve(EVP_PKEY* key) const {
   X509_ALGOR* algorithm = nullptr;
   if (CMS_RecipientInfo_kari_get0_alg(info_, &algorithm, nullptr) != 1 ||
       AlgorithmOf(algorithm) != NID_dhSinglePass_stdDH_sha256kdf_scheme ||
-      EVP_PKEY_is_a(key, "EC") != 1) {
+      !WrapsWithAes256(algorithm) || EVP_PKEY_is_a(key, "EC") != 1) {
     return false;
   }
   const bool ok = CMS_RecipientInfo_kari_set0_pkey(info_, key) == 1 &&

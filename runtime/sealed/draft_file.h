@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "runtime/sealed/descriptor.h"
+#include "runtime/base/descriptor.h"
 
 namespace omserve::sealed {
 

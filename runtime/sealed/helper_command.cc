@@ -18,8 +18,8 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/descriptor.h"
 #include "runtime/base/errors.h"
-#include "runtime/sealed/descriptor.h"
 
 namespace omserve::sealed {
 namespace {
@@ -102,6 +102,8 @@ absl::StatusOr<std::unique_ptr<Child>> Child::Start(const std::vector<std::strin
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
+  // Not everything that others of this process open is closed in children of its own accord.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   // A daemon blocks the signals that it waits for; its helper should not.
   sigset_t none;
   sigemptyset(&none);

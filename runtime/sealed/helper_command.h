@@ -20,10 +20,10 @@ struct HelperCommand {
 };
 
 // What the command writes to its standard output. It has this process's environment, no standard
-// input, and a process group of its own. Blocks until it ends. Errors: kInvalidArgument for no
-// command; kUnavailable when it cannot be started, fails, takes too long or writes more than 64 KiB
-// (fixed), with the last of what it wrote to its standard error, which therefore must not hold
-// secrets.
+// input, no other descriptor of this process, and a process group of its own. Blocks until it ends.
+// Errors: kInvalidArgument for no command; kUnavailable when it cannot be started, fails, takes too
+// long or writes more than 64 KiB (fixed), with the last of what it wrote to its standard error,
+// which therefore must not hold secrets.
 absl::StatusOr<SecretBytes> RunHelperCommand(const HelperCommand& command);
 
 }  // namespace omserve::sealed

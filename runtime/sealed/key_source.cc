@@ -9,8 +9,8 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/descriptor.h"
 #include "runtime/base/errors.h"
-#include "runtime/sealed/descriptor.h"
 
 namespace omserve::sealed {
 namespace {

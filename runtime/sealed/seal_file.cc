@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/descriptor.h"
 #include "runtime/base/errors.h"
 #include "runtime/sealed/chunk_cipher.h"
-#include "runtime/sealed/descriptor.h"
 #include "runtime/sealed/draft_file.h"
 #include "runtime/sealed/file_keys.h"
 #include "runtime/sealed/key_section.h"

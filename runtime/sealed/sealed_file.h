@@ -34,7 +34,8 @@ class SealedFile final {
   // Reads the header and unwraps the content key. `fd` is a regular file that stays open while this
   // is used; it is borrowed. Blocks on the disk. Errors: kInvalidArgument for what is no sealed
   // file, was changed, is cut off or has bytes behind it, saying where; kUnimplemented for another
-  // version; kFailedPrecondition when `ring` has no key for it.
+  // version; kFailedPrecondition when `ring` has no key for it. The file's name is the caller's to
+  // add, here and below.
   static absl::StatusOr<SealedFile> Open(int fd, const KeyRing& ring);
   // The same of a file in memory, which outlives this and does not change: of a mapped file that
   // somebody may write to, on_raw may see other bytes than are decrypted. Use the descriptor there.

@@ -88,7 +88,10 @@ absl::StatusOr<SymmetricKey> SymmetricKey::FromText(const SecretBytes& text, std
   ASSIGN_OR_RETURN(SecretBytes key, SecretBytes::Allocate(kKeyBytes));
   const std::string_view trimmed = WithoutLineEnd(text.text());
   bool ok = false;
-  if (text.size_bytes() == kKeyBytes) {
+  // 32 letters are half a key in digits, or words: either can be guessed by the id alone.
+  const bool is_text =
+      std::ranges::all_of(text.text(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (text.size_bytes() == kKeyBytes && !is_text) {
     std::ranges::copy(text.bytes(), key.bytes().begin());
     ok = true;
   } else if (trimmed.size() == kHexBytes) {

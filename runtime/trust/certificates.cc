@@ -76,8 +76,18 @@ absl::Status AddIdentity(const ASN1_STRING* text, std::vector<std::string>& iden
 absl::Status AddAlternativeNames(const GENERAL_NAMES* names, std::vector<std::string>& identities) {
   for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names, i);
-    if (name->type == GEN_URI || name->type == GEN_DNS || name->type == GEN_EMAIL) {
-      RETURN_IF_ERROR(AddIdentity(name->d.ia5, identities));
+    if (name->type != GEN_URI && name->type != GEN_DNS && name->type != GEN_EMAIL) {
+      continue;
+    }
+    RETURN_IF_ERROR(AddIdentity(name->d.ia5, identities));
+    const IdentityKind expected = name->type == GEN_URI     ? IdentityKind::kUri
+                                  : name->type == GEN_EMAIL ? IdentityKind::kEmail
+                                                            : IdentityKind::kName;
+    if (KindOfIdentity(identities.back()) != expected) {
+      return InvalidArgument(
+          "the name '{}' is not what it is said to be: a URI has '://', an "
+          "e-mail address '@', a DNS name neither",
+          Shown(identities.back()));
     }
   }
   return absl::OkStatus();
@@ -89,7 +99,16 @@ absl::Status AddCommonName(const X509& certificate, std::vector<std::string>& id
   if (at < 0) {
     return absl::OkStatus();
   }
-  return AddIdentity(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)), identities);
+  RETURN_IF_ERROR(
+      AddIdentity(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)), identities));
+  // Constraints of authorities on addresses and URIs do not reach common names.
+  if (KindOfIdentity(identities.back()) != IdentityKind::kName) {
+    return InvalidArgument(
+        "the common name '{}' stands in for a URI or an e-mail address; expected those as subject "
+        "alternative names",
+        Shown(identities.back()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckUsage(X509& certificate) {
@@ -108,6 +127,22 @@ absl::Status CheckUsage(X509& certificate) {
   }
   if (has_extended && (extended & XKU_CODE_SIGN) == 0) {
     return InvalidArgument("its extended key usage lacks codeSigning: it is not for signing");
+  }
+  return absl::OkStatus();
+}
+
+// An authority that is limited to other uses does not vouch for signers. OpenSSL 3.0 has no purpose
+// to check that with.
+absl::Status CheckAuthorities(X509_STORE_CTX* context) {
+  const STACK_OF(X509)* const chain = X509_STORE_CTX_get0_chain(context);
+  for (int i = 1; i < sk_X509_num(chain); ++i) {
+    X509* const authority = sk_X509_value(chain, i);
+    const uint32_t extended = X509_get_extended_key_usage(authority);
+    if (extended != UINT32_MAX && (extended & (XKU_CODE_SIGN | XKU_ANYEKU)) == 0) {
+      return InvalidArgument(
+          "'{}': its extended key usage lacks codeSigning: it does not vouch for signers",
+          SubjectOf(*authority));
+    }
   }
   return absl::OkStatus();
 }
@@ -134,7 +169,7 @@ absl::Status CheckChain(X509_STORE* store, const std::vector<CertificateHandle>&
   const bool is_good = X509_verify_cert(context.get()) == 1;
   ERR_clear_error();
   if (is_good) {
-    return absl::OkStatus();
+    return CheckAuthorities(context.get());
   }
   const X509* const at = X509_STORE_CTX_get_current_cert(context.get());
   return InvalidArgument("'{}': {}", at == nullptr ? "?" : SubjectOf(*at),
@@ -142,6 +177,13 @@ absl::Status CheckChain(X509_STORE* store, const std::vector<CertificateHandle>&
 }
 
 }  // namespace
+
+IdentityKind KindOfIdentity(std::string_view identity) {
+  if (identity.find("://") != std::string_view::npos) {
+    return IdentityKind::kUri;
+  }
+  return identity.find('@') != std::string_view::npos ? IdentityKind::kEmail : IdentityKind::kName;
+}
 
 absl::StatusOr<CertificateHandle> CertificateFromDer(std::string_view der) {
   const auto* at = static_cast<const unsigned char*>(static_cast<const void*>(der.data()));

@@ -18,6 +18,10 @@
 
 namespace omserve::trust {
 
+// What a name in a certificate is, as its text shows: a URI has "://", else an address has "@".
+enum class IdentityKind { kName, kEmail, kUri };
+IdentityKind KindOfIdentity(std::string_view identity);
+
 struct FreeCertificate {
   void operator()(X509* certificate) const { X509_free(certificate); }
 };

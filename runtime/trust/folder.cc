@@ -38,7 +38,10 @@ absl::Status CheckCover(const std::vector<const Resource*>& resources, std::stri
   if (shard_bytes == 0) {
     return absl::OkStatus();
   }
-  const std::vector<ByteRange> shards = ShardsOf(size_bytes, shard_bytes);
+  // A file that is far larger than it was must not cost memory by its size.
+  const bool is_count = size_bytes / shard_bytes <= resources.size();
+  const std::vector<ByteRange> shards =
+      is_count ? ShardsOf(size_bytes, shard_bytes) : std::vector<ByteRange>();
   const bool fits = std::equal(
       shards.begin(), shards.end(), resources.begin(), resources.end(),
       [](const ByteRange& shard, const Resource* resource) { return shard == resource->range; });
@@ -146,10 +149,10 @@ class FolderRead final {
   std::atomic<uint64_t> done_bytes_ = 0;  // A sum for people; orders nothing.
 };
 
-// The other versions' folders, with their bundles, and this version's bundle, for tools that do not
-// know of versions.
+// What ListScope passes over, for tools that do not know its rule: the other versions' folders with
+// their bundles, this version's bundle, and git's.
 std::vector<std::string> PathsLeftOut(const FolderOptions& options) {
-  std::vector<std::string> paths;
+  std::vector<std::string> paths(kGitNames.begin(), kGitNames.end());
   std::error_code error;
   fs::directory_iterator entry(options.model_folder, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {

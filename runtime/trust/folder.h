@@ -7,6 +7,7 @@
 //   <model>/1/...                                 another version: not looked at
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -22,21 +23,25 @@ namespace omserve::trust {
 
 inline constexpr std::string_view kBundleName = "model.sig";
 
+// Beside the versions' folders these are never in scope: upstream's tool passes over them, whatever
+// a statement says, and no server reads them.
+inline constexpr std::array<std::string_view, 4> kGitNames = {".git", ".gitattributes", ".github",
+                                                              ".gitignore"};
+
 // Where the bundle of a version stands in its model's folder: "2/model.sig".
 std::string BundleNameOf(int64_t version);
 
 // The names of all files that a signature of this version has to cover, relative to the model's
-// folder and sorted. Hidden files too. The model's folder and the version's may be symbolic links,
-// as mounts are in Kubernetes; nothing below them may.
-// Errors: kNotFound without the folder; kInvalidArgument for a symbolic link, for what is neither
-// file nor folder, for a name that cannot be signed, and for more files than kMostResources.
-// Blocks on the disk.
+// folder and sorted. Hidden files too, other than kGitNames. The model's folder and the version's
+// may be symbolic links, as mounts are in Kubernetes; nothing below them may. Errors: kNotFound
+// without the folder; kInvalidArgument for a symbolic link, for what is neither file nor folder,
+// for a name that cannot be signed, and for more files than kMostResources. Blocks on the disk.
 absl::StatusOr<std::vector<std::string>> ListScope(const std::string& model_folder,
                                                    int64_t version);
 
-// Whether the names in scope are those that are signed. A name that the signer left out knowingly
-// (Serialization::ignore_paths) is no error here, but no statement speaks for it: CheckFile refuses
-// it. Errors: kInvalidArgument naming the file: "file 'x': not signed" or "file 'x': missing".
+// Whether the names in scope are those that are signed, whatever the signer left out knowingly
+// (Serialization::ignore_paths): no statement speaks for that. Errors: kInvalidArgument naming the
+// file: "file 'x': not signed" or "file 'x': missing".
 absl::Status CheckNames(const Statement& statement, const std::vector<std::string>& scope);
 
 // Whether the file `name` has these bytes, which stay unchanged during the call: whoever then uses

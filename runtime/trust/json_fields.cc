@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/trust/json_fields.h"
 
+#include <boost/json.hpp>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -20,11 +22,48 @@ absl::Status OtherType(std::string_view key, std::string_view where, std::string
   return InvalidArgument("{}: '{}' is not {}", where, key, expected);
 }
 
+// A document grows to many times its text where that is of many small values, and anybody can write
+// one: more than this many times is none of ours.
+constexpr size_t kMostGrowth = 4;
+constexpr size_t kAlwaysAllowed = size_t{1} << 20;
+
+// Throws, as the library wants it, where a document would take more than `most` bytes.
+class LimitedMemory final : public json::memory_resource {
+ public:
+  explicit LimitedMemory(size_t most) : left_(most) {}
+
+ private:
+  void* do_allocate(size_t size, size_t /*alignment*/) override {
+    if (size > left_) {
+      throw std::bad_alloc();
+    }
+    left_ -= size;
+    return ::operator new(size);  // Aligned for everything that a document holds.
+  }
+  void do_deallocate(void* at, size_t size, size_t /*alignment*/) override {
+    left_ += size;
+    ::operator delete(at);
+  }
+  bool do_is_equal(const json::memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+
+  size_t left_;
+};
+
 }  // namespace
 
 absl::StatusOr<json::object> ParseObject(std::string_view text, std::string_view where) {
   json::error_code error;
-  json::value value = json::parse(json::string_view(text.data(), text.size()), error);
+  json::value value;
+  try {
+    value = json::parse(
+        json::string_view(text.data(), text.size()), error,
+        json::make_shared_resource<LimitedMemory>(kMostGrowth * text.size() + kAlwaysAllowed));
+  } catch (const std::bad_alloc&) {  // The library has no other way to say it.
+    return InvalidArgument("{}: {} bytes of JSON with far more values than it may have", where,
+                           text.size());
+  }
   if (error) {
     return InvalidArgument("{}: not JSON ({}); expected an object in UTF-8", where,
                            error.message());
@@ -32,7 +71,7 @@ absl::StatusOr<json::object> ParseObject(std::string_view text, std::string_view
   if (!value.is_object()) {
     return InvalidArgument("{}: not a JSON object", where);
   }
-  return std::move(value.get_object());
+  return json::object(value.get_object(), json::storage_ptr());
 }
 
 const json::value* FindField(const json::object& object, std::string_view key) {

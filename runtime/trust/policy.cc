@@ -9,6 +9,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/pattern.h"
+#include "runtime/trust/certificates.h"
 #include "runtime/trust/digest.h"
 #include "runtime/trust/json_fields.h"
 
@@ -28,9 +29,12 @@ bool IsOf(const SignerRule& rule, const Signer& signer) {
   if (!rule.key_fingerprint.empty()) {
     return DigestFromHex(rule.key_fingerprint) == DigestFromHex(signer.key_fingerprint);
   }
+  // A '*' takes '/' and '@' too: "*@example.org" must not fit a URI that ends so.
   return std::any_of(
-      signer.identities.begin(), signer.identities.end(),
-      [&rule](const std::string& identity) { return FitsPattern(rule.identity, identity); });
+      signer.identities.begin(), signer.identities.end(), [&rule](const std::string& identity) {
+        return FitsPattern(rule.identity, identity) &&
+               (rule.identity == "*" || KindOfIdentity(rule.identity) == KindOfIdentity(identity));
+      });
 }
 
 bool IsFor(const SignerRule& rule, std::string_view model) {

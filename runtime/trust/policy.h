@@ -23,7 +23,9 @@ std::optional<TrustMode> TrustModeFromName(std::string_view name);
 
 // Patterns: '*' stands for any text (runtime/base/pattern.h).
 struct SignerRule {
-  std::string identity;             // Pattern for a name in a certificate; or empty, and then
+  // Pattern for a name in a certificate, of its kind (KindOfIdentity) unless it is "*"; or empty,
+  // and then
+  std::string identity;
   std::string key_fingerprint;      // PublicKey::fingerprint, of a key alone or a certificate's.
   std::vector<std::string> models;  // Patterns; empty: all.
 };

@@ -16,11 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool IsOfGit(std::string_view name) {
+  return std::find(kGitNames.begin(), kGitNames.end(), name) != kGitNames.end();
+}
+
 // Collects the files below a model's folder.
 class ScopeWalk final {
  public:
   ScopeWalk(fs::path root, int64_t version)
-      : root_(std::move(root)), version_(std::to_string(version)) {}
+      : root_(std::move(root)), version_(std::to_string(version)), bundle_(BundleNameOf(version)) {}
 
   // Depth is bounded by kMostNameBytes.
   absl::Status Walk(const std::string& folder) {
@@ -28,7 +32,8 @@ class ScopeWalk final {
     fs::directory_iterator entry(root_ / folder, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
       const std::string file = entry->path().filename().string();
-      RETURN_IF_ERROR(Visit(*entry, folder.empty() ? file : folder + "/" + file, folder.empty()));
+      RETURN_IF_ERROR(Visit(*entry, folder.empty() ? file : fmt::format("{}/{}", folder, file),
+                            folder.empty()));
     }
     if (error) {
       return InvalidArgument("file '{}': the folder cannot be read: {}", Shown(folder),
@@ -48,7 +53,7 @@ class ScopeWalk final {
       // The one folder that may be reached by a link.
       return name == version_ ? Walk(name) : absl::OkStatus();
     }
-    if (name == version_ + "/" + std::string(kBundleName)) {
+    if (name == bundle_ || (is_top && IsOfGit(name))) {
       return absl::OkStatus();
     }
     const fs::file_status status = entry.symlink_status(error);
@@ -78,16 +83,9 @@ class ScopeWalk final {
 
   const fs::path root_;
   const std::string version_;
+  const std::string bundle_;
   std::vector<std::string> names_;
 };
-
-// Whether a path that the signer left out is the file or a folder above it.
-bool IsIgnored(const std::vector<std::string>& ignore_paths, std::string_view name) {
-  return std::any_of(ignore_paths.begin(), ignore_paths.end(), [name](std::string_view path) {
-    return !path.empty() && name.starts_with(path) &&
-           (name.size() == path.size() || name[path.size()] == '/');
-  });
-}
 
 }  // namespace
 
@@ -125,11 +123,9 @@ absl::Status CheckNames(const Statement& statement, const std::vector<std::strin
   }
   std::set_difference(present.begin(), present.end(), is_signed.begin(), is_signed.end(),
                       std::back_inserter(names));
-  for (const std::string_view name : names) {
-    if (!IsIgnored(statement.serialization.ignore_paths, name)) {
-      return InvalidArgument("file '{}': not signed; remove it, or sign the model again",
-                             Shown(name));
-    }
+  if (!names.empty()) {
+    return InvalidArgument("file '{}': not signed; remove it, or sign the model again",
+                           Shown(names.front()));
   }
   return absl::OkStatus();
 }

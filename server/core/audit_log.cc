@@ -47,7 +47,8 @@ std::string FormatAction(const ControlAction& action, int64_t at_ms) {
   return json::serialize(line);
 }
 
-absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path,
+                                                         WallTime wall_time) {
   Descriptor file;
   if (!path.empty()) {
     file = Descriptor(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
@@ -56,13 +57,11 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path
     }
   }
   // The constructor is private, which std::make_unique cannot reach.
-  return std::unique_ptr<AuditLog>(new AuditLog(path, std::move(file)));
+  return std::unique_ptr<AuditLog>(new AuditLog(path, std::move(file), std::move(wall_time)));
 }
 
 void AuditLog::Note(const ControlAction& action) const {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  std::string line =
-      FormatAction(action, std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  std::string line = FormatAction(action, wall_time_().count());
   if (file_.get() < 0) {
     OMSERVE_LOG(kInfo, "audit", "{}", line);
     return;

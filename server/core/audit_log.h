@@ -3,6 +3,9 @@
 // whether it was done, refused or has failed.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,19 +32,23 @@ std::string FormatAction(const ControlAction& action, int64_t at_ms);
 // Thread-safe.
 class AuditLog final {
  public:
-  // An empty path: the lines go to the daemon's log, as "audit". Errors: kInvalidArgument for a
-  // file that cannot be appended to.
-  static absl::StatusOr<std::unique_ptr<AuditLog>> Open(const std::string& path);
+  // `wall_time`: since 1970. An empty path: the lines go to the daemon's log, as "audit". Errors:
+  // kInvalidArgument for a file that cannot be appended to.
+  using WallTime = std::function<std::chrono::milliseconds()>;
+  static absl::StatusOr<std::unique_ptr<AuditLog>> Open(const std::string& path,
+                                                        WallTime wall_time);
 
   // A line is one write, so that lines of two threads are never mixed. That one cannot be written
   // is told in the daemon's log: the action has happened all the same. Blocks on the disk.
   void Note(const ControlAction& action) const;
 
  private:
-  AuditLog(std::string path, Descriptor file) : path_(std::move(path)), file_(std::move(file)) {}
+  AuditLog(std::string path, Descriptor file, WallTime wall_time)
+      : path_(std::move(path)), file_(std::move(file)), wall_time_(std::move(wall_time)) {}
 
   const std::string path_;
   const Descriptor file_;
+  const WallTime wall_time_;
 };
 
 }  // namespace omserve::server

@@ -110,9 +110,14 @@ absl::StatusOr<ModelHandle> Catalog::Find(const std::string& name, const std::st
     if (line != nullptr && key.empty() && line->model->config.has_sequence_batching()) {
       line = ChooseShare(found->second, *routes, 0);
     }
-    if (line != nullptr) {
-      return line->model;
+    if (line == nullptr) {
+      // Not to a version that no share names: that is what shares are there for.
+      return Unavailable(
+          "Request for unknown model: '{}' has shares of traffic, and none of their versions is at "
+          "ready state",
+          shown);
     }
+    return line->model;
   }
   const Line* line = Choose(found->second, wanted.value_or(0));
   if (line == nullptr) {
@@ -172,12 +177,14 @@ std::vector<CatalogEntry> Catalog::List() const {
   const MutexLock lock(mu_);
   for (const auto& [name, lines] : models_) {
     for (const auto& [version, line] : lines) {
-      all.push_back({.name = name,
-                     .version = version,
-                     .state = line.state,
-                     .model = line.model,
-                     .status = line.status,
-                     .wanted = line.wanted});
+      all.push_back(
+          {.name = name,
+           .version = version,
+           .state = line.state,
+           .model = line.model,
+           .status = line.status,
+           .wanted = line.wanted,
+           .is_overwritten = line.model != nullptr && line.overwritten == line.model->load});
     }
   }
   return all;
@@ -340,6 +347,24 @@ void Catalog::NoteGone(const Model& model) {
       models_.erase(found);
     }
   }
+}
+
+void Catalog::NoteOverwritten(const Model& model) {
+  const MutexLock lock(mu_);
+  const auto found = models_.find(model.name);
+  if (found == models_.end()) {
+    return;
+  }
+  const auto line = found->second.find(model.version);
+  if (line != found->second.end() && line->second.model != nullptr &&
+      line->second.model->load == model.load) {
+    line->second.overwritten = model.load;
+  }
+}
+
+bool Catalog::IsKnown(const std::string& name) const {
+  const MutexLock lock(mu_);
+  return models_.contains(name);
 }
 
 void Catalog::SetRoutes(const std::string& name, const ModelRoutes& routes) {

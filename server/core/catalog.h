@@ -24,9 +24,10 @@ struct CatalogEntry {
   std::string name;
   int64_t version = 0;  // 0: the line is of no one version.
   VersionState state = VersionState::kUnavailable;
-  ModelHandle model;    // While it is kReady, and then only.
-  absl::Status status;  // Else why it is not served. For clients: without paths.
-  bool wanted = true;   // It is to be served; false once somebody has unloaded it.
+  ModelHandle model;            // While it is kReady, and then only.
+  absl::Status status;          // Else why it is not served. For clients: without paths.
+  bool wanted = true;           // It is to be served; false once somebody has unloaded it.
+  bool is_overwritten = false;  // Its file was written into since; as of the last look.
 };
 
 // Thread-safe. Clients read it; the repository's thread alone writes it, and the unloader tells it
@@ -43,7 +44,8 @@ class Catalog final {
   // `version` may be a label of the model. Without it, where traffic is shared out, the share
   // decides: that of `key`, which a client chose, or else of the turn; the first one where a
   // request has neither (kFirst), or where requests to a model that keeps state must not be parted.
-  // A share whose version is not served leaves its requests to the others.
+  // A share whose version is not served leaves its requests to the others; kUnavailable when none
+  // is.
   enum class Turn { kNext, kFirst };
   absl::StatusOr<ModelHandle> Find(const std::string& name, const std::string& version,
                                    std::string_view key = {}, Turn turn = Turn::kFirst) const
@@ -84,6 +86,10 @@ class Catalog final {
       ABSL_LOCKS_EXCLUDED(mu_);
   // Nothing of the load is left.
   void NoteGone(const Model& model) ABSL_LOCKS_EXCLUDED(mu_);
+  // The file of this load was written into.
+  void NoteOverwritten(const Model& model) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether there is a line of it, served or not.
+  bool IsKnown(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
   // Where requests to the model go from now on.
   void SetRoutes(const std::string& name, const ModelRoutes& routes) ABSL_LOCKS_EXCLUDED(mu_);
   ModelRoutes Routes(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
@@ -96,8 +102,9 @@ class Catalog final {
     ModelHandle model;
     absl::Status status;
     bool wanted = true;
-    uint64_t unloading = 0;  // The load that kUnloading waits for.
-    bool forgotten = false;  // The line goes with it.
+    uint64_t unloading = 0;    // The load that kUnloading waits for.
+    bool forgotten = false;    // The line goes with it.
+    uint64_t overwritten = 0;  // The load whose file was written into.
   };
   using Lines = std::map<int64_t, Line>;  // By version.
 

@@ -61,7 +61,7 @@ struct Model {
   std::shared_ptr<const registry::ModelFile> file;  // Null for a pipeline.
   int max_queue_rows = 0;                           // On each device; 0: no bound of its own.
   Clock::duration load_time{0};
-  std::chrono::system_clock::time_point loaded_at;  // When it began to serve.
+  std::chrono::milliseconds loaded_at{0};  // When it began to serve, since 1970.
 
   // Of an input of the plan.
   bool IsOptional(size_t input) const {

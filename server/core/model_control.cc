@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/trust/statement.h"
 
 namespace omserve::server {
 
@@ -13,6 +14,12 @@ ModelControl::ModelControl(Catalog& catalog, RegistryState& state, const AuditLo
   for (const auto& [model, record] : state_.All()) {
     catalog_.SetRoutes(model, record.routes);
   }
+}
+
+absl::Status ModelControl::CheckKnown(const std::string& model, const ModelRecord& record) const {
+  // What is kept of a model that is away just now can be changed: a mistyped name cannot.
+  return catalog_.IsKnown(model) || record != ModelRecord() ? absl::OkStatus()
+                                                            : NotFound("it is not known here");
 }
 
 absl::Status ModelControl::CheckServed(const std::string& model, int64_t version) const {
@@ -29,7 +36,11 @@ absl::StatusOr<ModelRoutes> ModelControl::Change(
   const Clock::time_point start = clock_.Now();
   ModelRoutes routes;
   action.result = state_.Change(
-      action.model, [&](ModelRecord& record) { return change(record.routes); },
+      action.model,
+      [&](ModelRecord& record) -> absl::Status {
+        RETURN_IF_ERROR(CheckKnown(action.model, record));
+        return change(record.routes);
+      },
       [&](const ModelRecord& record) {
         catalog_.SetRoutes(action.model, record.routes);
         routes = record.routes;
@@ -74,6 +85,41 @@ absl::StatusOr<ModelRoutes> ModelControl::SetTraffic(const std::string& model,
   }
   return Change(std::move(action),
                 [&](ModelRoutes& routes) { return server::SetTraffic(shares, routes); });
+}
+
+absl::StatusOr<uint64_t> ModelControl::SetEpochFloor(const std::string& model, uint64_t floor,
+                                                     bool allow_lower, const std::string& by) {
+  ControlAction action{
+      .by = by, .what = "epoch", .model = model, .arguments = {{"floor", std::to_string(floor)}}};
+  if (allow_lower) {
+    action.arguments.emplace_back("allow_lower", "true");
+  }
+  const Clock::time_point start = clock_.Now();
+  uint64_t before = 0;
+  action.result = state_.Change(
+      model,
+      [&](ModelRecord& record) -> absl::Status {
+        RETURN_IF_ERROR(CheckKnown(model, record));
+        before = record.epoch_floor;
+        if (floor < before && !allow_lower) {
+          return FailedPrecondition(
+              "the floor is {}; to lower it to {} lets versions in that were taken back: say that "
+              "this is meant (omctl epoch --allow-lower)",
+              before, floor);
+        }
+        if (floor > trust::kMostSecurityEpoch) {
+          return InvalidArgument("floor {}: expected at most {}", floor, trust::kMostSecurityEpoch);
+        }
+        record.epoch_floor = floor;
+        return absl::OkStatus();
+      },
+      [](const ModelRecord& /*record*/) {});
+  action.took = clock_.Now() - start;
+  audit_.Note(action);
+  if (!action.result.ok()) {
+    return WithContext(action.result, fmt::format("model '{}'", model));
+  }
+  return before;
 }
 
 absl::StatusOr<ModelRoutes> ModelControl::RollBack(const std::string& model,

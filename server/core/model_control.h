@@ -17,9 +17,10 @@
 
 namespace omserve::server {
 
-// Thread-safe. Each change is kept before it counts, counts for every request that is found a
-// version after the call, and is told of in the audit log, done or refused. `by`: see Caller::Who.
-// The references outlive it. All calls block on the disk.
+// Thread-safe. Of a model that nobody knows, everything is kNotFound. Each change is kept before it
+// counts, counts for every request that is found a version after the call, and is told of in the
+// audit log, done or refused. `by`: see Caller::Who. The references outlive it. All calls block on
+// the disk.
 class ModelControl final {
  public:
   ModelControl(Catalog& catalog, RegistryState& state, const AuditLog& audit, Clock& clock);
@@ -40,8 +41,13 @@ class ModelControl final {
   // Errors: those of RollBackLabel; kFailedPrecondition where the version is not served any longer.
   absl::StatusOr<ModelRoutes> RollBack(const std::string& model, const std::string& label,
                                        const std::string& by);
+  // The floor before. Errors: kFailedPrecondition for a lower one, unless `allow_lower`.
+  absl::StatusOr<uint64_t> SetEpochFloor(const std::string& model, uint64_t floor, bool allow_lower,
+                                         const std::string& by);
+  uint64_t EpochFloor(const std::string& model) const { return state_.Get(model).epoch_floor; }
 
  private:
+  absl::Status CheckKnown(const std::string& model, const ModelRecord& record) const;
   absl::Status CheckServed(const std::string& model, int64_t version) const;
   absl::StatusOr<ModelRoutes> Change(ControlAction action,
                                      const std::function<absl::Status(ModelRoutes&)>& change);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/log.h"
 #include "runtime/sealed/key_source.h"
 #include "server/core/model_trust.h"
 
@@ -25,22 +26,29 @@ sealed::SecretSource SourceOf(const ModelKeyConfig& config) {
 }
 
 absl::Status AddKey(const ModelKeyConfig& config, sealed::KeyRing& ring) {
-  const int named = (config.private_key_file().empty() ? 0 : 1) +
-                    (config.key_file().empty() ? 0 : 1) +
-                    (config.key_environment().empty() ? 0 : 1) +
-                    (config.key_command_size() > 0 ? 1 : 0);
+  const int named =
+      (config.private_key_file().empty() ? 0 : 1) + (config.key_file().empty() ? 0 : 1) +
+      (config.key_environment().empty() ? 0 : 1) + (config.key_command_size() > 0 ? 1 : 0);
   if (named != 1) {
     return InvalidArgument(
         "expected one of private_key_file, key_file, key_environment and key_command, got {}",
         named);
   }
   const sealed::SecretSource source = SourceOf(config);
-  ASSIGN_OR_RETURN(const sealed::SecretBytes secret, sealed::ReadSecret(source));
+  const absl::StatusOr<sealed::SecretBytes> read = sealed::ReadSecret(source);
+  if (!config.key_environment().empty()) {
+    unsetenv(config.key_environment().c_str());  // Not for programs that are started later.
+  }
+  RETURN_IF_ERROR(read.status());
+  const sealed::SecretBytes& secret = *read;
+  if (!secret.locked()) {
+    OMSERVE_LOG(kWarning, "catalog", "key not locked in memory: {}", secret.note());
+  }
   if (!config.private_key_file().empty()) {
     return ring.AddPrivateKey(secret, sealed::NameOf(source));
   }
-  ASSIGN_OR_RETURN(sealed::SymmetricKey key, sealed::SymmetricKey::FromText(
-                                                 secret, config.id(), sealed::NameOf(source)));
+  ASSIGN_OR_RETURN(sealed::SymmetricKey key,
+                   sealed::SymmetricKey::FromText(secret, config.id(), sealed::NameOf(source)));
   return ring.AddSymmetricKey(std::move(key));
 }
 

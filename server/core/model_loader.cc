@@ -181,11 +181,10 @@ absl::StatusOr<Prepared> Prepare(const acl::ModelInfo& info, const registry::Mod
 // From files to a model that engines run. What they have of it is in `loaded`, also on an error.
 absl::Status FillSubgraphModel(const LoadContext& context, const registry::ModelFolder& folder,
                                int64_t version, config::LoadedModelConfig config,
+                               std::shared_ptr<const registry::ModelFile> file,
                                LoadedModel& loaded) {
   ASSIGN_OR_RETURN(const std::vector<std::vector<int>> groups, GroupsOf(config.config, context));
-  const std::string path =
-      registry::VersionPath(folder, version, config::CompiledFilename(config.config));
-  ASSIGN_OR_RETURN(loaded.model.file, registry::ModelFile::Open(path));
+  loaded.model.file = std::move(file);
   ASSIGN_OR_RETURN(
       LoadedSubgraphs loads,
       LoadOnDevices(context, {.name = folder.name, .version = version, .file = loaded.model.file},
@@ -223,14 +222,13 @@ absl::Status FillSubgraphModel(const LoadContext& context, const registry::Model
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LoadedModel>> LoadSubgraphModel(const LoadContext& context,
-                                                               const registry::ModelFolder& folder,
-                                                               int64_t version,
-                                                               config::LoadedModelConfig config) {
+absl::StatusOr<std::unique_ptr<LoadedModel>> LoadSubgraphModel(
+    const LoadContext& context, const registry::ModelFolder& folder, int64_t version,
+    config::LoadedModelConfig config, std::shared_ptr<const registry::ModelFile> file) {
   const Clock::time_point start = context.clock.Now();
   auto loaded = std::make_unique<LoadedModel>();
   const absl::Status filled =
-      FillSubgraphModel(context, folder, version, std::move(config), *loaded);
+      FillSubgraphModel(context, folder, version, std::move(config), std::move(file), *loaded);
   if (!filled.ok()) {
     context.unloader.Discard(std::move(loaded));
     return WithContext(filled, VersionName(folder.name, version));

@@ -2,6 +2,7 @@
 // From a model's folder to a model that can be called.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -27,18 +28,19 @@ struct LoadContext {
   scheduler::Dispatcher& dispatcher;
   memory::HostPool& pinned_pool;
   Clock& clock;
-  Unloader& unloader;      // Gets what a load that fails has left in engines.
-  int max_queue_rows = 0;  // For models that set none themselves.
+  Unloader& unloader;  // Gets what a load that fails has left in engines.
+  std::chrono::milliseconds (*wall_time)() = nullptr;  // Since 1970.
+  int max_queue_rows = 0;                              // For models that set none themselves.
 };
 
-// One version of a compiled model, on the devices that its instance groups name and known to their
-// engines. Blocks while it loads. Errors: the registry's, the configuration's and the engines',
-// each naming the model; kInvalidArgument for a group on a device that is not served on, and for an
-// instance that needs more of a shared resource than there is. A load that fails leaves nothing.
-absl::StatusOr<std::unique_ptr<LoadedModel>> LoadSubgraphModel(const LoadContext& context,
-                                                               const registry::ModelFolder& folder,
-                                                               int64_t version,
-                                                               config::LoadedModelConfig config);
+// One version of a compiled model, from its `file`, and what its configuration names from `folder`;
+// on the devices that its instance groups name and known to their engines. Blocks while it loads.
+// Errors: the registry's, the configuration's and the engines', each naming the model;
+// kInvalidArgument for a group on a device that is not served on, and for an instance that needs
+// more of a shared resource than there is. A load that fails leaves nothing.
+absl::StatusOr<std::unique_ptr<LoadedModel>> LoadSubgraphModel(
+    const LoadContext& context, const registry::ModelFolder& folder, int64_t version,
+    config::LoadedModelConfig config, std::shared_ptr<const registry::ModelFile> file);
 
 // The compiled model that a step names; `version` 0 or below means the highest one served.
 using ModelFinder =

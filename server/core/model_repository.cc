@@ -13,12 +13,15 @@ namespace omserve::server {
 namespace {}  // namespace
 
 ModelRepository::ModelRepository(const Options& options, const LoadContext& context,
-                                 Catalog& catalog, Statistics& statistics, const AuditLog& audit,
+                                 Catalog& catalog, Statistics& statistics, const ModelTrust& trust,
+                                 RegistryState& state, const AuditLog& audit,
                                  std::function<void()> on_change)
     : options_(options),
       context_(context),
       catalog_(catalog),
       statistics_(statistics),
+      trust_(trust),
+      state_(state),
       audit_(audit),
       on_change_(std::move(on_change)) {
   if (options_.mode == ControlMode::kPoll) {

@@ -28,6 +28,8 @@
 #include "server/core/catalog.h"
 #include "server/core/file_overrides.h"
 #include "server/core/model_loader.h"
+#include "server/core/model_trust.h"
+#include "server/core/registry_state.h"
 #include "server/core/statistics.h"
 
 namespace omserve::server {
@@ -79,7 +81,8 @@ class ModelRepository final {
 
   // `on_change` is told, on the thread here, when what is served may have changed.
   ModelRepository(const Options& options, const LoadContext& context, Catalog& catalog,
-                  Statistics& statistics, const AuditLog& audit, std::function<void()> on_change);
+                  Statistics& statistics, const ModelTrust& trust, RegistryState& state,
+                  const AuditLog& audit, std::function<void()> on_change);
   ModelRepository(const ModelRepository&) = delete;
   ModelRepository& operator=(const ModelRepository&) = delete;
   ~ModelRepository();
@@ -108,6 +111,7 @@ class ModelRepository final {
   absl::Status Stop(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
   const RepositoryCounters& counters() const { return counters_; }
+  const TrustCounters& trust_counters() const { return trust_.counters(); }
 
  private:
   // A model as it was read.
@@ -117,6 +121,7 @@ class ModelRepository final {
     std::shared_ptr<const OverrideFolder> files;  // Null: it is the repository's.
     std::string fingerprint;                      // Of the folder before it was read, where polled.
     std::vector<std::string> steps;               // The models that a pipeline names; else none.
+    bool has_own_config = true;                   // It did not come with a load request.
 
     bool is_pipeline() const { return config::IsPipeline(config.config); }
   };
@@ -161,8 +166,8 @@ class ModelRepository final {
   Clock::time_point NextLook() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Look() ABSL_LOCKS_EXCLUDED(mu_);
   void TellOverwritten();
-  // Whether the file of a version that serves was written into, and is still the one there.
-  bool IsTouched(const registry::ModelFolder& folder) const;
+  // Whether one of its files is just being written; the log is told of each once.
+  bool IsHeldBack(const registry::ModelFolder& folder);
   // Whether something has changed that was not followed yet.
   bool Poll();
   // Those that can be read, compiled models first: pipelines stand on them.
@@ -182,9 +187,23 @@ class ModelRepository final {
   // they were.
   enum class Which { kAll, kChanged };
   Outcome LoadVersions(const std::string& name, const Source& source, Which which = Which::kAll);
+  // Adds the versions that labels lead to, and that there are: whoever asks for them by label must
+  // not lose them to a policy that counts.
+  void KeepLabelled(const std::string& name, const std::vector<int64_t>& on_disk,
+                    std::vector<int64_t>& versions) const;
   bool IsUnchanged(const std::string& name, int64_t version, const std::string& print) const;
   absl::Status LoadVersion(const Source& source, int64_t version);
-  absl::StatusOr<std::unique_ptr<LoadedModel>> MakeLoad(const Source& source, int64_t version);
+  // repository_versions.cc. LoadVersion's parts: what may be loaded, the load, and that it serves.
+  struct Trusted {
+    ModelTrust::Version version;
+    config::LoadedModelConfig config;
+  };
+  absl::StatusOr<Trusted> Trust(const Source& source, int64_t version) const;
+  absl::StatusOr<std::unique_ptr<LoadedModel>> MakeLoad(const Source& source,
+                                                        const Trusted& trusted, int64_t version);
+  absl::StatusOr<std::unique_ptr<LoadedModel>> LoadTrusted(const Source& source, int64_t version);
+  // The floor that a version with this epoch sets, on the disk before the version serves.
+  absl::Status RaiseEpochFloor(const std::string& name, uint64_t epoch);
   // Errors: kInvalidArgument for a pipeline whose steps, or theirs, lead back to it, with the way.
   absl::Status CheckNoCycle(const Source& source) const;
   // The pipelines among the models that are wanted, each behind those that it names. What was just
@@ -205,6 +224,8 @@ class ModelRepository final {
   const LoadContext context_;
   Catalog& catalog_;
   Statistics& statistics_;
+  const ModelTrust& trust_;
+  RegistryState& state_;
   const AuditLog& audit_;
   const std::function<void()> on_change_;
 
@@ -212,9 +233,10 @@ class ModelRepository final {
 
   // Of the thread here.
   std::map<std::string, Wanted> wanted_;
-  std::map<std::string, std::string> seen_;  // Fingerprints at the last look, by model.
-  bool scan_failed_ = false;                 // The last look at the repository failed.
-  std::set<uint64_t> overwritten_;           // Loads whose files were, as the log tells.
+  std::map<std::string, std::string> seen_;       // Fingerprints at the last look, by model.
+  bool scan_failed_ = false;                      // The last look at the repository failed.
+  std::set<uint64_t> overwritten_;                // Loads whose files were, as the log tells.
+  std::map<std::string, std::string> held_back_;  // What is being written, as it tells, by model.
 
   Mutex mu_;
   CondVar changed_;

@@ -42,6 +42,9 @@ absl::Status CheckLabel(std::string_view label) {
 
 absl::Status MoveLabel(const std::string& label, int64_t version, ModelRoutes& routes) {
   RETURN_IF_ERROR(CheckLabel(label));
+  if (version < 1) {
+    return InvalidArgument("label '{}': version {}: expected 1 or more", label, version);
+  }
   const auto found = routes.labels.find(label);
   if (found == routes.labels.end()) {
     routes.labels[label] = version;

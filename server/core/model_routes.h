@@ -43,7 +43,8 @@ absl::Status CheckLabel(std::string_view label);
 
 // All of these change nothing on an error.
 
-// From now on `label` leads to `version`. Errors: CheckLabel's.
+// From now on `label` leads to `version`. Errors: CheckLabel's; kInvalidArgument for a version
+// below 1.
 absl::Status MoveLabel(const std::string& label, int64_t version, ModelRoutes& routes);
 // Errors: kNotFound; kFailedPrecondition where traffic goes by it.
 absl::Status RemoveLabel(const std::string& label, ModelRoutes& routes);

@@ -9,6 +9,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
+#include "runtime/trust/bundle.h"
 #include "runtime/trust/folder.h"
 
 namespace omserve::server {
@@ -42,9 +43,10 @@ absl::StatusOr<trust::TrustRoots> ReadRoots(const SignaturePolicyConfig& config)
 
 // The files of a signed version but for the model's own, each checked in the memory that its copy
 // is written from. What has to be there is known: the names are those that are signed.
-absl::StatusOr<std::shared_ptr<const OverrideFolder>> CopyChecked(
-    const trust::Statement& statement, const std::string& folder, int64_t version,
-    const std::string& own_name) {
+absl::StatusOr<std::shared_ptr<const OverrideFolder>> CopyChecked(const trust::Statement& statement,
+                                                                  const std::string& folder,
+                                                                  int64_t version,
+                                                                  const std::string& own_name) {
   ASSIGN_OR_RETURN(const std::vector<std::string> scope, trust::ListScope(folder, version));
   RETURN_IF_ERROR(trust::CheckNames(statement, scope));
   std::map<std::string, std::string> files;
@@ -53,24 +55,71 @@ absl::StatusOr<std::shared_ptr<const OverrideFolder>> CopyChecked(
       continue;
     }
     ASSIGN_OR_RETURN(std::string bytes, ReadFile(fmt::format("{}/{}", folder, name)));
-    RETURN_IF_ERROR(trust::CheckFile(statement, name, std::as_bytes(std::span(bytes)),
-                                     LoadThreads()));
+    RETURN_IF_ERROR(
+        trust::CheckFile(statement, name, std::as_bytes(std::span(bytes)), LoadThreads()));
     files[name] = std::move(bytes);
   }
   ASSIGN_OR_RETURN(std::unique_ptr<OverrideFolder> copies, WriteFiles(files));
   return std::shared_ptr<const OverrideFolder>(std::move(copies));
 }
 
+template <typename... Args>
+absl::Status Denied(fmt::format_string<Args...> text, Args&&... args) {
+  return MakeStatus(absl::StatusCode::kPermissionDenied,
+                    fmt::format(text, std::forward<Args>(args)...));
+}
+
+// Counts and tells what became of a version's signature; then what counts of that.
+absl::Status Conclude(TrustCounters& counters, const ModelTrust::Question& question, TrustMode mode,
+                      const absl::Status& checked) {
+  if (checked.ok()) {
+    counters.verified.fetch_add(1, std::memory_order_relaxed);
+    OMSERVE_LOG(kInfo, "catalog", "signature good name={} version={}", question.folder.name,
+                question.version);
+    return checked;
+  }
+  if (mode == TrustMode::kRequire) {
+    counters.refusals.fetch_add(1, std::memory_order_relaxed);
+    return checked;
+  }
+  counters.warnings.fetch_add(1, std::memory_order_relaxed);
+  OMSERVE_LOG(kWarning, "catalog",
+              "version without a good signature name={} version={} error=\"{}\"",
+              question.folder.name, question.version, MessageOf(checked));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
+absl::Status CheckEpoch(uint64_t epoch, uint64_t floor) {
+  if (epoch < floor) {
+    return Denied(
+        "its security epoch is {}, and the floor is {}: versions of a lower one were taken back; "
+        "omctl epoch shows and sets it",
+        epoch, floor);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<ModelTrust>> ModelTrust::Make(
-    const RepositoryConfig& config, const std::vector<std::string>& repositories) {
+    const RepositoryConfig& config, const std::vector<std::string>& repositories,
+    WallTime wall_time) {
   std::unique_ptr<ModelTrust> trust(new ModelTrust());  // NOLINT: private constructor.
+  trust->repositories_ = repositories;
+  trust->wall_time_ = std::move(wall_time);
   for (int i = 0; i < config.signatures_size(); ++i) {
     const absl::Status added = trust->AddPolicy(config.signatures(i), repositories);
     if (!added.ok()) {
       return WithContext(added, fmt::format("repository.signatures[{}]", i));
     }
+  }
+  const bool requires_any =
+      std::any_of(trust->policies_.begin(), trust->policies_.end(),
+                  [](const Policy& policy) { return policy.policy.mode == TrustMode::kRequire; });
+  if (requires_any && config.state_file().empty()) {
+    OMSERVE_LOG(kWarning, "catalog",
+                "signatures are required and repository.state_file is not set: security epochs are "
+                "forgotten when the daemon ends");
   }
   ASSIGN_OR_RETURN(sealed::KeyRing keys, ReadModelKeys(config));
   if (!keys.empty()) {
@@ -86,11 +135,18 @@ absl::Status ModelTrust::AddPolicy(const SignaturePolicyConfig& config,
   if (!mode.has_value()) {
     return InvalidArgument("mode '{}': expected off, warn or require", config.mode());
   }
-  if (!config.repository().empty() &&
-      std::find(repositories.begin(), repositories.end(), config.repository()) ==
-          repositories.end()) {
+  if (!config.repository().empty() && std::find(repositories.begin(), repositories.end(),
+                                                config.repository()) == repositories.end()) {
     return InvalidArgument("repository '{}' is none of model_repository; write it as there",
                            config.repository());
+  }
+  for (const Policy& other : policies_) {
+    if (other.repository == config.repository()) {
+      return InvalidArgument("a second entry for {}; join them",
+                             config.repository().empty()
+                                 ? "all repositories"
+                                 : fmt::format("repository '{}'", config.repository()));
+    }
   }
   Policy policy{.repository = config.repository(), .policy = {.mode = *mode}};
   if (*mode != TrustMode::kOff) {
@@ -111,76 +167,77 @@ absl::Status ModelTrust::AddPolicy(const SignaturePolicyConfig& config,
 }
 
 const ModelTrust::Policy* ModelTrust::PolicyOf(const registry::ModelFolder& folder) const {
-  const Policy* fallback = nullptr;
-  for (const Policy& policy : policies_) {
-    if (!policy.repository.empty() && IsBelow(folder.path, policy.repository)) {
-      return &policy;
+  const std::string* repository = nullptr;  // The innermost: one may lie in another.
+  for (const std::string& path : repositories_) {
+    if (IsBelow(folder.path, path) && (repository == nullptr || path.size() > repository->size())) {
+      repository = &path;
     }
-    fallback = policy.repository.empty() ? &policy : fallback;
   }
-  return fallback;
+  const Policy* found = nullptr;
+  for (const Policy& policy : policies_) {
+    if (repository == nullptr) {
+      // Files that came with a request: whoever may bring them is not whoever may sign.
+      found = found == nullptr || policy.policy.mode > found->policy.mode ? &policy : found;
+    } else if (policy.repository == *repository) {
+      return &policy;
+    } else if (policy.repository.empty()) {
+      found = &policy;
+    }
+  }
+  return found;
 }
 
-bool ModelTrust::RequiresSignatures(const registry::ModelFolder& folder) const {
-  const Policy* policy = PolicyOf(folder);
-  return policy != nullptr && policy->policy.mode == TrustMode::kRequire;
-}
-
-absl::StatusOr<ModelTrust::Version> ModelTrust::Check(const registry::ModelFolder& folder,
-                                                      int64_t version,
-                                                      const std::string& own_file,
-                                                      uint64_t epoch_floor) const {
-  Version unchecked{.folder = folder, .protection = {.keys = keys_, .threads = LoadThreads()}};
-  const Policy* policy = PolicyOf(folder);
+absl::StatusOr<ModelTrust::Version> ModelTrust::Check(const Question& question) const {
+  Version unchecked{.folder = question.folder,
+                    .protection = {.keys = keys_, .threads = LoadThreads()}};
+  const Policy* policy = PolicyOf(question.folder);
   if (policy == nullptr || policy->policy.mode == TrustMode::kOff) {
     return unchecked;
   }
-  absl::StatusOr<Version> checked = CheckSigned(*policy, folder, version, own_file, epoch_floor);
-  if (checked.ok()) {
-    counters_.verified.fetch_add(1, std::memory_order_relaxed);
-    return checked;
+  const TrustMode mode = policy->policy.mode;
+  absl::StatusOr<Version> checked = CheckSigned(*policy, question);
+  if (!checked.ok() || question.own_file.empty()) {
+    const absl::Status verdict = Conclude(*counters_, question, mode, checked.status());
+    RETURN_IF_ERROR(verdict);
+    return checked.ok() ? *std::move(checked) : unchecked;
   }
-  if (policy->policy.mode == TrustMode::kRequire) {
-    counters_.refusals.fetch_add(1, std::memory_order_relaxed);
-    return checked;
-  }
-  counters_.warnings.fetch_add(1, std::memory_order_relaxed);
-  OMSERVE_LOG(kWarning, "catalog", "version without a good signature name={} version={} error=\"{}\"",
-              folder.name, version, MessageOf(checked.status()));
-  return unchecked;
+  // The rest is known when the model's own file was read; it may be read again for a lost device.
+  checked->protection.verdict =
+      [counters = counters_, question, mode,
+       told = std::make_shared<std::atomic<bool>>(false)](const absl::Status& own) {
+        return told->exchange(true) ? (mode == TrustMode::kWarn ? absl::OkStatus() : own)
+                                    : Conclude(*counters, question, mode, own);
+      };
+  return checked;
 }
 
 absl::StatusOr<ModelTrust::Version> ModelTrust::CheckSigned(const Policy& policy,
-                                                            const registry::ModelFolder& folder,
-                                                            int64_t version,
-                                                            const std::string& own_file,
-                                                            uint64_t epoch_floor) const {
+                                                            const Question& question) const {
+  const registry::ModelFolder& folder = question.folder;
   const std::string bundle_path =
-      fmt::format("{}/{}", folder.path, trust::BundleNameOf(version));
+      fmt::format("{}/{}", folder.path, trust::BundleNameOf(question.version));
   const absl::StatusOr<std::string> bundle = ReadFile(bundle_path, trust::kMostBundleBytes);
   if (bundle.status().code() == absl::StatusCode::kNotFound) {
-    return MakeStatus(absl::StatusCode::kPermissionDenied,
-                      fmt::format("it is not signed: '{}' is missing; sign it with omc sign",
-                                  bundle_path));
+    return Denied("it is not signed: '{}' is missing; sign it with omc sign", bundle_path);
   }
   RETURN_IF_ERROR(bundle.status());
+  if (!question.has_own_config) {
+    return Denied("its configuration came with the request, and nobody has signed that");
+  }
+  const std::chrono::system_clock::time_point now(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(wall_time_()));
   ASSIGN_OR_RETURN(trust::SignedStatement signed_statement,
-                   trust::VerifyBundle(*bundle, *policy.roots, std::chrono::system_clock::now()));
-  RETURN_IF_ERROR(trust::CheckMaySign(policy.policy, signed_statement, folder.name, version));
+                   trust::VerifyBundle(*bundle, *policy.roots, now));
+  RETURN_IF_ERROR(
+      trust::CheckMaySign(policy.policy, signed_statement, folder.name, question.version));
   const auto statement =
       std::make_shared<const trust::Statement>(std::move(signed_statement.statement));
   const uint64_t epoch = statement->security_epoch.value_or(0);
-  if (epoch < epoch_floor) {
-    return MakeStatus(absl::StatusCode::kPermissionDenied,
-                      fmt::format("its security epoch is {}, and this daemon has served {}: older "
-                                  "versions were taken back; omctl epoch lowers the floor",
-                                  epoch, epoch_floor));
-  }
-  const std::string own_name = fmt::format("{}/{}", version, own_file);
+  RETURN_IF_ERROR(CheckEpoch(epoch, question.epoch_floor));
+  const std::string own_name =
+      question.own_file.empty() ? "" : fmt::format("{}/{}", question.version, question.own_file);
   ASSIGN_OR_RETURN(std::shared_ptr<const OverrideFolder> copies,
-                   CopyChecked(*statement, folder.path, version, own_name));
-  OMSERVE_LOG(kInfo, "catalog", "signature good name={} version={} epoch={} signer=\"{}\"",
-              folder.name, version, epoch, signed_statement.signer.Text());
+                   CopyChecked(*statement, folder.path, question.version, own_name));
   Version checked{.folder = folder,
                   .copies = std::move(copies),
                   .protection = {.statement = statement,
@@ -188,7 +245,8 @@ absl::StatusOr<ModelTrust::Version> ModelTrust::CheckSigned(const Policy& policy
                                  .keys = keys_,
                                  .threads = LoadThreads()},
                   .security_epoch = epoch,
-                  .is_signed = true};
+                  .is_signed = true,
+                  .signer = signed_statement.signer.Text()};
   checked.folder.path = checked.copies->path();
   return checked;
 }

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,8 +38,10 @@ class ModelTrust final {
  public:
   // Reads keys and certificates; runs the commands that give keys. Errors: kInvalidArgument and
   // kNotFound naming the setting. Blocks.
+  using WallTime = std::function<std::chrono::nanoseconds()>;  // Since 1970.
   static absl::StatusOr<std::unique_ptr<ModelTrust>> Make(
-      const RepositoryConfig& config, const std::vector<std::string>& repositories);
+      const RepositoryConfig& config, const std::vector<std::string>& repositories,
+      WallTime wall_time);
 
   // A version as it may be loaded.
   struct Version {
@@ -46,20 +49,25 @@ class ModelTrust final {
     registry::ModelFolder folder;
     std::shared_ptr<const OverrideFolder> copies;  // Null where there are none.
     registry::FileProtection protection;           // Of the model's own file.
-    std::optional<uint64_t> security_epoch;        // Of a good signature; absent counts as 0.
-    bool is_signed = false;                        // Well.
+    uint64_t security_epoch = 0;                   // Of a good signature; 0 where it says none.
+    bool is_signed = false;                        // Well, so far as the files are that were read.
+    std::string signer;                            // Who it was, for messages.
   };
-  // `own_file` is the model's own, within the version's folder. Errors: those of the signature,
-  // with what failed in front; kPermissionDenied for one of somebody who may not sign the model, or
-  // of an epoch below `epoch_floor`. Where the policy only warns, the log is told instead, and the
-  // repository's files are what may be loaded. Blocks on the disk.
-  absl::StatusOr<Version> Check(const registry::ModelFolder& folder, int64_t version,
-                                const std::string& own_file, uint64_t epoch_floor) const;
+  struct Question {
+    registry::ModelFolder folder;
+    int64_t version = 1;
+    std::string own_file;        // The model's own, within the version's folder; empty: none.
+    bool has_own_config = true;  // Its configuration is a file of its folder.
+    uint64_t epoch_floor = 0;
+  };
+  // Errors: those of the signature, with what failed in front; kPermissionDenied for one of
+  // somebody who may not sign the model, or of an epoch below the floor, and for a configuration
+  // that came with a request. Where the policy only warns, the log is told instead, and the
+  // repository's files are what may be loaded. The model's own file is checked when it is read, and
+  // follows the same policy. Blocks on the disk.
+  absl::StatusOr<Version> Check(const Question& question) const;
 
-  // Whether nothing may be loaded from the model's folder that is not signed.
-  bool RequiresSignatures(const registry::ModelFolder& folder) const;
-
-  const TrustCounters& counters() const { return counters_; }
+  const TrustCounters& counters() const { return *counters_; }
 
  private:
   struct Policy {
@@ -71,16 +79,18 @@ class ModelTrust final {
   ModelTrust() = default;
   absl::Status AddPolicy(const SignaturePolicyConfig& config,
                          const std::vector<std::string>& repositories);
-  // Null: signatures are not looked at.
+  // That of its repository; the strictest of a folder that is in none. Null: there is none.
   const Policy* PolicyOf(const registry::ModelFolder& folder) const;
-  absl::StatusOr<Version> CheckSigned(const Policy& policy, const registry::ModelFolder& folder,
-                                      int64_t version, const std::string& own_file,
-                                      uint64_t epoch_floor) const;
-
+  absl::StatusOr<Version> CheckSigned(const Policy& policy, const Question& question) const;
+  WallTime wall_time_;
+  std::vector<std::string> repositories_;
   std::vector<Policy> policies_;
   std::shared_ptr<const sealed::KeyRing> keys_;  // Null: none.
-  mutable TrustCounters counters_;
+  std::shared_ptr<TrustCounters> counters_ = std::make_shared<TrustCounters>();
 };
+
+// Errors: kPermissionDenied for an epoch below the floor.
+absl::Status CheckEpoch(uint64_t epoch, uint64_t floor);
 
 // The keys that the settings name. Errors: kInvalidArgument, kNotFound and kUnavailable, naming the
 // setting. Blocks: may run commands.

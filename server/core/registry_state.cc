@@ -76,6 +76,11 @@ absl::StatusOr<ModelRecord> ParseRecord(const json::value& value) {
   ASSIGN_OR_RETURN(record.routes.previous, ParseVersions(object, "previous"));
   ASSIGN_OR_RETURN(const std::vector<TrafficShare> traffic, ParseTraffic(object));
   RETURN_IF_ERROR(SetTraffic(traffic, record.routes));
+  const json::value* floor = object.if_contains("epoch_floor");
+  if (floor == nullptr || !floor->is_int64() || floor->get_int64() < 0) {
+    return InvalidArgument("'epoch_floor': expected a number from 0 on");
+  }
+  record.epoch_floor = static_cast<uint64_t>(floor->get_int64());
   return record;
 }
 
@@ -90,7 +95,8 @@ std::string FormatRecords(const ModelRecords& records) {
     }
     models[name] = {{"labels", VersionsJson(record.routes.labels)},
                     {"previous", VersionsJson(record.routes.previous)},
-                    {"traffic", std::move(traffic)}};
+                    {"traffic", std::move(traffic)},
+                    {"epoch_floor", static_cast<int64_t>(record.epoch_floor)}};
   }
   return json::serialize(json::object{{"format", kFormat}, {"models", std::move(models)}}) + "\n";
 }
@@ -131,7 +137,7 @@ absl::StatusOr<std::unique_ptr<RegistryState>> RegistryState::Open(const std::st
         return WithContext(
             parsed.status(),
             fmt::format("repository.state_file '{}' cannot be read; put it right, or remove it to "
-                        "begin without labels",
+                        "begin without labels, shares and floors of security epochs",
                         path));
       }
       records = *std::move(parsed);

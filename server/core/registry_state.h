@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What operators have decided about models and what has to outlive the daemon: where labels lead,
-// how traffic is shared.
+// What has been decided about models and has to outlive the daemon: where labels lead, how traffic
+// is shared, which signed versions are too old.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +18,8 @@ namespace omserve::server {
 
 struct ModelRecord {
   ModelRoutes routes;
+  // Signed versions of a lower security epoch are not loaded.
+  uint64_t epoch_floor = 0;
 
   bool operator==(const ModelRecord&) const = default;
 };

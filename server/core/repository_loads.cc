@@ -18,8 +18,6 @@ namespace omserve::server {
 namespace {
 
 constexpr char kConfigName[] = "config of the load request";
-// How long a load waits for the memory of those that are being unloaded.
-constexpr std::chrono::seconds kFreeingGrace{10};
 
 absl::Status Unloaded() { return Unavailable("unloaded"); }
 
@@ -134,6 +132,7 @@ absl::StatusOr<ModelRepository::Source> ModelRepository::Read(const registry::Mo
     ASSIGN_OR_RETURN(source.folder, registry::ReadModelFolder(folder.name, source.files->path()));
   }
   if (parameters.config.has_value()) {
+    source.has_own_config = false;
     ASSIGN_OR_RETURN(source.config,
                      config::ParseModelConfig(config::TextFormat::kJson, *parameters.config,
                                               kConfigName, folder.name));
@@ -260,12 +259,32 @@ ModelRepository::Outcome ModelRepository::LoadPart(const std::string& name,
   return LoadWithParts(*source, tried);
 }
 
+void ModelRepository::KeepLabelled(const std::string& name, const std::vector<int64_t>& on_disk,
+                                   std::vector<int64_t>& versions) const {
+  for (const auto& [label, version] : catalog_.Routes(name).labels) {
+    if (std::binary_search(on_disk.begin(), on_disk.end(), version) &&
+        std::find(versions.begin(), versions.end(), version) == versions.end()) {
+      versions.push_back(version);
+    }
+  }
+  std::sort(versions.begin(), versions.end());
+}
+
 bool ModelRepository::IsUnchanged(const std::string& name, int64_t version,
                                   const std::string& print) const {
+  const absl::StatusOr<ModelHandle> served = catalog_.FindStep(name, version);
+  if (!served.ok()) {
+    return false;
+  }
   const std::map<int64_t, std::string>& prints = wanted_.at(name).prints;
   const auto before = prints.find(version);
-  return before != prints.end() && before->second == print && !print.empty() &&
-         catalog_.FindStep(name, version).ok();
+  if (before != prints.end() && before->second == print && !print.empty()) {
+    return true;
+  }
+  // A file that was written into while its version serves may be half of something, and nobody can
+  // go back to what was there: only another one in its place is followed.
+  const registry::ModelFile* file = (*served)->file.get();
+  return file != nullptr && file->IsOverwritten() && file->IsStillNamed();
 }
 
 ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
@@ -287,6 +306,7 @@ ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
     counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
     return {.status = versions.status()};
   }
+  KeepLabelled(name, on_disk, *versions);
   std::set<int64_t> before;
   for (const ModelHandle& model : catalog_.Versions(name)) {
     before.insert(model->version);
@@ -326,50 +346,11 @@ ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
   wanted.has_failed = false;
   wanted.source = source;
   wanted.prints = std::move(prints);
+  if (may_pass) {
+    wanted.source.fingerprint.clear();  // The next look tries again what has failed.
+  }
   Withdraw(name, *versions, Unloaded(), /*wanted=*/false);
   return {.changed = {name}, .status = lost ? failure : absl::OkStatus()};
-}
-
-absl::StatusOr<std::unique_ptr<LoadedModel>> ModelRepository::MakeLoad(const Source& source,
-                                                                       int64_t version) {
-  if (!source.is_pipeline()) {
-    return LoadSubgraphModel(context_, source.folder, version, source.config);
-  }
-  RETURN_IF_ERROR(CheckNoCycle(source));
-  return LoadPipelineModel(context_, source.folder, version, source.config,
-                           catalog_.CachedBytes(source.folder.name, version),
-                           [this](const std::string& model, int64_t wanted) {
-                             return catalog_.FindStep(model, wanted);
-                           });
-}
-
-absl::Status ModelRepository::LoadVersion(const Source& source, int64_t version) {
-  const std::string& name = source.folder.name;
-  catalog_.Begin(name, version);
-  const bool others_go = context_.unloader.waiting() > 0;
-  absl::StatusOr<std::unique_ptr<LoadedModel>> loaded = MakeLoad(source, version);
-  if (loaded.status().code() == absl::StatusCode::kResourceExhausted &&
-      (others_go || context_.unloader.waiting() > 0)) {
-    // What was unloaded a moment ago had the memory that this one needs.
-    context_.unloader.AwaitFreed(context_.clock.Now() + kFreeingGrace);
-    loaded = MakeLoad(source, version);
-  }
-  if (!loaded.ok()) {
-    absl::Status why = loaded.status();
-    if (why.code() == absl::StatusCode::kResourceExhausted) {
-      why = ResourceExhausted("{}{}", MessageOf(why), catalog_.Holders());
-    }
-    why = ForClients(why, &source);
-    counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
-    catalog_.Fail(name, version, why);
-    return why;
-  }
-  (*loaded)->files = source.files;
-  (*loaded)->model.loaded_at = std::chrono::system_clock::now();
-  statistics_.AddModel(name, version);
-  counters_.loads.fetch_add(1, std::memory_order_relaxed);
-  catalog_.Serve(context_.unloader.Own(*std::move(loaded)));
-  return absl::OkStatus();
 }
 
 absl::Status ModelRepository::CheckNoCycle(const Source& source) const {

@@ -60,6 +60,7 @@ void ModelRepository::TellOverwritten() {
       continue;
     }
     overwritten.insert(entry.model->load);
+    catalog_.NoteOverwritten(*entry.model);
     if (!overwritten_.contains(entry.model->load)) {
       OMSERVE_LOG(kWarning, "catalog",
                   "file of a loaded model overwritten name={} version={} load={} path=\"{}\": what "
@@ -70,13 +71,15 @@ void ModelRepository::TellOverwritten() {
   overwritten_ = std::move(overwritten);
 }
 
-// A file that was written into while its version serves may be half of something, and nobody can go
-// back to what was there.
-bool ModelRepository::IsTouched(const registry::ModelFolder& folder) const {
-  const std::vector<ModelHandle> versions = catalog_.Versions(folder.name);
-  return std::any_of(versions.begin(), versions.end(), [](const ModelHandle& model) {
-    return model->file != nullptr && model->file->IsOverwritten() && model->file->IsStillNamed();
-  });
+bool ModelRepository::IsHeldBack(const registry::ModelFolder& folder) {
+  const std::string file = watch_ == nullptr ? "" : watch_->BeingWritten(folder.path);
+  std::string& told = held_back_[folder.name];
+  if (!file.empty() && told != file) {
+    OMSERVE_LOG(kInfo, "catalog", "model not followed yet name={}: \"{}\" is being written",
+                folder.name, file);
+  }
+  told = file;
+  return !file.empty();
 }
 
 // A folder is followed once two looks have found it the same: one that is being copied changes.
@@ -102,8 +105,7 @@ bool ModelRepository::Poll() {
     const auto wanted = wanted_.find(folder.name);
     const bool is_still = before != seen_.end() && before->second == now;
     const bool is_new = wanted == wanted_.end() || wanted->second.source.fingerprint != now;
-    const bool is_being_written = watch_ != nullptr && !watch_->BeingWritten(folder.path).empty();
-    if (is_new && is_still && !is_being_written && !IsTouched(folder)) {
+    if (is_new && is_still && !IsHeldBack(folder)) {
       changed.push_back(folder);
     }
     is_any_moving = is_any_moving || (is_new && !is_still);

@@ -9,7 +9,7 @@ namespace omserve::server {
 
 using prometheus::MetricType;
 
-void AddRepositoryFamilies(const RepositoryCounters& counters,
+void AddRepositoryFamilies(const ModelRepository& repository,
                            const std::vector<CatalogEntry>& entries, size_t unloading,
                            std::vector<prometheus::MetricFamily>& families) {
   const auto count = [&families](const char* name, const char* help,
@@ -18,6 +18,7 @@ void AddRepositoryFamilies(const RepositoryCounters& counters,
     family.Add({}, static_cast<double>(value.load(std::memory_order_relaxed)));
     families.push_back(family.Take());
   };
+  const RepositoryCounters& counters = repository.counters();
   count("omserve_model_loads_total", "Model versions that were loaded", counters.loads);
   count("omserve_model_load_failures_total",
         "Loads of model versions, or readings of models, that failed", counters.load_failures);
@@ -28,11 +29,21 @@ void AddRepositoryFamilies(const RepositoryCounters& counters,
         counters.refusals);
   count("omserve_repository_poll_failures_total", "Looks at the repository that failed",
         counters.poll_failures);
+  const TrustCounters& trust = repository.trust_counters();
+  Family signatures(MetricType::Counter, "omserve_model_signatures_total",
+                    "Versions whose signatures were asked for: good, warned of, or refused");
+  const auto add = [&signatures](const char* result, const std::atomic<uint64_t>& value) {
+    signatures.Add({{"result", result}},
+                   static_cast<double>(value.load(std::memory_order_relaxed)));
+  };
+  add("good", trust.verified);
+  add("warned", trust.warnings);
+  add("refused", trust.refusals);
+  families.push_back(signatures.Take());
   std::array<int, kVersionStates> states{};
   int overwritten = 0;
   for (const CatalogEntry& entry : entries) {
-    const bool has_file = entry.model != nullptr && entry.model->file != nullptr;
-    overwritten += has_file && entry.model->file->IsOverwritten() ? 1 : 0;
+    overwritten += entry.is_overwritten ? 1 : 0;
     ++states.at(static_cast<size_t>(entry.state));
   }
   Family by_state(MetricType::Gauge, "omserve_model_versions", "Lines of the index by state");

@@ -12,7 +12,7 @@
 namespace omserve::server {
 
 // `unloading`: loads that nobody holds and that are not freed yet.
-void AddRepositoryFamilies(const RepositoryCounters& counters,
+void AddRepositoryFamilies(const ModelRepository& repository,
                            const std::vector<CatalogEntry>& entries, size_t unloading,
                            std::vector<prometheus::MetricFamily>& families);
 

@@ -40,9 +40,7 @@ void Fill(const CatalogEntry& entry, ListModelsResponse::Version* to) {
   }
   const Model& model = *entry.model;
   to->set_load(model.load);
-  to->set_loaded_at_ms(static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(model.loaded_at.time_since_epoch())
-          .count()));
+  to->set_loaded_at_ms(static_cast<uint64_t>(model.loaded_at.count()));
   to->set_load_us(Count<std::chrono::microseconds>(model.load_time));
   size_t bytes = 0;
   for (const DeviceShare& share : model.shares) {
@@ -50,7 +48,7 @@ void Fill(const CatalogEntry& entry, ListModelsResponse::Version* to) {
   }
   to->set_memory_bytes(bytes);
   to->set_is_pipeline(model.is_pipeline);
-  to->set_is_overwritten(model.file != nullptr && model.file->IsOverwritten());
+  to->set_is_overwritten(entry.is_overwritten);
 }
 
 absl::Status Answer(const absl::StatusOr<ModelRoutes>& routes, ModelRoutesResponse* response) {
@@ -74,6 +72,7 @@ Status ControlService::ListModels(ServerContext* context, const ListModelsReques
         model = response->add_models();
         model->set_name(entry.name);
         Fill(door_.catalog.Routes(entry.name), model->mutable_routes());
+        model->set_epoch_floor(door_.control.EpochFloor(entry.name));
       }
       Fill(entry, model->add_versions());
     }
@@ -114,6 +113,20 @@ Status ControlService::RollBack(ServerContext* context, const RollBackRequest* r
   return Guarded(door_, context, operation, [&](const Caller& caller) {
     const std::string label = request->label().empty() ? kDefaultLabel : request->label();
     return Answer(door_.control.RollBack(request->model_name(), label, caller.Who()), response);
+  });
+}
+
+Status ControlService::SetEpochFloor(ServerContext* context, const SetEpochFloorRequest* request,
+                                     SetEpochFloorResponse* response) {
+  const Operation operation =
+      Operation::Control(MethodGroup::kModelRepository, request->model_name());
+  return Guarded(door_, context, operation, [&](const Caller& caller) -> absl::Status {
+    ASSIGN_OR_RETURN(const uint64_t before,
+                     door_.control.SetEpochFloor(request->model_name(), request->floor(),
+                                                 request->allow_lower(), caller.Who()));
+    response->set_before(before);
+    response->set_floor(request->floor());
+    return absl::OkStatus();
   });
 }
 

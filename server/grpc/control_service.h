@@ -23,6 +23,8 @@ class ControlService final : public ::omserve::ModelControl::Service {
                           ModelRoutesResponse* response) override;
   grpc::Status RollBack(grpc::ServerContext* context, const RollBackRequest* request,
                         ModelRoutesResponse* response) override;
+  grpc::Status SetEpochFloor(grpc::ServerContext* context, const SetEpochFloorRequest* request,
+                             SetEpochFloorResponse* response) override;
 
  private:
   const FrontDoor& door_;

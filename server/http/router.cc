@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/base/check.h"
+#include "server/core/model_routes.h"
 #include "server/http/path.h"
 
 namespace omserve::server {
@@ -41,12 +42,20 @@ bool Matches(std::string_view pattern, std::string_view path, PathParts& parts) 
   if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) {
     return false;
   }
+  bool is_label = false;  // "labels/stable" in place of "versions/3".
   while (!pattern.empty()) {
     const std::string_view wanted = TakeSegment(pattern);
     const std::string_view found = TakeSegment(path);
     std::string* const part = PartOf(wanted, parts);
-    if (part == nullptr ? wanted != found
-                        : found.empty() || (wanted == "{version}" && !IsNumber(found))) {
+    if (wanted == "versions" && found == "labels") {
+      is_label = true;
+      continue;
+    }
+    const bool is_version = wanted == "{version}";
+    if (part == nullptr ? wanted != found : found.empty()) {
+      return false;
+    }
+    if (is_version && (is_label ? !CheckLabel(found).ok() : !IsNumber(found))) {
       return false;
     }
     if (part != nullptr) {

@@ -14,7 +14,8 @@ namespace omserve::server {
 struct Route {
   std::string verb;  // GET also answers HEAD: who sends the reply leaves out its body.
   // A path with {model}, {version} (digits only), {region} or {repository} in place of a segment;
-  // what stands in [] may be left out: "/v2/models/{model}[/versions/{version}]/infer".
+  // what stands in [] may be left out: "/v2/models/{model}[/versions/{version}]/infer". A client
+  // may write "labels" for "versions", and then a label for the number.
   std::string pattern;
   MethodGroup group = MethodGroup::kMetadata;
   HttpHandler handler;

@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/descriptor.h"
 #include "runtime/base/errors.h"
-#include "runtime/sealed/descriptor.h"
 #include "runtime/sealed/seal_file.h"
 #include "runtime/sealed/sealed_file.h"
 #include "tests/bench/bench_rows.h"
@@ -57,7 +57,7 @@ absl::Status Seal() {
 
 absl::Status ReadPlain(size_t size_bytes, bool has_digest) {
   ASSIGN_OR_RETURN(sealed::SecretBytes to, sealed::SecretBytes::Allocate(size_bytes));
-  const sealed::Descriptor fd(open(kPlainFile, O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(open(kPlainFile, O_RDONLY | O_CLOEXEC));
   Sha256 digest;
   for (size_t done = 0; done < size_bytes; done += kBlockBytes) {
     const auto block = to.bytes().subspan(done, std::min(kBlockBytes, size_bytes - done));
@@ -75,7 +75,7 @@ absl::Status Open(unsigned threads, bool has_digest) {
   sealed::KeyRing ring;
   ASSIGN_OR_RETURN(sealed::SymmetricKey key, Key());
   RETURN_IF_ERROR(ring.AddSymmetricKey(std::move(key)));
-  const sealed::Descriptor fd(open(kSealedFile, O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(open(kSealedFile, O_RDONLY | O_CLOEXEC));
   ASSIGN_OR_RETURN(const auto file, sealed::SealedFile::Open(fd.get(), ring));
   ASSIGN_OR_RETURN(sealed::SecretBytes to, sealed::SecretBytes::Allocate(file.plain_bytes()));
   Sha256 digest;
@@ -86,23 +86,41 @@ absl::Status Open(unsigned threads, bool has_digest) {
   return file.Decrypt(to.bytes(), options);
 }
 
-absl::StatusOr<Row> Measure(const std::string& name, size_t size_bytes, int rounds,
-                            const std::function<absl::Status()>& body) {
+struct Body {
+  std::string name;
+  std::string plain_name;  // Whose time is the plain file's for the same work; empty: none.
+  std::function<absl::Status()> run;
   std::vector<double> seconds;
+};
+
+// In turns, so that what else the machine does meets all of them alike.
+absl::Status Measure(std::vector<Body>& bodies, int rounds) {
   for (int round = 0; round < rounds; ++round) {
-    const auto begin = std::chrono::steady_clock::now();
-    RETURN_IF_ERROR(body());
-    seconds.push_back(
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    for (Body& body : bodies) {
+      const auto begin = std::chrono::steady_clock::now();
+      RETURN_IF_ERROR(body.run());
+      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+      body.seconds.push_back(taken.count());
+    }
   }
-  const double median = Median(seconds);
-  return Row{.name = name,
-             .figures = {{"ms", median * 1e3},
-                         {"mb_per_s", static_cast<double>(size_bytes) / 1e6 / median}}};
+  return absl::OkStatus();
+}
+
+Row RowOf(const Body& body, const std::vector<Body>& all, size_t size_bytes) {
+  const double median = Median(body.seconds);
+  Row row{.name = body.name,
+          .figures = {{"ms", median * 1e3},
+                      {"mb_per_s", static_cast<double>(size_bytes) / 1e6 / median}}};
+  for (const Body& plain : all) {
+    if (plain.name == body.plain_name) {
+      row.figures.emplace_back("time_ratio", median / Median(plain.seconds));
+    }
+  }
+  return row;
 }
 
 absl::Status WritePlain(size_t size_bytes) {
-  const sealed::Descriptor fd(open(kPlainFile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  const Descriptor fd(open(kPlainFile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   std::vector<std::byte> block(kBlockBytes, std::byte{0x5a});
   for (size_t done = 0; done < size_bytes; done += kBlockBytes) {
     const size_t size = std::min(kBlockBytes, size_bytes - done);
@@ -115,19 +133,23 @@ absl::Status WritePlain(size_t size_bytes) {
 
 absl::StatusOr<std::vector<Row>> RunAll(size_t size_bytes, int rounds) {
   RETURN_IF_ERROR(WritePlain(size_bytes));
-  std::vector<Row> rows;
-  const auto add = [&](const std::string& name,
-                       const std::function<absl::Status()>& body) -> absl::Status {
-    ASSIGN_OR_RETURN(rows.emplace_back(), Measure(name, size_bytes, rounds, body));
-    return absl::OkStatus();
-  };
-  RETURN_IF_ERROR(add("seal", [] { return Seal(); }));
-  RETURN_IF_ERROR(add("read", [&] { return ReadPlain(size_bytes, false); }));
-  RETURN_IF_ERROR(add("read_sha256", [&] { return ReadPlain(size_bytes, true); }));
+  std::vector<Body> bodies = {
+      {.name = "seal", .run = [] { return Seal(); }},
+      {.name = "read", .run = [=] { return ReadPlain(size_bytes, false); }},
+      {.name = "read_sha256", .run = [=] { return ReadPlain(size_bytes, true); }}};
   for (const unsigned threads : {0U, 1U, 2U}) {
-    RETURN_IF_ERROR(add(fmt::format("open/{}", threads), [&] { return Open(threads, false); }));
-    RETURN_IF_ERROR(
-        add(fmt::format("open_sha256/{}", threads), [&] { return Open(threads, true); }));
+    bodies.push_back({.name = fmt::format("open/{}", threads), .plain_name = "read", .run = [=] {
+                        return Open(threads, false);
+                      }});
+    bodies.push_back({.name = fmt::format("open_sha256/{}", threads),
+                      .plain_name = "read_sha256",
+                      .run = [=] { return Open(threads, true); }});
+  }
+  RETURN_IF_ERROR(Measure(bodies, rounds));
+  std::vector<Row> rows;
+  rows.reserve(bodies.size());
+  for (const Body& body : bodies) {
+    rows.push_back(RowOf(body, bodies, size_bytes));
   }
   std::remove(kPlainFile);
   std::remove(kSealedFile);

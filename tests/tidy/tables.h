@@ -72,6 +72,10 @@ inline constexpr Exception kExceptions[] = {
     {"server/device_settings.cc", "getenv",
      "ASCEND_RT_VISIBLE_DEVICES is AscendCL's own setting, which omserve only looks at"},
     {"tools/omc/seal_keys.cc", "getenv", "--key-env names the variable that a key is in"},
+    {"server/core/model_keys.cc", "getenv", "key_environment names the variable that a key is in"},
+    {"runtime/trust/json_fields.cc", "throw", "how Boost.JSON wants to be told that memory ends"},
+    {"runtime/trust/json_fields.cc", "catch (", "how Boost.JSON tells that memory has ended"},
+    {"runtime/sealed/parallel_decrypt.cc", "catch (", "std::jthread has no other way to fail"},
     {"config/yaml_tree.cc", "catch (", "yaml-cpp reports syntax errors by throwing"},
     {"tools/omctl/main.cc", "catch (", "CLI11 reports wrong arguments by throwing"},
     {"tools/omc/main.cc", "catch (", "CLI11 reports wrong arguments by throwing"},
@@ -118,7 +122,7 @@ inline constexpr IncludeRule kIncludeRules[] = {
 // rows of their own because the order among them matters; tests may include anything.
 struct Layer {
   std::string_view folder;
-  std::array<std::string_view, 12> may_include;
+  std::array<std::string_view, 13> may_include;
 };
 inline constexpr Layer kLayers[] = {
     {"runtime/base/", {"runtime/base/"}},

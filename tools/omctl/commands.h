@@ -2,6 +2,7 @@
 // The commands of omctl. Each prints its result to standard output and returns what went wrong.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -88,6 +89,12 @@ struct RollBackCommand {
   std::string label = "stable";
 };
 
+struct EpochCommand {
+  std::string model;
+  std::optional<uint64_t> floor;  // Else it is shown.
+  bool allow_lower = false;
+};
+
 absl::Status Infer(const CommonOptions& common, const InferCommand& command);
 absl::Status Models(const CommonOptions& common);
 absl::Status Status(const CommonOptions& common);
@@ -97,6 +104,7 @@ absl::Status Unload(const CommonOptions& common, const UnloadCommand& command);
 absl::Status Label(const CommonOptions& common, const LabelCommand& command);
 absl::Status Traffic(const CommonOptions& common, const TrafficCommand& command);
 absl::Status RollBack(const CommonOptions& common, const RollBackCommand& command);
+absl::Status Epoch(const CommonOptions& common, const EpochCommand& command);
 
 // Local: need no server.
 absl::Status Device(const CommonOptions& common, const DeviceCommand& command);

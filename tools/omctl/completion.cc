@@ -22,7 +22,7 @@ _omctl() {
     token) COMPREPLY=($(compgen -W "new" -- "$word")); return ;;
     --role) COMPREPLY=($(compgen -W "infer control admin" -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W "bash zsh" -- "$word")); return ;;
-    infer | bench | load | unload | label | traffic | rollback)
+    infer | bench | load | unload | label | traffic | rollback | epoch)
       COMPREPLY=($(compgen -W "$(omctl models 2>/dev/null | awk 'NR > 1 {print $1}')" -- "$word"))
       return ;;
   esac
@@ -32,9 +32,10 @@ _omctl() {
       --model-version --timeout-ms --trace --library --config --symbols --markdown
       --concurrency --rate --arrivals --max-in-flight --protocol --rest-url --threads --data --shape
       --batch --deadline --timeout --priority --seed --warmup --window --max-windows --duration
-      --plot --csv --quiet --seconds --file --dependents --remove --clear --label" -- "$word"))
+      --plot --csv --quiet --seconds --file --dependents
+      --remove --clear --label --allow-lower" -- "$word"))
   else
-    COMPREPLY=($(compgen -W "infer bench models status load unload label traffic rollback
+    COMPREPLY=($(compgen -W "infer bench models status load unload label traffic rollback epoch
       device trace token completion" -- "$word"))
   fi
 }

@@ -126,6 +126,16 @@ CLI::App* AddRollBack(CLI::App& app, RollBackCommand& rollback) {
   return command;
 }
 
+CLI::App* AddEpoch(CLI::App& app, EpochCommand& epoch) {
+  CLI::App* command = app.add_subcommand(
+      "epoch", "The security epoch from which signed versions are loaded; shown without FLOOR");
+  command->add_option("MODEL", epoch.model, "Name of a model or pipeline")->required();
+  command->add_option("FLOOR", epoch.floor, "Versions of a lower epoch are refused from now on");
+  command->add_flag("--allow-lower", epoch.allow_lower,
+                    "Lower it too: versions that were taken back may be loaded again");
+  return command;
+}
+
 CLI::App* AddDevice(CLI::App& app, DeviceCommand& device) {
   CLI::App* command =
       app.add_subcommand("device", "This machine's AscendCL library and devices; needs no server");
@@ -231,6 +241,8 @@ int Run(int argc, char** argv) {
   const CLI::App* traffic_command = AddTraffic(app, traffic);
   RollBackCommand rollback;
   const CLI::App* rollback_command = AddRollBack(app, rollback);
+  EpochCommand epoch;
+  const CLI::App* epoch_command = AddEpoch(app, epoch);
   bench::BenchCommand bench;
   const CLI::App* bench_command = bench::AddBench(app, bench);
   DeviceCommand device;
@@ -275,6 +287,9 @@ int Run(int argc, char** argv) {
   }
   if (rollback_command->parsed()) {
     return Report(RollBack(common, rollback));
+  }
+  if (epoch_command->parsed()) {
+    return Report(Epoch(common, epoch));
   }
   if (bench_command->parsed()) {
     return Report(bench::Bench(common, bench));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `omctl label`, `omctl traffic` and `omctl rollback`: where requests to a model go.
+// `omctl label`, `traffic` and `rollback`: where requests to a model go; `omctl epoch`: which
+// signed versions are too old.
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -85,15 +86,29 @@ absl::Status Change(const CommonOptions& common, Request& request,
   return absl::OkStatus();
 }
 
-absl::Status Show(const CommonOptions& common, const std::string& model) {
+absl::StatusOr<ListModelsResponse::Model> Fetch(const CommonOptions& common,
+                                                const std::string& model) {
   ASSIGN_OR_RETURN(const client::ConnectOptions connect,
                    client::ReadConnectOptions(common.url(), common.files));
   client::GrpcClient client(connect);
   ListModelsRequest request;
   request.set_model_name(model);
   ASSIGN_OR_RETURN(const ListModelsResponse listed, client.Call(&Stub::ListModels, request));
-  Print(common, model, listed.models(0).routes());
+  return listed.models(0);
+}
+
+absl::Status Show(const CommonOptions& common, const std::string& model) {
+  ASSIGN_OR_RETURN(const ListModelsResponse::Model found, Fetch(common, model));
+  Print(common, model, found.routes());
   return absl::OkStatus();
+}
+
+void PrintFloor(const CommonOptions& common, const std::string& model, uint64_t floor) {
+  if (common.json) {
+    fmt::print("{}\n", json::serialize(json::object{{"model", model}, {"epoch_floor", floor}}));
+  } else {
+    fmt::print("Signed versions of '{}' are loaded from security epoch {} on.\n", model, floor);
+  }
 }
 
 }  // namespace
@@ -137,6 +152,24 @@ absl::Status RollBack(const CommonOptions& common, const RollBackCommand& comman
   request.set_model_name(command.model);
   request.set_label(command.label);
   return Change(common, request, &Stub::RollBack);
+}
+
+absl::Status Epoch(const CommonOptions& common, const EpochCommand& command) {
+  if (!command.floor.has_value()) {
+    ASSIGN_OR_RETURN(const ListModelsResponse::Model found, Fetch(common, command.model));
+    PrintFloor(common, command.model, found.epoch_floor());
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const client::ConnectOptions connect,
+                   client::ReadConnectOptions(common.control_url(), common.files));
+  client::GrpcClient client(connect);
+  SetEpochFloorRequest request;
+  request.set_model_name(command.model);
+  request.set_floor(*command.floor);
+  request.set_allow_lower(command.allow_lower);
+  ASSIGN_OR_RETURN(const SetEpochFloorResponse set, client.Call(&Stub::SetEpochFloor, request));
+  PrintFloor(common, command.model, set.floor());
+  return absl::OkStatus();
 }
 
 }  // namespace omserve::omctl

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/registry/folder_watch.h"
 
+#include <poll.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -24,7 +25,7 @@ bool Becomes(const Condition& condition) {
     if (condition()) {
       return true;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    poll(nullptr, 0, 5);
   }
   return false;
 }
@@ -80,8 +81,40 @@ TEST_CASE("a file that is being written is known") {
   std::ofstream out(file);
   out << "half" << std::flush;
   CHECK(Becomes([&] { return being_written() == file; }));
-  fs::rename(w.root + "/m/1", w.root + "/m/2");
+  fs::rename(w.root + "/m/1", w.root + "/m/2");  // The writer goes on.
+  CHECK(Becomes([&] { return being_written() == w.root + "/m/2/model.om"; }));
+  out.close();
   CHECK(Becomes([&] { return being_written().empty(); }));
+}
+
+// A file that is renamed over one that is being written, and one that is cut by its name, have no
+// close that is told.
+TEST_CASE("a file that is replaced is not being written") {
+  Watched w("watch_replaced");
+  const std::string file = w.root + "/m/1/model.om";
+  std::ofstream out(file);
+  out << "half" << std::flush;
+  CHECK(Becomes([&] { return w.watch->BeingWritten(w.root + "/m") == file; }));
+  REQUIRE_OK(WriteFileAtomically(file, "whole"));
+  CHECK(Becomes([&] { return w.watch->BeingWritten(w.root + "/m").empty(); }));
+  CHECK(w.Sees([&] { fs::resize_file(file, 2); }));
+  CHECK(Becomes([&] { return w.watch->BeingWritten(w.root + "/m").empty(); }));
+}
+
+// Looking who writes takes a lease for an instant, which a writer that comes then breaks.
+TEST_CASE("a writer that comes while it is looked for ends nobody") {
+  Watched w("watch_lease");
+  const std::string file = w.root + "/m/1/model.om";
+  std::atomic<bool> ends{false};
+  std::jthread writer([&] {
+    while (!ends) {
+      std::ofstream(file, std::ios::app) << "x";
+    }
+  });
+  for (int i = 0; i < 20'000; ++i) {
+    w.watch->BeingWritten(w.root);
+  }
+  ends = true;
 }
 
 // What was begun before anybody watched is known too.

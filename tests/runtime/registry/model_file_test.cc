@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/registry/model_file.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -27,6 +29,20 @@ TEST_CASE("a model file must be a file") {
   const absl::Status folder = ModelFile::Open(".").status();
   CHECK(folder.code() == absl::StatusCode::kInvalidArgument);
   CHECK_THAT(std::string(MessageOf(folder)), Contains("not a regular file"));
+}
+
+// A pipe would have who opens it wait for a writer; more than there is memory is not even begun.
+TEST_CASE("a model file that would hold up a load is refused at once") {
+  std::filesystem::remove("pipe.om");
+  REQUIRE(mkfifo("pipe.om", 0600) == 0);
+  CHECK_THAT(std::string(MessageOf(ModelFile::Open("pipe.om").status())),
+             Contains("not a regular file"));
+  CHECK_THAT(std::string(MessageOf(ReadFile("pipe.om").status())), Contains("not a regular file"));
+  std::ofstream("sparse.om").close();
+  std::filesystem::resize_file("sparse.om", uint64_t{1} << 42);
+  const absl::Status sparse = VALUE(ModelFile::Open("sparse.om"))->Read().status();
+  std::filesystem::remove("sparse.om");
+  CHECK(sparse.code() == absl::StatusCode::kResourceExhausted);
 }
 
 // Those who read it together have one copy, which goes with the last of them.

@@ -90,7 +90,8 @@ TEST_CASE("A header is read strictly", "[header]") {
 TEST_CASE("A header that is cut off is refused", "[header]") {
   const std::vector<std::byte> bytes = SampleHeader().Encode();
   for (size_t size = 0; size < bytes.size(); ++size) {
-    const std::string error = ParseError({bytes.begin(), bytes.begin() + static_cast<long>(size)});
+    const std::string error =
+        ParseError({bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)});
     CAPTURE(size, error);
     CHECK((error.find("not a sealed file") != std::string::npos) == (size < 8));
     CHECK((error.find("cut off") != std::string::npos) == (size >= 8 && size < kKeySectionOffset));

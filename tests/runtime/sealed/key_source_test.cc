@@ -89,6 +89,14 @@ TEST_CASE("A helper command that leaves something behind", "[key_source]") {
   CHECK(ReadText(Shell("sleep 5 & echo key")) == "key\n");
 }
 
+// Sockets and files of a daemon are not its helper's.
+TEST_CASE("A helper command has no descriptor of ours", "[key_source]") {
+  const Descriptor ours(fcntl(STDIN_FILENO, F_DUPFD, 50));  // Not closed on exec.
+  REQUIRE(ours.get() >= 50);
+  CHECK(ReadText(Shell(fmt::format("test -e /dev/fd/{} || echo closed", ours.get()))) ==
+        "closed\n");
+}
+
 // No shell reads the arguments, and nobody answers a question on standard input.
 TEST_CASE("A helper command has its arguments as they are, and no input", "[key_source]") {
   CHECK(ReadText(HelperCommand{.arguments = {"echo", "$HOME;", "a  b"}}) == "$HOME; a  b\n");

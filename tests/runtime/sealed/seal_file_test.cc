@@ -65,6 +65,15 @@ TEST_CASE("A file is sealed and opened", "[seal_file]") {
   CHECK(FilesIn(in) == 3);
 }
 
+// A file may be sealed where it is.
+TEST_CASE("A file is sealed in place", "[seal_file]") {
+  const std::string in = NewFolder("in_place");
+  REQUIRE_OK(WriteFileAtomically(in + "a.om", "model"));
+  REQUIRE_OK(SealFile({.from = in + "a.om", .to = in + "a.om"}, ForSampleKey()));
+  CHECK(VALUE(OpenMemory(VALUE(ReadFile(in + "a.om")), SampleRing())) == "model");
+  CHECK(FilesIn(in) == 1);
+}
+
 // What is there is replaced by what is asked for only.
 TEST_CASE("An opened file replaces another only when told to", "[seal_file]") {
   const std::string in = NewFolder("replace");

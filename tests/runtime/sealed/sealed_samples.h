@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/descriptor.h"
 #include "runtime/base/file.h"
-#include "runtime/sealed/descriptor.h"
 #include "runtime/sealed/key_ring.h"
 #include "runtime/sealed/recipients.h"
 #include "runtime/sealed/seal_file.h"

@@ -13,7 +13,6 @@ namespace omserve::sealed {
 namespace {
 
 using Catch::Matchers::Contains;
-using Catch::Matchers::Matches;
 
 constexpr size_t kSealedChunk = kChunk + kTagBytes;
 constexpr size_t kChunks = 4;  // The last one is shorter.
@@ -30,7 +29,7 @@ struct Sample {
 };
 
 std::string ErrorOf(const std::string& file, const KeyRing& ring) {
-  const std::string error = MessageOf(OpenMemory(file, ring));
+  std::string error = MessageOf(OpenMemory(file, ring));
   CHECK(MessageOf(OpenDescriptor(file, ring)) == error);
   CHECK(error != "OK");
   return error;

@@ -15,6 +15,8 @@
 namespace omserve::server {
 namespace {
 
+const AuditLog::WallTime kNoTime = [] { return std::chrono::milliseconds(0); };
+
 TEST_CASE("A control operation is one line of JSON") {
   CHECK(FormatAction({.by = "ops@ipv4:10.0.0.7:40312",
                       .what = "label",
@@ -26,17 +28,17 @@ TEST_CASE("A control operation is one line of JSON") {
         R"("model":"text","arguments":{"stable":"4"},"result":"OK","ms":12})");
   // Whatever a client names a model: it is one line all the same.
   const std::string line = FormatAction(
-      {.by = "a", .what = "load", .model = "x\"\n{}", .result = NotFound("'x\"\n' is not there")}, 0);
-  CHECK(line ==
-        R"({"time":"1970-01-01T00:00:00.000Z","by":"a","what":"load","model":"x\"\n{}",)"
-        R"("result":"NOT_FOUND","error":"'x\"\n' is not there","ms":0})");
+      {.by = "a", .what = "load", .model = "x\"\n{}", .result = NotFound("'x\"\n' is not there")},
+      0);
+  CHECK(line == R"({"time":"1970-01-01T00:00:00.000Z","by":"a","what":"load","model":"x\"\n{}",)"
+                R"("result":"NOT_FOUND","error":"'x\"\n' is not there","ms":0})");
 }
 
 // Lines of several threads stand one behind the other, and behind those of a daemon before.
 TEST_CASE("The audit log is appended to") {
   std::filesystem::remove("audit.jsonl");
   for (int run = 0; run < 2; ++run) {
-    const auto log = VALUE(AuditLog::Open("audit.jsonl"));
+    const auto log = VALUE(AuditLog::Open("audit.jsonl", kNoTime));
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&log, t] {
@@ -57,7 +59,7 @@ TEST_CASE("The audit log is appended to") {
     at = end + 1;
   }
   CHECK(lines == 800);
-  CHECK(AuditLog::Open("no/such/folder/audit.jsonl").status().code() ==
+  CHECK(AuditLog::Open("no/such/folder/audit.jsonl", kNoTime).status().code() ==
         absl::StatusCode::kInvalidArgument);
 }
 

@@ -21,8 +21,8 @@ TEST_CASE("A label is never to be taken for a number") {
     CHECK(CheckLabel(good).ok());
   }
   for (const std::string& bad :
-       {std::string(), std::string("1"), std::string("-a"), std::string("Stable"), std::string("a b"),
-        std::string("a/b"), std::string("\xc3\xa9"), std::string(64, 'a')}) {
+       {std::string(), std::string("1"), std::string("-a"), std::string("Stable"),
+        std::string("a b"), std::string("a/b"), std::string("\xc3\xa9"), std::string(64, 'a')}) {
     INFO(bad);
     CHECK(CheckLabel(bad).code() == absl::StatusCode::kInvalidArgument);
   }
@@ -40,8 +40,11 @@ TEST_CASE("A label goes back to where it was") {
   CHECK(routes.labels.at("stable") == 3);
   REQUIRE_OK(RollBackLabel("stable", routes));
   CHECK(routes.labels.at("stable") == 4);
-  CHECK_THAT(Words(RollBackLabel("canary", routes)),
-             Contains("no label 'canary': it has stable"));
+  for (const int64_t version : {0, -5}) {
+    CHECK(MoveLabel("stable", version, routes).code() == absl::StatusCode::kInvalidArgument);
+  }
+  CHECK(routes.labels.at("stable") == 4);
+  CHECK_THAT(Words(RollBackLabel("canary", routes)), Contains("no label 'canary': it has stable"));
   REQUIRE_OK(RemoveLabel("stable", routes));
   CHECK(routes == ModelRoutes());
   CHECK(RemoveLabel("stable", routes).code() == absl::StatusCode::kNotFound);
@@ -53,12 +56,12 @@ TEST_CASE("Shares of traffic are of labels and make 100") {
   REQUIRE_OK(MoveLabel("canary", 4, routes));
   REQUIRE_OK(SetTraffic({{"stable", 90}, {"canary", 10}}, routes));
   const ModelRoutes before = routes;
-  for (const std::vector<TrafficShare>& bad : std::vector<std::vector<TrafficShare>>{
-           {{"stable", 99}},
-           {{"stable", 50}, {"stable", 50}},
-           {{"stable", 100}, {"canary", 0}},
-           {{"stable", 101}, {"canary", -1}},
-           {{"stable", 50}, {"nobody", 50}}}) {
+  for (const std::vector<TrafficShare>& bad :
+       std::vector<std::vector<TrafficShare>>{{{"stable", 99}},
+                                              {{"stable", 50}, {"stable", 50}},
+                                              {{"stable", 100}, {"canary", 0}},
+                                              {{"stable", 101}, {"canary", -1}},
+                                              {{"stable", 50}, {"nobody", 50}}}) {
     CHECK(SetTraffic(bad, routes).code() == absl::StatusCode::kInvalidArgument);
     CHECK(routes == before);
   }

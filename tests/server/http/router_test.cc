@@ -62,7 +62,8 @@ TEST_CASE("Router: refusals", "[1.2/not-found][1.2/wrong-verb][1.2/version-digit
   const Router router(SomeRoutes());
   for (const char* path :
        {"", "/", "v2", "/v2//", "/v3", "/v2/models", "/v2/models/", "/v2/models//infer",
-        "/v2/models/m/infer/", "/v2/models/m/versions/one/infer", "/v2/models/m/versions//infer",
+        "/v2/models/m/infer/", "/v2/models/m/versions/one/infer", "/v2/models/m/labels/1/infer",
+        "/v2/models/m/labels//infer", "/v2/models/m/versions//infer",
         "/v2/models/m/version/7/infer", "/v2/models//x/infer", "/v2/infer"}) {
     CAPTURE(path);
     const Router::Found found = router.Find("POST", path);

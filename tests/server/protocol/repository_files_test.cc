@@ -99,32 +99,41 @@ TEST_CASE("Repository: a file that is being copied", "[1.12/mode-poll]") {
 }
 
 // What serves does not read its file any more; that somebody has written into it is told, and the
-// new contents are loaded when they come as a file of their own.
+// new contents are loaded when they come as a file of their own. Other versions come as ever.
 TEST_CASE("Repository: a file that is overwritten while it serves", "[1.12/mode-poll]") {
   for (const bool polls : {false, true}) {
     INFO("polls " << polls);
     Repository repository;
-    repository.AddText();
-    TestDaemon daemon(repository,
-                      polls ? std::function<void(ServerConfig&)>(Watching) : Explicit({"text"}));
+    repository.AddText("text", "version_policy: {all: {}}\n");
+    TestDaemon daemon(repository, [&](ServerConfig& config) {
+      polls ? Watching(config) : Explicit({"text"})(config);
+      config.mutable_repository()->set_poll_seconds(polls ? 3600 : 1);
+    });
     Client& client = daemon.client();
+    const int port = daemon.http_port();
     const std::string path = repository.path() + "/text/1/model.om";
     const std::string om = VALUE(ReadFile(path));
-    CHECK(Metric(daemon.http_port(), kOverwritten) == 0);
+    CHECK(Metric(port, kOverwritten) == 0);
     for (const std::string& contents : {om.substr(0, 1000), std::string(), om + om}) {
       Overwrite(path, contents);
       CHECK(Answers(client, "text"));
-      CHECK(Metric(daemon.http_port(), kOverwritten) == 1);
+      AwaitMetric(port, kOverwritten, 1);
       CHECK(StaysSo(daemon, 1));
       CHECK(Answers(client, "text"));
     }
-    CHECK(Metric(daemon.http_port(), "omserve_model_load_failures_total") == 0);
+    CHECK(Metric(port, "omserve_model_load_failures_total") == 0);
+    if (polls) {
+      repository.AddModel("text", "text", "", "1,2", 2);
+      CHECK(AwaitLine(client, "text:2", "READY") == "READY");
+      CHECK(StaysSo(daemon, 2));
+      CHECK(Metric(port, kOverwritten) == 1);
+    }
     repository.Write("text/1/model.om", om);
     if (!polls) {
       REQUIRE(Load(client, "text").ok());
     }
-    AwaitMetric(daemon.http_port(), "omserve_model_loads_total", 2);
-    AwaitMetric(daemon.http_port(), kOverwritten, 0);
+    AwaitMetric(port, "omserve_model_loads_total", polls ? 3 : 2);
+    AwaitMetric(port, kOverwritten, 0);
     CHECK(Answers(client, "text"));
   }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Labels and shares of traffic: where requests go that name no version.
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -23,12 +25,10 @@ using Stub = ::omserve::ModelControl::Stub;
 
 constexpr char kAllVersions[] = "version_policy: {all: {}}\n";
 
-Repository ThreeVersions() {
-  Repository repository;
+void AddThreeVersions(const Repository& repository) {
   for (const int version : {1, 2, 3}) {
     repository.AddModel("text", "text", kAllVersions, "1,2", version);
   }
-  return repository;
 }
 
 void WithState(ServerConfig& config, const std::string& folder) {
@@ -106,15 +106,14 @@ std::string AnsweredOverHttp(int port, const std::string& path, const std::strin
   for (int i = 0; i < 32; ++i) {
     ones += i == 0 ? "1" : ",1";
   }
-  body += ones + R"(]},{"name":"attention_mask","datatype":"INT64","shape":[1,32],"data":[)" + ones +
-          "]}]}";
-  const std::string answer =
-      SendHttp(port,
-               "POST /v2/models/text" + path + "/infer HTTP/1.1\r\nHost: t\r\n" +
-                   (key.empty() ? "" : "Omserve-Traffic-Key: " + key + "\r\n") +
-                   "Connection: close\r\nContent-Length: " + std::to_string(body.size()) +
-                   "\r\n\r\n" + body,
-               "}]}");
+  body += ones + R"(]},{"name":"attention_mask","datatype":"INT64","shape":[1,32],"data":[)" +
+          ones + "]}]}";
+  const std::string answer = SendHttp(
+      port,
+      "POST /v2/models/text" + path + "/infer HTTP/1.1\r\nHost: t\r\n" +
+          (key.empty() ? "" : "Omserve-Traffic-Key: " + key + "\r\n") +
+          "Connection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body,
+      "}]}");
   const std::string mark = R"("model_version":")";
   const size_t at = answer.find(mark);
   return at == std::string::npos ? answer : answer.substr(at + mark.size(), 1);
@@ -123,7 +122,8 @@ std::string AnsweredOverHttp(int port, const std::string& path, const std::strin
 }  // namespace
 
 TEST_CASE("Routes: labels in place of versions") {
-  const Repository repository = ThreeVersions();
+  const Repository repository;
+  AddThreeVersions(repository);
   const TempFolder folder;
   const auto with_state = [&](ServerConfig& config) { WithState(config, folder.path()); };
   {
@@ -137,9 +137,11 @@ TEST_CASE("Routes: labels in place of versions") {
     CHECK(AnsweredBy(client, "stable") == "1");
     CHECK(AnsweredBy(client, "canary") == "3");
     CHECK(AnsweredBy(client, "") == "3");
-    CHECK(AnsweredOverHttp(daemon.http_port(), "/versions/stable", "") == "1");
-    CHECK_THAT(HttpGet(daemon.http_port(), "/v2/models/text/versions/stable/ready"),
+    CHECK(AnsweredOverHttp(daemon.http_port(), "/labels/stable", "") == "1");
+    CHECK_THAT(HttpGet(daemon.http_port(), "/v2/models/text/labels/stable/ready"),
                Catch::Contains("200 OK"));
+    CHECK_THAT(AnsweredOverHttp(daemon.http_port(), "/labels/nobody", ""),
+               Catch::Contains("400 Bad Request"));
 
     // All of them or none.
     const grpc::Status half = control.Label({{"another", 2}, {"stable", 9}});
@@ -147,6 +149,7 @@ TEST_CASE("Routes: labels in place of versions") {
     CHECK_THAT(half.error_message(), Catch::Contains("version 9 is not served"));
     CHECK(AnsweredBy(client, "stable") == "1");
     CHECK_THAT(AnsweredBy(client, "another"), Catch::Contains("specified version string"));
+    CHECK(control.Label({{"stable", 0}}).error_code() == grpc::StatusCode::INVALID_ARGUMENT);
     CHECK(control.Label({{"7", 2}}).error_code() == grpc::StatusCode::INVALID_ARGUMENT);
 
     REQUIRE(control.Label({{"stable", 2}}).ok());
@@ -160,14 +163,16 @@ TEST_CASE("Routes: labels in place of versions") {
   CHECK(AnsweredBy(daemon.client(), "stable") == "1");
   CHECK_THAT(AnsweredBy(daemon.client(), "canary"), Catch::Contains("specified version string"));
   const std::string audit = VALUE(ReadFile(folder.path() + "/audit.jsonl"));
-  CHECK(std::count(audit.begin(), audit.end(), '\n') == 6);
-  CHECK_THAT(audit, Catch::Contains(R"("what":"rollback","model":"text","arguments":{"label":"stable"},)"
-                                    R"("result":"OK")") &&
-                        Catch::Contains(R"("result":"FAILED_PRECONDITION","error":")"));
+  CHECK(std::count(audit.begin(), audit.end(), '\n') == 7);
+  CHECK_THAT(audit,
+             Catch::Contains(R"("what":"rollback","model":"text","arguments":{"label":"stable"},)"
+                             R"("result":"OK")") &&
+                 Catch::Contains(R"("result":"FAILED_PRECONDITION","error":")"));
 }
 
 TEST_CASE("Routes: shares of traffic") {
-  const Repository repository = ThreeVersions();
+  const Repository repository;
+  AddThreeVersions(repository);
   const TempFolder folder;
   TestDaemon daemon(repository, [&](ServerConfig& config) {
     WithState(config, folder.path());
@@ -201,21 +206,32 @@ TEST_CASE("Routes: shares of traffic") {
   CHECK(shared.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
 
   // A share that has nobody to answer leaves its requests to the others.
-  REQUIRE(Load(client, "text", R"({"version_policy": {"specific": {"versions": [1, 3]}}})").ok());
+  std::filesystem::remove_all(repository.path() + "/text/2");
+  REQUIRE(Load(client, "text").ok());
   counts = Answers(client, 20, "");
   CHECK(counts["1"] == 20);
   CHECK_THAT(AnsweredBy(client, "canary"), Catch::Contains("version 2 is not at ready state"));
+  // And where no share has anybody, there is nobody.
+  std::filesystem::rename(repository.path() + "/text/1", repository.path() + "/text/.1");
+  REQUIRE(Load(client, "text").ok());
+  CHECK_THAT(AnsweredBy(client, ""), Catch::Contains("has shares of traffic, and none of their"));
+  CHECK(AnsweredBy(client, "3") == "3");
+  std::filesystem::rename(repository.path() + "/text/.1", repository.path() + "/text/1");
+  // A policy that counts versions does not take one away that has a label.
+  REQUIRE(Load(client, "text", R"({"version_policy": {"latest": {"num_versions": 1}}})").ok());
+  CHECK(AnsweredBy(client, "stable") == "1");
+  CHECK(AnsweredBy(client, "") == "1");
   REQUIRE(control.Traffic({}).ok());
   CHECK(AnsweredBy(client, "") == "3");
 }
 
-// A label moves to and fro under load: each request is answered by one of the two versions, and none
-// by the old one that was sent after the move.
+// A label moves to and fro under load: each request is answered by one of the two versions, and
+// none by the old one that was sent after the move.
 TEST_CASE("Routes: a label that moves under load") {
-  const Repository repository = ThreeVersions();
+  const Repository repository;
+  AddThreeVersions(repository);
   const TempFolder folder;
-  TestDaemon daemon(repository,
-                    [&](ServerConfig& config) { WithState(config, folder.path()); });
+  TestDaemon daemon(repository, [&](ServerConfig& config) { WithState(config, folder.path()); });
   Control control(daemon);
   REQUIRE(control.Label({{"stable", 1}}).ok());
   std::atomic<bool> ends{false};
@@ -244,7 +260,8 @@ TEST_CASE("Routes: a label that moves under load") {
 
 // What operators change is not for everybody.
 TEST_CASE("Routes: labels are for operators") {
-  const Repository repository = ThreeVersions();
+  const Repository repository;
+  AddThreeVersions(repository);
   TestDaemon daemon(repository);
   Control control(daemon);
   CHECK(control.Label({{"stable", 1}}).error_code() == grpc::StatusCode::PERMISSION_DENIED);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `omc seal`, `open`, `rekey` and `inspect` of what is sealed, as programs: exit codes and streams.
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -36,13 +37,18 @@ Outcome RunOmc(const std::string& arguments, const std::string& before = "") {
   return Run(before + OMSERVE_BINARY_DIR "/bin/omc " + arguments);
 }
 
+void MakeKeyPair(const std::string& name) {
+  REQUIRE(
+      Run(fmt::format("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {}.pem",
+                      name))
+          .exit_code == 0);
+  REQUIRE(Run(fmt::format("openssl pkey -pubout -in {}.pem -out {}.pub", name, name)).exit_code ==
+          0);
+}
+
 void MakeKeys() {
-  for (const std::string name : {"old", "new"}) {
-    REQUIRE(
-        Run("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out " + name + ".pem")
-            .exit_code == 0);
-    REQUIRE(Run("openssl pkey -pubout -in " + name + ".pem -out " + name + ".pub").exit_code == 0);
-  }
+  MakeKeyPair("old");
+  MakeKeyPair("new");
   REQUIRE(Run("openssl rand -hex -out shared.key 32").exit_code == 0);
   REQUIRE_OK(WriteFileAtomically("model.om", "a model"));
 }

@@ -45,5 +45,45 @@ TEST_CASE("omctl load and unload") {
   CHECK_THAT(run("load --help").out, Contains("--file VERSION/PATH=FILE"));
 }
 
+// Labels and shares as an operator moves them, told as tables and as JSON.
+TEST_CASE("omctl label, traffic, rollback and epoch") {
+  server::Repository repository;
+  for (const int version : {1, 2}) {
+    repository.AddModel("text", "text", "version_policy: {all: {}}\n", "1,2", version);
+  }
+  const server::ChildDaemon daemon(repository, {"--control-on-public-ports=true"});
+  const auto run = [&daemon](const std::string& arguments) {
+    return RunOmctl(arguments + " --url 127.0.0.1:" + std::to_string(daemon.grpc_port()));
+  };
+  CHECK_THAT(run("label text").out, Contains("go to the highest one served"));
+  const Outcome labelled = run("label text stable=1 canary=2");
+  INFO(labelled.err);
+  CHECK(labelled.exit_code == 0);
+  CHECK_THAT(labelled.out, Contains("LABEL") && Contains("stable") && Contains("canary"));
+  const Outcome shared = run("traffic text stable=90 canary=10% --json");
+  CHECK(shared.out ==
+        R"({"model":"text","labels":{"canary":2,"stable":1},"traffic":[{"label":"stable",)"
+        R"("percent":90},{"label":"canary","percent":10}]})"
+        "\n");
+  CHECK_THAT(run("models").out, Contains("stable 90%") && Contains("canary 10%"));
+  CHECK_THAT(run("infer text --input input_ids=[[1]] --model-version nobody").err,
+             Contains("version"));
+  CHECK(run("label text stable=2").exit_code == 0);
+  CHECK_THAT(run("rollback text --json").out, Contains(R"("stable":1)"));
+  CHECK_THAT(run("traffic text --clear").out, Contains("go to the highest one served"));
+  testing::CheckFails(run("traffic text stable=90"), "INVALID_ARGUMENT");
+  testing::CheckFails(run("traffic text stable=ninety"), "INVALID_ARGUMENT");
+  testing::CheckFails(run("label text stable=7"), "FAILED_PRECONDITION");
+  testing::CheckFails(run("label nobody"), "NOT_FOUND");
+  CHECK_THAT(run("label text --remove canary").out, !Contains("canary"));
+
+  CHECK_THAT(run("epoch text 7").out, Contains("from security epoch 7 on"));
+  testing::CheckFails(run("epoch text 6"), "FAILED_PRECONDITION");
+  CHECK(run("epoch text 6 --allow-lower --json").out == R"({"model":"text","epoch_floor":6})"
+                                                        "\n");
+  CHECK_THAT(run("epoch text").out, Contains("from security epoch 6 on"));
+  CHECK_THAT(run("label --help").out, Contains("LABEL=VERSION"));
+}
+
 }  // namespace
 }  // namespace omserve
