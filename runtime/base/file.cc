@@ -7,17 +7,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <system_error>
 #include <utility>
 
 #include "runtime/base/descriptor.h"
+#include "runtime/base/draft_file.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 
 namespace omserve {
 namespace {
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
 
 absl::StatusOr<size_t> RegularFileSize(int fd, const std::string& path) {
   if (fd < 0) {
@@ -29,17 +27,6 @@ absl::StatusOr<size_t> RegularFileSize(int fd, const std::string& path) {
     return InvalidArgument("'{}': not a regular file", path);
   }
   return static_cast<size_t>(info.st_size);
-}
-
-// Until then a machine that stops may come back with the file that was there before. Not every file
-// system can; what it does then is the best there is.
-void SyncFolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() >= 0) {
-    fsync(fd.get());
-  }
 }
 
 }  // namespace
@@ -95,30 +82,11 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t limit_bytes
 }
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view contents) {
-  const std::string draft = fmt::format("{}.{}.tmp", path, getpid());
-  const Descriptor fd(open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (fd.get() < 0) {
-    return InvalidArgument("'{}': cannot be written: {}", draft, ErrnoText());
-  }
-  size_t done = 0;
-  while (done < contents.size()) {
-    const ssize_t put = write(fd.get(), contents.data() + done, contents.size() - done);
-    if (put < 0 && errno == EINTR) {
-      continue;
-    }
-    if (put <= 0) {
-      absl::Status status = Internal("'{}': write failed: {}", draft, ErrnoText());
-      unlink(draft.c_str());
-      return status;
-    }
-    done += static_cast<size_t>(put);
-  }
-  if (fsync(fd.get()) != 0 || std::rename(draft.c_str(), path.c_str()) != 0) {
-    absl::Status status = Internal("'{}': cannot be put in place: {}", path, ErrnoText());
-    unlink(draft.c_str());
-    return status;
-  }
-  SyncFolderOf(path);
+  ASSIGN_OR_RETURN(DraftFile draft, DraftFile::Create(path, 0644));
+  RETURN_IF_ERROR(draft.Write(std::as_bytes(std::span(contents))));
+  RETURN_IF_ERROR(draft.Place(/*replaces=*/true));
+  // Not every file system can; what it does then is the best there is.
+  SyncFolderOf(path).IgnoreError();
   return absl::OkStatus();
 }
 

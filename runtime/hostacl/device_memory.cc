@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
-#include <system_error>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/fault_plan.h"
 
@@ -32,7 +32,7 @@ absl::StatusOr<uintptr_t> MapRange(size_t size_bytes, int protection, const char
     return Fail(ACL_ERROR_RT_MEMORY_ALLOCATION,
                 "{} bytes of address space for {} were refused by the system ({}); lower "
                 "memory_bytes or raise the limit (ulimit -v, vm.overcommit_memory)",
-                size_bytes, what, std::generic_category().message(errno));
+                size_bytes, what, ErrnoText());
   }
   return reinterpret_cast<uintptr_t>(begin);
 }

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/log.h"
 
 namespace omserve::hostacl {
@@ -83,7 +84,7 @@ void OpPipe::Send(const ExecutionRecord& record) const {
   } while (written == -1 && errno == EINTR);
   if (written != static_cast<ssize_t>(sizeof(op))) {
     OMSERVE_LOG(kWarning, "hostacl", "profiling record lost model={} descriptor={} error={}",
-                record.model_id, config_.descriptor, std::generic_category().message(errno));
+                record.model_id, config_.descriptor, ErrnoText());
   }
 }
 

@@ -14,8 +14,10 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
+#include "runtime/base/path_below.h"
 #include "runtime/base/thread.h"
 
 namespace omserve::registry {
@@ -27,8 +29,6 @@ constexpr uint32_t kOfInterest = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOV
                                  IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK;
 // Folders below a repository that are looked into: links that lead in circles have an end.
 constexpr int kMostDepth = 6;
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
 
 enum class Writers { kNone, kSome, kUnknown };
 
@@ -45,10 +45,6 @@ Writers WritersOf(const std::string& path) {
   }
   fcntl(fd.get(), F_SETLEASE, F_UNLCK);
   return Writers::kNone;
-}
-
-bool IsBelow(std::string_view path, std::string_view folder) {
-  return path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/';
 }
 
 }  // namespace

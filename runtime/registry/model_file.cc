@@ -10,9 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <optional>
-#include <system_error>
 #include <thread>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/thread.h"
 #include "runtime/sealed/header.h"
@@ -24,8 +24,6 @@ namespace {
 
 // What one call reads: the most that Linux takes is a little below 2 GiB.
 constexpr size_t kReadBytes = size_t{64} << 20;
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
 
 absl::Status WrittenTo(const std::string& path) {
   return Unavailable(

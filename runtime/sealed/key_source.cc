@@ -6,18 +6,16 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 #include "runtime/base/descriptor.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 
 namespace omserve::sealed {
 namespace {
 
 constexpr size_t kMostBytes = size_t{64} << 10U;
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
 
 absl::StatusOr<SecretBytes> ReadToEnd(int fd, const std::string& name) {
   ASSIGN_OR_RETURN(SecretBytes secret, SecretBytes::Allocate(kMostBytes + 1));

@@ -15,17 +15,16 @@
 #include <vector>
 
 #include "runtime/base/descriptor.h"
+#include "runtime/base/draft_file.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/sealed/chunk_cipher.h"
-#include "runtime/sealed/draft_file.h"
 #include "runtime/sealed/file_keys.h"
 #include "runtime/sealed/key_section.h"
 #include "runtime/sealed/sealed_file.h"
 
 namespace omserve::sealed {
 namespace {
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
 
 struct OpenedFile {
   Descriptor fd;

@@ -9,11 +9,11 @@
 
 #include <array>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "runtime/base/check.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/sealed/key_section.h"
 #include "runtime/sealed/parallel_decrypt.h"
@@ -36,9 +36,9 @@ absl::Status ReadAt(int fd, uint64_t offset, std::span<std::byte> first,
       continue;
     }
     if (got <= 0) {
-      return InvalidArgument("the file cannot be read at byte {}: {}", offset,
-                             got == 0 ? "it ends there, but was longer when it was opened"
-                                      : std::generic_category().message(errno));
+      return InvalidArgument(
+          "the file cannot be read at byte {}: {}", offset,
+          got == 0 ? "it ends there, but was longer when it was opened" : ErrnoText());
     }
     const auto size = static_cast<size_t>(got);
     offset += size;

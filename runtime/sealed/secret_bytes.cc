@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "runtime/base/check.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 
 namespace omserve::sealed {
@@ -45,8 +46,7 @@ absl::StatusOr<SecretBytes> SecretBytes::Allocate(size_t size_bytes) {
   void* const data =
       mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) {
-    return ResourceExhausted("{} bytes for secrets: {}", size_bytes,
-                             std::generic_category().message(errno));
+    return ResourceExhausted("{} bytes for secrets: {}", size_bytes, ErrnoText());
   }
   secret.data_ = static_cast<std::byte*>(data);
   secret.size_bytes_ = size_bytes;

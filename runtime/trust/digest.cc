@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "runtime/base/check.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/thread.h"
 
@@ -33,8 +33,6 @@ std::optional<uint8_t> HexDigit(char c) {
   }
   return std::nullopt;
 }
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
 
 }  // namespace
 
@@ -125,37 +123,17 @@ void ForEachIndex(size_t count, int threads, const std::function<void(size_t)>& 
 
 absl::StatusOr<DigestedFile> DigestedFile::Open(const std::string& path) {
   // O_NONBLOCK: to open a pipe that stands in a file's place would wait for its writer.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0) {
+  Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (fd.get() < 0) {
     return errno == ENOENT  ? NotFound("'{}': no such file", path)
            : errno == ELOOP ? InvalidArgument("'{}': a symbolic link, expected a file", path)
                             : InvalidArgument("'{}': cannot be opened: {}", path, ErrnoText());
   }
-  DigestedFile file(fd, path, 0);
   struct stat info {};
-  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+  if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return InvalidArgument("'{}': not a regular file", path);
   }
-  file.size_bytes_ = static_cast<uint64_t>(info.st_size);
-  return file;
-}
-
-DigestedFile::DigestedFile(DigestedFile&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      path_(std::move(other.path_)),
-      size_bytes_(other.size_bytes_) {}
-
-DigestedFile& DigestedFile::operator=(DigestedFile&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(path_, other.path_);
-  std::swap(size_bytes_, other.size_bytes_);
-  return *this;
-}
-
-DigestedFile::~DigestedFile() {
-  if (fd_ >= 0) {
-    close(fd_);
-  }
+  return DigestedFile(std::move(fd), path, static_cast<uint64_t>(info.st_size));
 }
 
 absl::StatusOr<Digest> DigestedFile::DigestOfRange(
@@ -164,7 +142,7 @@ absl::StatusOr<Digest> DigestedFile::DigestOfRange(
   std::vector<std::byte> chunk(std::min<uint64_t>(kChunkBytes, range.size()));
   for (uint64_t at = range.begin; at < range.end;) {
     const size_t wanted = std::min<uint64_t>(chunk.size(), range.end - at);
-    const ssize_t got = pread(fd_, chunk.data(), wanted, static_cast<off_t>(at));
+    const ssize_t got = pread(fd_.get(), chunk.data(), wanted, static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) {
       continue;
     }

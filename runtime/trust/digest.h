@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "runtime/base/descriptor.h"
 
 namespace omserve::trust {
 
@@ -69,12 +70,6 @@ class DigestedFile final {
   // either, naming `path`. Blocks on the disk.
   static absl::StatusOr<DigestedFile> Open(const std::string& path);
 
-  DigestedFile(DigestedFile&& other) noexcept;
-  DigestedFile& operator=(DigestedFile&& other) noexcept;
-  DigestedFile(const DigestedFile&) = delete;
-  DigestedFile& operator=(const DigestedFile&) = delete;
-  ~DigestedFile();
-
   uint64_t size_bytes() const { return size_bytes_; }  // When it was opened.
 
   // Reads a MiB at a time, and tells `progress`, where there is one, how many bytes that were.
@@ -83,10 +78,10 @@ class DigestedFile final {
                                        const std::function<void(uint64_t)>& progress) const;
 
  private:
-  DigestedFile(int fd, std::string path, uint64_t size_bytes)
-      : fd_(fd), path_(std::move(path)), size_bytes_(size_bytes) {}
+  DigestedFile(Descriptor fd, std::string path, uint64_t size_bytes)
+      : fd_(std::move(fd)), path_(std::move(path)), size_bytes_(size_bytes) {}
 
-  int fd_ = -1;
+  Descriptor fd_;
   std::string path_;
   uint64_t size_bytes_ = 0;
 };

@@ -6,8 +6,8 @@
 #include <boost/json.hpp>
 #include <cerrno>
 #include <chrono>
-#include <system_error>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 
@@ -15,8 +15,6 @@ namespace omserve::server {
 namespace {
 
 namespace json = boost::json;
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
 
 std::string UtcTime(int64_t at_ms) {
   const std::time_t seconds = at_ms / 1000;

@@ -11,6 +11,7 @@
 #include <limits>
 #include <system_error>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
 
@@ -36,7 +37,7 @@ absl::StatusOr<std::unique_ptr<OverrideFolder>> OverrideFolder::Make() {
   std::string path = (fs::temp_directory_path(error) / "omserve-load-XXXXXX").string();
   if (error || mkdtemp(path.data()) == nullptr) {
     return Unavailable("no folder for the files of a load request: {}",
-                       error ? error.message() : std::generic_category().message(errno));
+                       error ? error.message() : ErrnoText());
   }
   return std::unique_ptr<OverrideFolder>(new OverrideFolder(std::move(path)));  // NOLINT: private.
 }

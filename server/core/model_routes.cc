@@ -11,6 +11,7 @@ namespace omserve::server {
 namespace {
 
 constexpr size_t kMostLabelBytes = 63;
+constexpr size_t kMostLabels = 100;  // Of a model: what is kept must stay readable.
 
 std::string Known(const ModelRoutes& routes) {
   std::vector<std::string> names;
@@ -47,6 +48,10 @@ absl::Status MoveLabel(const std::string& label, int64_t version, ModelRoutes& r
   }
   const auto found = routes.labels.find(label);
   if (found == routes.labels.end()) {
+    if (routes.labels.size() == kMostLabels) {
+      return InvalidArgument("label '{}': there are {}, and no more are kept; remove one", label,
+                             kMostLabels);
+    }
     routes.labels[label] = version;
   } else if (found->second != version) {
     routes.previous[label] = std::exchange(found->second, version);

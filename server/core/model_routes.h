@@ -44,7 +44,7 @@ absl::Status CheckLabel(std::string_view label);
 // All of these change nothing on an error.
 
 // From now on `label` leads to `version`. Errors: CheckLabel's; kInvalidArgument for a version
-// below 1.
+// below 1, and for more than 100 labels.
 absl::Status MoveLabel(const std::string& label, int64_t version, ModelRoutes& routes);
 // Errors: kNotFound; kFailedPrecondition where traffic goes by it.
 absl::Status RemoveLabel(const std::string& label, ModelRoutes& routes);

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <thread>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
+#include "runtime/base/path_below.h"
 #include "runtime/trust/bundle.h"
 #include "runtime/trust/folder.h"
 
@@ -22,12 +24,12 @@ int LoadThreads() {
   return static_cast<int>(std::clamp(std::thread::hardware_concurrency() / 2, 1U, 4U));
 }
 
-// Requires "a/b" or a path below it, whatever slashes stand at the end of `repository`.
-bool IsBelow(const std::string& path, std::string repository) {
+// As a model's folder begins, whatever slashes stand at the end of a repository's path.
+std::string_view WithoutSlashes(std::string_view repository) {
   while (repository.size() > 1 && repository.ends_with('/')) {
-    repository.pop_back();
+    repository.remove_suffix(1);
   }
-  return path.starts_with(repository + "/");
+  return repository;
 }
 
 absl::StatusOr<std::string> ReadIfNamed(const std::string& path) {
@@ -69,13 +71,14 @@ absl::Status Denied(fmt::format_string<Args...> text, Args&&... args) {
                     fmt::format(text, std::forward<Args>(args)...));
 }
 
-// Counts and tells what became of a version's signature; then what counts of that.
+// Counts and tells what became of a version's signature; then what counts of that. `signer` is told
+// where it is good.
 absl::Status Conclude(TrustCounters& counters, const ModelTrust::Question& question, TrustMode mode,
-                      const absl::Status& checked) {
+                      const std::string& signer, const absl::Status& checked) {
   if (checked.ok()) {
     counters.verified.fetch_add(1, std::memory_order_relaxed);
-    OMSERVE_LOG(kInfo, "catalog", "signature good name={} version={}", question.folder.name,
-                question.version);
+    OMSERVE_LOG(kInfo, "catalog", "signature good name={} version={} signer=\"{}\"",
+                question.folder.name, question.version, signer);
     return checked;
   }
   if (mode == TrustMode::kRequire) {
@@ -169,7 +172,8 @@ absl::Status ModelTrust::AddPolicy(const SignaturePolicyConfig& config,
 const ModelTrust::Policy* ModelTrust::PolicyOf(const registry::ModelFolder& folder) const {
   const std::string* repository = nullptr;  // The innermost: one may lie in another.
   for (const std::string& path : repositories_) {
-    if (IsBelow(folder.path, path) && (repository == nullptr || path.size() > repository->size())) {
+    if (IsBelow(folder.path, WithoutSlashes(path)) &&
+        (repository == nullptr || path.size() > repository->size())) {
       repository = &path;
     }
   }
@@ -197,16 +201,17 @@ absl::StatusOr<ModelTrust::Version> ModelTrust::Check(const Question& question) 
   const TrustMode mode = policy->policy.mode;
   absl::StatusOr<Version> checked = CheckSigned(*policy, question);
   if (!checked.ok() || question.own_file.empty()) {
-    const absl::Status verdict = Conclude(*counters_, question, mode, checked.status());
+    const absl::Status verdict =
+        Conclude(*counters_, question, mode, checked.ok() ? checked->signer : "", checked.status());
     RETURN_IF_ERROR(verdict);
     return checked.ok() ? *std::move(checked) : unchecked;
   }
   // The rest is known when the model's own file was read; it may be read again for a lost device.
   checked->protection.verdict =
-      [counters = counters_, question, mode,
+      [counters = counters_, question, mode, signer = checked->signer,
        told = std::make_shared<std::atomic<bool>>(false)](const absl::Status& own) {
         return told->exchange(true) ? (mode == TrustMode::kWarn ? absl::OkStatus() : own)
-                                    : Conclude(*counters, question, mode, own);
+                                    : Conclude(*counters, question, mode, signer, own);
       };
   return checked;
 }

@@ -120,6 +120,7 @@ bool ModelRepository::Poll() {
   for (const std::string& name : gone) {
     DoUnload(name, /*parts=*/false, Anybody()).IgnoreError();
     catalog_.Forget(name);
+    held_back_.erase(name);
   }
   seen_ = std::move(seen);
   LoadAll(changed);

@@ -50,6 +50,16 @@ TEST_CASE("A label goes back to where it was") {
   CHECK(RemoveLabel("stable", routes).code() == absl::StatusCode::kNotFound);
 }
 
+TEST_CASE("Labels have an end") {
+  ModelRoutes routes;
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE_OK(MoveLabel("l" + std::to_string(i), 1, routes));
+  }
+  CHECK_THAT(Words(MoveLabel("more", 1, routes)), Contains("no more are kept; remove one"));
+  CHECK(routes.labels.size() == 100);
+  REQUIRE_OK(MoveLabel("l7", 2, routes));
+}
+
 TEST_CASE("Shares of traffic are of labels and make 100") {
   ModelRoutes routes;
   REQUIRE_OK(MoveLabel("stable", 3, routes));

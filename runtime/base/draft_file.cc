@@ -1,39 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sealed/draft_file.h"
+#include "runtime/base/draft_file.h"
 
 #include <fcntl.h>
-#include <openssl/rand.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <system_error>
 
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 
-namespace omserve::sealed {
+namespace omserve {
 namespace {
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
 
 std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
-absl::Status SyncFolder(const std::string& path) {
-  const Descriptor folder(open(FolderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder.get() >= 0 && fsync(folder.get()) == 0
-             ? absl::OkStatus()
-             : Internal("'{}': in place, but its folder cannot be synced: {}", path, ErrnoText());
-}
-
 }  // namespace
 
 absl::StatusOr<DraftFile> DraftFile::Create(const std::string& path, mode_t mode) {
   uint64_t number = 0;  // So that two runs do not meet, nor one with what another left behind.
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(&number), sizeof(number)) != 1) {
-    return Internal("'{}': no random number for a draft beside it", path);
+  if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+    return Internal("'{}': no random number for a draft beside it: {}", path, ErrnoText());
   }
   std::string draft = fmt::format("{}.{:016x}.tmp", path, number);
   Descriptor fd(open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
@@ -63,7 +54,7 @@ absl::Status DraftFile::Write(std::span<const std::byte> bytes) {
   return absl::OkStatus();
 }
 
-absl::Status DraftFile::Commit(bool replaces) {
+absl::Status DraftFile::Place(bool replaces) {
   if (fsync(fd_.get()) != 0) {
     return Internal("'{}': cannot be synced: {}", draft_, ErrnoText());
   }
@@ -72,7 +63,7 @@ absl::Status DraftFile::Commit(bool replaces) {
       return Internal("'{}': cannot be put in place: {}", path_, ErrnoText());
     }
     draft_.clear();
-    return SyncFolder(path_);
+    return absl::OkStatus();
   }
   // A second name for it, which fails where there is a file: to look and then to rename would
   // replace one that came in between. The draft's own name is removed with this object.
@@ -84,7 +75,19 @@ absl::Status DraftFile::Commit(bool replaces) {
   }
   unlink(draft_.c_str());
   draft_.clear();
-  return SyncFolder(path_);
+  return absl::OkStatus();
 }
 
-}  // namespace omserve::sealed
+absl::Status SyncFolderOf(const std::string& path) {
+  const Descriptor folder(open(FolderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return folder.get() >= 0 && fsync(folder.get()) == 0
+             ? absl::OkStatus()
+             : Internal("'{}': in place, but its folder cannot be synced: {}", path, ErrnoText());
+}
+
+absl::Status DraftFile::Commit(bool replaces) {
+  RETURN_IF_ERROR(Place(replaces));
+  return SyncFolderOf(path_);
+}
+
+}  // namespace omserve

@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "runtime/base/descriptor.h"
 
-namespace omserve::sealed {
+namespace omserve {
 
 // Confined to one thread; move-only. Blocks on the disk.
 class DraftFile final {
@@ -35,8 +35,12 @@ class DraftFile final {
   int fd() const { return fd_.get(); }
   // Behind what was written before. Errors: kInternal.
   absl::Status Write(std::span<const std::byte> bytes);
-  // On disk, in its place, and its name on disk too. Errors: kInternal; kFailedPrecondition when
-  // there is a file already and `replaces` is false. Call once.
+  // On disk, and in its place. Errors: kInternal; kFailedPrecondition when there is a file already
+  // and `replaces` is false. Call once.
+  absl::Status Place(bool replaces);
+  // Place, and its name on disk too: until then a machine that stops may come back with what was
+  // there before. Errors: as Place; kInternal also where the folder cannot be synced, which not
+  // every file system can. Call once.
   absl::Status Commit(bool replaces);
 
  private:
@@ -48,4 +52,7 @@ class DraftFile final {
   Descriptor fd_;
 };
 
-}  // namespace omserve::sealed
+// The names in the folder that `path` is in, on disk. Errors: kInternal, naming the path.
+absl::Status SyncFolderOf(const std::string& path);
+
+}  // namespace omserve

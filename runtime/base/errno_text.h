@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the last system call of this thread failed of, in words.
+#pragma once
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+namespace omserve {
+
+inline std::string ErrnoText() { return std::generic_category().message(errno); }
+
+}  // namespace omserve
