@@ -15,6 +15,10 @@ void NameThisThread(const std::string& name);
 // waits for its turn instead of interrupting that one at once.
 void WaitForTurns();
 
+// From now on the calling thread, and those that it starts, leave the processors to others by as
+// much as nice(1) has it: 0 not at all, 19 the most.
+void Yield(int niceness);
+
 // Starts `body` on a thread named `name`. An exception leaving `body` ends the process.
 std::jthread StartThread(std::string name, std::function<void()> body);
 

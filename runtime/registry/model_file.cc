@@ -24,6 +24,8 @@ namespace {
 
 // What one call reads: the most that Linux takes is a little below 2 GiB.
 constexpr size_t kReadBytes = size_t{64} << 20;
+// Where others are to have the disk too, or are to use what has come.
+constexpr size_t kPieceBytes = size_t{1} << 20;
 
 absl::Status WrittenTo(const std::string& path) {
   return Unavailable(
@@ -92,17 +94,15 @@ bool ModelFile::IsStillNamed() const {
          named.st_ino == opened_.st_ino;
 }
 
-absl::StatusOr<FileBytes> ModelFile::ReadAll() const {
-  const size_t machine_bytes =
-      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  if (size_bytes() > machine_bytes) {
-    return ResourceExhausted("it has {} bytes, and this machine {} of memory", size_bytes(),
-                             machine_bytes);
-  }
-  ASSIGN_OR_RETURN(FileBytes bytes, FileBytes::Allocate(size_bytes()));
-  const std::span<std::byte> all = bytes.span();
+absl::Status ModelFile::ReadInto(std::span<std::byte> all, Arrival& arrival) const {
+  const bool is_paced = protection_.pace != nullptr && !was_read_;
+  const bool is_watched = protection_.statement != nullptr;
   for (size_t done = 0; done < all.size();) {
-    const size_t count = std::min(kReadBytes, all.size() - done);
+    const size_t count =
+        std::min(is_paced || is_watched ? kPieceBytes : kReadBytes, all.size() - done);
+    if (is_paced) {
+      protection_.pace->Take(count);
+    }
     const ssize_t got = pread(fd_.get(), all.data() + done, count, static_cast<off_t>(done));
     if (got < 0 && errno == EINTR) {
       continue;
@@ -114,13 +114,33 @@ absl::StatusOr<FileBytes> ModelFile::ReadAll() const {
       break;  // It was cut short.
     }
     done += static_cast<size_t>(got);
+    arrival.Reach(done);
   }
-  return bytes;
+  return absl::OkStatus();
 }
 
-absl::Status ModelFile::CheckSigned(std::span<const std::byte> bytes) const {
-  absl::Status checked =
-      trust::CheckFile(*protection_.statement, protection_.name, bytes, protection_.threads);
+absl::Status ModelFile::ReadAll(Reading& reading) const {
+  const size_t machine_bytes =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  if (size_bytes() > machine_bytes) {
+    return ResourceExhausted("it has {} bytes, and this machine {} of memory", size_bytes(),
+                             machine_bytes);
+  }
+  ASSIGN_OR_RETURN(FileBytes bytes, FileBytes::Allocate(size_bytes()));
+  reading.bytes.emplace(std::move(bytes));
+  if (protection_.statement != nullptr) {
+    reading.check = StartThread("check", [this, &reading] {
+      reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
+    });
+  }
+  const absl::Status read = ReadInto(reading.bytes->span(), reading.arrival);
+  reading.arrival.End();
+  return read;
+}
+
+absl::Status ModelFile::CheckSigned(std::span<const std::byte> bytes, Arrival& arrival) const {
+  absl::Status checked = trust::CheckFile(*protection_.statement, protection_.name, bytes,
+                                          protection_.threads, &arrival);
   return protection_.verdict ? protection_.verdict(checked) : checked;
 }
 
@@ -134,35 +154,39 @@ absl::StatusOr<bool> ModelFile::IsSealed() const {
 }
 
 // A file that is signed is read to memory first, so that what is checked is what is opened; the
-// check runs beside the decrypting. Else each chunk is decrypted where it was read to.
+// check runs beside the reading and the decrypting. Else each chunk is decrypted where it was read
+// to.
 absl::StatusOr<FileBytes> ModelFile::Unseal() const {
   if (protection_.keys == nullptr) {
     return FailedPrecondition("it is sealed, and this daemon has no keys: set repository.keys");
   }
-  std::optional<FileBytes> raw;
-  absl::Status signed_well;
-  std::jthread check;
+  Reading raw;
   if (protection_.statement != nullptr) {
-    ASSIGN_OR_RETURN(FileBytes all, ReadAll());
-    raw.emplace(std::move(all));
-    check = StartThread("check", [&] { signed_well = CheckSigned(std::as_const(*raw).span()); });
+    RETURN_IF_ERROR(ReadAll(raw));
   }
-  const auto open = [&]() -> absl::StatusOr<FileBytes> {
-    ASSIGN_OR_RETURN(const sealed::SealedFile file,
-                     raw.has_value()
-                         ? sealed::SealedFile::Open(std::as_const(*raw).span(), *protection_.keys)
-                         : sealed::SealedFile::Open(fd_.get(), *protection_.keys));
-    ASSIGN_OR_RETURN(FileBytes plain, FileBytes::Allocate(file.plain_bytes(), /*is_secret=*/true));
-    RETURN_IF_ERROR(
-        file.Decrypt(plain.span(), {.threads = static_cast<unsigned>(protection_.threads)}));
-    return plain;
-  };
-  absl::StatusOr<FileBytes> plain = open();
-  if (check.joinable()) {
-    check.join();
+  absl::StatusOr<FileBytes> plain = Decrypt(raw);
+  if (raw.check.joinable()) {
+    raw.check.join();
   }
   // Who signed it comes first: what nobody has signed may say anything.
-  RETURN_IF_ERROR(signed_well);
+  RETURN_IF_ERROR(raw.verdict);
+  return plain;
+}
+
+absl::StatusOr<FileBytes> ModelFile::Decrypt(const Reading& raw) const {
+  ASSIGN_OR_RETURN(const sealed::SealedFile file,
+                   raw.bytes.has_value()
+                       ? sealed::SealedFile::Open(raw.bytes->span(), *protection_.keys)
+                       : sealed::SealedFile::Open(fd_.get(), *protection_.keys));
+  ASSIGN_OR_RETURN(FileBytes plain, FileBytes::Allocate(file.plain_bytes(), /*is_secret=*/true));
+  sealed::DecryptOptions options{.threads = static_cast<unsigned>(protection_.threads)};
+  if (protection_.pace != nullptr && !was_read_ && !raw.bytes.has_value()) {
+    options.on_progress = [&pace = *protection_.pace,
+                           before = uint64_t{0}](uint64_t so_far) mutable {
+      pace.Take(static_cast<size_t>(so_far - std::exchange(before, so_far)));
+    };
+  }
+  RETURN_IF_ERROR(file.Decrypt(plain.span(), options));
   return plain;
 }
 
@@ -171,11 +195,13 @@ absl::StatusOr<FileBytes> ModelFile::ReadChecked() const {
   if (is_sealed) {
     return Unseal();
   }
-  ASSIGN_OR_RETURN(FileBytes bytes, ReadAll());
-  if (protection_.statement != nullptr) {
-    RETURN_IF_ERROR(CheckSigned(std::as_const(bytes).span()));
+  Reading reading;
+  RETURN_IF_ERROR(ReadAll(reading));
+  if (reading.check.joinable()) {
+    reading.check.join();
   }
-  return bytes;
+  RETURN_IF_ERROR(reading.verdict);
+  return *std::move(reading.bytes);
 }
 
 absl::StatusOr<std::shared_ptr<const FileBytes>> ModelFile::Read() const {
@@ -192,6 +218,7 @@ absl::StatusOr<std::shared_ptr<const FileBytes>> ModelFile::Read() const {
   }
   auto shared = std::make_shared<const FileBytes>(*std::move(bytes));
   bytes_ = shared;
+  was_read_ = true;
   return shared;
 }
 

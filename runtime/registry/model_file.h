@@ -13,13 +13,17 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "runtime/base/arrival.h"
 #include "runtime/base/descriptor.h"
 #include "runtime/base/mutex.h"
+#include "runtime/base/pace.h"
 #include "runtime/sealed/key_ring.h"
 #include "runtime/trust/statement.h"
 
@@ -58,6 +62,9 @@ struct FileProtection {
   // For a file that is sealed. Null: there are none.
   std::shared_ptr<const sealed::KeyRing> keys;
   int threads = 1;  // That compute digests and decrypt.
+  // What the disk may be asked for when the file is read for its load, not when it is read again
+  // for a device that was lost. Null: there is no bound.
+  std::shared_ptr<Pace> pace;
 };
 
 // Thread-safe.
@@ -93,12 +100,23 @@ class ModelFile final {
         fd_(std::move(fd)),
         opened_(opened),
         protection_(std::move(protection)) {}
-  absl::StatusOr<FileBytes> ReadAll() const;
-  absl::StatusOr<FileBytes> ReadChecked() const;
+  // The file as it is; the check of its signature, where there is one, runs beside the reading and
+  // on, until `check` is joined. What it finds is in `verdict` then.
+  struct Reading {
+    std::optional<FileBytes> bytes;
+    Arrival arrival;
+    absl::Status verdict;
+    std::jthread check;  // Last: joined before what it uses goes.
+  };
+  absl::Status ReadAll(Reading& reading) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ReadInto(std::span<std::byte> all, Arrival& arrival) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<FileBytes> ReadChecked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether the bytes are those that were signed, as the verdict has it.
-  absl::Status CheckSigned(std::span<const std::byte> bytes) const;
+  absl::Status CheckSigned(std::span<const std::byte> bytes, Arrival& arrival) const;
   absl::StatusOr<bool> IsSealed() const;
-  absl::StatusOr<FileBytes> Unseal() const;
+  absl::StatusOr<FileBytes> Decrypt(const Reading& raw) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<FileBytes> Unseal() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::string path_;
   const Descriptor fd_;
@@ -106,6 +124,7 @@ class ModelFile final {
   const FileProtection protection_;
   mutable Mutex mu_;  // Held while it is read.
   mutable std::weak_ptr<const FileBytes> bytes_ ABSL_GUARDED_BY(mu_);
+  mutable bool was_read_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace omserve::registry

@@ -186,8 +186,27 @@ absl::Status AddRanges(const std::string& name, uint64_t size_bytes, Statement& 
 
 }  // namespace
 
+namespace {
+
+Digest DigestAsTheyCome(std::span<const std::byte> bytes, const ByteRange& range,
+                        Arrival* arrival) {
+  constexpr uint64_t kPiece = uint64_t{1} << 20;
+  Digester digester;
+  for (uint64_t at = range.begin; at < range.end;) {
+    const uint64_t size = std::min(kPiece, range.end - at);
+    if (arrival != nullptr) {
+      arrival->Await(at + size);
+    }
+    digester.Update(bytes.subspan(at, size));
+    at += size;
+  }
+  return digester.Finish();
+}
+
+}  // namespace
+
 absl::Status CheckFile(const Statement& statement, std::string_view name,
-                       std::span<const std::byte> bytes, int threads) {
+                       std::span<const std::byte> bytes, int threads, Arrival* arrival) {
   std::vector<const Resource*> resources;
   for (const Resource& resource : statement.resources) {
     if (resource.name == name) {
@@ -207,8 +226,8 @@ absl::Status CheckFile(const Statement& statement, std::string_view name,
     if (error.failed()) {
       return;
     }
-    const Digest digest = DigestOf(
-        shard_bytes == 0 ? bytes : bytes.subspan(resource.range.begin, resource.range.size()));
+    const ByteRange range = shard_bytes == 0 ? ByteRange{0, bytes.size()} : resource.range;
+    const Digest digest = DigestAsTheyCome(bytes, range, arrival);
     if (digest != resource.digest) {
       error.Add(i, OtherBytes(resource, digest, shard_bytes != 0));
     }
