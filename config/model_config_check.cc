@@ -16,6 +16,8 @@
 namespace omserve::config {
 namespace {
 
+constexpr double kMostLatencyRatio = 1000;
+
 using inference::ModelConfig;
 
 // A path below the model's folder: relative, without "..".
@@ -285,6 +287,28 @@ void CheckPadding(const ModelConfig& config, Findings& findings) {
   }
 }
 
+void CheckReplacement(const ModelConfig& config, Findings& findings) {
+  const inference::ModelReplacement::Probation& probation = config.replacement().probation();
+  const std::string path = "replacement.probation";
+  const double percent = probation.max_added_failures_percent();
+  if (!(percent >= 0 && percent <= 100)) {
+    findings.Error(FieldPath(path, "max_added_failures_percent"),
+                   fmt::format("expected a number from 0 to 100, got {:g}", percent));
+  }
+  const double ratio = probation.max_latency_ratio();
+  if (ratio != 0 && !(ratio >= 1 && ratio <= kMostLatencyRatio)) {
+    findings.Error(
+        FieldPath(path, "max_latency_ratio"),
+        fmt::format("expected 0 or a number from 1 to {:g}, got {:g}", kMostLatencyRatio, ratio));
+  }
+  if (probation.duration_seconds() == 0 &&
+      (probation.min_requests() != 0 || percent != 0 || ratio != 0)) {
+    findings.Error(FieldPath(path, "duration_seconds"),
+                   "expected 1 or more beside the bounds, got 0: nothing would be held against "
+                   "them");
+  }
+}
+
 // `is_global` holds what other groups say of a resource.
 void CheckRateLimiter(const inference::ModelRateLimiter& limiter, const std::string& path,
                       std::map<std::string, bool>& is_global, Findings& findings) {
@@ -376,6 +400,7 @@ absl::StatusOr<std::vector<std::string>> ValidateModelConfig(const ModelConfig& 
   }
   CheckInstances(config, findings);
   CheckPadding(config, findings);
+  CheckReplacement(config, findings);
   CheckWarmUp(config, findings);
   if (config.has_pipeline() &&
       config.scheduling_choice_case() != ModelConfig::SCHEDULING_CHOICE_NOT_SET) {

@@ -30,6 +30,9 @@ constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 
 constexpr size_t kMostUnixPathBytes = 108;  // Of sockaddr_un.
 constexpr int64_t kMostPollSeconds = 86'400;
+constexpr int64_t kMostNiceness = 19;
+constexpr int64_t kMostIdleSeconds = 30 * 86'400;
+constexpr int64_t kMostReturnWaitMs = 600'000;
 constexpr int64_t kMostConnections = 1'000'000;
 constexpr int64_t kMostBytesPerSecond = 1'000'000'000;
 
@@ -89,6 +92,10 @@ class ServerChecker final {
                       fmt::format("expected none, poll or explicit, got {}", Quoted(mode)));
     }
     Range("repository.poll_seconds", repository.poll_seconds(), 1, kMostPollSeconds);
+    Range("repository.load_bytes_per_second", repository.load_bytes_per_second(), 0, kMaxInt64);
+    Range("repository.load_niceness", repository.load_niceness(), 0, kMostNiceness);
+    Range("repository.evict_idle_seconds", repository.evict_idle_seconds(), 0, kMostIdleSeconds);
+    Range("repository.return_wait_ms", repository.return_wait_ms(), 0, kMostReturnWaitMs);
     if (repository.load_models_size() > 0 && mode != "explicit") {
       findings_.Error("repository.load_models",
                       fmt::format("expected control_mode explicit beside it, got {}; the other "
@@ -318,6 +325,8 @@ ServerConfig DefaultServerConfig() {
   config.mutable_admin()->set_address("127.0.0.1");
   config.mutable_repository()->set_control_mode("none");
   config.mutable_repository()->set_poll_seconds(15);
+  config.mutable_repository()->set_load_niceness(10);
+  config.mutable_repository()->set_return_wait_ms(30'000);
   config.mutable_log()->set_level("info");
   config.mutable_log()->set_format("ISO8601");
   config.mutable_shutdown()->set_drain_timeout_ms(30'000);

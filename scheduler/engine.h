@@ -228,7 +228,8 @@ class Engine final : private CompletionSink, private TurnSink {
   // engine_models.cc.
   // What each gear takes; of no size when it is not known. A model that cannot be warmed up with
   // zeros may still serve what its clients send, so a failure is only told.
-  CostTable WarmUpModel(const SubgraphSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(device_work_mu_);
+  absl::StatusOr<CostTable> WarmUpModel(const SubgraphSpec& spec)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(device_work_mu_);
   // On every instance, until all have run or the gate is closed.
   absl::Status RunSamplesOf(const SubgraphSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(device_work_mu_)
       ABSL_LOCKS_EXCLUDED(mu_);

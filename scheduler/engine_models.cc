@@ -18,7 +18,7 @@ absl::StatusOr<const Subgraph*> Engine::AddSubgraph(SubgraphSpec spec) {
   const MutexLock lock(device_work_mu_);
   RETURN_IF_ERROR(device_.Bind());
   const uint64_t generation = device_.generation();
-  const CostTable costs = WarmUpModel(spec);
+  ASSIGN_OR_RETURN(const CostTable costs, WarmUpModel(spec));
   RETURN_IF_ERROR(RunSamplesOf(spec));
   // Streams and buffers are made here, on the caller's thread, so that traffic does not wait.
   std::vector<std::unique_ptr<Lane>> lanes;
@@ -96,13 +96,16 @@ size_t Engine::FindPlace() {
   return s;
 }
 
-CostTable Engine::WarmUpModel(const SubgraphSpec& spec) {
+absl::StatusOr<CostTable> Engine::WarmUpModel(const SubgraphSpec& spec) {
   if (options_.warm_up_runs == 0 || spec.instances.empty()) {
     return CostTable();
   }
   const Instant start = clock_.Now();
   absl::StatusOr<CostTable> costs = WarmUp(device_, *completions_, *spec.instances.front(),
                                            spec.shape, options_.warm_up_runs, clock_);
+  if (!costs.ok() && spec.must_warm_up) {
+    return WithContext(costs.status(), "warm-up");
+  }
   if (!costs.ok()) {
     OMSERVE_LOG(kWarning, "scheduler", "warm-up failed model={} version={} error=\"{}\"", spec.name,
                 spec.version, MessageOf(costs.status()));
@@ -112,7 +115,7 @@ CostTable Engine::WarmUpModel(const SubgraphSpec& spec) {
               spec.version,
               std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - start).count(),
               CostsToString(spec.shape, *costs));
-  return *std::move(costs);
+  return costs;
 }
 
 absl::Status Engine::RunSamplesOf(const SubgraphSpec& spec) {

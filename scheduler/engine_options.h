@@ -68,6 +68,8 @@ struct SubgraphSpec {
   Clock::duration max_queue_time{0};  // 0: Core::Options::max_queue_time.
   std::vector<InstanceLimit> limits;  // By instance; empty: none is limited.
   std::vector<WarmUpSample> samples;  // Every instance runs them before it serves.
+  // Adding it fails where a gear cannot be warmed up; else the log tells, and it serves.
+  bool must_warm_up = false;
 };
 
 struct EngineLoad {

@@ -79,7 +79,10 @@ ModelRepository::Options RepositoryOptions(const ServerConfig& config) {
   ModelRepository::Options options{
       .folders = {config.model_repository().begin(), config.model_repository().end()},
       .load_models = {repository.load_models().begin(), repository.load_models().end()},
-      .poll_every = std::chrono::seconds(repository.poll_seconds())};
+      .poll_every = std::chrono::seconds(repository.poll_seconds()),
+      .load_bytes_per_second = static_cast<uint64_t>(repository.load_bytes_per_second()),
+      .load_niceness = repository.load_niceness(),
+      .evict_idle = std::chrono::seconds(repository.evict_idle_seconds())};
   if (repository.control_mode() == "poll") {
     options.mode = ControlMode::kPoll;
   } else if (repository.control_mode() == "explicit") {
@@ -147,7 +150,7 @@ absl::Status Daemon::StartScheduler() {
   ASSIGN_OR_RETURN(tracing_, MakeTracing(config, options_.version, &WallTime, clock_));
   statistics_ = std::make_unique<Statistics>(&WallMilliseconds);
   unloader_ = std::make_unique<Unloader>(clock_);
-  catalog_ = std::make_unique<Catalog>();
+  catalog_ = std::make_unique<Catalog>(&WallMilliseconds);
   ASSIGN_OR_RETURN(audit_, AuditLog::Open(config.log().audit_file(), &WallMilliseconds));
   ASSIGN_OR_RETURN(registry_state_, RegistryState::Open(config.repository().state_file()));
   ASSIGN_OR_RETURN(
@@ -193,7 +196,11 @@ absl::Status Daemon::StartScheduler() {
                   .wall_time = &WallMilliseconds,
                   .max_queue_rows = scheduler.max_queue_rows()},
       *catalog_, *statistics_, *trust_, *registry_state_, *audit_, [this] { NoteDeviceChange(); });
-  control_ = std::make_unique<ModelControl>(*catalog_, *registry_state_, *audit_, clock_);
+  returning_ = std::make_unique<ReturningModels>(
+      *catalog_, *repository_, clock_, Milliseconds(config.repository().return_wait_ms()));
+  control_ = std::make_unique<ModelControl>(
+      std::vector<std::string>(config.model_repository().begin(), config.model_repository().end()),
+      *catalog_, *registry_state_, *trust_, *audit_, clock_);
   if (config.cache().response_bytes() > 0) {
     cache_ = std::make_unique<ResponseCache>(static_cast<size_t>(config.cache().response_bytes()));
   }
@@ -252,6 +259,7 @@ absl::Status Daemon::StartScheduler() {
                 .repository = *repository_,
                 .control = *control_,
                 .inference = *inference_,
+                .returning = *returning_,
                 .statistics = *statistics_,
                 .lifecycle = lifecycle_,
                 .readiness = *readiness_,
@@ -290,7 +298,7 @@ absl::Status Daemon::LoadModels() {
   RETURN_IF_ERROR(repository_->LoadInitial());
   std::vector<std::string> failed;
   for (const CatalogEntry& entry : catalog_->List()) {
-    if (entry.wanted && entry.model == nullptr) {
+    if (entry.wanted && !entry.is_parked && entry.model == nullptr) {
       failed.push_back(entry.name);
     }
   }
@@ -372,6 +380,9 @@ absl::Status Daemon::Stop() {
   lifecycle_.Transition(LifecycleState::kDraining);
   if (was_ready) {
     Wait(std::chrono::milliseconds(shutdown.drain_delay_ms()));
+  }
+  if (returning_ != nullptr) {
+    returning_->Stop();  // Who waits for a model is refused, as all who come from now on.
   }
   const std::chrono::milliseconds timeout(shutdown.drain_timeout_ms());
   SendClientsAway(timeout + kFlushGrace);

@@ -114,6 +114,7 @@ class Daemon final {
   std::unique_ptr<ModelTrust> trust_;
   std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<ModelControl> control_;
+  std::unique_ptr<ReturningModels> returning_;
   std::unique_ptr<ResponseCache> cache_;         // Null: no answers are kept.
   std::unique_ptr<SharedMemory> shared_memory_;  // Null: clients may share none.
   std::unique_ptr<Inference> inference_;

@@ -51,6 +51,11 @@ void LogLoaded(const Model& model) {
 
 }  // namespace
 
+bool MayPass(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable ||
+         status.code() == absl::StatusCode::kResourceExhausted;
+}
+
 // The line of `version`, or of the highest version served when it is 0 or below (the highest of all
 // when none is served); null when there is none.
 const Catalog::Line* Catalog::Choose(const Lines& lines, int64_t version) {
@@ -177,13 +182,20 @@ std::vector<CatalogEntry> Catalog::List() const {
   const MutexLock lock(mu_);
   for (const auto& [name, lines] : models_) {
     for (const auto& [version, line] : lines) {
+      const long handles = line.model != nullptr ? line.model.use_count() - 1  // NOLINT: the type.
+                                                 : line.drained.use_count();
       all.push_back(
           {.name = name,
            .version = version,
            .state = line.state,
+           .next = line.next,
+           .reason = line.reason,
+           .since = line.since,
            .model = line.model,
            .status = line.status,
            .wanted = line.wanted,
+           .holders = static_cast<size_t>(handles),
+           .is_parked = line.leaving == Leaving::kParked,
            .is_overwritten = line.model != nullptr && line.overwritten == line.model->load});
     }
   }
@@ -256,34 +268,98 @@ std::string Catalog::Holders() const {
   return text;
 }
 
-void Catalog::Know(const std::string& name) {
+std::map<std::string, TransitionCounts> Catalog::Transitions() const {
   const MutexLock lock(mu_);
-  if (models_.find(name) == models_.end()) {
-    models_[name][0] = {.status = Unavailable("not loaded"), .wanted = false};
+  return transitions_;
+}
+
+void Catalog::Move(const std::string& name, int64_t version, Line& line, VersionState to,
+                   const std::string& reason) {
+  const bool is_beside = line.next.has_value();
+  VersionState& state = is_beside ? *line.next : line.state;
+  const VersionState from = state;
+  Transition(state, to);
+  ++transitions_[name].at(static_cast<size_t>(to));
+  OMSERVE_LOG(kInfo, "catalog", "version state name={} version={} from={} to={} reason=\"{}\"",
+              name, version, VersionStateName(from), VersionStateName(to), reason);
+  line.reason = reason;
+  line.since = wall_time_();
+  if (is_beside && !IsComing(to)) {
+    line.next.reset();
   }
 }
 
-void Catalog::Begin(const std::string& name, int64_t version) {
+void Catalog::Know(const std::string& name) {
+  const MutexLock lock(mu_);
+  if (models_.find(name) == models_.end()) {
+    models_[name][0] = {.reason = "not loaded",
+                        .since = wall_time_(),
+                        .status = Unavailable("not loaded"),
+                        .wanted = false};
+  }
+}
+
+void Catalog::PassOver(const std::string& name, int64_t version, const std::string& reason) {
+  const MutexLock lock(mu_);
+  Lines& lines = models_[name];
+  lines.erase(0);
+  const Line line{.reason = reason,
+                  .since = wall_time_(),
+                  .status = Unavailable("{}", reason),
+                  .wanted = false};
+  if (lines.try_emplace(version, line).second) {
+    OMSERVE_LOG(kWarning, "catalog", "version passed over name={} version={} reason=\"{}\"", name,
+                version, reason);
+  }
+}
+
+void Catalog::Begin(const std::string& name, int64_t version, const std::string& reason) {
   const MutexLock lock(mu_);
   Lines& lines = models_[name];
   lines.erase(0);  // From now on there are versions to tell of.
   Line& line = lines[version];
   line.wanted = true;
   line.forgotten = false;
-  if (line.state != VersionState::kReady) {
+  if (line.state == VersionState::kReady) {
+    line.next = VersionState::kDiscovered;
+  } else {
     line.status = Unavailable("loading");
-    Transition(line.state, VersionState::kLoading);
   }
+  Move(name, version, line, VersionState::kVerifying, reason);
 }
 
-void Catalog::Serve(ModelHandle model) {
+void Catalog::Advance(const std::string& name, int64_t version, VersionState to,
+                      const std::string& reason) {
+  const MutexLock lock(mu_);
+  Move(name, version, models_.at(name).at(version), to, reason);
+}
+
+void Catalog::Serve(ModelHandle model, const std::string& reason) {
   LogLoaded(*model);
   ModelHandle before;  // Let go outside the lock.
   const MutexLock lock(mu_);
   Line& line = models_[model->name][model->version];
-  Transition(line.state, VersionState::kReady);
+  Move(model->name, model->version, line, VersionState::kReady, reason);
   line.status = absl::OkStatus();
+  line.leaving = Leaving::kUnloaded;
   before = std::exchange(line.model, std::move(model));
+}
+
+void Catalog::PutBack(ModelHandle model, const std::string& reason) {
+  ModelHandle before;  // Let go outside the lock.
+  const MutexLock lock(mu_);
+  Line& line = models_.at(model->name).at(model->version);
+  line.next = VersionState::kWarming;  // It is warm.
+  Move(model->name, model->version, line, VersionState::kReady, reason);
+  before = std::exchange(line.model, std::move(model));
+}
+
+bool Catalog::IsParked(const std::string& name) const {
+  const MutexLock lock(mu_);
+  const auto found = models_.find(name);
+  return found != models_.end() &&
+         std::any_of(found->second.begin(), found->second.end(),
+                     [](const auto& entry) { return entry.second.leaving == Leaving::kParked; });
 }
 
 void Catalog::Fail(const std::string& name, int64_t version, const absl::Status& why) {
@@ -299,34 +375,39 @@ void Catalog::Fail(const std::string& name, int64_t version, const absl::Status&
   }
   Line& line = lines[version];
   line.wanted = true;
-  if (line.state == VersionState::kReady) {
-    return;
+  if (line.next.has_value() || line.state != VersionState::kFailed) {
+    Move(name, version, line, VersionState::kFailed, std::string(MessageOf(why)));
   }
-  line.status = why;
-  if (line.state == VersionState::kLoading) {
-    Transition(line.state, VersionState::kUnavailable);
+  if (line.state == VersionState::kFailed) {
+    line.status = why;
+    if (!MayPass(why)) {
+      line.leaving = Leaving::kUnloaded;
+    }
   }
 }
 
 void Catalog::Withdraw(const std::string& name, int64_t version, const absl::Status& why,
-                       bool wanted) {
+                       bool wanted, Leaving leaving) {
   ModelHandle before;  // Let go outside the lock.
   {
     const MutexLock lock(mu_);
     Line& line = models_[name][version];
     line.wanted = wanted;
+    line.leaving = leaving;
     if (!why.ok()) {
       line.status = why;
+    }
+    if (line.state == VersionState::kFailed && !wanted) {
+      Move(name, version, line, VersionState::kUnloaded, std::string(MessageOf(why)));
     }
     if (line.state != VersionState::kReady) {
       return;
     }
-    Transition(line.state, VersionState::kUnloading);
-    line.unloading = line.model->load;
+    Move(name, version, line, VersionState::kDraining, std::string(MessageOf(why)));
+    line.draining = line.model->load;
+    line.drained = line.model;
     before = std::move(line.model);
   }
-  OMSERVE_LOG(kInfo, "catalog", "model withdrawn name={} version={} load={} reason=\"{}\"", name,
-              version, before->load, MessageOf(why));
 }
 
 void Catalog::NoteGone(const Model& model) {
@@ -335,17 +416,18 @@ void Catalog::NoteGone(const Model& model) {
   if (found == models_.end()) {
     return;
   }
-  const auto line = found->second.find(model.version);
-  if (line == found->second.end() || line->second.state != VersionState::kUnloading ||
-      line->second.unloading != model.load) {
+  const auto at = found->second.find(model.version);
+  if (at == found->second.end() || at->second.state != VersionState::kDraining ||
+      at->second.draining != model.load) {
     return;  // Another load of it has its place.
   }
-  Transition(line->second.state, VersionState::kUnavailable);
-  if (line->second.forgotten) {
-    found->second.erase(line);
-    if (found->second.empty()) {
-      models_.erase(found);
-    }
+  Line& line = at->second;
+  Move(model.name, model.version, line,
+       line.leaving == Leaving::kFailed ? VersionState::kFailed : VersionState::kUnloaded,
+       std::string(MessageOf(line.status)));
+  if (line.forgotten) {
+    found->second.erase(at);
+    DropEmpty(model.name);
   }
 }
 
@@ -396,9 +478,14 @@ void Catalog::Forget(const std::string& name) {
     line.forgotten = true;
   }
   std::erase_if(found->second,
-                [](const auto& entry) { return entry.second.state == VersionState::kUnavailable; });
-  if (found->second.empty()) {
-    models_.erase(found);
+                [](const auto& entry) { return entry.second.state != VersionState::kDraining; });
+  DropEmpty(name);
+}
+
+void Catalog::DropEmpty(const std::string& name) {
+  if (models_.at(name).empty()) {
+    models_.erase(name);
+    transitions_.erase(name);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "server/core/model_control.h"
 #include "server/core/model_repository.h"
 #include "server/core/readiness.h"
+#include "server/core/returning_models.h"
 #include "server/core/shared_memory.h"
 #include "server/core/statistics.h"
 #include "server/core/tracing/tracer.h"
@@ -26,6 +27,7 @@ struct FrontDoor {
   ModelRepository& repository;
   ModelControl& control;
   Inference& inference;
+  ReturningModels& returning;
   const Statistics& statistics;
   Lifecycle& lifecycle;
   const Readiness& readiness;

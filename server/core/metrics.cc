@@ -468,7 +468,8 @@ Exposition Metrics::Expose() const {
     }
     families.push_back(stuck.Take());
   }
-  AddRepositoryFamilies(sources_.repository, entries, sources_.unloader.waiting(), families);
+  AddRepositoryFamilies(sources_.repository, entries, sources_.catalog.Transitions(),
+                        sources_.unloader.waiting(), families);
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

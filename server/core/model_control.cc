@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/core/model_control.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "config/model_config.h"
 #include "runtime/base/errors.h"
+#include "runtime/registry/registry.h"
 #include "runtime/trust/statement.h"
 
 namespace omserve::server {
 
-ModelControl::ModelControl(Catalog& catalog, RegistryState& state, const AuditLog& audit,
-                           Clock& clock)
-    : catalog_(catalog), state_(state), audit_(audit), clock_(clock) {
+ModelControl::ModelControl(std::vector<std::string> folders, Catalog& catalog, RegistryState& state,
+                           const ModelTrust& trust, const AuditLog& audit, Clock& clock)
+    : folders_(std::move(folders)),
+      catalog_(catalog),
+      state_(state),
+      trust_(trust),
+      audit_(audit),
+      clock_(clock) {
   for (const auto& [model, record] : state_.All()) {
     catalog_.SetRoutes(model, record.routes);
   }
@@ -120,6 +129,50 @@ absl::StatusOr<uint64_t> ModelControl::SetEpochFloor(const std::string& model, u
     return WithContext(action.result, fmt::format("model '{}'", model));
   }
   return before;
+}
+
+absl::Status ModelControl::Verify(const std::string& model, int64_t version, const std::string& by,
+                                  const std::function<void(const Verified&)>& on_version) const {
+  ControlAction action{.by = by, .what = "verify", .model = model};
+  if (version != 0) {
+    action.arguments.emplace_back("version", std::to_string(version));
+  }
+  const Clock::time_point start = clock_.Now();
+  action.result = VerifyAll(model, version, on_version);
+  action.took = clock_.Now() - start;
+  audit_.Note(action);
+  return action.result;
+}
+
+absl::Status ModelControl::VerifyAll(const std::string& model, int64_t version,
+                                     const std::function<void(const Verified&)>& on_version) const {
+  ASSIGN_OR_RETURN(const std::optional<registry::ModelFolder> folder,
+                   registry::FindModel(folders_, model));
+  if (!folder.has_value()) {
+    return NotFound("model '{}' is in none of the repositories", model);
+  }
+  std::vector<int64_t> versions = folder->versions;
+  if (version != 0) {
+    if (std::find(versions.begin(), versions.end(), version) == versions.end()) {
+      return NotFound("model '{}' has no version {} in its folder", model, version);
+    }
+    versions = {version};
+  }
+  ASSIGN_OR_RETURN(const std::optional<config::LoadedModelConfig> config,
+                   config::LoadModelConfig(folder->path));
+  const inference::ModelConfig& own =
+      config.has_value() ? config->config : inference::ModelConfig::default_instance();
+  absl::Status first;
+  for (const int64_t each : versions) {
+    const absl::StatusOr<ModelTrust::Report> report =
+        trust_.Examine({.folder = *folder,
+                        .version = each,
+                        .own_file = config::IsPipeline(own) ? "" : config::CompiledFilename(own),
+                        .epoch_floor = EpochFloor(model)});
+    on_version({.version = each, .versions = static_cast<int>(versions.size()), .report = report});
+    first.Update(WithContext(report.status(), fmt::format("version {}", each)));
+  }
+  return first;
 }
 
 absl::StatusOr<ModelRoutes> ModelControl::RollBack(const std::string& model,

@@ -13,6 +13,7 @@
 #include "server/core/audit_log.h"
 #include "server/core/catalog.h"
 #include "server/core/model_routes.h"
+#include "server/core/model_trust.h"
 #include "server/core/registry_state.h"
 
 namespace omserve::server {
@@ -23,7 +24,9 @@ namespace omserve::server {
 // the disk.
 class ModelControl final {
  public:
-  ModelControl(Catalog& catalog, RegistryState& state, const AuditLog& audit, Clock& clock);
+  // `folders`: of models, as ModelRepository has them.
+  ModelControl(std::vector<std::string> folders, Catalog& catalog, RegistryState& state,
+               const ModelTrust& trust, const AuditLog& audit, Clock& clock);
   ModelControl(const ModelControl&) = delete;
   ModelControl& operator=(const ModelControl&) = delete;
 
@@ -44,16 +47,31 @@ class ModelControl final {
   // The floor before. Errors: kFailedPrecondition for a lower one, unless `allow_lower`.
   absl::StatusOr<uint64_t> SetEpochFloor(const std::string& model, uint64_t floor, bool allow_lower,
                                          const std::string& by);
+  // What a version's files are found to be, as they are on the disk now.
+  struct Verified {
+    int64_t version = 1;
+    int versions = 1;  // That are looked at.
+    absl::StatusOr<ModelTrust::Report> report;
+  };
+  // Checks one version, or all (0), and tells `on_version` of each. Errors: kNotFound for a model
+  // or a version that is in no folder; the first one that was found. Blocks on the disk and on the
+  // processor.
+  absl::Status Verify(const std::string& model, int64_t version, const std::string& by,
+                      const std::function<void(const Verified&)>& on_version) const;
   uint64_t EpochFloor(const std::string& model) const { return state_.Get(model).epoch_floor; }
 
  private:
+  absl::Status VerifyAll(const std::string& model, int64_t version,
+                         const std::function<void(const Verified&)>& on_version) const;
   absl::Status CheckKnown(const std::string& model, const ModelRecord& record) const;
   absl::Status CheckServed(const std::string& model, int64_t version) const;
   absl::StatusOr<ModelRoutes> Change(ControlAction action,
                                      const std::function<absl::Status(ModelRoutes&)>& change);
 
+  const std::vector<std::string> folders_;
   Catalog& catalog_;
   RegistryState& state_;
+  const ModelTrust& trust_;
   const AuditLog& audit_;
   Clock& clock_;
 };

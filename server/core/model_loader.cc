@@ -10,6 +10,7 @@
 #include "server/core/instance_limits.h"
 #include "server/core/instance_placement.h"
 #include "server/core/model_fill.h"
+#include "server/core/probation.h"
 #include "server/core/sequences.h"
 #include "server/core/subgraph_options.h"
 #include "server/core/warm_up_samples.h"
@@ -127,9 +128,11 @@ using LoadedSubgraphs = std::vector<std::unique_ptr<registry::LoadedSubgraph>>;
 // One load for each device that gets instances; null for the others.
 absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
                                               const registry::LoadedSubgraph::Options& options,
-                                              const std::vector<std::vector<int>>& groups) {
+                                              const std::vector<std::vector<int>>& groups,
+                                              const Reached& reached) {
   // Held, so that it is read once for all of them.
   ASSIGN_OR_RETURN(const std::shared_ptr<const registry::FileBytes> bytes, options.file->Read());
+  reached(VersionState::kLoading, fmt::format("{} bytes read", bytes->span().size()));
   LoadedSubgraphs loads(groups.size());
   for (size_t place = 0; place < groups.size(); ++place) {
     if (groups[place].empty()) {
@@ -182,23 +185,25 @@ absl::StatusOr<Prepared> Prepare(const acl::ModelInfo& info, const registry::Mod
 absl::Status FillSubgraphModel(const LoadContext& context, const registry::ModelFolder& folder,
                                int64_t version, config::LoadedModelConfig config,
                                std::shared_ptr<const registry::ModelFile> file,
-                               LoadedModel& loaded) {
+                               const Reached& reached, LoadedModel& loaded) {
   ASSIGN_OR_RETURN(const std::vector<std::vector<int>> groups, GroupsOf(config.config, context));
   loaded.model.file = std::move(file);
   ASSIGN_OR_RETURN(
       LoadedSubgraphs loads,
       LoadOnDevices(context, {.name = folder.name, .version = version, .file = loaded.model.file},
-                    groups));
+                    groups, reached));
   const auto first = std::find_if(loads.begin(), loads.end(), [](const auto& l) { return !!l; });
   ASSIGN_OR_RETURN(Prepared prepared, Prepare((*first)->info(), folder, std::move(config)));
   const ModelConfig& complete = prepared.config.config;
   scheduler::Engine::SubgraphSpec base = BaseSpec(
       folder.name, version, prepared.config, std::move(prepared.shape), context.max_queue_rows);
   base.samples = std::move(prepared.samples);
+  base.must_warm_up = BoundsOf(complete.replacement()).duration > Clock::duration::zero();
   if (prepared.sequence.has_value()) {
     base.policy = SequencePolicyOf(complete, *prepared.sequence);
     base.sequence = std::move(prepared.sequence);
   }
+  reached(VersionState::kWarming, "its instances are on their devices");
   auto placement = std::make_shared<scheduler::Placement>();
   placement->plans.resize(loads.size());
   for (size_t place = 0; place < loads.size(); ++place) {
@@ -224,11 +229,12 @@ absl::Status FillSubgraphModel(const LoadContext& context, const registry::Model
 
 absl::StatusOr<std::unique_ptr<LoadedModel>> LoadSubgraphModel(
     const LoadContext& context, const registry::ModelFolder& folder, int64_t version,
-    config::LoadedModelConfig config, std::shared_ptr<const registry::ModelFile> file) {
+    config::LoadedModelConfig config, std::shared_ptr<const registry::ModelFile> file,
+    const Reached& reached) {
   const Clock::time_point start = context.clock.Now();
   auto loaded = std::make_unique<LoadedModel>();
-  const absl::Status filled =
-      FillSubgraphModel(context, folder, version, std::move(config), std::move(file), *loaded);
+  const absl::Status filled = FillSubgraphModel(context, folder, version, std::move(config),
+                                                std::move(file), reached, *loaded);
   if (!filled.ok()) {
     context.unloader.Discard(std::move(loaded));
     return WithContext(filled, VersionName(folder.name, version));

@@ -19,6 +19,7 @@
 #include "server/core/loaded_model.h"
 #include "server/core/model.h"
 #include "server/core/unloader.h"
+#include "server/core/version_state.h"
 
 namespace omserve::server {
 
@@ -33,6 +34,9 @@ struct LoadContext {
   int max_queue_rows = 0;                              // For models that set none themselves.
 };
 
+// Told of the states that a load comes to: kLoading and kWarming, with what led there.
+using Reached = std::function<void(VersionState state, const std::string& reason)>;
+
 // One version of a compiled model, from its `file`, and what its configuration names from `folder`;
 // on the devices that its instance groups name and known to their engines. Blocks while it loads.
 // Errors: the registry's, the configuration's and the engines', each naming the model;
@@ -40,7 +44,8 @@ struct LoadContext {
 // more of a shared resource than there is. A load that fails leaves nothing.
 absl::StatusOr<std::unique_ptr<LoadedModel>> LoadSubgraphModel(
     const LoadContext& context, const registry::ModelFolder& folder, int64_t version,
-    config::LoadedModelConfig config, std::shared_ptr<const registry::ModelFile> file);
+    config::LoadedModelConfig config, std::shared_ptr<const registry::ModelFile> file,
+    const Reached& reached);
 
 // The compiled model that a step names; `version` 0 or below means the highest one served.
 using ModelFinder =

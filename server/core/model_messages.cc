@@ -127,7 +127,7 @@ void FillIndex(const std::vector<CatalogEntry>& entries, bool ready_only,
     if (entry.version != 0) {
       model.set_version(std::to_string(entry.version));
     }
-    model.set_state(std::string(VersionStateName(entry.state)));
+    model.set_state(std::string(IndexStateName(entry.state)));
     if (entry.model == nullptr) {
       model.set_reason(std::string(MessageOf(entry.status)));
     }

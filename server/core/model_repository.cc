@@ -10,8 +10,6 @@
 #include "runtime/base/thread.h"
 
 namespace omserve::server {
-namespace {}  // namespace
-
 ModelRepository::ModelRepository(const Options& options, const LoadContext& context,
                                  Catalog& catalog, Statistics& statistics, const ModelTrust& trust,
                                  RegistryState& state, const AuditLog& audit,
@@ -23,11 +21,15 @@ ModelRepository::ModelRepository(const Options& options, const LoadContext& cont
       trust_(trust),
       state_(state),
       audit_(audit),
-      on_change_(std::move(on_change)) {
+      on_change_(std::move(on_change)),
+      pace_(std::make_shared<Pace>(options.load_bytes_per_second, context.clock)) {
   if (options_.mode == ControlMode::kPoll) {
     Watch();
   }
-  thread_ = StartThread("models", [this] { Run(); });
+  thread_ = StartThread("models", [this] {
+    Yield(options_.load_niceness);
+    Run();
+  });
 }
 
 void ModelRepository::Submit(std::function<absl::Status()> run, Done done) {
@@ -43,20 +45,8 @@ void ModelRepository::Submit(std::function<absl::Status()> run, Done done) {
 }
 
 absl::Status ModelRepository::LoadInitial() {
-  Mutex mu;
-  CondVar ended;
-  std::optional<absl::Status> result;
-  Submit([this] { return DoLoadInitial(); },
-         [&](absl::Status status) {
-           const MutexLock lock(mu);
-           result = std::move(status);
-           ended.NotifyOne();  // Under the lock: `ended` dies as soon as the waiter sees `result`.
-         });
-  const MutexLock lock(mu);
-  while (!result.has_value()) {
-    ended.Wait(mu);
-  }
-  return *result;
+  return AwaitDone(
+      [this](Done done) { Submit([this] { return DoLoadInitial(); }, std::move(done)); });
 }
 
 ModelRepository::Done ModelRepository::Noted(const char* what, const std::string& model,
@@ -109,6 +99,29 @@ void ModelRepository::Load(const std::string& name, LoadParameters parameters, c
          std::move(done));
 }
 
+void ModelRepository::Drain(const std::string& name, int64_t version, const Requester& by,
+                            Done done) {
+  std::vector<std::pair<std::string, std::string>> with;
+  if (version != 0) {
+    with.emplace_back("version", std::to_string(version));
+  }
+  done = Noted("drain", name, std::move(with), by, std::move(done));
+  const absl::Status allowed = CheckAllowed(name);
+  if (!allowed.ok()) {
+    done(allowed);
+    return;
+  }
+  Submit(
+      [this, name, version, by] {
+        return version == 0 ? DoUnload(name, /*parts=*/false, by) : DoDrain(name, version);
+      },
+      std::move(done));
+}
+
+void ModelRepository::Bring(const std::string& name, Done done) {
+  Submit([this, name] { return DoBring(name); }, std::move(done));
+}
+
 void ModelRepository::Unload(const std::string& name, bool parts, const Requester& by, Done done) {
   std::vector<std::pair<std::string, std::string>> with;
   if (parts) {
@@ -137,6 +150,7 @@ absl::Status ModelRepository::Stop(Clock::time_point deadline) {
     stop_ = true;
     left.swap(jobs_);
   }
+  pace_->Lift();
   changed_.NotifyAll();
   for (const Job& job : left) {
     job.done(Unavailable("the server is shutting down"));
@@ -151,8 +165,8 @@ std::optional<ModelRepository::Job> ModelRepository::NextJob() {
   const MutexLock lock(mu_);
   busy_ = false;
   changed_.NotifyAll();
-  while (jobs_.empty() && !stop_ && context_.clock.Now() < NextLook()) {
-    context_.clock.WaitUntil(changed_, mu_, NextLook());
+  while (jobs_.empty() && !stop_ && context_.clock.Now() < NextTask()) {
+    context_.clock.WaitUntil(changed_, mu_, NextTask());
   }
   if (stop_) {
     return std::nullopt;
@@ -161,7 +175,7 @@ std::optional<ModelRepository::Job> ModelRepository::NextJob() {
   if (jobs_.empty()) {
     return Job{.run =
                    [this] {
-                     Look();
+                     LookAndJudge();
                      return absl::OkStatus();
                    },
                .done = [](const absl::Status& /*result*/) {}};
@@ -179,6 +193,8 @@ void ModelRepository::Run() {
   }
 }
 
+absl::Status ModelRepository::UnloadedStatus() { return Unavailable("unloaded"); }
+
 absl::Status ModelRepository::ForClients(const absl::Status& status, const Source* source) const {
   std::string text(MessageOf(status));
   std::vector<std::string> places = options_.folders;
@@ -193,6 +209,22 @@ absl::Status ModelRepository::ForClients(const absl::Status& status, const Sourc
     }
   }
   return {status.code(), text};
+}
+
+absl::Status AwaitDone(const std::function<void(ModelRepository::Done)>& start) {
+  Mutex mu;
+  CondVar ended;
+  std::optional<absl::Status> result;
+  start([&](absl::Status status) {
+    const MutexLock lock(mu);
+    result = std::move(status);
+    ended.NotifyOne();  // Under the lock: `ended` dies as soon as the waiter sees `result`.
+  });
+  const MutexLock lock(mu);
+  while (!result.has_value()) {
+    ended.Wait(mu);
+  }
+  return *result;
 }
 
 }  // namespace omserve::server

@@ -29,6 +29,7 @@
 #include "server/core/file_overrides.h"
 #include "server/core/model_loader.h"
 #include "server/core/model_trust.h"
+#include "server/core/probation.h"
 #include "server/core/registry_state.h"
 #include "server/core/statistics.h"
 
@@ -47,6 +48,9 @@ struct RepositoryCounters {
   std::atomic<uint64_t> unloads{0};   // Versions that were withdrawn.
   std::atomic<uint64_t> refusals{0};  // Requests that the mode, or their parameters, do not allow.
   std::atomic<uint64_t> poll_failures{0};
+  std::atomic<uint64_t> rollbacks{0};  // Loads on probation that did worse than those before.
+  std::atomic<uint64_t> parked{0};     // Models that were unloaded to make room,
+  std::atomic<uint64_t> returned{0};   // and that came back when they were asked for.
 };
 
 // Loads one model after the other, on a thread of its own: what serves has the processors, the
@@ -68,6 +72,10 @@ class ModelRepository final {
     // Between two looks at the files; with kPoll at the folders, which tell of changes themselves
     // where they can.
     Clock::duration poll_every = std::chrono::seconds(15);
+    uint64_t load_bytes_per_second = 0;  // That are read of models' files; 0: no bound.
+    int load_niceness = 0;               // See Yield, of the threads that load.
+    // Models without requests for so long may make room for others; 0: none does.
+    std::chrono::milliseconds evict_idle{0};
   };
   using Done = std::function<void(absl::Status)>;
   // On whose behalf: named in the log, and confined to the models that they may use.
@@ -105,6 +113,14 @@ class ModelRepository final {
   void Unload(const std::string& name, bool parts, const Requester& by, Done done)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // One version takes no requests from then on, or with version 0 all of the model; it stays away
+  // until it is asked for, or its files change. `done` as with Unload.
+  void Drain(const std::string& name, int64_t version, const Requester& by, Done done)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Has a model that was parked (Catalog::IsParked) loaded. Returns at once; `done` as with Load,
+  // at once OK for a model that is not parked any longer.
+  void Bring(const std::string& name, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Waits for the load that goes on; those that wait are answered kUnavailable. kDeadlineExceeded
   // when it has not ended by then, as on a device that does not come back: then this must not be
   // destroyed. Idempotent.
@@ -122,6 +138,7 @@ class ModelRepository final {
     std::string fingerprint;                      // Of the folder before it was read, where polled.
     std::vector<std::string> steps;               // The models that a pipeline names; else none.
     bool has_own_config = true;                   // It did not come with a load request.
+    std::string why;                              // It is loaded, as the log tells.
 
     bool is_pipeline() const { return config::IsPipeline(config.config); }
   };
@@ -138,6 +155,18 @@ class ModelRepository final {
     std::set<std::string> changed;  // The models of which some version is served anew.
     absl::Status status;
     std::vector<std::string> brought;  // Parts that nobody had asked for before.
+  };
+  // A load that took another one's place, and is watched.
+  struct Trial {
+    std::string model;
+    int64_t version = 1;
+    uint64_t load = 0;
+    ModelHandle previous;  // Stays loaded meanwhile.
+    ProbationBounds bounds;
+    Clock::time_point until;
+    ServedCounts previous_counts;  // While it served.
+    ServedCounts at_start;         // Of the version, before this load.
+    std::string print;             // Of the version's files.
   };
   struct Job {
     std::function<absl::Status()> run;
@@ -158,12 +187,16 @@ class ModelRepository final {
   absl::Status DoLoad(const std::string& name, const LoadParameters& parameters,
                       const Requester& by);
   absl::Status DoUnload(const std::string& name, bool parts, const Requester& by);
+  absl::Status DoDrain(const std::string& name, int64_t version);
   // Whether something that is wanted, other than `but`, names it as a step.
   bool IsNeeded(const std::string& step, const std::string& but = "") const;
   // repository_looks.cc.
   void Watch();
   void LookAgain(Clock::time_point at) ABSL_LOCKS_EXCLUDED(mu_);
   Clock::time_point NextLook() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Clock::time_point NextTask() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whichever of them is due.
+  void LookAndJudge() ABSL_LOCKS_EXCLUDED(mu_);
   void Look() ABSL_LOCKS_EXCLUDED(mu_);
   void TellOverwritten();
   // Whether one of its files is just being written; the log is told of each once.
@@ -171,16 +204,17 @@ class ModelRepository final {
   // Whether something has changed that was not followed yet.
   bool Poll();
   // Those that can be read, compiled models first: pipelines stand on them.
-  void LoadAll(const std::vector<registry::ModelFolder>& folders);
-  absl::StatusOr<Source> Read(const registry::ModelFolder& folder,
-                              const LoadParameters& parameters);
+  void LoadAll(const std::vector<registry::ModelFolder>& folders, const std::string& why);
+  absl::StatusOr<Source> Read(const registry::ModelFolder& folder, const LoadParameters& parameters,
+                              std::string why);
   // A load of it begins.
   void Want(const std::string& name, const Source& source);
   // LoadVersions, after those parts of a pipeline that do not serve, but for the models `tried`,
   // which it adds to: what many pipelines share is tried once. If it fails, the parts that nobody
   // had asked for before are unloaded again. Requires Want.
   Outcome LoadWithParts(const Source& source, std::set<std::string>& tried);
-  Outcome LoadPart(const std::string& name, std::set<std::string>& tried);
+  Outcome LoadPart(const std::string& name, const std::string& pipeline,
+                   std::set<std::string>& tried);
   // All versions that the model's policy selects. OK when one or more was loaded and none that
   // served before failed. Requires Want.
   // Those that the policy asks for; kChanged: but for those that serve, and whose files are what
@@ -192,6 +226,10 @@ class ModelRepository final {
   void KeepLabelled(const std::string& name, const std::vector<int64_t>& on_disk,
                     std::vector<int64_t>& versions) const;
   bool IsUnchanged(const std::string& name, int64_t version, const std::string& print) const;
+  // Those that are to serve, of those that are there: by the policy, and those that labels lead to;
+  // not those that were rolled back, unless nothing else is left.
+  absl::StatusOr<std::vector<int64_t>> Selected(const std::string& name,
+                                                const Source& source) const;
   absl::Status LoadVersion(const Source& source, int64_t version);
   // repository_versions.cc. LoadVersion's parts: what may be loaded, the load, and that it serves.
   struct Trusted {
@@ -201,7 +239,31 @@ class ModelRepository final {
   absl::StatusOr<Trusted> Trust(const Source& source, int64_t version) const;
   absl::StatusOr<std::unique_ptr<LoadedModel>> MakeLoad(const Source& source,
                                                         const Trusted& trusted, int64_t version);
-  absl::StatusOr<std::unique_ptr<LoadedModel>> LoadTrusted(const Source& source, int64_t version);
+  // `taken`: what had to go for it, of the model's own versions.
+  absl::StatusOr<std::unique_ptr<LoadedModel>> LoadTrusted(const Source& source, int64_t version,
+                                                           std::vector<int64_t>& taken);
+  // repository_room.cc. For a load that found no memory: waits for what is being freed, takes away
+  // what it replaces where that is to go first, or the model that was idle longest. False: there is
+  // nothing more to be had.
+  bool MakeRoom(const Source& source, int64_t version, std::vector<int64_t>& taken);
+  std::vector<int64_t> TakeReplaced(const Source& source, int64_t version);
+  // The idle model that was used longest ago, but for those that `source` needs; empty: none.
+  std::string LongestIdle(const Source& source) const;
+  void Park(const std::string& name, const std::string& for_model);
+  absl::Status DoBring(const std::string& name);
+  // repository_trials.cc.
+  // What `version` of the model will be held against, before it serves; nullopt: nothing.
+  std::optional<Trial> PrepareTrial(const Source& source, int64_t version) const;
+  void BeginTrial(Trial trial, const Model& model) ABSL_LOCKS_EXCLUDED(mu_);
+  // Of the model, without a verdict.
+  void EndTrials(const std::string& name);
+  void JudgeTrials() ABSL_LOCKS_EXCLUDED(mu_);
+  void RollBack(const Trial& trial, const std::string& why);
+  // What the model's policy no longer asks for, once nothing is held against it.
+  void WithdrawOthers(const std::string& name);
+  ServedCounts CountsOf(const std::string& name, int64_t version) const;
+  // Whether the files of this version are those that were rolled back.
+  bool WasRolledBack(const Source& source, int64_t version) const;
   // The floor that a version with this epoch sets, on the disk before the version serves.
   absl::Status RaiseEpochFloor(const std::string& name, uint64_t epoch);
   // Errors: kInvalidArgument for a pipeline whose steps, or theirs, lead back to it, with the way.
@@ -213,6 +275,7 @@ class ModelRepository final {
   // in turn. Those in `changed` or `but` were built after what they name: not again, unless one of
   // their steps is.
   void FollowSteps(std::set<std::string> changed, const std::set<std::string>& but);
+  static absl::Status UnloadedStatus();
   // All that is wanted of the model, `but` not these versions.
   void Withdraw(const std::string& name, const std::vector<int64_t>& but, const absl::Status& why,
                 bool wanted);
@@ -230,6 +293,7 @@ class ModelRepository final {
   const std::function<void()> on_change_;
 
   RepositoryCounters counters_;  // Synchronises itself.
+  const std::shared_ptr<Pace> pace_;
 
   // Of the thread here.
   std::map<std::string, Wanted> wanted_;
@@ -237,6 +301,7 @@ class ModelRepository final {
   bool scan_failed_ = false;                      // The last look at the repository failed.
   std::set<uint64_t> overwritten_;                // Loads whose files were, as the log tells.
   std::map<std::string, std::string> held_back_;  // What is being written, as it tells, by model.
+  std::vector<Trial> trials_;
 
   Mutex mu_;
   CondVar changed_;
@@ -244,6 +309,7 @@ class ModelRepository final {
   bool busy_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   Clock::time_point next_look_ ABSL_GUARDED_BY(mu_) = Clock::time_point::max();
+  Clock::time_point next_verdict_ ABSL_GUARDED_BY(mu_) = Clock::time_point::max();  // Of trials.
   // A folder has changed: when it is looked at, unless more happens.
   Clock::time_point quiet_at_ ABSL_GUARDED_BY(mu_) = Clock::time_point::max();
 
@@ -251,5 +317,8 @@ class ModelRepository final {
   std::unique_ptr<registry::FolderWatch> watch_;
   std::jthread thread_;  // Last: joined before what it uses goes.
 };
+
+// Waits for what `start` begins.
+absl::Status AwaitDone(const std::function<void(ModelRepository::Done)>& start);
 
 }  // namespace omserve::server

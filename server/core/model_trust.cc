@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -214,6 +215,31 @@ absl::StatusOr<ModelTrust::Version> ModelTrust::Check(const Question& question) 
                                     : Conclude(*counters, question, mode, signer, own);
       };
   return checked;
+}
+
+absl::StatusOr<ModelTrust::Report> ModelTrust::Examine(const Question& question) const {
+  const Policy* policy = PolicyOf(question.folder);
+  if (policy == nullptr || !policy->roots.has_value()) {
+    return FailedPrecondition(
+        "no signatures are asked of its repository, so nobody is trusted to sign: see "
+        "repository.signatures");
+  }
+  ASSIGN_OR_RETURN(const Version checked, CheckSigned(*policy, question));
+  std::set<std::string_view> files;  // Each may be in several shards.
+  for (const trust::Resource& resource : checked.protection.statement->resources) {
+    files.insert(resource.name);
+  }
+  Report report{
+      .signer = checked.signer, .security_epoch = checked.security_epoch, .files = files.size()};
+  if (!question.own_file.empty()) {
+    const std::string path =
+        registry::VersionPath(question.folder, question.version, question.own_file);
+    ASSIGN_OR_RETURN(const std::shared_ptr<const registry::ModelFile> file,
+                     registry::ModelFile::Open(path, checked.protection));
+    ASSIGN_OR_RETURN(const std::shared_ptr<const registry::FileBytes> bytes, file->Read());
+    report.size_bytes = bytes->span().size();
+  }
+  return report;
 }
 
 absl::StatusOr<ModelTrust::Version> ModelTrust::CheckSigned(const Policy& policy,

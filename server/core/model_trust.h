@@ -67,6 +67,17 @@ class ModelTrust final {
   // follows the same policy. Blocks on the disk.
   absl::StatusOr<Version> Check(const Question& question) const;
 
+  // What became of one version's files, whatever the policy makes of it.
+  struct Report {
+    std::string signer;
+    uint64_t security_epoch = 0;
+    size_t files = 0;       // That the signature speaks for.
+    size_t size_bytes = 0;  // Of the model's own file, as it is loaded; 0: it has none.
+  };
+  // Checks all of them, the model's own among them. Errors: those of Check; kFailedPrecondition
+  // where no signatures are asked of its repository. Blocks as loading it does.
+  absl::StatusOr<Report> Examine(const Question& question) const;
+
   const TrustCounters& counters() const { return *counters_; }
 
  private:

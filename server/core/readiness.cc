@@ -25,7 +25,7 @@ bool Readiness::IsConverged() const {
   const std::vector<CatalogEntry> entries = catalog_.List();
   return lifecycle_.state() == LifecycleState::kReady && IsEveryModelServed() &&
          std::none_of(entries.begin(), entries.end(), [](const CatalogEntry& entry) {
-           return entry.wanted && entry.model == nullptr;
+           return entry.wanted && !entry.is_parked && entry.model == nullptr;
          });
 }
 

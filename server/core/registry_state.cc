@@ -2,10 +2,12 @@
 #include "server/core/registry_state.h"
 
 #include <boost/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
+#include "server/core/version_policy.h"
 
 namespace omserve::server {
 namespace {
@@ -66,6 +68,20 @@ absl::StatusOr<std::vector<TrafficShare>> ParseTraffic(const json::object& in) {
   return shares;
 }
 
+absl::StatusOr<std::map<int64_t, std::string>> ParseRolledBack(const json::object& in) {
+  ASSIGN_OR_RETURN(const json::object* object, ObjectAt(in, "rolled_back"));
+  std::map<int64_t, std::string> versions;
+  for (const auto& [version, print] : *object) {
+    const absl::StatusOr<std::optional<int64_t>> number =
+        ParseVersion({version.data(), version.size()});
+    if (!number.ok() || !number->has_value() || !print.is_string()) {
+      return InvalidArgument("'rolled_back': expected digests by version");
+    }
+    versions[**number] = std::string(print.get_string());
+  }
+  return versions;
+}
+
 absl::StatusOr<ModelRecord> ParseRecord(const json::value& value) {
   if (!value.is_object()) {
     return InvalidArgument("expected an object");
@@ -81,6 +97,9 @@ absl::StatusOr<ModelRecord> ParseRecord(const json::value& value) {
     return InvalidArgument("'epoch_floor': expected a number from 0 on");
   }
   record.epoch_floor = static_cast<uint64_t>(floor->get_int64());
+  if (object.contains("rolled_back")) {
+    ASSIGN_OR_RETURN(record.rolled_back, ParseRolledBack(object));
+  }
   return record;
 }
 
@@ -97,6 +116,13 @@ std::string FormatRecords(const ModelRecords& records) {
                     {"previous", VersionsJson(record.routes.previous)},
                     {"traffic", std::move(traffic)},
                     {"epoch_floor", static_cast<int64_t>(record.epoch_floor)}};
+    if (!record.rolled_back.empty()) {
+      json::object rolled_back;
+      for (const auto& [version, print] : record.rolled_back) {
+        rolled_back[std::to_string(version)] = print;
+      }
+      models[name].get_object()["rolled_back"] = std::move(rolled_back);
+    }
   }
   return json::serialize(json::object{{"format", kFormat}, {"models", std::move(models)}}) + "\n";
 }

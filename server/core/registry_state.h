@@ -20,6 +20,8 @@ struct ModelRecord {
   ModelRoutes routes;
   // Signed versions of a lower security epoch are not loaded.
   uint64_t epoch_floor = 0;
+  // Versions that did worse than the one before, with a digest of what their files were like.
+  std::map<int64_t, std::string> rolled_back;
 
   bool operator==(const ModelRecord&) const = default;
 };

@@ -2,30 +2,19 @@
 // What the repository's thread does: it loads and unloads.
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "server/core/model_repository.h"
-#include "server/core/version_policy.h"
 
 namespace omserve::server {
 namespace {
 
 constexpr char kConfigName[] = "config of the load request";
-
-absl::Status Unloaded() { return Unavailable("unloaded"); }
-
-// The same files may load at another time: when a device has been recovered, or memory is free.
-bool MayPass(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kUnavailable ||
-         status.code() == absl::StatusCode::kResourceExhausted;
-}
 
 // Each model once that its steps run; none of a model that is no pipeline.
 std::vector<std::string> StepsOf(inference::ModelConfig config) {
@@ -38,20 +27,6 @@ std::vector<std::string> StepsOf(inference::ModelConfig config) {
     }
   }
   return names;
-}
-
-// Those that have their file, where any has: others are only just being made.
-std::vector<int64_t> Complete(const registry::ModelFolder& folder,
-                              const inference::ModelConfig& config) {
-  std::vector<int64_t> complete;
-  for (const int64_t version : folder.versions) {
-    std::error_code ignored;
-    if (std::filesystem::exists(
-            registry::VersionPath(folder, version, config::CompiledFilename(config)), ignored)) {
-      complete.push_back(version);
-    }
-  }
-  return complete.empty() ? folder.versions : complete;
 }
 
 }  // namespace
@@ -76,19 +51,20 @@ absl::Status ModelRepository::DoLoadInitial() {
       catalog_.Fail(name, 0, NotFound("model '{}' is in none of the repositories", name));
     }
   }
-  LoadAll(chosen);
+  LoadAll(chosen, "it is to serve from the start");
   LookAgain(context_.clock.Now() + options_.poll_every);
   return absl::OkStatus();
 }
 
-void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders) {
+void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders,
+                              const std::string& why) {
   std::map<std::string, Source> read;  // By name.
   std::set<std::string> tried;
   for (const registry::ModelFolder& folder : folders) {
     tried.insert(folder.name);
     Wanted& wanted = wanted_[folder.name];
     wanted.by_name = true;
-    absl::StatusOr<Source> source = Read(folder, {});
+    absl::StatusOr<Source> source = Read(folder, {}, why);
     if (!source.ok()) {
       catalog_.Fail(folder.name, 0, source.status());
       counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
@@ -123,8 +99,9 @@ void ModelRepository::LoadAll(const std::vector<registry::ModelFolder>& folders)
 }
 
 absl::StatusOr<ModelRepository::Source> ModelRepository::Read(const registry::ModelFolder& folder,
-                                                              const LoadParameters& parameters) {
-  Source source{.folder = folder};
+                                                              const LoadParameters& parameters,
+                                                              std::string why) {
+  Source source{.folder = folder, .why = std::move(why)};
   source.fingerprint =
       options_.mode == ControlMode::kPoll ? registry::Fingerprint(folder).value_or("") : "";
   if (!parameters.files.empty()) {
@@ -171,7 +148,8 @@ absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParamete
   if (!folder->has_value()) {
     *folder = registry::ModelFolder{.name = name};  // All of it comes with the request.
   }
-  absl::StatusOr<Source> source = Read(**folder, parameters);
+  absl::StatusOr<Source> source =
+      Read(**folder, parameters, fmt::format("asked for by {}", by.who));
   if (!source.ok()) {
     catalog_.Fail(name, 0, source.status());
     return unread(source.status());
@@ -185,6 +163,14 @@ absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParamete
                                     name, step));
     }
   }
+  // Whoever asks for it by name means also what was rolled back before.
+  RETURN_IF_ERROR(state_.Change(
+      name,
+      [](ModelRecord& record) {
+        record.rolled_back.clear();
+        return absl::OkStatus();
+      },
+      [](const ModelRecord& /*record*/) {}));
   Want(name, *source);
   wanted_[name].by_name = true;
   std::set<std::string> tried;
@@ -219,7 +205,7 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
     if (!wanted_.contains(step)) {
       parts.brought.push_back(step);
     }
-    Outcome part = LoadPart(step, tried);
+    Outcome part = LoadPart(step, name, tried);
     parts.changed.merge(part.changed);
     parts.brought.insert(parts.brought.end(), part.brought.begin(), part.brought.end());
   }
@@ -233,7 +219,7 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
       if (!catalog_.Versions(step).empty()) {
         tried.erase(step);  // It can be loaded for another pipeline.
       }
-      Withdraw(step, /*but=*/{}, Unloaded(), /*wanted=*/false);
+      Withdraw(step, /*but=*/{}, UnloadedStatus(), /*wanted=*/false);
       parts.changed.erase(step);
     }
   }
@@ -243,13 +229,15 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
 }
 
 ModelRepository::Outcome ModelRepository::LoadPart(const std::string& name,
+                                                   const std::string& pipeline,
                                                    std::set<std::string>& tried) {
   const absl::StatusOr<std::optional<registry::ModelFolder>> folder =
       registry::FindModel(options_.folders, name);
   if (!folder.ok() || !folder->has_value()) {
     return {};  // The pipeline's own error tells.
   }
-  const absl::StatusOr<Source> source = Read(**folder, {});
+  const absl::StatusOr<Source> source =
+      Read(**folder, {}, fmt::format("a step of pipeline '{}'", pipeline));
   if (!source.ok()) {
     catalog_.Fail(name, 0, source.status());
     counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
@@ -257,100 +245,6 @@ ModelRepository::Outcome ModelRepository::LoadPart(const std::string& name,
   }
   Want(name, *source);
   return LoadWithParts(*source, tried);
-}
-
-void ModelRepository::KeepLabelled(const std::string& name, const std::vector<int64_t>& on_disk,
-                                   std::vector<int64_t>& versions) const {
-  for (const auto& [label, version] : catalog_.Routes(name).labels) {
-    if (std::binary_search(on_disk.begin(), on_disk.end(), version) &&
-        std::find(versions.begin(), versions.end(), version) == versions.end()) {
-      versions.push_back(version);
-    }
-  }
-  std::sort(versions.begin(), versions.end());
-}
-
-bool ModelRepository::IsUnchanged(const std::string& name, int64_t version,
-                                  const std::string& print) const {
-  const absl::StatusOr<ModelHandle> served = catalog_.FindStep(name, version);
-  if (!served.ok()) {
-    return false;
-  }
-  const std::map<int64_t, std::string>& prints = wanted_.at(name).prints;
-  const auto before = prints.find(version);
-  if (before != prints.end() && before->second == print && !print.empty()) {
-    return true;
-  }
-  // A file that was written into while its version serves may be half of something, and nobody can
-  // go back to what was there: only another one in its place is followed.
-  const registry::ModelFile* file = (*served)->file.get();
-  return file != nullptr && file->IsOverwritten() && file->IsStillNamed();
-}
-
-ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
-                                                       const Source& source, Which which) {
-  std::vector<int64_t> on_disk = source.folder.versions;
-  if (!source.is_pipeline()) {
-    on_disk = Complete(source.folder, source.config.config);
-  } else if (on_disk.empty()) {
-    on_disk.push_back(1);  // It has no file of its own, so nobody made it a version folder.
-  }
-  absl::StatusOr<std::vector<int64_t>> versions =
-      SelectVersions(source.config.config.version_policy(), on_disk);
-  if (versions.ok() && versions->empty()) {
-    versions = NotFound("model '{}': no version folder; expected '{}/1/{}'", name, name,
-                        config::kDefaultModelFilename);
-  }
-  if (!versions.ok()) {
-    catalog_.Fail(name, 0, versions.status());
-    counters_.load_failures.fetch_add(1, std::memory_order_relaxed);
-    return {.status = versions.status()};
-  }
-  KeepLabelled(name, on_disk, *versions);
-  std::set<int64_t> before;
-  for (const ModelHandle& model : catalog_.Versions(name)) {
-    before.insert(model->version);
-  }
-  absl::Status failure;
-  bool any = false;
-  bool lost = false;
-  bool may_pass = false;
-  std::map<int64_t, std::string> prints;
-  for (const int64_t version : *versions) {
-    // Only files that are looked at from time to time are compared.
-    std::string print = options_.mode == ControlMode::kPoll && !source.is_pipeline()
-                            ? registry::Fingerprint(source.folder, version).value_or("")
-                            : "";
-    if (which == Which::kChanged && IsUnchanged(name, version, print)) {
-      prints[version] = std::move(print);
-      any = true;
-      continue;
-    }
-    const absl::Status loaded = LoadVersion(source, version);
-    if (loaded.ok()) {
-      prints[version] = std::move(print);
-    }
-    any = any || loaded.ok();
-    may_pass = may_pass || MayPass(loaded);
-    lost = lost || (!loaded.ok() && before.contains(version));
-    failure.Update(loaded);
-  }
-  Wanted& wanted = wanted_[name];
-  if (!any) {
-    if (may_pass) {
-      wanted.source.fingerprint.clear();  // The next poll tries again.
-    }
-    return {.status = failure};
-  }
-  wanted.has_served = true;
-  wanted.has_failed = false;
-  wanted.source = source;
-  wanted.prints = std::move(prints);
-  if (may_pass) {
-    wanted.source.fingerprint.clear();  // The next look tries again what has failed.
-  }
-  Withdraw(name, *versions, Unloaded(), /*wanted=*/false);
-  return {.changed = {name}, .status = lost ? failure : absl::OkStatus()};
 }
 
 absl::Status ModelRepository::CheckNoCycle(const Source& source) const {
@@ -409,6 +303,9 @@ void ModelRepository::FollowSteps(std::set<std::string> changed, const std::set<
   built.insert(changed.begin(), changed.end());
   std::set<std::string> followed;
   for (const std::string& pipeline : PipelinesInOrder({})) {
+    if (catalog_.IsParked(pipeline)) {
+      continue;  // It is built when it is asked for.
+    }
     const Wanted& wanted = wanted_[pipeline];
     const std::vector<std::string> steps = wanted.source.steps;
     const std::set<std::string>& of_interest = built.contains(pipeline) ? followed : changed;
@@ -423,7 +320,9 @@ void ModelRepository::FollowSteps(std::set<std::string> changed, const std::set<
     }
     if (missing.ok()) {
       // What cannot be built over the new load stays on the one before, which it holds.
-      if (LoadVersions(pipeline, Source(wanted.source)).changed.empty()) {
+      Source anew = wanted.source;
+      anew.why = "a step of it is served by another load";
+      if (LoadVersions(pipeline, anew).changed.empty()) {
         continue;
       }
     } else {
@@ -453,14 +352,25 @@ bool ModelRepository::IsNeeded(const std::string& step, const std::string& but) 
   });
 }
 
+absl::Status ModelRepository::DoDrain(const std::string& name, int64_t version) {
+  RETURN_IF_ERROR(WithContext(catalog_.FindStep(name, version).status(),
+                              fmt::format("'{}' cannot be drained", name)));
+  EndTrials(name);
+  counters_.unloads.fetch_add(1, std::memory_order_relaxed);
+  catalog_.Withdraw(name, version, Unavailable("drained"), /*wanted=*/false);
+  FollowSteps({name}, {});
+  return absl::OkStatus();
+}
+
 absl::Status ModelRepository::DoUnload(const std::string& name, bool parts, const Requester& by) {
+  EndTrials(name);
   const auto found = wanted_.find(name);
   std::vector<std::string> steps;
   if (found != wanted_.end()) {
     steps = found->second.source.steps;
     wanted_.erase(found);
   }
-  Withdraw(name, /*but=*/{}, Unloaded(), /*wanted=*/false);
+  Withdraw(name, /*but=*/{}, UnloadedStatus(), /*wanted=*/false);
   FollowSteps({name}, {});
   for (const std::string& step : steps) {
     const auto part = wanted_.find(step);

@@ -42,6 +42,25 @@ void ModelRepository::LookAgain(Clock::time_point at) {
 
 Clock::time_point ModelRepository::NextLook() const { return std::min(next_look_, quiet_at_); }
 
+Clock::time_point ModelRepository::NextTask() const { return std::min(NextLook(), next_verdict_); }
+
+void ModelRepository::LookAndJudge() {
+  bool is_look_due = false;
+  bool is_verdict_due = false;
+  {
+    const Clock::time_point now = context_.clock.Now();
+    const MutexLock lock(mu_);
+    is_look_due = now >= NextLook();
+    is_verdict_due = now >= next_verdict_;
+  }
+  if (is_verdict_due) {
+    JudgeTrials();
+  }
+  if (is_look_due) {
+    Look();
+  }
+}
+
 void ModelRepository::Look() {
   const Clock::time_point now = context_.clock.Now();
   // Before: what happens meanwhile is looked at again.
@@ -109,6 +128,9 @@ bool ModelRepository::Poll() {
       changed.push_back(folder);
     }
     is_any_moving = is_any_moving || (is_new && !is_still);
+    if (is_new && wanted == wanted_.end()) {
+      catalog_.Know(folder.name);
+    }
     seen[folder.name] = now;
   }
   std::vector<std::string> gone;
@@ -123,7 +145,7 @@ bool ModelRepository::Poll() {
     held_back_.erase(name);
   }
   seen_ = std::move(seen);
-  LoadAll(changed);
+  LoadAll(changed, "its folder has changed");
   return is_any_moving;
 }
 

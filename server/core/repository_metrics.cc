@@ -10,8 +10,9 @@ namespace omserve::server {
 using prometheus::MetricType;
 
 void AddRepositoryFamilies(const ModelRepository& repository,
-                           const std::vector<CatalogEntry>& entries, size_t unloading,
-                           std::vector<prometheus::MetricFamily>& families) {
+                           const std::vector<CatalogEntry>& entries,
+                           const std::map<std::string, TransitionCounts>& transitions,
+                           size_t unloading, std::vector<prometheus::MetricFamily>& families) {
   const auto count = [&families](const char* name, const char* help,
                                  const std::atomic<uint64_t>& value) {
     Family family(MetricType::Counter, name, help);
@@ -29,6 +30,13 @@ void AddRepositoryFamilies(const ModelRepository& repository,
         counters.refusals);
   count("omserve_repository_poll_failures_total", "Looks at the repository that failed",
         counters.poll_failures);
+  count("omserve_model_rollbacks_total",
+        "Loads on probation that did worse than those before, which serve again",
+        counters.rollbacks);
+  count("omserve_models_parked_total", "Idle models that were unloaded to make room for others",
+        counters.parked);
+  count("omserve_models_returned_total", "Models that made room and came back when asked for",
+        counters.returned);
   const TrustCounters& trust = repository.trust_counters();
   Family signatures(MetricType::Counter, "omserve_model_signatures_total",
                     "Versions whose signatures were asked for: good, warned of, or refused");
@@ -52,6 +60,16 @@ void AddRepositoryFamilies(const ModelRepository& repository,
                  states.at(static_cast<size_t>(state)));
   }
   families.push_back(by_state.Take());
+  Family into(MetricType::Counter, "omserve_model_transitions_total",
+              "How often versions of a model came into a state");
+  for (const auto& [model, counts] : transitions) {
+    for (int state = 0; state < kVersionStates; ++state) {
+      into.Add({{"model", model},
+                {"state", std::string(VersionStateName(static_cast<VersionState>(state)))}},
+               static_cast<double>(counts.at(static_cast<size_t>(state))));
+    }
+  }
+  families.push_back(into.Take());
   Family waiting(MetricType::Gauge, "omserve_model_loads_to_free",
                  "Loads that no request holds any longer and whose memory is being freed");
   waiting.Add({}, static_cast<double>(unloading));

@@ -4,6 +4,8 @@
 
 #include <prometheus/metric_family.h>
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "server/core/catalog.h"
@@ -13,7 +15,8 @@ namespace omserve::server {
 
 // `unloading`: loads that nobody holds and that are not freed yet.
 void AddRepositoryFamilies(const ModelRepository& repository,
-                           const std::vector<CatalogEntry>& entries, size_t unloading,
-                           std::vector<prometheus::MetricFamily>& families);
+                           const std::vector<CatalogEntry>& entries,
+                           const std::map<std::string, TransitionCounts>& transitions,
+                           size_t unloading, std::vector<prometheus::MetricFamily>& families);
 
 }  // namespace omserve::server

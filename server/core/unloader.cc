@@ -8,9 +8,17 @@
 #include "runtime/base/thread.h"
 
 namespace omserve::server {
+namespace {
+
+constexpr int kNiceness = 10;  // What serves comes before what is freed.
+
+}  // namespace
 
 Unloader::Unloader(Clock& clock) : clock_(clock) {
-  thread_ = StartThread("unload", [this] { Run(); });
+  thread_ = StartThread("unload", [this] {
+    Yield(kNiceness);
+    Run();
+  });
 }
 
 Unloader::~Unloader() {
@@ -37,6 +45,7 @@ ModelHandle Unloader::Own(std::unique_ptr<LoadedModel> loaded) {
   {
     const MutexLock lock(mu_);
     loaded->model.load = ++last_load_;
+    there_.insert(last_load_);
   }
   const std::shared_ptr<LoadedModel> owner(
       loaded.release(), [this](LoadedModel* last) { Take(std::unique_ptr<LoadedModel>(last)); });
@@ -62,6 +71,22 @@ void Unloader::Discard(std::unique_ptr<LoadedModel> loaded) {
 size_t Unloader::waiting() const {
   const MutexLock lock(mu_);
   return waiting_.size() + (working_ ? 1 : 0);
+}
+
+bool Unloader::AwaitGone(const std::vector<uint64_t>& loads, Clock::time_point deadline) {
+  const MutexLock lock(mu_);
+  while (AnyThere(loads) && !stop_ && clock_.WaitUntil(changed_, mu_, deadline)) {
+  }
+  return !AnyThere(loads);
+}
+
+bool Unloader::AnyThere(const std::vector<uint64_t>& loads) const {
+  for (const uint64_t load : loads) {
+    if (there_.contains(load)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool Unloader::AwaitFreed(Clock::time_point deadline) {
@@ -116,6 +141,10 @@ void Unloader::Run() {
       const MutexLock lock(mu_);
       kept_.push_back(std::move(loaded));
       continue;
+    }
+    {
+      const MutexLock lock(mu_);
+      there_.erase(loaded->model.load);
     }
     OMSERVE_LOG(kInfo, "catalog", "model unloaded name={} version={} load={}", loaded->model.name,
                 loaded->model.version, loaded->model.load);

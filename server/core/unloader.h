@@ -10,7 +10,9 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "runtime/base/clock.h"
@@ -45,11 +47,16 @@ class Unloader final {
 
   // Loads that nobody holds and that are not taken apart yet.
   size_t waiting() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Until nothing is left of these loads (Model::load); false when something still is by then, or
+  // at the end.
+  bool AwaitGone(const std::vector<uint64_t>& loads, Clock::time_point deadline)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Until there are none; false when there still are some by then, or at the end.
   bool AwaitFreed(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  bool AnyThere(const std::vector<uint64_t>& loads) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Take(std::unique_ptr<LoadedModel> loaded) ABSL_LOCKS_EXCLUDED(mu_);
 
   Clock& clock_;
@@ -57,6 +64,7 @@ class Unloader final {
   CondVar changed_;
   std::function<void(const Model&)> on_gone_ ABSL_GUARDED_BY(mu_);
   uint64_t last_load_ ABSL_GUARDED_BY(mu_) = 0;
+  std::set<uint64_t> there_ ABSL_GUARDED_BY(mu_);  // Loads that are not gone.
   std::deque<std::unique_ptr<LoadedModel>> waiting_ ABSL_GUARDED_BY(mu_);
   bool working_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;

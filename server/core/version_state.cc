@@ -7,15 +7,25 @@ namespace omserve::server {
 namespace {
 
 bool IsLegal(VersionState from, VersionState to) {
+  const bool fails = to == VersionState::kFailed;
   switch (from) {
-    case VersionState::kUnavailable:
-      return to == VersionState::kLoading;
+    case VersionState::kDiscovered:
+      return to == VersionState::kVerifying || to == VersionState::kUnloaded || fails;
+    case VersionState::kVerifying:
+      return to == VersionState::kLoading || to == VersionState::kVerifying || fails;
     case VersionState::kLoading:
-      return to == VersionState::kReady || to == VersionState::kUnavailable;
+      return to == VersionState::kWarming || to == VersionState::kReady ||
+             to == VersionState::kVerifying || fails;
+    case VersionState::kWarming:
+      return to == VersionState::kReady || to == VersionState::kVerifying || fails;
     case VersionState::kReady:
-      return to == VersionState::kReady || to == VersionState::kUnloading;
-    case VersionState::kUnloading:
-      return to == VersionState::kUnavailable || to == VersionState::kLoading;
+      return to == VersionState::kDraining;
+    case VersionState::kDraining:
+      return to == VersionState::kUnloaded || to == VersionState::kVerifying || fails;
+    case VersionState::kUnloaded:
+      return to == VersionState::kVerifying || fails;
+    case VersionState::kFailed:
+      return to == VersionState::kVerifying || to == VersionState::kUnloaded;
   }
   return false;
 }
@@ -24,16 +34,39 @@ bool IsLegal(VersionState from, VersionState to) {
 
 std::string_view VersionStateName(VersionState state) {
   switch (state) {
-    case VersionState::kUnavailable:
-      return "UNAVAILABLE";
+    case VersionState::kDiscovered:
+      return "DISCOVERED";
+    case VersionState::kVerifying:
+      return "VERIFYING";
     case VersionState::kLoading:
       return "LOADING";
+    case VersionState::kWarming:
+      return "WARMING";
     case VersionState::kReady:
       return "READY";
-    case VersionState::kUnloading:
-      return "UNLOADING";
+    case VersionState::kDraining:
+      return "DRAINING";
+    case VersionState::kUnloaded:
+      return "UNLOADED";
+    case VersionState::kFailed:
+      return "FAILED";
   }
-  return "UNAVAILABLE";
+  return "UNLOADED";
+}
+
+std::string_view IndexStateName(VersionState state) {
+  if (IsComing(state)) {
+    return "LOADING";
+  }
+  if (state == VersionState::kReady) {
+    return "READY";
+  }
+  return state == VersionState::kDraining ? "UNLOADING" : "UNAVAILABLE";
+}
+
+bool IsComing(VersionState state) {
+  return state == VersionState::kVerifying || state == VersionState::kLoading ||
+         state == VersionState::kWarming;
 }
 
 void Transition(VersionState& state, VersionState to) {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of one version of a model, as its line in the repository's index tells it.
+// The life of one version of a model, and of another load of it beside one that serves.
 //
-//   kUnavailable ---> kLoading ---> kReady ---> kUnloading ---> kUnavailable
-//         ^              |  ^         |  ^           |
-//         |______________|  |         |__|           |
-//           its load failed |      another load of it|
-//                           |________________________|
-//                            loaded again meanwhile
+//   kDiscovered --> kVerifying --> kLoading --> kWarming --> kReady --> kDraining --> kUnloaded
+//                       |              |            |           |            |
+//                       |______________|____________|           |            |
+//                                      v                        v            |
+//                                   kFailed <---- judged worse than the one before
 //
-// While another load of a version that is ready goes on, the one before serves and the version is
-// ready; if that load fails, nothing has changed.
+// From kUnloaded, kFailed and kDraining it may be asked for again: kVerifying; as a load that found
+// no memory is tried again once there is some. A pipeline has nothing to warm; a model that cannot
+// be read fails before anything of it is verified. While another load of a version that is ready
+// goes on, the one before serves and the version stays ready: the load has a state of its own,
+// which ends in kReady as it takes that one's place, or in kFailed.
 #pragma once
 
 #include <string_view>
@@ -17,17 +19,26 @@
 namespace omserve::server {
 
 enum class VersionState {
-  kUnavailable,  // Nothing of it is there; a reason is.
-  kLoading,
+  kDiscovered,  // It is in the repository, and nobody has asked for it yet.
+  kVerifying,   // Its files are read, checked and, where they are sealed, opened.
+  kLoading,     // It gets memory on its devices, and its instances.
+  kWarming,     // Every gear runs once or more, so that no request is its first.
   kReady,
-  kUnloading,  // It takes no requests; those that it has go on.
+  kDraining,  // It takes no requests; those that it has go on.
+  kUnloaded,
+  kFailed,  // With the reason.
 };
-inline constexpr int kVersionStates = 4;
+inline constexpr int kVersionStates = 8;
 
-// "UNAVAILABLE", "LOADING", "READY", "UNLOADING": Triton's words.
+// "VERIFYING", and so on.
 std::string_view VersionStateName(VersionState state);
+// What Triton's clients know it as: "UNAVAILABLE", "LOADING", "READY" or "UNLOADING".
+std::string_view IndexStateName(VersionState state);
 
-// Moves `state` to `to`. Requires an arrow above.
+// A load of it goes on.
+bool IsComing(VersionState state);
+
+// Moves `state` to `to`, the only place that does. Requires an arrow above.
 void Transition(VersionState& state, VersionState to);
 
 }  // namespace omserve::server

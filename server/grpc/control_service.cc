@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/grpc/control_service.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -34,6 +35,10 @@ void Fill(const ModelRoutes& routes, ModelRoutesResponse* response) {
 void Fill(const CatalogEntry& entry, ListModelsResponse::Version* to) {
   to->set_version(entry.version);
   to->set_state(std::string(VersionStateName(entry.state)));
+  to->set_next_state(entry.next.has_value() ? std::string(VersionStateName(*entry.next)) : "");
+  to->set_since_ms(static_cast<uint64_t>(entry.since.count()));
+  to->set_last_transition(entry.reason);
+  to->set_holders(entry.holders);
   if (entry.model == nullptr) {
     to->set_reason(std::string(MessageOf(entry.status)));
     return;
@@ -51,6 +56,18 @@ void Fill(const CatalogEntry& entry, ListModelsResponse::Version* to) {
   to->set_is_overwritten(entry.is_overwritten);
 }
 
+void Count(const std::vector<ModelStatistics>& statistics, const CatalogEntry& entry,
+           ListModelsResponse::Version* to) {
+  const auto found = std::ranges::find_if(statistics, [&entry](const ModelStatistics& counted) {
+    return counted.name == entry.name && counted.version == entry.version;
+  });
+  if (found != statistics.end()) {
+    to->set_requests(found->success.count + found->fail.count);
+    to->set_failed_requests(found->fail.count);
+    to->set_last_inference_ms(found->last_inference_ms);
+  }
+}
+
 absl::Status Answer(const absl::StatusOr<ModelRoutes>& routes, ModelRoutesResponse* response) {
   RETURN_IF_ERROR(routes.status());
   Fill(*routes, response);
@@ -64,6 +81,7 @@ Status ControlService::ListModels(ServerContext* context, const ListModelsReques
   return Guarded(door_, context, MethodGroup::kModelRepository, [&](const Caller& caller) {
     const std::string& only = request->model_name();
     ListModelsResponse::Model* model = nullptr;
+    const std::vector<ModelStatistics> statistics = door_.statistics.Snapshot();
     for (const CatalogEntry& entry : door_.catalog.List()) {  // In the order of names.
       if ((!only.empty() && entry.name != only) || !caller.MayUse(entry.name)) {
         continue;
@@ -74,7 +92,9 @@ Status ControlService::ListModels(ServerContext* context, const ListModelsReques
         Fill(door_.catalog.Routes(entry.name), model->mutable_routes());
         model->set_epoch_floor(door_.control.EpochFloor(entry.name));
       }
-      Fill(entry, model->add_versions());
+      ListModelsResponse::Version* version = model->add_versions();
+      Fill(entry, version);
+      Count(statistics, entry, version);
     }
     return only.empty() || model != nullptr ? absl::OkStatus()
                                             : NotFound("model '{}' is not known here", only);
@@ -113,6 +133,46 @@ Status ControlService::RollBack(ServerContext* context, const RollBackRequest* r
   return Guarded(door_, context, operation, [&](const Caller& caller) {
     const std::string label = request->label().empty() ? kDefaultLabel : request->label();
     return Answer(door_.control.RollBack(request->model_name(), label, caller.Who()), response);
+  });
+}
+
+Status ControlService::DrainModel(ServerContext* context, const DrainModelRequest* request,
+                                  DrainModelResponse* /*response*/) {
+  const Operation operation =
+      Operation::Control(MethodGroup::kModelRepository, request->model_name());
+  return Guarded(door_, context, operation, [&](const Caller& caller) {
+    return AwaitDone([&](ModelRepository::Done done) {
+      door_.repository.Drain(request->model_name(), request->version(), RequesterOf(caller),
+                             std::move(done));
+    });
+  });
+}
+
+Status ControlService::VerifyModel(ServerContext* context, const VerifyModelRequest* request,
+                                   grpc::ServerWriter<VerifyModelResponse>* writer) {
+  const Operation operation =
+      Operation::Control(MethodGroup::kModelRepository, request->model_name());
+  return Guarded(door_, context, operation, [&](const Caller& caller) -> absl::Status {
+    bool is_any = false;
+    const absl::Status verified =
+        door_.control.Verify(request->model_name(), request->version(), caller.Who(),
+                             [&](const ModelControl::Verified& found) {
+                               VerifyModelResponse response;
+                               response.set_version(found.version);
+                               response.set_versions(found.versions);
+                               response.set_is_good(found.report.ok());
+                               if (found.report.ok()) {
+                                 response.set_signer(found.report->signer);
+                                 response.set_security_epoch(found.report->security_epoch);
+                                 response.set_files(found.report->files);
+                                 response.set_size_bytes(found.report->size_bytes);
+                               } else {
+                                 response.set_reason(std::string(MessageOf(found.report.status())));
+                               }
+                               writer->Write(response);
+                               is_any = true;
+                             });
+    return is_any ? absl::OkStatus() : verified;  // Each answer says what became of its version.
   });
 }
 

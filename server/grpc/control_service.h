@@ -23,6 +23,10 @@ class ControlService final : public ::omserve::ModelControl::Service {
                           ModelRoutesResponse* response) override;
   grpc::Status RollBack(grpc::ServerContext* context, const RollBackRequest* request,
                         ModelRoutesResponse* response) override;
+  grpc::Status DrainModel(grpc::ServerContext* context, const DrainModelRequest* request,
+                          DrainModelResponse* response) override;
+  grpc::Status VerifyModel(grpc::ServerContext* context, const VerifyModelRequest* request,
+                           grpc::ServerWriter<VerifyModelResponse>* writer) override;
   grpc::Status SetEpochFloor(grpc::ServerContext* context, const SetEpochFloorRequest* request,
                              SetEpochFloorResponse* response) override;
 

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "runtime/base/errors.h"
 #include "runtime/base/mutex.h"
 #include "runtime/base/status_macros.h"
 #include "server/core/classification.h"
@@ -36,6 +37,8 @@ struct InferPoller::State {
 
   Mutex mu;
   std::vector<Call*> answered ABSL_GUARDED_BY(mu);
+  std::vector<Call*> returned
+      ABSL_GUARDED_BY(mu);                   // Their models are back, or they waited in vain.
   bool woken ABSL_GUARDED_BY(mu) = false;    // The queue will send what is in `answered`.
   bool sending ABSL_GUARDED_BY(mu) = false;  // It sends what was in there.
 };
@@ -55,6 +58,15 @@ class InferPoller::Call final {
         watched_(context_) {
     context_.AsyncNotifyWhenDone(&done_);
     poller_.request(&context_, &request_, &writer_, poller_.queue.get(), &received_);
+  }
+
+  // It waited for its model.
+  void BeginAgain() {
+    if (is_done_) {
+      Begin(MakeStatus(absl::StatusCode::kCancelled, "the client has gone"));
+    } else {
+      Begin(Submit());
+    }
   }
 
   // For an answer that is there.
@@ -79,7 +91,16 @@ class InferPoller::Call final {
     }
     std::make_unique<Call>(poller_).release();  // gRPC's until its tags come.
     watched_.Watch(poller_.watch);
-    absl::StatusOr<scheduler::RequestId> id = Submit();
+    const absl::StatusOr<scheduler::RequestId> id = Submit();
+    if (!id.ok() && poller_.door.returning.Await(id.status(), names_.model_name,
+                                                 DeadlineOf(context_, poller_.door.clock),
+                                                 [this] { Return(); })) {
+      return;
+    }
+    Begin(id);
+  }
+
+  void Begin(const absl::StatusOr<scheduler::RequestId>& id) {
     request_.Clear();
     if (!id.ok()) {
       Refuse(id.status());
@@ -87,6 +108,15 @@ class InferPoller::Call final {
     }
     id_ = *id;
     poller_.started = true;
+  }
+
+  // On the thread of those who wait for models.
+  void Return() {
+    const MutexLock lock(poller_.mu);
+    poller_.returned.push_back(this);
+    if (!std::exchange(poller_.woken, true)) {
+      poller_.queue.Wake();
+    }
   }
 
   void Refuse(const absl::Status& status) {
@@ -192,14 +222,19 @@ void InferPoller::OnIdle() {
 
 void InferPoller::OnWake() {
   std::vector<Call*> answered;
+  std::vector<Call*> returned;
   {
     const MutexLock lock(state_->mu);
     answered.swap(state_->answered);
+    returned.swap(state_->returned);
     state_->woken = false;
     state_->sending = true;
   }
   for (Call* call : answered) {
     call->Send();
+  }
+  for (Call* call : returned) {
+    call->BeginAgain();
   }
   const MutexLock lock(state_->mu);
   state_->sending = false;

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What there is to serve, and its loading and unloading.
 #include <cstddef>
-#include <functional>
-#include <optional>
 #include <utility>
 
-#include "runtime/base/mutex.h"
 #include "server/core/model_messages.h"
 #include "server/core/usable_models.h"
 #include "server/grpc/guard.h"
@@ -19,23 +16,6 @@ using grpc::Status;
 namespace {
 
 constexpr size_t kMostShownBytes = 256;  // Of what a client wrote.
-
-// Waits, on gRPC's thread for this call, for what `start` begins.
-absl::Status Await(const std::function<void(ModelRepository::Done)>& start) {
-  Mutex mu;
-  CondVar ended;
-  std::optional<absl::Status> result;
-  start([&](absl::Status status) {
-    const MutexLock lock(mu);
-    result = std::move(status);
-    ended.NotifyOne();  // Under the lock: `ended` dies as soon as the waiter sees `result`.
-  });
-  const MutexLock lock(mu);
-  while (!result.has_value()) {
-    ended.Wait(mu);
-  }
-  return *result;
-}
 
 absl::StatusOr<LoadParameters> ParametersOf(const inference::RepositoryModelLoadRequest& request) {
   using Parameter = inference::ModelRepositoryParameter;
@@ -89,7 +69,7 @@ Status InferenceService::RepositoryModelLoad(ServerContext* context,
   return Guarded(context, Operation::Control(MethodGroup::kModelRepository, request->model_name()),
                  [&](const Caller& caller) -> absl::Status {
                    ASSIGN_OR_RETURN(LoadParameters parameters, ParametersOf(*request));
-                   return Await([&](ModelRepository::Done done) {
+                   return AwaitDone([&](ModelRepository::Done done) {
                      door_.repository.Load(request->model_name(), std::move(parameters),
                                            RequesterOf(caller), std::move(done));
                    });
@@ -102,7 +82,7 @@ Status InferenceService::RepositoryModelUnload(
   return Guarded(context, Operation::Control(MethodGroup::kModelRepository, request->model_name()),
                  [&](const Caller& caller) -> absl::Status {
                    ASSIGN_OR_RETURN(const bool parts, UnloadsParts(*request));
-                   return Await([&](ModelRepository::Done done) {
+                   return AwaitDone([&](ModelRepository::Done done) {
                      door_.repository.Unload(request->model_name(), parts, RequesterOf(caller),
                                              std::move(done));
                    });

@@ -42,6 +42,8 @@ struct StreamPoller::State {
     Stream* stream;
     size_t number;  // Of the request in its stream.
     InferResult result;
+    // Instead of a result: it waited for its model, and is to begin again.
+    std::optional<grpc::ByteBuffer> again = std::nullopt;
   };
 
   const FrontDoor& door;
@@ -93,6 +95,18 @@ class StreamPoller::Stream final {
       request.results.push_back(std::move(result));
     }
     return !std::exchange(is_to_proceed_, true);
+  }
+
+  // A request that waited for its model. As Take.
+  bool BeginAgain(size_t number, const grpc::ByteBuffer& message) {
+    if (is_over_ || is_ended_) {
+      return Begun(number, MakeStatus(absl::StatusCode::kCancelled, "the client has gone"));
+    }
+    const absl::StatusOr<scheduler::RequestId> id = Submit(number, message);
+    if (requests_.at(number).names.is_decoupled) {
+      std::erase(in_turn_, number);  // Only now it is known.
+    }
+    return Begun(number, id);
   }
 
   // Begins what can be begun.
@@ -218,20 +232,43 @@ class StreamPoller::Stream final {
     const size_t number = next_number_++;
     Request& request = requests_.Add(number);
     ++running_;
-    const absl::StatusOr<scheduler::RequestId> id =
-        StartInfer(poller_.door, caller_, context_, message_, &poller_, &request.names,
-                   [this, number](InferResult result) { Answer(number, std::move(result)); });
+    const absl::StatusOr<scheduler::RequestId> id = Submit(number, message_);
     if (!request.names.is_decoupled) {
       in_turn_.push_back(number);
     }
-    if (id.ok()) {
-      request.id = *id;
-      poller_.started = true;
+    if (!id.ok() &&
+        poller_.door.returning.Await(
+            id.status(), request.names.model_name, DeadlineOf(context_, poller_.door.clock),
+            [this, number, message = message_] { Return(number, message); })) {
       return;
+    }
+    Begun(number, id);
+  }
+
+  absl::StatusOr<scheduler::RequestId> Submit(size_t number, const grpc::ByteBuffer& message) {
+    return StartInfer(poller_.door, caller_, context_, message, &poller_,
+                      &requests_.at(number).names,
+                      [this, number](InferResult result) { Answer(number, std::move(result)); });
+  }
+
+  // As Take.
+  bool Begun(size_t number, const absl::StatusOr<scheduler::RequestId>& id) {
+    if (id.ok()) {
+      requests_.at(number).id = *id;
+      poller_.started = true;
+      return false;
     }
     InferResult refused;
     refused.status = id.status();
-    Take(number, std::move(refused));
+    return Take(number, std::move(refused));
+  }
+
+  // On the thread of those who wait for models.
+  void Return(size_t number, const grpc::ByteBuffer& message) {
+    State& poller = poller_;
+    const MutexLock lock(poller.mu);
+    poller.answered.push_back({.stream = this, .number = number, .again = message});
+    poller.queue.Wake();
   }
 
   // On an engine's thread.
@@ -379,7 +416,10 @@ void StreamPoller::OnWake() {
   // All are taken before any is sent, so that what is ready together is sent together.
   std::vector<Stream*> streams;
   for (State::Answered& answer : answered) {
-    if (answer.stream->Take(answer.number, std::move(answer.result))) {
+    const bool is_first = answer.again.has_value()
+                              ? answer.stream->BeginAgain(answer.number, *answer.again)
+                              : answer.stream->Take(answer.number, std::move(answer.result));
+    if (is_first) {
       streams.push_back(answer.stream);
     }
   }

@@ -11,6 +11,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/mutex.h"
+#include "server/http/await_model.h"
 #include "server/http/generate.h"
 #include "server/http/infer_json.h"
 #include "server/http/load_reply.h"
@@ -51,10 +52,17 @@ class Generation final : public std::enable_shared_from_this<Generation> {
   Generation(const FrontDoor& door, bool as_events, std::shared_ptr<HttpExchange> exchange)
       : door_(door), as_events_(as_events), exchange_(std::move(exchange)) {}
 
-  void Start(const HttpRequest& request) {
+  void Start(const HttpRequest& request, bool may_wait = true) {
     const absl::StatusOr<scheduler::RequestId> id = StartGenerate(
         door_, request, rest_, *exchange_,
         [self = shared_from_this()](InferResult result) { self->Take(std::move(result)); });
+    if (!id.ok() && may_wait &&
+        AwaitModel(door_, id.status(), request, exchange_,
+                   [self = shared_from_this()](const HttpRequest& again) {
+                     self->Start(again, /*may_wait=*/false);
+                   })) {
+      return;
+    }
     if (!id.ok()) {
       Tell({.status = id.status(), .is_final = true});
       return;

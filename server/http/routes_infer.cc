@@ -8,6 +8,7 @@
 
 #include "runtime/base/errors.h"
 #include "server/core/classification.h"
+#include "server/http/await_model.h"
 #include "server/http/infer_json.h"
 #include "server/http/load_reply.h"
 #include "server/http/routes.h"
@@ -85,7 +86,7 @@ void Send(const FrontDoor& door, RestCall& rest, absl::StatusOr<HttpReply> built
 }
 
 void Infer(const FrontDoor& door, const HttpRequest& request,
-           const std::shared_ptr<HttpExchange>& exchange) {
+           const std::shared_ptr<HttpExchange>& exchange, bool may_wait = true) {
   auto rest = std::make_shared<RestCall>();
   const absl::StatusOr<scheduler::RequestId> id =
       Start(door, request, *rest, *exchange, [&door, exchange, rest](InferResult answered) {
@@ -107,6 +108,12 @@ void Infer(const FrontDoor& door, const HttpRequest& request,
             },
             more_follow);
       });
+  if (!id.ok() && may_wait &&
+      AwaitModel(door, id.status(), request, exchange, [&door, exchange](const HttpRequest& again) {
+        Infer(door, again, exchange, false);
+      })) {
+    return;
+  }
   if (!id.ok()) {
     Send(door, *rest, id.status(), *exchange);
     return;

@@ -82,6 +82,24 @@ class GrpcClient final {
     return response;
   }
 
+  // A method that answers with a stream: `take` runs for each of its messages as it comes.
+  template <typename Stub, typename Request, typename Response, typename Take>
+  absl::Status CallStream(std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(
+                              grpc::ClientContext*, const Request&),
+                          const Request& request, const Take& take,
+                          std::chrono::milliseconds timeout = std::chrono::hours(1)) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
+    Authorize(token_, context);
+    const auto reader = (StubOf<Stub>().*method)(&context, request);
+    Response response;
+    while (reader->Read(&response)) {
+      take(response);
+    }
+    const grpc::Status status = reader->Finish();
+    return status.ok() ? absl::OkStatus() : Failure(status);
+  }
+
  private:
   absl::Status Failure(const grpc::Status& status) const;
   template <typename Stub>

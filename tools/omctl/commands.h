@@ -72,6 +72,17 @@ struct UnloadCommand {
   int timeout_s = 60;  // How long the last request is waited for.
 };
 
+struct DrainCommand {
+  std::string model;
+  int64_t version = 0;  // 0: all.
+  int timeout_s = 60;   // How long the last request is waited for.
+};
+
+struct VerifyCommand {
+  std::string model;
+  int64_t version = 0;  // 0: all that there are.
+};
+
 struct LabelCommand {
   std::string model;
   std::vector<std::string> labels;  // LABEL=VERSION.
@@ -101,6 +112,8 @@ absl::Status Status(const CommonOptions& common);
 absl::Status CaptureTrace(const CommonOptions& common, const TraceCaptureCommand& command);
 absl::Status Load(const CommonOptions& common, const LoadCommand& command);
 absl::Status Unload(const CommonOptions& common, const UnloadCommand& command);
+absl::Status Drain(const CommonOptions& common, const DrainCommand& command);
+absl::Status Verify(const CommonOptions& common, const VerifyCommand& command);
 absl::Status Label(const CommonOptions& common, const LabelCommand& command);
 absl::Status Traffic(const CommonOptions& common, const TrafficCommand& command);
 absl::Status RollBack(const CommonOptions& common, const RollBackCommand& command);

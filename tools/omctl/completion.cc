@@ -22,7 +22,7 @@ _omctl() {
     token) COMPREPLY=($(compgen -W "new" -- "$word")); return ;;
     --role) COMPREPLY=($(compgen -W "infer control admin" -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W "bash zsh" -- "$word")); return ;;
-    infer | bench | load | unload | label | traffic | rollback | epoch)
+    infer | bench | load | unload | drain | verify | label | traffic | rollback | epoch)
       COMPREPLY=($(compgen -W "$(omctl models 2>/dev/null | awk 'NR > 1 {print $1}')" -- "$word"))
       return ;;
   esac
@@ -35,8 +35,8 @@ _omctl() {
       --plot --csv --quiet --seconds --file --dependents
       --remove --clear --label --allow-lower" -- "$word"))
   else
-    COMPREPLY=($(compgen -W "infer bench models status load unload label traffic rollback epoch
-      device trace token completion" -- "$word"))
+    COMPREPLY=($(compgen -W "infer bench models status load unload drain verify label traffic
+      rollback epoch device trace token completion" -- "$word"))
   fi
 }
 complete -F _omctl omctl

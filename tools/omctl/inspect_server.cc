@@ -2,7 +2,9 @@
 // `omctl models` and `omctl status`: what a server has and how it is.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
 #include <map>
 #include <string>
 #include <utility>
@@ -24,13 +26,13 @@ struct ModelRow {
   inference::RepositoryIndexResponse::ModelIndex index;
   inference::ModelMetadataResponse metadata;  // Empty unless READY.
   inference::ModelStatistics statistics;      // Empty unless READY.
-  ListModelsResponse::Version version;        // Likewise.
-  std::vector<std::string> labels;            // "stable", or "stable 90%" with a share.
+  ListModelsResponse::Version version;
+  std::vector<std::string> labels;  // "stable", or "stable 90%" with a share.
 };
 
 void AddDetails(const ListModelsResponse::Model& model, ModelRow& row) {
   for (const ListModelsResponse::Version& version : model.versions()) {
-    if (std::to_string(version.version()) == row.index.version()) {
+    if ((version.version() == 0 ? "" : std::to_string(version.version())) == row.index.version()) {
       row.version = version;
     }
   }
@@ -54,7 +56,33 @@ std::string MemoryText(const ModelRow& row) {
 }
 
 std::string Notes(const ModelRow& row) {
-  return row.version.is_overwritten() ? "its file was overwritten" : "";
+  if (row.index.state() != "READY") {
+    return row.index.reason();
+  }
+  if (!row.version.next_state().empty()) {
+    return fmt::format("another load of it is {}", row.version.next_state());
+  }
+  return row.version.is_overwritten() ? "its file was overwritten" : row.version.last_transition();
+}
+
+// How long ago, in one unit.
+std::string AgeText(uint64_t since_ms) {
+  if (since_ms == 0) {
+    return "-";
+  }
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  const auto seconds = std::max<int64_t>(0, now.count() - static_cast<int64_t>(since_ms / 1000));
+  if (seconds < 120) {
+    return fmt::format("{} s", seconds);
+  }
+  return seconds < 7200 ? fmt::format("{} min", seconds / 60) : fmt::format("{} h", seconds / 3600);
+}
+
+std::string RequestsText(const ListModelsResponse::Version& version) {
+  return version.failed_requests() == 0
+             ? std::to_string(version.requests())
+             : fmt::format("{} ({} failed)", version.requests(), version.failed_requests());
 }
 
 absl::StatusOr<std::vector<ModelRow>> FetchModels(client::GrpcClient& client) {
@@ -81,8 +109,8 @@ absl::StatusOr<std::vector<ModelRow>> FetchModels(client::GrpcClient& client) {
       request.set_version(model.version());
       ASSIGN_OR_RETURN(row.metadata, client.Call(&Stub::ModelMetadata, request));
       row.statistics = by_model[{model.name(), model.version()}];
-      AddDetails(by_name[model.name()], row);
     }
+    AddDetails(by_name[model.name()], row);
     rows.push_back(std::move(row));
   }
   return rows;
@@ -122,8 +150,17 @@ std::string MeanMsText(const inference::StatisticDuration& duration) {
 }
 
 json::object ModelJson(const ModelRow& row) {
-  json::object object{
-      {"name", row.index.name()}, {"version", row.index.version()}, {"state", row.index.state()}};
+  json::object object{{"name", row.index.name()},
+                      {"version", row.index.version()},
+                      {"state", row.version.state()},
+                      {"since_ms", row.version.since_ms()},
+                      {"last_transition", row.version.last_transition()},
+                      {"requests", row.version.requests()},
+                      {"failed_requests", row.version.failed_requests()},
+                      {"last_inference_ms", row.version.last_inference_ms()}};
+  if (!row.version.next_state().empty()) {
+    object["next_state"] = row.version.next_state();
+  }
   if (!row.index.reason().empty()) {
     object["reason"] = row.index.reason();
   }
@@ -163,17 +200,17 @@ absl::Status Models(const CommonOptions& common) {
     fmt::print("{}\n", json::serialize(array));
     return absl::OkStatus();
   }
-  std::vector<Row> table = {
-      {"MODEL", "VERSION", "STATE", "LABELS", "MEMORY", "LOAD MS", "INPUTS", "OUTPUTS", "NOTES"}};
+  std::vector<Row> table = {{"MODEL", "VERSION", "STATE", "SINCE", "LABELS", "REQUESTS", "MEMORY",
+                             "LOAD MS", "INPUTS", "OUTPUTS", "NOTES"}};
   for (const ModelRow& row : models) {
     const bool ready = row.index.state() == "READY";
-    table.push_back(
-        {row.index.name(), row.index.version().empty() ? "-" : row.index.version(),
-         row.index.state(),
-         row.labels.empty() ? "-" : fmt::format("{}", fmt::join(row.labels, ", ")),
-         ready ? MemoryText(row) : "-", ready ? std::to_string(row.version.load_us() / 1000) : "-",
-         ready ? Signature(row.metadata.inputs()) : "",
-         ready ? Signature(row.metadata.outputs()) : "", ready ? Notes(row) : row.index.reason()});
+    table.push_back({row.index.name(), row.index.version().empty() ? "-" : row.index.version(),
+                     row.version.state(), AgeText(row.version.since_ms()),
+                     row.labels.empty() ? "-" : fmt::format("{}", fmt::join(row.labels, ", ")),
+                     RequestsText(row.version), ready ? MemoryText(row) : "-",
+                     ready ? std::to_string(row.version.load_us() / 1000) : "-",
+                     ready ? Signature(row.metadata.inputs()) : "",
+                     ready ? Signature(row.metadata.outputs()) : "", Notes(row)});
   }
   fmt::print("{}", client::FormatTable(table));
   return absl::OkStatus();

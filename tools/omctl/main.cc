@@ -95,6 +95,27 @@ CLI::App* AddUnload(CLI::App& app, UnloadCommand& unload) {
   return command;
 }
 
+CLI::App* AddDrain(CLI::App& app, DrainCommand& drain) {
+  CLI::App* command = app.add_subcommand(
+      "drain", "Take one version out of service, or all, and wait for its last request");
+  command->add_option("MODEL", drain.model, "Name of a model or pipeline")->required();
+  command->add_option("--model-version", drain.version, "Left out: all of them")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--timeout", drain.timeout_s, "Seconds to wait for its last request")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  return command;
+}
+
+CLI::App* AddVerify(CLI::App& app, VerifyCommand& verify) {
+  CLI::App* command = app.add_subcommand(
+      "verify", "Check a model's files, as the daemon finds them now, against their signatures");
+  command->add_option("MODEL", verify.model, "Name of a model or pipeline")->required();
+  command->add_option("--model-version", verify.version, "Left out: all that there are")
+      ->check(CLI::PositiveNumber);
+  return command;
+}
+
 CLI::App* AddLabel(CLI::App& app, LabelCommand& label) {
   CLI::App* command = app.add_subcommand(
       "label", "Names for versions, that clients use in place of a number; shown without LABEL");
@@ -235,6 +256,10 @@ int Run(int argc, char** argv) {
   const CLI::App* load_command = AddLoad(app, load);
   UnloadCommand unload;
   const CLI::App* unload_command = AddUnload(app, unload);
+  DrainCommand drain;
+  const CLI::App* drain_command = AddDrain(app, drain);
+  VerifyCommand verify;
+  const CLI::App* verify_command = AddVerify(app, verify);
   LabelCommand label;
   const CLI::App* label_command = AddLabel(app, label);
   TrafficCommand traffic;
@@ -278,6 +303,12 @@ int Run(int argc, char** argv) {
   }
   if (unload_command->parsed()) {
     return Report(Unload(common, unload));
+  }
+  if (drain_command->parsed()) {
+    return Report(Drain(common, drain));
+  }
+  if (verify_command->parsed()) {
+    return Report(Verify(common, verify));
   }
   if (label_command->parsed()) {
     return Report(Label(common, label));

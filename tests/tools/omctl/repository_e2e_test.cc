@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real omctl loads and unloads models of the real omserved.
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 
+#include "runtime/base/file.h"
 #include "tests/server/protocol/daemon_fixture.h"
+#include "tests/status_test_util.h"
 #include "tests/tools/omctl/omctl_run.h"
+#include "tools/omc/sign.h"
 
 namespace omserve {
 namespace {
@@ -29,7 +36,7 @@ TEST_CASE("omctl load and unload") {
                       "\n");
   const Outcome unloaded = run("unload text");
   CHECK(unloaded.exit_code == 0);
-  CHECK_THAT(unloaded.out, Contains("UNAVAILABLE") && Contains("unloaded"));
+  CHECK_THAT(unloaded.out, Contains("UNLOADED") && Contains("unloaded"));
 
   const Outcome unknown = run("load nobody");
   CHECK(unknown.exit_code == 1);
@@ -43,6 +50,57 @@ TEST_CASE("omctl load and unload") {
   CHECK(brought.exit_code == 0);
   CHECK_THAT(brought.out, Contains("READY"));
   CHECK_THAT(run("load --help").out, Contains("--file VERSION/PATH=FILE"));
+}
+
+TEST_CASE("omctl drain and verify") {
+  server::Repository repository;
+  for (const int version : {1, 2}) {
+    repository.AddModel("text", "text", "version_policy: {all: {}}\n", "1,2", version);
+  }
+  const std::string key = repository.path() + "/../" + "omctl-key-" + std::to_string(getpid());
+  REQUIRE(std::system(("openssl ecparam -name prime256v1 -genkey -noout -out " + key +  // NOLINT
+                       " && openssl pkey -in " + key + " -pubout -out " + key + ".pub")
+                          .c_str()) == 0);
+  for (const int version : {1, 2}) {
+    REQUIRE_OK(
+        omc::SignFolder(
+            {.model_folder = repository.path() + "/text", .version = version, .key_path = key})
+            .status());
+  }
+  REQUIRE_OK(WriteFileAtomically(key + ".yaml",
+                                 "repository:\n  signatures:\n    - {mode: warn, "
+                                 "public_keys_file: '" +
+                                     key + ".pub'}\n"));
+  const server::ChildDaemon daemon(repository,
+                                   {"--config=" + key + ".yaml", "--model-control-mode=explicit",
+                                    "--load-model=text", "--control-on-public-ports=true"});
+  const auto run = [&daemon](const std::string& arguments) {
+    return RunOmctl(arguments + " --url 127.0.0.1:" + std::to_string(daemon.grpc_port()));
+  };
+  const Outcome good = run("verify text");
+  INFO(good.err);
+  CHECK(good.exit_code == 0);
+  CHECK_THAT(good.err, Contains("text version 1 (1 of 2): good") &&
+                           Contains("text version 2 (2 of 2): good"));
+  CHECK_THAT(good.out, Contains("SIGNER") && Contains("good"));
+  std::string file = VALUE(ReadFile(repository.path() + "/text/2/model.om"));
+  file[file.size() / 2] ^= 1;
+  repository.Write("text/2/model.om", file);
+  const Outcome bad = run("verify text --model-version 2 --json");
+  CHECK(bad.exit_code == 1);
+  CHECK_THAT(bad.out, Contains(R"("is_good":false)") && Contains("2/model.om"));
+  testing::CheckFails(run("verify text --model-version 7"), "NOT_FOUND");
+
+  const Outcome drained = run("drain text --model-version 2");
+  INFO(drained.err);
+  CHECK(drained.exit_code == 0);
+  CHECK_THAT(drained.out, Contains("UNLOADED") && Contains("READY"));
+  CHECK_THAT(run("models --json").out, Contains(R"("last_transition":"drained")"));
+  testing::CheckFails(run("drain text --model-version 2"), "UNAVAILABLE");
+  CHECK(run("drain text").exit_code == 0);
+  for (const char* end : {"", ".pub", ".yaml"}) {
+    std::filesystem::remove(key + end);
+  }
 }
 
 // Labels and shares as an operator moves them, told as tables and as JSON.

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads on probation: what they replaced stays loaded until they have shown that they do no worse.
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/log.h"
+#include "runtime/trust/digest.h"
+#include "server/core/model_repository.h"
+
+namespace omserve::server {
+namespace {
+
+// Between two looks at how loads on probation do.
+constexpr std::chrono::milliseconds kVerdictEvery{250};
+
+// Of a version's files as they are now; empty where they cannot be read.
+std::string PrintOf(const registry::ModelFolder& folder, int64_t version) {
+  const absl::StatusOr<std::string> print = registry::Fingerprint(folder, version);
+  return print.ok() ? trust::HexOf(trust::DigestOf(*print)) : "";
+}
+
+}  // namespace
+
+ServedCounts ModelRepository::CountsOf(const std::string& name, int64_t version) const {
+  for (const ModelStatistics& counted : statistics_.Snapshot()) {
+    if (counted.name == name && counted.version == version) {
+      return server::CountsOf(counted);
+    }
+  }
+  return {};
+}
+
+bool ModelRepository::WasRolledBack(const Source& source, int64_t version) const {
+  const ModelRecord record = state_.Get(source.folder.name);
+  const auto found = record.rolled_back.find(version);
+  return found != record.rolled_back.end() && !found->second.empty() &&
+         found->second == PrintOf(source.folder, version);
+}
+
+std::optional<ModelRepository::Trial> ModelRepository::PrepareTrial(const Source& source,
+                                                                    int64_t version) const {
+  const std::string& name = source.folder.name;
+  const ProbationBounds bounds = BoundsOf(source.config.config.replacement());
+  if (bounds.duration == Clock::duration::zero()) {
+    return std::nullopt;
+  }
+  Trial trial{.model = name,
+              .version = version,
+              .bounds = bounds,
+              .print = PrintOf(source.folder, version)};
+  // What was on probation itself has not shown yet that it can be gone back to.
+  const auto running = std::find_if(trials_.begin(), trials_.end(),
+                                    [&name](const Trial& other) { return other.model == name; });
+  if (running != trials_.end()) {
+    trial.previous = running->previous;
+    trial.previous_counts = running->previous_counts;
+  } else if (const absl::StatusOr<ModelHandle> same = catalog_.FindStep(name, version); same.ok()) {
+    trial.previous = *same;
+  } else if (const absl::StatusOr<ModelHandle> last = catalog_.FindStep(name, 0); last.ok()) {
+    trial.previous = *last;
+  }
+  if (trial.previous == nullptr || trial.previous->version > version) {
+    return std::nullopt;  // Requests go to that one as before.
+  }
+  if (running == trials_.end()) {
+    trial.previous_counts = CountsOf(name, trial.previous->version);
+  }
+  trial.at_start = CountsOf(name, version);
+  return trial;
+}
+
+void ModelRepository::BeginTrial(Trial trial, const Model& model) {
+  trial.load = model.load;
+  const Clock::time_point now = context_.clock.Now();
+  trial.until = now + trial.bounds.duration;
+  EndTrials(trial.model);
+  trials_.push_back(std::move(trial));
+  const MutexLock lock(mu_);
+  next_verdict_ = now + kVerdictEvery;
+}
+
+void ModelRepository::EndTrials(const std::string& name) {
+  std::erase_if(trials_, [&name](const Trial& trial) { return trial.model == name; });
+}
+
+void ModelRepository::JudgeTrials() {
+  const Clock::time_point now = context_.clock.Now();
+  for (const Trial& trial : std::exchange(trials_, {})) {
+    const absl::StatusOr<ModelHandle> serves = catalog_.FindStep(trial.model, trial.version);
+    if (!serves.ok() || (*serves)->load != trial.load) {
+      WithdrawOthers(trial.model);  // Somebody has taken it away.
+      continue;
+    }
+    const std::string worse =
+        FindWorse(trial.bounds, trial.previous_counts,
+                  Since(trial.at_start, CountsOf(trial.model, trial.version)));
+    if (!worse.empty()) {
+      RollBack(trial, worse);
+    } else if (now < trial.until) {
+      trials_.push_back(trial);
+    } else {
+      OMSERVE_LOG(kInfo, "catalog", "probation over name={} version={} load={}", trial.model,
+                  trial.version, trial.load);
+      WithdrawOthers(trial.model);
+    }
+  }
+  const MutexLock lock(mu_);
+  next_verdict_ = trials_.empty() ? Clock::time_point::max() : now + kVerdictEvery;
+}
+
+void ModelRepository::RollBack(const Trial& trial, const std::string& why) {
+  const std::string& name = trial.model;
+  const int64_t before = trial.previous->version;
+  const std::string reason = fmt::format("rolled back to version {}: {}", before, why);
+  OMSERVE_LOG(kError, "catalog", "version rolled back name={} version={} load={} to={} why=\"{}\"",
+              name, trial.version, trial.load, before, why);
+  counters_.rollbacks.fetch_add(1, std::memory_order_relaxed);
+  if (before == trial.version) {
+    catalog_.PutBack(trial.previous, reason);
+  } else {
+    catalog_.Withdraw(name, trial.version, Unavailable("{}", reason), /*wanted=*/false,
+                      Catalog::Leaving::kFailed);
+  }
+  ControlAction action{.by = Anybody().who,
+                       .what = "rollback",
+                       .model = name,
+                       .arguments = {{"version", std::to_string(trial.version)}, {"why", why}}};
+  action.result = state_.Change(
+      name,
+      [&](ModelRecord& record) {
+        record.rolled_back[trial.version] = trial.print;
+        for (auto& [label, version] : record.routes.labels) {
+          if (version == trial.version) {
+            version = before;  // And not there and back again, as an operator may.
+            record.routes.previous.erase(label);
+          }
+        }
+        return absl::OkStatus();
+      },
+      [&](const ModelRecord& record) { catalog_.SetRoutes(name, record.routes); });
+  audit_.Note(action);
+  FollowSteps({name}, {});
+}
+
+void ModelRepository::WithdrawOthers(const std::string& name) {
+  const auto wanted = wanted_.find(name);
+  if (wanted == wanted_.end()) {
+    return;
+  }
+  absl::StatusOr<std::vector<int64_t>> kept = Selected(name, wanted->second.source);
+  if (!kept.ok()) {
+    return;
+  }
+  for (const Trial& trial : trials_) {
+    if (trial.model == name) {
+      kept->push_back(trial.previous->version);
+    }
+  }
+  Withdraw(name, *kept, UnloadedStatus(), /*wanted=*/false);
+}
+
+}  // namespace omserve::server
