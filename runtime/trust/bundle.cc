@@ -2,12 +2,15 @@
 #include "runtime/trust/bundle.h"
 
 #include <boost/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/json_fields.h"
 #include "runtime/trust/base64.h"
 #include "runtime/trust/certificates.h"
-#include "runtime/trust/json_fields.h"
 
 namespace omserve::trust {
 namespace {
@@ -19,6 +22,17 @@ constexpr std::string_view kPayloadType = "application/vnd.in-toto+json";
 constexpr size_t kMostHintBytes = 1024;
 
 json::string ToJson(std::string_view text) { return json::string(text.data(), text.size()); }
+
+absl::StatusOr<std::string> Base64Field(const json::object& object, std::string_view key,
+                                        std::string_view where) {
+  ASSIGN_OR_RETURN(const std::string text, TextField(object, key, where));
+  std::optional<std::string> bytes = FromBase64(text);
+  if (!bytes.has_value()) {
+    return InvalidArgument(
+        "{}: '{}' is not base64 (padded, no white space, no other trailing bits)", where, key);
+  }
+  return *std::move(bytes);
+}
 
 absl::Status ReadCertificate(const json::value& value, Bundle& bundle) {
   constexpr std::string_view kWhere = "certificate";

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "runtime/trust/json_fields.h"
+#include "runtime/base/json_fields.h"
 
 namespace omserve::trust {
 namespace {

@@ -1,59 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 of bytes and of parts of files.
+// Files in shards.
 //
 // One SHA-256 is sequential (openssl speed -evp sha256: 1.7 GB/s a core, 0.5 without instructions
 // for it), so large files are signed in shards, whose digests are computed beside each other.
 #pragma once
 
-#include <openssl/evp.h>
-
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "runtime/base/descriptor.h"
+#include "runtime/base/digest.h"
 
 namespace omserve::trust {
-
-inline constexpr size_t kDigestBytes = 32;
-using Digest = std::array<uint8_t, kDigestBytes>;
-
-std::string HexOf(const Digest& digest);  // Lower case.
-// nullopt unless `hex` is 64 digits of either case.
-std::optional<Digest> DigestFromHex(std::string_view hex);
-Digest DigestOf(std::span<const std::byte> bytes);
-Digest DigestOf(std::string_view text);
-
-// Bytes that come one after the other. Thread-compatible.
-class Digester final {
- public:
-  Digester();
-  void Update(std::span<const std::byte> bytes);
-  Digest Finish();  // Once; nothing is called after it.
-
- private:
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  std::unique_ptr<EVP_MD_CTX, Free> context_;
-};
-
-// The bytes from `begin` to before `end`.
-struct ByteRange {
-  uint64_t begin = 0;
-  uint64_t end = 0;
-
-  uint64_t size() const { return end - begin; }
-  bool operator==(const ByteRange&) const = default;
-};
 
 // How a file of `size_bytes` is cut into shards, in order; the last may be shorter, and an empty
 // file has none. `shard_bytes` 0: the whole file as one, empty or not.
@@ -62,28 +21,5 @@ std::vector<ByteRange> ShardsOf(uint64_t size_bytes, uint64_t shard_bytes);
 // Runs `body` once for each index below `count`, on the calling thread and up to `threads` - 1
 // threads of its own, which have ended when this returns. `body` is called from all of them.
 void ForEachIndex(size_t count, int threads, const std::function<void(size_t)>& body);
-
-// A file that is open for its digests. Move-only; const methods are thread-safe.
-class DigestedFile final {
- public:
-  // Errors: kNotFound; kInvalidArgument for what is no regular file, which a symbolic link is not
-  // either, naming `path`. Blocks on the disk.
-  static absl::StatusOr<DigestedFile> Open(const std::string& path);
-
-  uint64_t size_bytes() const { return size_bytes_; }  // When it was opened.
-
-  // Reads a MiB at a time, and tells `progress`, where there is one, how many bytes that were.
-  // Errors: kInvalidArgument when the file ends before the range does. Blocks on the disk.
-  absl::StatusOr<Digest> DigestOfRange(const ByteRange& range,
-                                       const std::function<void(uint64_t)>& progress) const;
-
- private:
-  DigestedFile(Descriptor fd, std::string path, uint64_t size_bytes)
-      : fd_(std::move(fd)), path_(std::move(path)), size_bytes_(size_bytes) {}
-
-  Descriptor fd_;
-  std::string path_;
-  uint64_t size_bytes_ = 0;
-};
 
 }  // namespace omserve::trust

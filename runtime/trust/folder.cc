@@ -11,10 +11,10 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/json_fields.h"
 #include "runtime/base/mutex.h"
 #include "runtime/base/version_folder.h"
 #include "runtime/trust/digest.h"
-#include "runtime/trust/json_fields.h"
 
 namespace omserve::trust {
 namespace {

@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/json_fields.h"
 #include "runtime/trust/digest.h"
-#include "runtime/trust/json_fields.h"
 
 namespace omserve::trust {
 namespace {

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/json_fields.h"
 #include "runtime/base/pattern.h"
 #include "runtime/trust/certificates.h"
 #include "runtime/trust/digest.h"
-#include "runtime/trust/json_fields.h"
 
 namespace omserve::trust {
 namespace {

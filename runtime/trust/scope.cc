@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/json_fields.h"
 #include "runtime/base/version_folder.h"
 #include "runtime/trust/folder.h"
-#include "runtime/trust/json_fields.h"
 
 namespace omserve::trust {
 namespace {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/json_fields.h"
 #include "runtime/base/split.h"
-#include "runtime/trust/json_fields.h"
 #include "runtime/trust/statement.h"
 #include "runtime/trust/statement_names.h"
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "runtime/trust/json_fields.h"
+#include "runtime/base/json_fields.h"
 #include "runtime/trust/statement.h"
 #include "runtime/trust/statement_names.h"
 

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/trust/json_fields.h"
+#include "runtime/base/json_fields.h"
 
 #include <boost/json.hpp>
 #include <new>
-#include <optional>
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "runtime/trust/base64.h"
 
-namespace omserve::trust {
+namespace omserve {
 namespace {
 
 namespace json = boost::json;
@@ -100,16 +98,6 @@ absl::Status CheckTextField(const json::object& object, std::string_view key,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Base64Field(const json::object& object, std::string_view key,
-                                        std::string_view where) {
-  ASSIGN_OR_RETURN(const std::string text, TextField(object, key, where));
-  std::optional<std::string> bytes = FromBase64(text);
-  if (!bytes.has_value()) {
-    return OtherType(key, where, "base64 (padded, no white space, no other trailing bits)");
-  }
-  return *std::move(bytes);
-}
-
 absl::StatusOr<const json::object*> ObjectField(const json::object& object, std::string_view key,
                                                 std::string_view where) {
   const json::value* const value = FindField(object, key);
@@ -166,4 +154,4 @@ std::string Shown(std::string_view text) {
   return text.size() > kMostBytes ? shown + "..." : shown;
 }
 
-}  // namespace omserve::trust
+}  // namespace omserve

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fields of JSON objects that others wrote. Internal to runtime/trust.
+// Fields of JSON objects that others wrote. A library of its own (omserve::json_fields), since it
+// needs Boost.JSON and the rest of runtime/base does not.
 //
 // `where` is the path to the object, such as "statement: predicate"; errors are kInvalidArgument
 // with the path of the field and what was expected there.
@@ -12,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace omserve::trust {
+namespace omserve {
 
 absl::StatusOr<boost::json::object> ParseObject(std::string_view text, std::string_view where);
 
@@ -24,8 +25,6 @@ absl::StatusOr<std::string> TextField(const boost::json::object& object, std::st
 // Exactly this text.
 absl::Status CheckTextField(const boost::json::object& object, std::string_view key,
                             std::string_view expected, std::string_view where);
-absl::StatusOr<std::string> Base64Field(const boost::json::object& object, std::string_view key,
-                                        std::string_view where);
 absl::StatusOr<const boost::json::object*> ObjectField(const boost::json::object& object,
                                                        std::string_view key,
                                                        std::string_view where);
@@ -42,4 +41,4 @@ absl::StatusOr<const boost::json::object*> ObjectOf(const boost::json::value& va
 // For messages: the first 80 bytes, with all but printable ASCII as '?'.
 std::string Shown(std::string_view text);
 
-}  // namespace omserve::trust
+}  // namespace omserve
