@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files below folders: what there is, and changes that survive the end of the machine. Internal to
+// runtime/source. All block on the disk.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/base/digest.h"
+#include "runtime/source/local_file.h"
+
+namespace omserve::source {
+
+// What stands at a path, without following a link there.
+enum class PathKind { kAbsent, kFile, kFolder, kOther };
+struct PathState {
+  PathKind kind = PathKind::kAbsent;
+  FileIdentity identity;  // Of a file.
+};
+// Errors: kInternal.
+absl::StatusOr<PathState> StateOf(const std::string& path);
+
+// All that is no folder below `folder`, hidden files too, by paths relative to it; or "" where it
+// is a file itself. Links are not followed. Errors: kInternal.
+absl::StatusOr<std::vector<std::string>> FilesBelow(const std::string& folder);
+
+// With all folders above it. Errors: kInternal.
+absl::Status MakeFolder(const std::string& path);
+
+// The names in each folder from `path` down. Errors: kInternal.
+absl::Status SyncFolders(const std::string& path);
+
+// A file or folder to a place where there is nothing, or a file over a file. Its folder is synced.
+// Errors: kInternal; kFailedPrecondition where a folder stands there.
+absl::Status MoveTo(const std::string& from, const std::string& to);
+
+// Two folders change places at once, where the file system can; elsewhere there is a moment in
+// which nothing stands at `to`, and what stood there is then at `aside`. Errors: kInternal.
+absl::Status Exchange(const std::string& from, const std::string& to, const std::string& aside);
+
+absl::Status RemoveAll(const std::string& path);
+
+// SHA-256 of files, computed once for as long as they stay the same. Thread-compatible.
+class DigestCache final {
+ public:
+  // Errors: as DigestedFile::Open.
+  absl::StatusOr<Digest> Of(const std::string& path);
+
+ private:
+  struct Known {
+    FileIdentity identity;
+    int64_t changed_ns = 0;  // Of the inode, which no program can set back.
+    Digest digest{};
+  };
+  std::map<std::string, Known> known_;
+};
+
+}  // namespace omserve::source

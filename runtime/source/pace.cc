@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/source/pace.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/base/errors.h"
+
+namespace omserve::source {
+
+absl::Status Pace::Take(uint64_t bytes, const std::stop_token& stop) {
+  if (bytes_per_second_ == 0) {
+    return absl::OkStatus();
+  }
+  // Time in which nothing came is not made up for: the limit holds over every second.
+  due_ = std::max(due_, clock_.Now()) +
+         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
+             static_cast<double>(bytes) / static_cast<double>(bytes_per_second_)));
+  const std::stop_callback wake(stop, [this] {
+    const MutexLock lock(mu_);
+    stopped_.NotifyAll();
+  });
+  const MutexLock lock(mu_);
+  while (!stop.stop_requested() && clock_.WaitUntil(stopped_, mu_, due_)) {
+  }
+  return stop.stop_requested() ? Cancelled("stopped") : absl::OkStatus();
+}
+
+}  // namespace omserve::source
