@@ -33,6 +33,8 @@ constexpr int64_t kMostPollSeconds = 86'400;
 constexpr int64_t kMostNiceness = 19;
 constexpr int64_t kMostIdleSeconds = 30 * 86'400;
 constexpr int64_t kMostReturnWaitMs = 600'000;
+// Slower, a piece of what a line brings would take longer than a stalled one is waited for.
+constexpr int64_t kLeastBytesPerSecond = 4096;
 constexpr int64_t kMostConnections = 1'000'000;
 constexpr int64_t kMostBytesPerSecond = 1'000'000'000;
 
@@ -48,6 +50,7 @@ class ServerChecker final {
     CheckDevice();
     CheckRateLimit();
     CheckRepository();
+    CheckSources();
     Range("cache.response_bytes", config_.cache().response_bytes(), 0, kMaxInt64);
     Range("scheduler.max_queue_rows", config_.scheduler().max_queue_rows(), 1, kMaxInt32);
     Range("scheduler.host_workers", config_.scheduler().host_workers(), 0, 4096);
@@ -106,6 +109,50 @@ class ServerChecker final {
     if (repository.load_models_size() > 1 &&
         std::find(names.begin(), names.end(), "*") != names.end()) {
       findings_.Error("repository.load_models", "expected \"*\" alone, got other names beside it");
+    }
+  }
+
+  void CheckSources() {
+    const RepositoryConfig& repository = config_.repository();
+    Range("repository.start_wait_seconds", repository.start_wait_seconds(), 0, kMostPollSeconds);
+    std::set<std::pair<std::string, std::string>> seen;
+    for (int i = 0; i < repository.sources_size(); ++i) {
+      const SourceConfig& source = repository.sources(i);
+      const std::string path = IndexedPath("repository.sources", static_cast<size_t>(i));
+      const bool is_https = source.url().starts_with("https://");
+      // Not shown: somebody may have put a password into it. The rest is checked where it is used.
+      if (!is_https && !source.url().starts_with("http://") &&
+          !source.url().starts_with("file:///") && !source.url().starts_with("oci:/")) {
+        findings_.Error(FieldPath(path, "url"),
+                        "expected https://HOST/PATH, http://HOST/PATH, file:///FOLDER or "
+                        "oci:/FOLDER");
+      }
+      const auto& folders = config_.model_repository();
+      if (source.folder().empty()
+              ? folders.size() != 1
+              : std::find(folders.begin(), folders.end(), source.folder()) == folders.end()) {
+        findings_.Error(FieldPath(path, "folder"),
+                        fmt::format("expected one of model_repository, written as there, got {}",
+                                    Quoted(source.folder())));
+      }
+      if (!seen.emplace(source.url(), source.folder()).second) {
+        findings_.Error(path, "the same url and folder are listed twice");
+      }
+      if (source.has_every_seconds()) {
+        Range(FieldPath(path, "every_seconds"), source.every_seconds(), 1, kMostPollSeconds);
+      }
+      if (source.max_bytes_per_second() != 0) {
+        Range(FieldPath(path, "max_bytes_per_second"), source.max_bytes_per_second(),
+              kLeastBytesPerSecond, kMostBytesPerSecond);
+      }
+      if (!is_https && !source.ca_file().empty()) {
+        findings_.Error(FieldPath(path, "ca_file"), "expected an url that begins with https://");
+      }
+      if (!is_https && !source.token_file().empty()) {
+        findings_.Error(FieldPath(path, "token_file"),
+                        "expected an url that begins with https://: a token is not sent in plain "
+                        "text");
+      }
     }
   }
 
@@ -327,6 +374,7 @@ ServerConfig DefaultServerConfig() {
   config.mutable_repository()->set_poll_seconds(15);
   config.mutable_repository()->set_load_niceness(10);
   config.mutable_repository()->set_return_wait_ms(30'000);
+  config.mutable_repository()->set_start_wait_seconds(30);
   config.mutable_log()->set_level("info");
   config.mutable_log()->set_format("ISO8601");
   config.mutable_shutdown()->set_drain_timeout_ms(30'000);

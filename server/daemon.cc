@@ -157,6 +157,7 @@ absl::Status Daemon::StartScheduler() {
       trust_, ModelTrust::Make(config.repository(),
                                {config.model_repository().begin(), config.model_repository().end()},
                                &WallTime));
+  ASSIGN_OR_RETURN(fetcher_, SourceFetcher::Make(config, clock_, &WallMilliseconds));
   unloader_->SetListener([this](const Model& model) { catalog_->NoteGone(model); });
   std::vector<scheduler::Dispatcher::DeviceParts> parts;
   for (const std::unique_ptr<acl::Device>& device : devices_) {
@@ -246,7 +247,8 @@ absl::Status Daemon::StartScheduler() {
                        .summary_quantiles = std::move(quantiles),
                        .tracer = *tracing_.tracer,
                        .access = access_->counters(),
-                       .heartbeats = heartbeats_.get()},
+                       .heartbeats = heartbeats_.get(),
+                       .fetcher = fetcher_.get()},
       Metrics::Build{.version = options_.version,
                      .device = runtime_->soc_name(),
                      .library = runtime_->library()});
@@ -294,7 +296,24 @@ void Daemon::NoteDeviceGivenUp() {
   }
 }
 
+// What is loaded at the start should be there already; a source that does not answer must not keep
+// the daemon from serving what it has.
+void Daemon::BringModels() {
+  if (fetcher_ == nullptr) {
+    return;
+  }
+  fetcher_->Start();
+  const std::chrono::seconds wait(options_.config.repository().start_wait_seconds());
+  if (!fetcher_->AwaitFirst(clock_.Now() + wait)) {
+    OMSERVE_LOG(kWarning, "sources",
+                "not all models are there after start_wait_seconds={}; going on with what is in "
+                "the folders",
+                wait.count());
+  }
+}
+
 absl::Status Daemon::LoadModels() {
+  BringModels();
   RETURN_IF_ERROR(repository_->LoadInitial());
   std::vector<std::string> failed;
   for (const CatalogEntry& entry : catalog_->List()) {
@@ -388,6 +407,9 @@ absl::Status Daemon::Stop() {
   SendClientsAway(timeout + kFlushGrace);
   absl::Status drained = dispatcher_->Drain(clock_.Now() + timeout);
   const bool stuck = !drained.ok() && dispatcher_->request_count() > 0;
+  if (fetcher_ != nullptr) {
+    fetcher_->Stop();
+  }
   if (repository_ != nullptr && !stuck) {
     // Who waits for a load is answered, before the front ends end.
     const absl::Status loaded = repository_->Stop(clock_.Now() + kLoadGrace);

@@ -29,6 +29,7 @@
 #include "server/core/model_trust.h"
 #include "server/core/readiness.h"
 #include "server/core/registry_state.h"
+#include "server/core/source_fetcher.h"
 #include "server/core/statistics.h"
 #include "server/core/unloader.h"
 #include "server/grpc/grpc_server.h"
@@ -89,6 +90,7 @@ class Daemon final {
   void WatchLoops();
   void SendClientsAway(std::chrono::milliseconds grace);
   void ClosePorts();
+  void BringModels();
   absl::Status LoadModels();
   void Wait(std::chrono::milliseconds time);
 
@@ -112,6 +114,7 @@ class Daemon final {
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<RegistryState> registry_state_;
   std::unique_ptr<ModelTrust> trust_;
+  std::unique_ptr<SourceFetcher> fetcher_;  // Null: models come from nowhere.
   std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<ModelControl> control_;
   std::unique_ptr<ReturningModels> returning_;

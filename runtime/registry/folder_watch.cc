@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -114,6 +115,12 @@ absl::Status FolderWatch::AddOne(const std::string& folder) {
                      errno == ENOSPC ? "; raise fs.inotify.max_user_watches" : "");
 }
 
+bool FolderWatch::IsHidden(const std::string& path) const {
+  return std::any_of(roots_.begin(), roots_.end(), [&path](const std::string& root) {
+    return IsBelow(path, root) && path[root.size() + 1] == '.';
+  });
+}
+
 absl::Status FolderWatch::Add(const std::string& folder) {
   const MutexLock lock(mu_);
   RETURN_IF_ERROR(AddOne(folder));
@@ -124,7 +131,9 @@ absl::Status FolderWatch::Add(const std::string& folder) {
                                          error);
   while (!error && entry != fs::recursive_directory_iterator()) {
     std::error_code ignored;  // What has just gone is no folder.
-    if (entry->is_directory(ignored)) {
+    if (IsHidden(entry->path().string())) {
+      entry.disable_recursion_pending();
+    } else if (entry->is_directory(ignored)) {
       RETURN_IF_ERROR(AddOne(entry->path().string()));
       if (entry.depth() >= kMostDepth) {
         entry.disable_recursion_pending();
@@ -187,7 +196,8 @@ bool FolderWatch::ReadEvents() {
 void FolderWatch::NoteFolder(const std::string& path, uint32_t what) {
   std::error_code ignored;
   Forget(path);  // What was there goes, also where a link leads elsewhere now.
-  if ((what & (IN_CREATE | IN_MOVED_TO)) == 0 || !fs::is_directory(path, ignored)) {
+  if ((what & (IN_CREATE | IN_MOVED_TO)) == 0 || IsHidden(path) ||
+      !fs::is_directory(path, ignored)) {
     return;
   }
   const absl::Status added = Add(path);

@@ -42,6 +42,8 @@ class FolderWatch final {
   FolderWatch(std::vector<std::string> roots, Descriptor events, Descriptor stop,
               std::function<void()> on_change);
   absl::Status AddRoots() ABSL_LOCKS_EXCLUDED(mu_);
+  // Beside the models' folders: no model, whatever goes on there.
+  bool IsHidden(const std::string& path) const;
   // The folder and those below it.
   absl::Status Add(const std::string& folder) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status AddOne(const std::string& folder) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

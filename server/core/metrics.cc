@@ -21,6 +21,7 @@
 #include "server/core/repository_metrics.h"
 #include "server/core/sequence_metrics.h"
 #include "server/core/shared_memory_metrics.h"
+#include "server/core/source_metrics.h"
 #include "server/core/trace_metrics.h"
 
 namespace omserve::server {
@@ -470,6 +471,9 @@ Exposition Metrics::Expose() const {
   }
   AddRepositoryFamilies(sources_.repository, entries, sources_.catalog.Transitions(),
                         sources_.unloader.waiting(), families);
+  if (sources_.fetcher != nullptr) {
+    AddSourceFamilies(*sources_.fetcher, families);
+  }
   families.push_back(One(
       MetricType::Gauge, "omserve_build_info", "Always 1; the labels say what runs, and on what", 1,
       {{"version", build_.version}, {"device", build_.device}, {"library", build_.library}}));

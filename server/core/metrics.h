@@ -25,6 +25,7 @@
 #include "server/core/model_repository.h"
 #include "server/core/response_cache.h"
 #include "server/core/shared_memory.h"
+#include "server/core/source_fetcher.h"
 #include "server/core/statistics.h"
 #include "server/core/summary_metrics.h"
 #include "server/core/tracing/tracer.h"
@@ -53,7 +54,8 @@ class Metrics final {
     std::vector<double> summary_quantiles = {};  // Of Triton's summaries; empty: there are none.
     const Tracer& tracer;
     const AccessCounters& access;
-    const Heartbeats* heartbeats;  // Null where nobody looks at the loops.
+    const Heartbeats* heartbeats;            // Null where nobody looks at the loops.
+    const SourceFetcher* fetcher = nullptr;  // Null where models come from nowhere.
   };
   // Labels of omserve_build_info.
   struct Build {

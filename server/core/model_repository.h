@@ -24,6 +24,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/registry/folder_watch.h"
 #include "runtime/registry/registry.h"
+#include "runtime/source/file_tree.h"
 #include "server/core/audit_log.h"
 #include "server/core/catalog.h"
 #include "server/core/file_overrides.h"
@@ -229,7 +230,13 @@ class ModelRepository final {
   // Those that are to serve, of those that are there: by the policy, and those that labels lead to;
   // not those that were rolled back, unless nothing else is left.
   absl::StatusOr<std::vector<int64_t>> Selected(const std::string& name,
-                                                const Source& source) const;
+                                                const Source& source);
+  // repository_complete.cc. Whether all is there that the model's SHA256SUMS lists, where it has
+  // one. Errors: those of source::CheckComplete, the model in front.
+  absl::Status CheckComplete(const Source& source, int64_t version);
+  // Takes out versions that are not, but for those that serve, which then fail to load and go on.
+  // The error is that of the last one.
+  absl::Status DropIncomplete(const Source& source, std::vector<int64_t>& versions);
   absl::Status LoadVersion(const Source& source, int64_t version);
   // repository_versions.cc. LoadVersion's parts: what may be loaded, the load, and that it serves.
   struct Trusted {
@@ -302,6 +309,7 @@ class ModelRepository final {
   std::set<uint64_t> overwritten_;                // Loads whose files were, as the log tells.
   std::map<std::string, std::string> held_back_;  // What is being written, as it tells, by model.
   std::vector<Trial> trials_;
+  source::DigestCache digests_;                   // Of files that a SHA256SUMS lists.
 
   Mutex mu_;
   CondVar changed_;

@@ -64,10 +64,14 @@ bool ModelRepository::IsUnchanged(const std::string& name, int64_t version,
 }
 
 absl::StatusOr<std::vector<int64_t>> ModelRepository::Selected(const std::string& name,
-                                                               const Source& source) const {
+                                                               const Source& source) {
   std::vector<int64_t> on_disk = source.folder.versions;
   if (!source.is_pipeline()) {
     on_disk = Complete(source.folder, source.config.config);
+    const absl::Status incomplete = DropIncomplete(source, on_disk);
+    if (!incomplete.ok() && on_disk.empty()) {
+      return incomplete;
+    }
   } else if (on_disk.empty()) {
     on_disk.push_back(1);  // It has no file of its own, so nobody made it a version folder.
   }
@@ -203,6 +207,7 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> ModelRepository::MakeLoad(const Sou
 
 absl::StatusOr<std::unique_ptr<LoadedModel>> ModelRepository::LoadTrusted(
     const Source& source, int64_t version, std::vector<int64_t>& taken) {
+  RETURN_IF_ERROR(CheckComplete(source, version));
   const absl::StatusOr<Trusted> checked = Trust(source, version);
   if (!checked.ok()) {
     return WithContext(checked.status(),

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core/source_fetcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/digest.h"
+#include "runtime/base/errors.h"
+#include "runtime/base/log.h"
+#include "runtime/base/thread.h"
+#include "runtime/source/open_source.h"
+
+namespace omserve::server {
+namespace {
+
+constexpr std::chrono::seconds kFirstRetry{1};
+constexpr std::chrono::minutes kLongestRetry{5};
+constexpr int kDefaultEverySeconds = 60;
+// Between two lines of the log about one run.
+constexpr std::chrono::seconds kTellEvery{10};
+
+void Add(std::atomic<uint64_t>& value, uint64_t more) {
+  value.fetch_add(more, std::memory_order_relaxed);
+}
+
+// 1, 2, 4, 8 and so on of the same are told.
+bool IsTold(int count) { return (count & (count - 1)) == 0; }
+
+}  // namespace
+
+Clock::duration RetryAfter(int failures, Clock::duration every, double jitter) {
+  const Clock::duration most =
+      std::max<Clock::duration>(kFirstRetry, std::min<Clock::duration>(every, kLongestRetry));
+  Clock::duration wait = kFirstRetry;
+  for (int i = 1; i < failures && wait < most; ++i) {
+    wait *= 2;
+  }
+  const double factor = 0.75 + jitter / 2;
+  return std::chrono::duration_cast<Clock::duration>(std::min(wait, most) * factor);
+}
+
+SourceFetcher::SourceFetcher(Clock& clock, std::function<std::chrono::milliseconds()> wall)
+    : clock_(clock), wall_(std::move(wall)) {}
+
+absl::StatusOr<std::unique_ptr<SourceFetcher>> SourceFetcher::Make(
+    const ServerConfig& config, Clock& clock, std::function<std::chrono::milliseconds()> wall) {
+  const RepositoryConfig& repository = config.repository();
+  if (repository.sources().empty()) {
+    return std::unique_ptr<SourceFetcher>();
+  }
+  // The constructor is private, which std::make_unique cannot reach.
+  std::unique_ptr<SourceFetcher> fetcher(new SourceFetcher(clock, std::move(wall)));
+  std::string seed = std::to_string(clock.Now().time_since_epoch().count());
+  for (int i = 0; i < repository.sources_size(); ++i) {
+    const SourceConfig& settings = repository.sources(i);
+    auto feed = std::make_unique<Feed>();
+    absl::StatusOr<std::unique_ptr<source::Source>> opened =
+        source::OpenSource({.url = settings.url(),
+                            .ca_file = settings.ca_file(),
+                            .token_file = settings.token_file()});
+    if (!opened.ok()) {
+      return WithContext(opened.status(), fmt::format("repository.sources[{}]", i));
+    }
+    feed->source = *std::move(opened);
+    feed->counters.url = settings.url();
+    feed->counters.folder =
+        settings.folder().empty() ? config.model_repository(0) : settings.folder();
+    feed->every = std::chrono::seconds(settings.has_every_seconds() ? settings.every_seconds()
+                                                                    : kDefaultEverySeconds);
+    feed->mirror = std::make_unique<source::Mirror>(
+        *feed->source,
+        source::Mirror::Options{
+            .folder = feed->counters.folder,
+            .max_bytes_per_second = static_cast<uint64_t>(settings.max_bytes_per_second()),
+            .progress =
+                [raw = fetcher.get(), one = feed.get()](const source::FetchProgress& progress) {
+                  raw->TellProgress(*one, progress);
+                }},
+        clock);
+    seed += feed->counters.folder;
+    fetcher->feeds_.push_back(std::move(feed));
+  }
+  const Digest digest = DigestOf(seed);
+  fetcher->random_.seed(static_cast<unsigned>(digest[0]) << 8U | digest[1]);
+  return fetcher;
+}
+
+void SourceFetcher::Start() {
+  thread_ = StartThread("fetch", [this] { Run(); });
+}
+
+bool SourceFetcher::AwaitFirst(Clock::time_point deadline) {
+  const MutexLock lock(mu_);
+  while (asked_once_ < feeds_.size()) {
+    if (!clock_.WaitUntil(changed_, mu_, deadline)) {
+      return asked_once_ >= feeds_.size();
+    }
+  }
+  return true;
+}
+
+void SourceFetcher::Stop() {
+  stop_.request_stop();
+  {
+    const MutexLock lock(mu_);
+    changed_.NotifyAll();
+  }
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+std::vector<const SourceCounters*> SourceFetcher::counters() const {
+  std::vector<const SourceCounters*> all;
+  for (const std::unique_ptr<Feed>& feed : feeds_) {
+    all.push_back(&feed->counters);
+  }
+  return all;
+}
+
+void SourceFetcher::Run() {
+  while (true) {
+    Feed& feed = **std::min_element(
+        feeds_.begin(), feeds_.end(),
+        [](const auto& left, const auto& right) { return left->next < right->next; });
+    {
+      const MutexLock lock(mu_);
+      while (!stop_.stop_requested() && clock_.WaitUntil(changed_, mu_, feed.next)) {
+      }
+      if (stop_.stop_requested()) {
+        return;
+      }
+    }
+    const bool is_first = feed.next == Clock::time_point::min();
+    Sync(feed);
+    if (is_first) {
+      const MutexLock lock(mu_);
+      ++asked_once_;
+      changed_.NotifyAll();
+    }
+  }
+}
+
+void SourceFetcher::Sync(Feed& feed) {
+  feed.began = clock_.Now();
+  feed.told = Clock::time_point::min();
+  source::MirrorReport report;
+  const absl::Status status = feed.mirror->Run(report, stop_.get_token());
+  Add(feed.counters.files, static_cast<uint64_t>(report.files));
+  Add(feed.counters.versions, static_cast<uint64_t>(report.versions));
+  Add(feed.counters.removed, report.removed.size());
+  const Clock::time_point now = clock_.Now();
+  if (status.ok()) {
+    feed.counters.last_success_ms.store(wall_().count(), std::memory_order_relaxed);
+    feed.failures = 0;
+    feed.next = now + feed.every;
+  } else if (!stop_.stop_requested()) {
+    Add(feed.counters.failures, 1);
+    ++feed.failures;
+    const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
+    feed.next = now + RetryAfter(feed.failures, feed.every, jitter);
+  }
+  TellEnd(feed, report, status);
+}
+
+void SourceFetcher::TellProgress(Feed& feed, const source::FetchProgress& progress) {
+  Add(feed.counters.bytes, progress.fetched_bytes);
+  const Clock::time_point now = clock_.Now();
+  if (feed.told == Clock::time_point::min()) {
+    OMSERVE_LOG(kInfo, "sources", "models are being brought source=\"{}\" folder=\"{}\"",
+                feed.counters.url, feed.counters.folder);
+  } else if (now - feed.told < kTellEvery) {
+    return;
+  } else {
+    OMSERVE_LOG(kInfo, "sources",
+                "models are being brought source=\"{}\" file=\"{}\" bytes={} size_bytes={}",
+                feed.counters.url, progress.file.path, progress.done_bytes,
+                progress.size_bytes.value_or(0));
+  }
+  feed.told = now;
+}
+
+void SourceFetcher::TellEnd(Feed& feed, const source::MirrorReport& report,
+                            const absl::Status& status) {
+  const SourceCounters& counters = feed.counters;
+  if (report.files > 0 || !report.removed.empty()) {
+    OMSERVE_LOG(
+        kInfo, "sources",
+        "models brought source=\"{}\" versions={} files={} removed={} bytes={} ms={}", counters.url,
+        report.versions, report.files, report.removed.size(), report.fetched_bytes,
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - feed.began).count());
+  }
+  for (const std::string& path : report.removed) {
+    OMSERVE_LOG(kInfo, "sources", "removed, as the source has it no more source=\"{}\" path=\"{}\"",
+                counters.url, path);
+  }
+  for (const std::string& path : report.left) {
+    OMSERVE_LOG(kWarning, "sources",
+                "the source has it no more, but somebody has changed it or put something beside "
+                "it: it stays source=\"{}\" path=\"{}\"",
+                counters.url, path);
+  }
+  if (status.ok()) {
+    feed.last_error.clear();
+    return;
+  }
+  if (stop_.stop_requested()) {
+    return;
+  }
+  const std::string error(MessageOf(status));
+  if (error != feed.last_error || IsTold(feed.failures)) {
+    OMSERVE_LOG(
+        kWarning, "sources", "not all was brought failures={} again_in_ms={} error=\"{}\"",
+        feed.failures,
+        std::chrono::duration_cast<std::chrono::milliseconds>(feed.next - clock_.Now()).count(),
+        error);
+  }
+  feed.last_error = error;
+}
+
+}  // namespace omserve::server

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings models from their sources into the repositories, on a thread of its own, from time to
+// time.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "proto/omserve/server_config.pb.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/mutex.h"
+#include "runtime/source/mirror.h"
+#include "runtime/source/source.h"
+
+namespace omserve::server {
+
+// Of one source. Count by themselves, of which none says anything about another.
+struct SourceCounters {
+  std::string url;
+  std::string folder;
+  std::atomic<uint64_t> bytes{0};  // That came, also of files that were not taken.
+  std::atomic<uint64_t> files{0};  // That became visible.
+  std::atomic<uint64_t> versions{0};
+  std::atomic<uint64_t> removed{0};  // Versions, models and files.
+  std::atomic<uint64_t> failures{0};
+  std::atomic<int64_t> last_success_ms{0};  // Since the epoch; 0: never.
+};
+
+// When a source is asked again that has failed so many times one after the other, 1 or more: after
+// a second, and twice as long each time, but no longer than `every` or five minutes; a quarter more
+// or less by `jitter`, 0 to 1, so that a fleet does not come back together. Pure.
+Clock::duration RetryAfter(int failures, Clock::duration every, double jitter);
+
+// Thread-safe.
+class SourceFetcher final {
+ public:
+  // Null where there are no sources. Asks nobody. Errors: kInvalidArgument and kNotFound, with the
+  // place in the settings. `clock` outlives the result.
+  static absl::StatusOr<std::unique_ptr<SourceFetcher>> Make(
+      const ServerConfig& config, Clock& clock, std::function<std::chrono::milliseconds()> wall);
+  SourceFetcher(const SourceFetcher&) = delete;
+  SourceFetcher& operator=(const SourceFetcher&) = delete;
+  ~SourceFetcher() { Stop(); }
+
+  // Called once.
+  void Start();
+  // Until every source has answered once, or failed to, and what it has is there. False: not by
+  // `deadline`.
+  bool AwaitFirst(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu_);
+  // Cuts a transfer, which is gone on with at the next start. Joins the thread. Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Of the sources in the order of the settings; each lives as long as this.
+  std::vector<const SourceCounters*> counters() const;
+
+ private:
+  struct Feed {
+    SourceCounters counters;
+    Clock::duration every{};
+    std::unique_ptr<source::Source> source;
+    std::unique_ptr<source::Mirror> mirror;
+    // Of the thread here.
+    Clock::time_point next = Clock::time_point::min();
+    int failures = 0;        // One after the other.
+    std::string last_error;  // As the log was told.
+    Clock::time_point began{};
+    Clock::time_point told{};  // When the log was told of progress; min(): not in this run.
+  };
+
+  SourceFetcher(Clock& clock, std::function<std::chrono::milliseconds()> wall);
+  void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  void Sync(Feed& feed);
+  void TellProgress(Feed& feed, const source::FetchProgress& progress);
+  void TellEnd(Feed& feed, const source::MirrorReport& report, const absl::Status& status);
+
+  Clock& clock_;
+  const std::function<std::chrono::milliseconds()> wall_;
+  std::vector<std::unique_ptr<Feed>> feeds_;  // Constant after Make.
+  std::minstd_rand random_;                   // Of the thread here.
+  std::stop_source stop_;                     // Synchronises itself.
+
+  Mutex mu_;
+  CondVar changed_;
+  size_t asked_once_ ABSL_GUARDED_BY(mu_) = 0;
+  std::jthread thread_;  // Last: joined before what it uses goes.
+};
+
+}  // namespace omserve::server
