@@ -27,6 +27,7 @@ PAGES = {
     "decoupled.md": [],
     "model-repository.md": ["--model-control-mode", "explicit", "--load-model", "*",
                             "--control-on-public-ports", "true"],
+    "sources.md": [],
     "security.md": None,
 }
 # What stands in the settings; RUN is the page's folder.
