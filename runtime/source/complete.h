@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "runtime/source/file_tree.h"
+#include "runtime/source/digest_cache.h"
 
 namespace omserve::source {
 

@@ -21,9 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostKnown = 65'536;
-constexpr int64_t kNanosecondsInSecond = 1'000'000'000;
-
 absl::Status SyncFolder(const std::string& folder) {
   const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // Not every file system can sync a folder (EINVAL); what it does then is the best there is.
@@ -119,32 +116,6 @@ absl::Status RemoveAll(const std::string& path) {
   std::error_code error;
   fs::remove_all(path, error);
   return error ? Internal("'{}': cannot be removed: {}", path, error.message()) : absl::OkStatus();
-}
-
-absl::StatusOr<Digest> DigestCache::Of(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) {
-    return errno == ENOENT || errno == ENOTDIR
-               ? NotFound("'{}': no such file", path)
-               : InvalidArgument("'{}': cannot be looked at: {}", path, ErrnoText());
-  }
-  const FileIdentity identity = FileIdentity::Of(info);
-  const int64_t changed_ns = info.st_ctim.tv_sec * kNanosecondsInSecond + info.st_ctim.tv_nsec;
-  const auto known = known_.find(path);
-  if (known != known_.end() && known->second.identity == identity &&
-      known->second.changed_ns == changed_ns) {
-    return known->second.digest;
-  }
-  std::error_code error;
-  const std::string real = fs::canonical(path, error).string();  // A mount's links are followed.
-  ASSIGN_OR_RETURN(const DigestedFile file, DigestedFile::Open(error ? path : real));
-  ASSIGN_OR_RETURN(const Digest digest,
-                   file.DigestOfRange({.begin = 0, .end = file.size_bytes()}, nullptr));
-  if (known_.size() >= kMostKnown) {
-    known_.clear();
-  }
-  known_[path] = {.identity = identity, .changed_ns = changed_ns, .digest = digest};
-  return digest;
 }
 
 }  // namespace omserve::source

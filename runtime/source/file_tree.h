@@ -3,14 +3,10 @@
 // runtime/source. All block on the disk.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "runtime/base/digest.h"
 #include "runtime/source/local_file.h"
 
 namespace omserve::source {
@@ -43,20 +39,5 @@ absl::Status MoveTo(const std::string& from, const std::string& to);
 absl::Status Exchange(const std::string& from, const std::string& to, const std::string& aside);
 
 absl::Status RemoveAll(const std::string& path);
-
-// SHA-256 of files, computed once for as long as they stay the same. Thread-compatible.
-class DigestCache final {
- public:
-  // Errors: as DigestedFile::Open.
-  absl::StatusOr<Digest> Of(const std::string& path);
-
- private:
-  struct Known {
-    FileIdentity identity;
-    int64_t changed_ns = 0;  // Of the inode, which no program can set back.
-    Digest digest{};
-  };
-  std::map<std::string, Known> known_;
-};
 
 }  // namespace omserve::source

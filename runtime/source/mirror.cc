@@ -12,6 +12,7 @@
 #include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/path_below.h"
+#include "runtime/source/file_tree.h"
 
 namespace omserve::source {
 namespace {
@@ -77,21 +78,22 @@ absl::Status Mirror::Open() {
   return absl::OkStatus();
 }
 
-absl::Status Mirror::TakeBackStaged() {
+absl::Status Mirror::TakeBackStaged(const std::stop_token& stop) {
   // Only what was checked was staged. Its digest is computed anew all the same.
   const std::string staged = state_folder_ + "/staged";
   ASSIGN_OR_RETURN(const PathState state, StateOf(staged));
   if (state.kind != PathKind::kAbsent) {
     ASSIGN_OR_RETURN(const std::vector<std::string> files, FilesBelow(staged));
     for (const std::string& file : files) {
-      RETURN_IF_ERROR(parts_.Adopt(file.empty() ? staged : fmt::format("{}/{}", staged, file)));
+      RETURN_IF_ERROR(
+          parts_.Adopt(file.empty() ? staged : fmt::format("{}/{}", staged, file), stop));
     }
   }
   RETURN_IF_ERROR(RemoveAll(staged));
   return RemoveAll(state_folder_ + "/aside");
 }
 
-absl::StatusOr<bool> Mirror::IsThere(const Unit& unit) {
+absl::StatusOr<bool> Mirror::IsThere(const Unit& unit, const std::stop_token& stop) {
   for (const SourceFile& file : unit.files) {
     const std::string path = InRepository(file.path);
     ASSIGN_OR_RETURN(const PathState state, StateOf(path));
@@ -105,7 +107,7 @@ absl::StatusOr<bool> Mirror::IsThere(const Unit& unit) {
     if (is_known) {
       continue;
     }
-    ASSIGN_OR_RETURN(const Digest digest, digests_.Of(path));
+    ASSIGN_OR_RETURN(const Digest digest, digests_.Of(path, stop));
     if (digest != file.digest) {
       return false;
     }
@@ -175,7 +177,7 @@ absl::Status Mirror::Place(const Unit& unit) {
 
 absl::Status Mirror::BringUnit(const Unit& unit, MirrorReport& report,
                                const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const bool is_there, IsThere(unit));
+  ASSIGN_OR_RETURN(const bool is_there, IsThere(unit, stop));
   if (is_there) {
     return absl::OkStatus();
   }
@@ -298,7 +300,7 @@ absl::Status Mirror::RemoveGone(const std::vector<ModelUnits>& models,
 
 absl::Status Mirror::DoRun(MirrorReport& report, const std::stop_token& stop) {
   RETURN_IF_ERROR(Open());
-  RETURN_IF_ERROR(TakeBackStaged());
+  RETURN_IF_ERROR(TakeBackStaged(stop));
   absl::StatusOr<std::vector<SourceFile>> files = source_.List(stop);
   RETURN_IF_ERROR(files.status());
   ASSIGN_OR_RETURN(const std::vector<ModelUnits> models, UnitsOf(*files));
@@ -312,7 +314,7 @@ absl::Status Mirror::DoRun(MirrorReport& report, const std::stop_token& stop) {
     }
     if (!brought.ok()) {
       failed.insert(model.model);
-      RETURN_IF_ERROR(TakeBackStaged());
+      RETURN_IF_ERROR(TakeBackStaged(stop));
       // What was only about to come was not brought.
       ASSIGN_OR_RETURN(*brought_, Brought::Load(state_folder_ + "/brought"));
     }

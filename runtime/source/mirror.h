@@ -27,7 +27,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/descriptor.h"
 #include "runtime/source/brought.h"
-#include "runtime/source/file_tree.h"
+#include "runtime/source/digest_cache.h"
 #include "runtime/source/mirror_plan.h"
 #include "runtime/source/pace.h"
 #include "runtime/source/part_store.h"
@@ -74,14 +74,14 @@ class Mirror final {
   // The folders, and the lock on them.
   absl::Status Open();
   // What was about to become visible when a run ended goes back to the parts.
-  absl::Status TakeBackStaged();
+  absl::Status TakeBackStaged(const std::stop_token& stop);
   absl::Status BringModel(const ModelUnits& model, MirrorReport& report,
                           const std::stop_token& stop);
   absl::Status BringUnit(const Unit& unit, MirrorReport& report, const std::stop_token& stop);
   absl::Status Stage(const Unit& unit, MirrorReport& report, const std::stop_token& stop);
   absl::Status Place(const Unit& unit);
   // All of its files stand there with their digests.
-  absl::StatusOr<bool> IsThere(const Unit& unit);
+  absl::StatusOr<bool> IsThere(const Unit& unit, const std::stop_token& stop);
   // The first path below `path` that was not brought, or is not as it was brought; "" for none.
   absl::StatusOr<std::string> FindForeign(const std::string& path);
   absl::StatusOr<bool> IsOurs(const std::string& path);

@@ -12,6 +12,7 @@
 #include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
+#include "runtime/source/digest_cache.h"
 #include "runtime/source/file_tree.h"
 
 namespace omserve::source {
@@ -61,7 +62,7 @@ class PartStore::Sink final : public ByteSink {
   }
 
   absl::Status Write(std::span<const std::byte> bytes) override {
-    if (bytes.size() > most_ - size_) {
+    if (size_ > most_ || bytes.size() > most_ - size_) {
       return InvalidArgument("more than the {} bytes that were to come", most_);
     }
     if (stop_.stop_requested()) {
@@ -117,10 +118,10 @@ std::string PartStore::PathOf(const Digest& digest, const char* suffix) const {
   return fmt::format("{}/{}{}", options_.folder, HexOf(digest), suffix);
 }
 
-absl::Status PartStore::Check(const SourceFile& file, const std::string& part) {
-  ASSIGN_OR_RETURN(const DigestedFile bytes, DigestedFile::Open(part));
-  ASSIGN_OR_RETURN(const Digest digest,
-                   bytes.DigestOfRange({.begin = 0, .end = bytes.size_bytes()}, nullptr));
+absl::Status PartStore::Check(const SourceFile& file, const std::string& part,
+                              const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const PathState state, StateOf(part));
+  ASSIGN_OR_RETURN(const Digest digest, DigestOfFile(part, stop));
   if (digest == file.digest) {
     return absl::OkStatus();
   }
@@ -129,7 +130,7 @@ absl::Status PartStore::Check(const SourceFile& file, const std::string& part) {
   return InvalidArgument(
       "SHA-256 of its {} bytes is {}, expected {}; the file or its line in the list is damaged or "
       "old: bring both there anew",
-      bytes.size_bytes(), HexOf(digest), HexOf(file.digest));
+      state.identity.size_bytes, HexOf(digest), HexOf(file.digest));
 }
 
 absl::StatusOr<std::string> PartStore::Fetch(Source& source, const SourceFile& file,
@@ -157,23 +158,21 @@ absl::StatusOr<std::string> PartStore::Fetch(Source& source, const SourceFile& f
     if (fsync(fd.get()) != 0) {
       return Internal("'{}': cannot be synced: {}", part, ErrnoText());
     }
-    const absl::Status checked = Check(file, part);
+    const absl::Status checked = Check(file, part, stop);
     if (checked.ok()) {
       RETURN_IF_ERROR(MoveTo(part, whole));
       unlink(tag_path.c_str());
       return whole;
     }
     // A machine that stopped may have left a part with holes: all of it is tried once.
-    if (!sink.resumed()) {
+    if (!sink.resumed() || !absl::IsInvalidArgument(checked)) {
       return checked;
     }
   }
 }
 
-absl::Status PartStore::Adopt(const std::string& path) {
-  ASSIGN_OR_RETURN(const DigestedFile file, DigestedFile::Open(path));
-  ASSIGN_OR_RETURN(const Digest digest,
-                   file.DigestOfRange({.begin = 0, .end = file.size_bytes()}, nullptr));
+absl::Status PartStore::Adopt(const std::string& path, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const Digest digest, DigestOfFile(path, stop));
   return MoveTo(path, PathOf(digest));
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -43,7 +44,7 @@ class PartStore final {
                                     const std::stop_token& stop);
 
   // Takes in a file that was whole before.
-  absl::Status Adopt(const std::string& path);
+  absl::Status Adopt(const std::string& path, const std::stop_token& stop);
 
   // Removes what is of no other file.
   absl::Status KeepOnly(const std::set<Digest>& digests);
@@ -51,7 +52,7 @@ class PartStore final {
  private:
   class Sink;
   // Whether it is as it should be. What is not is removed.
-  absl::Status Check(const SourceFile& file, const std::string& part);
+  absl::Status Check(const SourceFile& file, const std::string& part, const std::stop_token& stop);
   std::string PathOf(const Digest& digest, const char* suffix = "") const;
 
   const Options options_;

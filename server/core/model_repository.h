@@ -24,7 +24,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/registry/folder_watch.h"
 #include "runtime/registry/registry.h"
-#include "runtime/source/file_tree.h"
+#include "runtime/source/digest_cache.h"
 #include "server/core/audit_log.h"
 #include "server/core/catalog.h"
 #include "server/core/file_overrides.h"

@@ -2,12 +2,15 @@
 #include "server/core/source_fetcher.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "runtime/base/digest.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
+#include "runtime/source/mirror.h"
 #include "runtime/source/open_source.h"
 
 namespace omserve::server {
@@ -39,8 +42,27 @@ Clock::duration RetryAfter(int failures, Clock::duration every, double jitter) {
   return std::chrono::duration_cast<Clock::duration>(std::min(wait, most) * factor);
 }
 
+// Of the thread, once it runs, but for the counters.
+struct SourceFetcher::Feed {
+  void TellProgress(const source::FetchProgress& progress, Clock::time_point now);
+  void TellEnd(const source::MirrorReport& report, const absl::Status& status,
+               Clock::time_point now);
+
+  SourceCounters counters;
+  Clock::duration every{};
+  std::unique_ptr<source::Source> source;
+  std::unique_ptr<source::Mirror> mirror;
+  Clock::time_point next = Clock::time_point::min();
+  int failures = 0;        // One after the other.
+  std::string last_error;  // As the log was told.
+  Clock::time_point began{};
+  Clock::time_point told{};  // When the log was told of progress; min(): not in this run.
+};
+
 SourceFetcher::SourceFetcher(Clock& clock, std::function<std::chrono::milliseconds()> wall)
     : clock_(clock), wall_(std::move(wall)) {}
+
+SourceFetcher::~SourceFetcher() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<SourceFetcher>> SourceFetcher::Make(
     const ServerConfig& config, Clock& clock, std::function<std::chrono::milliseconds()> wall) {
@@ -73,8 +95,8 @@ absl::StatusOr<std::unique_ptr<SourceFetcher>> SourceFetcher::Make(
             .folder = feed->counters.folder,
             .max_bytes_per_second = static_cast<uint64_t>(settings.max_bytes_per_second()),
             .progress =
-                [raw = fetcher.get(), one = feed.get()](const source::FetchProgress& progress) {
-                  raw->TellProgress(*one, progress);
+                [&clock, one = feed.get()](const source::FetchProgress& progress) {
+                  one->TellProgress(progress, clock.Now());
                 }},
         clock);
     seed += feed->counters.folder;
@@ -86,6 +108,12 @@ absl::StatusOr<std::unique_ptr<SourceFetcher>> SourceFetcher::Make(
 }
 
 void SourceFetcher::Start() {
+  for (const std::unique_ptr<Feed>& feed : feeds_) {
+    // So that the repository can be looked at while the source does not answer. What is wrong with
+    // it is told by the mirror.
+    std::error_code ignored;
+    std::filesystem::create_directories(feed->counters.folder, ignored);
+  }
   thread_ = StartThread("fetch", [this] { Run(); });
 }
 
@@ -160,35 +188,38 @@ void SourceFetcher::Sync(Feed& feed) {
     const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
     feed.next = now + RetryAfter(feed.failures, feed.every, jitter);
   }
-  TellEnd(feed, report, status);
+  if (!stop_.stop_requested()) {
+    feed.TellEnd(report, status, now);
+  }
 }
 
-void SourceFetcher::TellProgress(Feed& feed, const source::FetchProgress& progress) {
-  Add(feed.counters.bytes, progress.fetched_bytes);
-  const Clock::time_point now = clock_.Now();
-  if (feed.told == Clock::time_point::min()) {
+void SourceFetcher::Feed::TellProgress(const source::FetchProgress& progress,
+                                       Clock::time_point now) {
+  Add(counters.bytes, progress.fetched_bytes);
+  if (told == Clock::time_point::min()) {
     OMSERVE_LOG(kInfo, "sources", "models are being brought source=\"{}\" folder=\"{}\"",
-                feed.counters.url, feed.counters.folder);
-  } else if (now - feed.told < kTellEvery) {
+                counters.url, counters.folder);
+  } else if (now - told < kTellEvery) {
     return;
   } else {
     OMSERVE_LOG(kInfo, "sources",
                 "models are being brought source=\"{}\" file=\"{}\" bytes={} size_bytes={}",
-                feed.counters.url, progress.file.path, progress.done_bytes,
+                counters.url, progress.file.path, progress.done_bytes,
                 progress.size_bytes.value_or(0));
   }
-  feed.told = now;
+  told = now;
 }
 
-void SourceFetcher::TellEnd(Feed& feed, const source::MirrorReport& report,
-                            const absl::Status& status) {
-  const SourceCounters& counters = feed.counters;
+void SourceFetcher::Feed::TellEnd(const source::MirrorReport& report, const absl::Status& status,
+                                  Clock::time_point now) {
+  const auto ms = [](Clock::duration time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  };
   if (report.files > 0 || !report.removed.empty()) {
-    OMSERVE_LOG(
-        kInfo, "sources",
-        "models brought source=\"{}\" versions={} files={} removed={} bytes={} ms={}", counters.url,
-        report.versions, report.files, report.removed.size(), report.fetched_bytes,
-        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - feed.began).count());
+    OMSERVE_LOG(kInfo, "sources",
+                "models brought source=\"{}\" versions={} files={} removed={} bytes={} ms={}",
+                counters.url, report.versions, report.files, report.removed.size(),
+                report.fetched_bytes, ms(now - began));
   }
   for (const std::string& path : report.removed) {
     OMSERVE_LOG(kInfo, "sources", "removed, as the source has it no more source=\"{}\" path=\"{}\"",
@@ -200,22 +231,12 @@ void SourceFetcher::TellEnd(Feed& feed, const source::MirrorReport& report,
                 "it: it stays source=\"{}\" path=\"{}\"",
                 counters.url, path);
   }
-  if (status.ok()) {
-    feed.last_error.clear();
-    return;
-  }
-  if (stop_.stop_requested()) {
-    return;
-  }
   const std::string error(MessageOf(status));
-  if (error != feed.last_error || IsTold(feed.failures)) {
-    OMSERVE_LOG(
-        kWarning, "sources", "not all was brought failures={} again_in_ms={} error=\"{}\"",
-        feed.failures,
-        std::chrono::duration_cast<std::chrono::milliseconds>(feed.next - clock_.Now()).count(),
-        error);
+  if (!status.ok() && (error != last_error || IsTold(failures))) {
+    OMSERVE_LOG(kWarning, "sources", "not all was brought failures={} again_in_ms={} error=\"{}\"",
+                failures, ms(next - now), error);
   }
-  feed.last_error = error;
+  last_error = error;
 }
 
 }  // namespace omserve::server

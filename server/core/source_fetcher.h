@@ -19,8 +19,6 @@
 #include "proto/omserve/server_config.pb.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/mutex.h"
-#include "runtime/source/mirror.h"
-#include "runtime/source/source.h"
 
 namespace omserve::server {
 
@@ -50,7 +48,7 @@ class SourceFetcher final {
       const ServerConfig& config, Clock& clock, std::function<std::chrono::milliseconds()> wall);
   SourceFetcher(const SourceFetcher&) = delete;
   SourceFetcher& operator=(const SourceFetcher&) = delete;
-  ~SourceFetcher() { Stop(); }
+  ~SourceFetcher();
 
   // Called once.
   void Start();
@@ -64,24 +62,11 @@ class SourceFetcher final {
   std::vector<const SourceCounters*> counters() const;
 
  private:
-  struct Feed {
-    SourceCounters counters;
-    Clock::duration every{};
-    std::unique_ptr<source::Source> source;
-    std::unique_ptr<source::Mirror> mirror;
-    // Of the thread here.
-    Clock::time_point next = Clock::time_point::min();
-    int failures = 0;        // One after the other.
-    std::string last_error;  // As the log was told.
-    Clock::time_point began{};
-    Clock::time_point told{};  // When the log was told of progress; min(): not in this run.
-  };
+  struct Feed;
 
   SourceFetcher(Clock& clock, std::function<std::chrono::milliseconds()> wall);
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   void Sync(Feed& feed);
-  void TellProgress(Feed& feed, const source::FetchProgress& progress);
-  void TellEnd(Feed& feed, const source::MirrorReport& report, const absl::Status& status);
 
   Clock& clock_;
   const std::function<std::chrono::milliseconds()> wall_;

@@ -167,5 +167,28 @@ TEST_CASE("half of a TLS setting is refused") {
         std::string::npos);
 }
 
+// Sources: what may stand there, and that an address is never shown, which may have a password in
+// it.
+TEST_CASE("sources of models") {
+  const auto errors = [](const std::string& source) {
+    return ServerError("repository: {sources: [" + source + "]}");
+  };
+  CHECK(errors("{url: \"https://a/b\", ca_file: c, token_file: t, max_bytes_per_second: 4096}")
+            .empty());
+  CHECK(errors("{url: \"http://a\"}, {url: \"file:///a\", folder: /models, every_seconds: 1}, "
+               "{url: \"oci:/a\"}")
+            .empty());
+  CHECK_THAT(
+      errors("{url: \"ftp://me:secret@a\"}"),
+      Catch::Contains("sources[0].url': expected https://HOST/PATH") && !Catch::Contains("secret"));
+  CHECK_THAT(errors("{url: \"file:///a\", folder: /other}"),
+             Catch::Contains("sources[0].folder': expected one of model_repository"));
+  CHECK_THAT(errors("{url: \"http://a\", token_file: t}"), Catch::Contains("plain text"));
+  CHECK_THAT(errors("{url: \"oci:/a\", ca_file: c}"), Catch::Contains("begins with https://"));
+  CHECK_THAT(errors("{url: \"oci:/a\", every_seconds: 0}"), Catch::Contains("from 1 to 86400"));
+  CHECK_THAT(errors("{url: \"oci:/a\", max_bytes_per_second: 1}"), Catch::Contains("from 4096"));
+  CHECK_THAT(errors("{url: \"oci:/a\"}, {url: \"oci:/a\"}"), Catch::Contains("listed twice"));
+}
+
 }  // namespace
 }  // namespace omserve::config

@@ -3,11 +3,14 @@
 // SHA256SUMS what belongs to them.
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <string>
 
+#include "runtime/base/descriptor.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
+#include "tests/loopback_address.h"
 #include "tests/runtime/source/nginx.h"
 #include "tests/server/protocol/daemon_fixture.h"
 #include "tests/server/protocol/repository_client.h"
@@ -105,12 +108,21 @@ TEST_CASE("Sources: models that are asked for") {
 TEST_CASE("Sources: one that does not answer") {
   Repository repository;
   repository.AddText();
+  // Nobody takes its connections.
+  const Descriptor silent(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr address = LoopbackAddress(0);
+  socklen_t size = sizeof(address);
+  REQUIRE(bind(silent.get(), &address, size) == 0);
+  REQUIRE(listen(silent.get(), 4) == 0);
+  REQUIRE(getsockname(silent.get(), &address, &size) == 0);
+  sockaddr_in in{};
+  std::memcpy(&in, &address, sizeof(in));
+  const std::string url = fmt::format("http://127.0.0.1:{}/", ntohs(in.sin_port));
   const auto begin = SteadyClock().Now();
   {
-    TestDaemon daemon(repository, [](ServerConfig& config) {
-      AddSource(config, "http://127.0.0.1:1/");
-      // Where nothing answers at all.
-      AddSource(config, "http://198.51.100.1/");
+    TestDaemon daemon(repository, [&url](ServerConfig& config) {
+      AddSource(config, "file:///nowhere");
+      AddSource(config, url);
       config.mutable_repository()->set_start_wait_seconds(1);
     });
     CHECK(Answers(daemon.client(), "text"));
