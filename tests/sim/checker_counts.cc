@@ -25,6 +25,21 @@ void CheckerCounts::Add(const CheckerCounts& other) {
   unloads += other.unloads;
   unloads_busy += other.unloads_busy;
   places_reused += other.places_reused;
+  versions_switched += other.versions_switched;
+  versions_switched_busy += other.versions_switched_busy;
+  versions_switched_back += other.versions_switched_back;
+  answers_by_replaced += other.answers_by_replaced;
+  loads_given_up += other.loads_given_up;
+  pipelines_rebuilt += other.pipelines_rebuilt;
+  pipelines_rebuilt_busy += other.pipelines_rebuilt_busy;
+  replaced_memory_first += other.replaced_memory_first;
+  models_evicted += other.models_evicted;
+  models_returned += other.models_returned;
+  sets_given += other.sets_given;
+  sets_taken_busy += other.sets_taken_busy;
+  registry_lost += other.registry_lost;
+  registry_mending += other.registry_mending;
+  registry_draining += other.registry_draining;
   shared += other.shared;
   two_steps += other.two_steps;
   host_steps += other.host_steps;
@@ -69,6 +84,21 @@ std::vector<CheckerCounts::Named> CheckerCounts::All() const {
                             {"models unloaded", unloads, 1000},
                             {"models unloaded at work", unloads_busy, 300},
                             {"models in the place of another", places_reused, 500},
+                            {"versions switched", versions_switched, 1000},
+                            {"versions switched at work", versions_switched_busy, 400},
+                            {"versions switched back", versions_switched_back, 200},
+                            {"answers by a version that was replaced", answers_by_replaced, 1000},
+                            {"loads given up", loads_given_up, 300},
+                            {"pipelines rebuilt", pipelines_rebuilt, 600},
+                            {"pipelines rebuilt at work", pipelines_rebuilt_busy, 400},
+                            {"versions replaced memory first", replaced_memory_first, 200},
+                            {"models evicted", models_evicted, 400},
+                            {"models returned", models_returned, 150},
+                            {"output sets given to a pipeline", sets_given, 700},
+                            {"output sets taken away in use", sets_taken_busy, 10},
+                            {"registry events on a lost device", registry_lost, 30},
+                            {"registry events while lanes are mended", registry_mending, 60},
+                            {"registry events in a drain", registry_draining, 500},
                             {"batches of several requests", shared, 1000},
                             {"batches of several steps", two_steps, 1000},
                             {"host steps", host_steps, 1000},

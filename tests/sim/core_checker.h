@@ -28,8 +28,25 @@ struct CheckerCounts {
   size_t unloads = 0;
   size_t unloads_busy = 0;   // Of these, with requests in flight.
   size_t places_reused = 0;  // By a model, after another one.
-  size_t shared = 0;         // Batches with rows of several requests.
-  size_t two_steps = 0;      // Batches with rows of several steps.
+  // What a registry does, by itself,
+  size_t versions_switched = 0;       // A new version takes the requests from now on,
+  size_t versions_switched_busy = 0;  // while the one before has some.
+  size_t versions_switched_back = 0;  // The one before, still loaded, takes them again.
+  size_t answers_by_replaced = 0;     // OK, by a version that serves no longer.
+  size_t loads_given_up = 0;          // Added and unloaded before any request.
+  size_t pipelines_rebuilt = 0;       // Over a step that was replaced,
+  size_t pipelines_rebuilt_busy = 0;  // while requests end on the one before.
+  size_t replaced_memory_first = 0;   // The old version gone, and then the new one added.
+  size_t models_evicted = 0;          // Without requests.
+  size_t models_returned = 0;         // For the requests that wait for them.
+  size_t sets_given = 0;              // Output sets, for a plan that reads them;
+  size_t sets_taken_busy = 0;         // taken away while batches have them.
+  // and at what times.
+  size_t registry_lost = 0;      // On a lost device.
+  size_t registry_mending = 0;   // While lanes are mended.
+  size_t registry_draining = 0;  // After a drain has begun.
+  size_t shared = 0;             // Batches with rows of several requests.
+  size_t two_steps = 0;          // Batches with rows of several steps.
   size_t host_steps = 0;
   size_t delayed = 0;            // Requests that their queue's timeout put behind.
   size_t launches_delayed = 0;   // Row groups of such.
@@ -98,6 +115,8 @@ class CoreChecker final {
     return found == requests_.end() || found->second.answered;
   }
   const CheckerCounts& counts() const { return counts_; }
+  // What the core is not told of, but what the schedules have to meet.
+  void Count(size_t CheckerCounts::*what, size_t more = 1) { counts_.*what += more; }
 
  private:
   enum class State { kWaiting, kLooking, kRunning, kDone };

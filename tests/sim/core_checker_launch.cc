@@ -90,8 +90,10 @@ void CoreChecker::CheckGroup(const Launch& launch, const RowGroup& group) {
            name + " is launched though it cannot be in time by what is predicted");
   }
   Expect(group.rows == request.arrival.rows, name + " has other rows than its request");
-  Expect(node.subgraph != nullptr && node.subgraph->index == launch.subgraph,
-         name + " is launched on another subgraph");
+  // The very subgraph that its plan names, not a later one in the same place.
+  const SubgraphRef& ref = subgraphs_[static_cast<size_t>(launch.subgraph)];
+  Expect(node.subgraph == ref.subgraph, name + " is launched on another subgraph");
+  Expect(!ref.gone, name + " is launched on a subgraph that has gone");
   Expect(request.arrival.buckets[static_cast<size_t>(group.node)] == launch.bucket,
          name + " is launched in another bucket");
   Expect(KindOf(request, static_cast<size_t>(group.node)) != Kind::kNone,

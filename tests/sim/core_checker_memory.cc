@@ -76,7 +76,8 @@ void CoreChecker::CheckArenaOrder(const Launch& launch, Kind kind) {
                 ? 1
                 : 0;
   }
-  Expect(held == core_.output_sets(launch.subgraph),
+  // More than there are, where some were taken away while batches had them.
+  Expect(held >= core_.output_sets(launch.subgraph),
          "rows go to the arena only when every output set is taken");
   const std::vector<Waiting> queue = QueueOf(launch.subgraph, launch.bucket, kind);
   const auto found = std::find_if(queue.begin(), queue.end(), [&](const Waiting& waiting) {

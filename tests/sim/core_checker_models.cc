@@ -88,6 +88,9 @@ void CoreChecker::CheckUnloadsAfter() {
   for (const SubgraphRef& ref : subgraphs_) {
     Expect(!ref.unloading || ref.gone || !HolderOf(ref).empty(),
            fmt::format("s{} goes as soon as nothing holds it", ref.subgraph->index));
+    Expect(!ref.gone || (core_.output_sets(ref.subgraph->index) == 0 &&
+                         core_.output_sets_used(ref.subgraph->index) == 0),
+           fmt::format("s{} leaves its memory when it goes", ref.subgraph->index));
   }
 }
 

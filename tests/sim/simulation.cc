@@ -55,6 +55,7 @@ std::string Simulation::Run() {
   MakeSubgraphs();
   MakePlans();
   PostArrivals();
+  MakeRegistry();
   for (int r = 0; resources_ != nullptr && r < resources_->rival_count(); ++r) {
     Post(Later(1000), RivalSteps{r, random_.Between(0, 20)});
   }
@@ -134,16 +135,7 @@ void Simulation::Happen(const Happening& happening) {
     }
     return;
   }
-  if (const auto* added = std::get_if<ModelAdded>(&happening)) {
-    Add(added->subgraph, added->options);
-    return;
-  }
-  if (std::holds_alternative<ModelUnloaded>(happening)) {
-    UnloadOne();
-    return;
-  }
-  if (const auto* replaced = std::get_if<ModelReplaced>(&happening)) {
-    Replace(replaced->index);
+  if (HappenToModels(happening)) {
     return;
   }
   if (std::holds_alternative<DeviceStopped>(happening)) {
@@ -187,6 +179,25 @@ void Simulation::Happen(const Happening& happening) {
     lane_computed_.clear();
   }
   FeedAndRest(event);
+}
+
+bool Simulation::HappenToModels(const Happening& happening) {
+  if (const auto* added = std::get_if<ModelAdded>(&happening)) {
+    Add(added->subgraph, added->options);
+  } else if (std::holds_alternative<ModelUnloaded>(happening)) {
+    UnloadOne();
+  } else if (const auto* replaced = std::get_if<ModelReplaced>(&happening)) {
+    Replace(replaced->index);
+  } else if (const auto* step = std::get_if<RegistryStep>(&happening)) {
+    Step(*step);
+  } else if (const auto* call = std::get_if<Call>(&happening)) {
+    Happen(*call);
+  } else if (const auto* returns = std::get_if<ModelReturns>(&happening)) {
+    Return(registry_[returns->model]);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 void Simulation::Stop(const std::vector<BatchId>& batches) {
@@ -259,6 +270,7 @@ void Simulation::Feed(const Event& event) {
   for (const Arrive& arrive : ArrivalsOf(event)) {
     requests_[arrive.request] = arrive;
   }
+  draining_ = draining_ || std::holds_alternative<Drain>(event);
   checker_->Before(event, now_);
   std::vector<Command> commands;
   core_->Handle(event, now_, &commands);
@@ -302,9 +314,11 @@ void Simulation::Obey(const Command& command) {
       resources_->Remove(index);
     }
     gone_.push_back(std::move(subgraphs_[static_cast<size_t>(index)]));
-    if (random_.Percent(70)) {
+    if (!GoneFromRegistry(index) && random_.Percent(70)) {
       Post(Later(3000), ModelReplaced{index});
     }
+  } else if (const auto* respond = std::get_if<Respond>(&command)) {
+    NoteAnswer(*respond);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One random schedule: models, plans, arrivals, deadlines, cancels, failures and a drain on a
-// made-up device whose lanes hang and which is lost now and then, with CoreChecker watching every
-// command.
+// made-up device whose lanes hang and which is lost now and then, and a registry whose models come
+// and go, with CoreChecker watching every command.
 #pragma once
 
 #include <cstdint>
@@ -57,6 +57,40 @@ class Simulation final {
   void Replace(int index);
   // Nobody has a plan any longer that names what is gone.
   bool MayArrive(const Event& event) const;
+  // simulation_registry.cc.
+  struct Version {
+    std::shared_ptr<const Plan> plan;
+    std::vector<RequestId> calls;  // That were sent to it.
+  };
+  struct RegisteredModel {
+    std::map<int, Version> versions;  // By subgraph; also those that are going.
+    int serving = -1;                 // The subgraph; -1: none.
+    int kept = -1;                    // The one before, for a switch back.
+    int replaced = -1;                // What goes before the next one comes.
+    bool evicted = false;             // It comes back for the next request.
+    std::vector<RequestId> waiting;   // For that.
+  };
+  void MakeRegistry();
+  // Another subgraph; `is_step`: one that pipelines can have.
+  int AddVersion(bool is_step);
+  int LoadVersion(RegisteredModel& model);
+  void UnloadVersion(int index);
+  void Serve(RegisteredModel& model, int index);
+  void RebuildPipeline();
+  // A plan reads what this subgraph puts out, and none reads the one before; -1: none.
+  void ReadOutputsOf(int index);
+  bool IsHeld(const Version& version) const;
+  void NoteRegistry(const std::string& what, size_t CheckerCounts::*count);
+  void Switch(RegisteredModel& model);
+  void SwitchBack(RegisteredModel& model);
+  void GiveUpLoad();
+  void ReplaceMemoryFirst(RegisteredModel& model);
+  void Evict(RegisteredModel& model);
+  void Return(RegisteredModel& model);
+  void Send(Version& version, RequestId request);
+  // Whether the subgraph was the registry's.
+  bool GoneFromRegistry(int index);
+  void NoteAnswer(const Respond& respond);
   // All batches of a lane, or of the device, are over: the device touches their memory no longer.
   // Nothing comes of a lane's when the device was lost meanwhile.
   struct LaneStopped {
@@ -82,12 +116,29 @@ class Simulation final {
     int rival;
     int left;
   };
-  using Happening = std::variant<Event, LaneStopped, LaneMended, DeviceStopped, ModelAdded,
-                                 RivalSteps, ModelUnloaded, ModelReplaced>;
+  // The registry does something with its models; so often more.
+  struct RegistryStep {
+    int left;
+    bool is_first = false;
+  };
+  // A request for what serves then; kPipeline: for the pipeline.
+  struct Call {
+    int model;
+    RequestId request;
+  };
+  // What was evicted, or made room first.
+  struct ModelReturns {
+    size_t model;
+  };
+  using Happening =
+      std::variant<Event, LaneStopped, LaneMended, DeviceStopped, ModelAdded, RivalSteps,
+                   ModelUnloaded, ModelReplaced, RegistryStep, Call, ModelReturns>;
   void Post(Instant at, Happening happening) {
     events_.emplace(std::pair(at, next_order_++), std::move(happening));
   }
   void Happen(const Happening& happening);
+  // False: it is an event of the core, or of lanes and the device.
+  bool HappenToModels(const Happening& happening);
   void Stop(const std::vector<BatchId>& batches);
   void FeedAndRest(const Event& event);
   std::vector<BatchId> InFlight(int subgraph, int lane) const;
@@ -96,6 +147,10 @@ class Simulation final {
   // Tells the core of turns, some at once, some later.
   void Grant(const std::vector<TurnGranted>& granted);
   void Step(const RivalSteps& steps);
+  void Step(const RegistryStep& step);
+  void Happen(const Call& call);
+  // Nothing is known of the place any longer.
+  void Forget(int index);
   void CheckResources(bool ended);
   // Whether another subgraph computes then.
   bool HasCompany(int subgraph, Instant at) const;
@@ -129,6 +184,16 @@ class Simulation final {
   std::map<std::pair<int, int>, Instant> lane_done_;
   std::map<BatchId, std::pair<int, int>> in_flight_;  // To subgraph and lane.
   std::set<std::pair<int, int>> abandoned_;           // Lanes, until they are up.
+  std::vector<RegisteredModel> registry_;             // Empty: there is none.
+  bool has_pipeline_ = false;  // Over the first of them and a subgraph of its own,
+  int pipeline_own_ = -1;      // which comes with its first plan.
+  bool step_is_first_ = false;
+  Version pipeline_;
+  int read_ = -1;                   // The subgraph whose outputs the pipeline's second step reads,
+  int sets_alone_ = 0;              // and the output sets that it has without that.
+  std::set<int> registered_going_;  // Subgraphs of the registry that were told to go.
+  std::set<int> free_places_;       // Where some have been.
+  bool draining_ = false;
   bool device_lost_ = false;
   int life_ = 0;  // Of the device; the next begins when it is lost.
   std::map<std::pair<Instant, uint64_t>, Happening> events_;  // By time, then as posted.

@@ -56,11 +56,15 @@ void Simulation::UnloadOne() {
   FeedAndRest(Unload{index});
 }
 
-void Simulation::Replace(int index) {
-  const auto s = static_cast<size_t>(index);
+void Simulation::Forget(int index) {
   for (auto* const times : {&lane_computed_, &lane_done_}) {
     std::erase_if(*times, [index](const auto& entry) { return entry.first.first == index; });
   }
+}
+
+void Simulation::Replace(int index) {
+  const auto s = static_cast<size_t>(index);
+  Forget(index);
   subgraphs_[s] = RandomSubgraph(index);
   const Subgraph* own = subgraphs_[s].get();
   Add(s, RandomOptions(*own));
