@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/grpc/control_service.h"
 
-#include <algorithm>
-#include <chrono>
-#include <string>
+#include <utility>
 
-#include "runtime/base/errors.h"
+#include "server/core/control_messages.h"
 #include "server/core/usable_models.h"
 #include "server/grpc/guard.h"
 
@@ -15,63 +13,15 @@ namespace {
 using grpc::ServerContext;
 using grpc::Status;
 
-constexpr char kDefaultLabel[] = "stable";
-
-template <typename Duration>
-uint64_t Count(Clock::duration duration) {
-  return static_cast<uint64_t>(std::chrono::duration_cast<Duration>(duration).count());
-}
-
-void Fill(const ModelRoutes& routes, ModelRoutesResponse* response) {
-  response->mutable_labels()->insert(routes.labels.begin(), routes.labels.end());
-  response->mutable_previous()->insert(routes.previous.begin(), routes.previous.end());
-  for (const TrafficShare& share : routes.traffic) {
-    TrafficShareConfig* to = response->add_traffic();
-    to->set_label(share.label);
-    to->set_percent(share.percent);
-  }
-}
-
-void Fill(const CatalogEntry& entry, ListModelsResponse::Version* to) {
-  to->set_version(entry.version);
-  to->set_state(std::string(VersionStateName(entry.state)));
-  to->set_next_state(entry.next.has_value() ? std::string(VersionStateName(*entry.next)) : "");
-  to->set_since_ms(static_cast<uint64_t>(entry.since.count()));
-  to->set_last_transition(entry.reason);
-  to->set_holders(entry.holders);
-  if (entry.model == nullptr) {
-    to->set_reason(std::string(MessageOf(entry.status)));
-    return;
-  }
-  const Model& model = *entry.model;
-  to->set_load(model.load);
-  to->set_loaded_at_ms(static_cast<uint64_t>(model.loaded_at.count()));
-  to->set_load_us(Count<std::chrono::microseconds>(model.load_time));
-  size_t bytes = 0;
-  for (const DeviceShare& share : model.shares) {
-    bytes += share.loaded_bytes();
-  }
-  to->set_memory_bytes(bytes);
-  to->set_is_pipeline(model.is_pipeline);
-  to->set_is_overwritten(entry.is_overwritten);
-}
-
-void Count(const std::vector<ModelStatistics>& statistics, const CatalogEntry& entry,
-           ListModelsResponse::Version* to) {
-  const auto found = std::ranges::find_if(statistics, [&entry](const ModelStatistics& counted) {
-    return counted.name == entry.name && counted.version == entry.version;
+// A call that changes what serves.
+template <typename Request, typename Response>
+Status Change(const FrontDoor& door, ServerContext* context, const Request& request,
+              Response* response) {
+  const Operation operation =
+      Operation::Control(MethodGroup::kModelRepository, request.model_name());
+  return Guarded(door, context, operation, [&](const Caller& caller) {
+    return Perform(door.control, caller, request, response);
   });
-  if (found != statistics.end()) {
-    to->set_requests(found->success.count + found->fail.count);
-    to->set_failed_requests(found->fail.count);
-    to->set_last_inference_ms(found->last_inference_ms);
-  }
-}
-
-absl::Status Answer(const absl::StatusOr<ModelRoutes>& routes, ModelRoutesResponse* response) {
-  RETURN_IF_ERROR(routes.status());
-  Fill(*routes, response);
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -79,61 +29,23 @@ absl::Status Answer(const absl::StatusOr<ModelRoutes>& routes, ModelRoutesRespon
 Status ControlService::ListModels(ServerContext* context, const ListModelsRequest* request,
                                   ListModelsResponse* response) {
   return Guarded(door_, context, MethodGroup::kModelRepository, [&](const Caller& caller) {
-    const std::string& only = request->model_name();
-    ListModelsResponse::Model* model = nullptr;
-    const std::vector<ModelStatistics> statistics = door_.statistics.Snapshot();
-    for (const CatalogEntry& entry : door_.catalog.List()) {  // In the order of names.
-      if ((!only.empty() && entry.name != only) || !caller.MayUse(entry.name)) {
-        continue;
-      }
-      if (model == nullptr || model->name() != entry.name) {
-        model = response->add_models();
-        model->set_name(entry.name);
-        Fill(door_.catalog.Routes(entry.name), model->mutable_routes());
-        model->set_epoch_floor(door_.control.EpochFloor(entry.name));
-      }
-      ListModelsResponse::Version* version = model->add_versions();
-      Fill(entry, version);
-      Count(statistics, entry, version);
-    }
-    return only.empty() || model != nullptr ? absl::OkStatus()
-                                            : NotFound("model '{}' is not known here", only);
+    return FillModels(door_.catalog, door_.control, door_.statistics, caller, *request, response);
   });
 }
 
 Status ControlService::SetLabels(ServerContext* context, const SetLabelsRequest* request,
                                  ModelRoutesResponse* response) {
-  const Operation operation =
-      Operation::Control(MethodGroup::kModelRepository, request->model_name());
-  return Guarded(door_, context, operation, [&](const Caller& caller) {
-    return Answer(door_.control.SetLabels(
-                      request->model_name(), {request->labels().begin(), request->labels().end()},
-                      {request->remove().begin(), request->remove().end()}, caller.Who()),
-                  response);
-  });
+  return Change(door_, context, *request, response);
 }
 
 Status ControlService::SetTraffic(ServerContext* context, const SetTrafficRequest* request,
                                   ModelRoutesResponse* response) {
-  const Operation operation =
-      Operation::Control(MethodGroup::kModelRepository, request->model_name());
-  return Guarded(door_, context, operation, [&](const Caller& caller) {
-    std::vector<TrafficShare> shares;
-    for (const TrafficShareConfig& share : request->shares()) {
-      shares.push_back({.label = share.label(), .percent = share.percent()});
-    }
-    return Answer(door_.control.SetTraffic(request->model_name(), shares, caller.Who()), response);
-  });
+  return Change(door_, context, *request, response);
 }
 
 Status ControlService::RollBack(ServerContext* context, const RollBackRequest* request,
                                 ModelRoutesResponse* response) {
-  const Operation operation =
-      Operation::Control(MethodGroup::kModelRepository, request->model_name());
-  return Guarded(door_, context, operation, [&](const Caller& caller) {
-    const std::string label = request->label().empty() ? kDefaultLabel : request->label();
-    return Answer(door_.control.RollBack(request->model_name(), label, caller.Who()), response);
-  });
+  return Change(door_, context, *request, response);
 }
 
 Status ControlService::DrainModel(ServerContext* context, const DrainModelRequest* request,
@@ -157,19 +69,7 @@ Status ControlService::VerifyModel(ServerContext* context, const VerifyModelRequ
     const absl::Status verified =
         door_.control.Verify(request->model_name(), request->version(), caller.Who(),
                              [&](const ModelControl::Verified& found) {
-                               VerifyModelResponse response;
-                               response.set_version(found.version);
-                               response.set_versions(found.versions);
-                               response.set_is_good(found.report.ok());
-                               if (found.report.ok()) {
-                                 response.set_signer(found.report->signer);
-                                 response.set_security_epoch(found.report->security_epoch);
-                                 response.set_files(found.report->files);
-                                 response.set_size_bytes(found.report->size_bytes);
-                               } else {
-                                 response.set_reason(std::string(MessageOf(found.report.status())));
-                               }
-                               writer->Write(response);
+                               writer->Write(VerifyMessage(found));
                                is_any = true;
                              });
     return is_any ? absl::OkStatus() : verified;  // Each answer says what became of its version.
@@ -178,16 +78,7 @@ Status ControlService::VerifyModel(ServerContext* context, const VerifyModelRequ
 
 Status ControlService::SetEpochFloor(ServerContext* context, const SetEpochFloorRequest* request,
                                      SetEpochFloorResponse* response) {
-  const Operation operation =
-      Operation::Control(MethodGroup::kModelRepository, request->model_name());
-  return Guarded(door_, context, operation, [&](const Caller& caller) -> absl::Status {
-    ASSIGN_OR_RETURN(const uint64_t before,
-                     door_.control.SetEpochFloor(request->model_name(), request->floor(),
-                                                 request->allow_lower(), caller.Who()));
-    response->set_before(before);
-    response->set_floor(request->floor());
-    return absl::OkStatus();
-  });
+  return Change(door_, context, *request, response);
 }
 
 }  // namespace omserve::server

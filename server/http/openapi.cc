@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proto/inference/grpc_service.pb.h"
+#include "proto/omserve/control.pb.h"
 #include "runtime/base/errors.h"
 #include "server/http/message_schema.h"
 #include "server/http/openapi_operations.h"
@@ -221,6 +222,9 @@ absl::StatusOr<json::object> OpenApiDocument(std::span<const Route> routes,
   json::object schemas = source.at("schemas").as_object();
   AddMessageSchemas(*inference::ModelConfig::descriptor(), schemas);
   AddMessageSchemas(*inference::ModelStatisticsResponse::descriptor(), schemas);
+  AddMessageSchemas(*ListModelsResponse::descriptor(), schemas);
+  AddMessageSchemas(*ModelRoutesResponse::descriptor(), schemas);
+  AddMessageSchemas(*SetEpochFloorResponse::descriptor(), schemas);
   return json::object{
       {"openapi", "3.1.0"},
       {"info",

@@ -13,6 +13,7 @@ std::vector<Route> MakeRoutes(const FrontDoor& door) {
   AddTraceRoutes(door, routes);
   AddMetadataRoutes(door, routes);
   AddRepositoryRoutes(door, routes);
+  AddControlRoutes(door, routes);
   AddSharedMemoryRoutes(door, routes);
   AddLoggingRoutes(routes);
   AddOpenApiRoute(door, routes);

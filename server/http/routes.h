@@ -23,6 +23,8 @@ void AddHealthRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddMetadataRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddStatisticsRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddRepositoryRoutes(const FrontDoor& door, std::vector<Route>& routes);
+// Labels, shares of the traffic, security epochs, and the list of models that has them.
+void AddControlRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddSharedMemoryRoutes(const FrontDoor& door, std::vector<Route>& routes);
 void AddLoggingRoutes(std::vector<Route>& routes);  // Of the process's log.
 // The description of the routes that are there before; the last.

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import unittest
 import urllib.error
 import urllib.parse
@@ -26,6 +27,13 @@ def generate_body():
     return {"id": "7", "input_ids": ids, "attention_mask": mask}
 
 
+def add_second_version(repository):
+    """A version of `text` for labels to move to."""
+    shutil.copytree(repository / "text/1", repository / "text/2")
+    with open(repository / "text/config.pbtxt", "a", encoding="utf-8") as config:
+        config.write("version_policy { all {} }\n")
+
+
 REGION = f"omserve-openapi-{os.getpid()}"
 
 # Bodies of the operations that take one, by the end of their path: those that succeed, and those
@@ -39,6 +47,13 @@ BODIES = {
     "generate_stream": ([generate_body()], []),
     "index": ([None, {"ready": True}], [{"ready": 1}]),
     "load": ([None, {"parameters": {"config": "{}"}}], [{"parameters": 7}]),
+    "labels": ([{}, {"labels": {"stable": 2, "old": 1}}, {"labels": {"stable": 1}},
+                {"remove": ["old"]}],
+               [{"labels": {"stable": 9}}, {"labels": {"7": 1}}, {"remove": ["old"]}]),
+    "rollback": ([None, {"label": "stable"}], [{"label": "nobody"}]),
+    "traffic": ([{"shares": [{"label": "stable", "percent": 100}]}, {"shares": []}, None],
+                [{"shares": [{"label": "stable", "percent": 99}]}]),
+    "epoch": ([{"floor": 3}, {"floor": 0, "allow_lower": True}], [{"floor": -1}]),
     "unload": ([None, {"parameters": {"unload_dependents": True}}], [{"parameters": 7}]),
     "register": ([{"key": "/" + REGION, "byte_size": 1}],
                  [{"key": "/nobody's", "byte_size": 1}, {}]),
@@ -53,7 +68,7 @@ class OpenApiTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.region = shared_memory.SharedMemory(REGION, create=True, size=1)
-        cls.daemon = Daemon(flags=["--model-control-mode", "explicit", "--load-model", "*",
+        cls.daemon = Daemon(add=add_second_version, flags=["--model-control-mode", "explicit", "--load-model", "*",
                                    "--allow-client-shm=true"])
         with urllib.request.urlopen(cls.daemon.admin + "/v2/openapi.json", timeout=30) as answer:
             cls.document = json.load(answer)

@@ -171,6 +171,9 @@ TEST_CASE("Access: tokens over HTTP") {
   const CurlAnswer index =
       Curl(WithToken("reader-token") + "-X POST " + Url(port, "/v2/repository/index"));
   CHECK_THAT(index.body, Contains("\"text\"") && !Contains("other"));
+  const CurlAnswer list = Curl(WithToken("reader-token") + Url(port, "/v2/repository/models"));
+  CHECK_THAT(list.body, Contains("\"text\"") && !Contains("other"));
+  CHECK(Curl(WithToken("reader-token") + Url(port, "/v2/repository/models/other")).status == 403);
   const CurlAnswer statistics = Curl(WithToken("reader-token") + Url(port, "/v2/models/stats"));
   CHECK_THAT(statistics.body, Contains("\"text\"") && !Contains("other"));
   // A long body is not read before it is known that nobody may send it, and the connection that a
@@ -209,6 +212,12 @@ TEST_CASE("Access: roles", "[1.13]") {
   CHECK(Call(operators, &Stub::LogSettings, request, &response,
              {{"authorization", "Bearer ops-token"}})
             .code == StatusCode::OK);
+  const auto move = [port](const std::string& token) {
+    return Curl(WithToken(token) + "-d '{\"labels\":{\"stable\":1}}' " +
+                Url(port, "/v2/repository/models/text/labels"));
+  };
+  CHECK(move("reader-token").status == 403);
+  CHECK(move("loader-token").status == 200);
   inference::RepositoryModelLoadRequest load;
   load.set_model_name("text");
   inference::RepositoryModelLoadResponse loaded;

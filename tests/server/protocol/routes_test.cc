@@ -2,6 +2,7 @@
 // Labels and shares of traffic: where requests go that name no version.
 #include <algorithm>
 #include <atomic>
+#include <boost/json.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <map>
@@ -13,6 +14,8 @@
 #include "proto/omserve/control.grpc.pb.h"
 #include "runtime/base/file.h"
 #include "runtime/base/thread.h"
+#include "server/http/message_json.h"
+#include "tests/server/protocol/curl.h"
 #include "tests/server/protocol/daemon_fixture.h"
 #include "tests/server/protocol/repository_client.h"
 #include "tests/status_test_util.h"
@@ -76,6 +79,44 @@ class Control final {
   }
 
   Stub stub_;
+};
+
+// The same over HTTP, with curl.
+class Rest final {
+ public:
+  explicit Rest(int port) : port_(port) {}
+
+  std::string Url(const std::string& path) const {
+    return "'http://127.0.0.1:" + std::to_string(port_) + "/v2/repository/models" + path + "'";
+  }
+  // "STATUS BODY", maps in the order of their keys.
+  std::string Ask(const std::string& path, const std::string& body) const {
+    const CurlAnswer answer = Post(port_, "/v2/repository/models/" + path, body);
+    return std::to_string(answer.status) + " " + InOrder(answer.body);
+  }
+  CurlAnswer List(const std::string& path) const { return Curl(Url(path)); }
+
+ private:
+  // A map of protobuf has no order.
+  static std::string InOrder(const std::string& text) {
+    boost::json::error_code error;
+    boost::json::value body = boost::json::parse(text, error);
+    boost::json::value* labels = error ? nullptr : body.find_pointer("/labels", error);
+    if (labels == nullptr || !labels->is_object()) {
+      return text;
+    }
+    std::map<std::string, boost::json::value> sorted;
+    for (const auto& [label, version] : labels->get_object()) {
+      sorted.emplace(label, version);
+    }
+    labels->get_object().clear();
+    for (const auto& [label, version] : sorted) {
+      labels->get_object()[label] = version;
+    }
+    return boost::json::serialize(body);
+  }
+
+  int port_;
 };
 
 // The version that answers a request for `version`, with `key`; or the error.
@@ -258,6 +299,96 @@ TEST_CASE("Routes: a label that moves under load") {
   CHECK(answered > 200);
 }
 
+// REST has what gRPC has: the same answers, the same errors, and a line for each operation.
+TEST_CASE("Routes: the same over REST") {
+  const Repository repository;
+  AddThreeVersions(repository);
+  const TempFolder folder;
+  TestDaemon daemon(repository, [&](ServerConfig& config) { WithState(config, folder.path()); });
+  Client& client = daemon.client();
+  const Rest rest(daemon.http_port());
+  CHECK(rest.Ask("text/labels", R"({"labels":{"stable":1,"canary":3}})") ==
+        R"(200 {"labels":{"canary":3,"stable":1},"previous":{},"traffic":[]})");
+  CHECK(AnsweredBy(client, "stable") == "1");
+  CHECK(rest.Ask("text/labels", R"({"labels":{"stable":2},"model_name":"text"})") ==
+        R"(200 {"labels":{"canary":3,"stable":2},"previous":{"stable":1},"traffic":[]})");
+  CHECK(
+      rest.Ask("text/traffic",
+               R"({"shares":[{"label":"stable","percent":99},{"label":"canary","percent":1}]})") ==
+      R"(200 {"labels":{"canary":3,"stable":2},"previous":{"stable":1},"traffic":)"
+      R"([{"label":"stable","percent":99},{"label":"canary","percent":1}]})");
+  CHECK_THAT(rest.Ask("text/labels", R"({"remove":["canary"]})"), Catch::StartsWith("400 "));
+  CHECK_THAT(rest.Ask("text/traffic", ""), Catch::EndsWith(R"("traffic":[]})"));
+  CHECK(rest.Ask("text/rollback", "") ==
+        R"(200 {"labels":{"canary":3,"stable":1},"previous":{"stable":2},"traffic":[]})");
+  CHECK(AnsweredBy(client, "stable") == "1");
+  CHECK_THAT(rest.Ask("text/rollback", R"({"label":"canary"})"), Catch::StartsWith("400 "));
+  CHECK_THAT(rest.Ask("text/labels", R"({"remove":["canary"]})"), Catch::StartsWith("200 "));
+  CHECK(rest.Ask("text/epoch", R"({"floor":5})") == R"(200 {"floor":5,"before":0})");
+  CHECK_THAT(rest.Ask("text/epoch", R"({"floor":4})"),
+             Catch::StartsWith("400 ") && Catch::Contains("the floor is 5"));
+
+  // The list is gRPC's.
+  ListModelsResponse listed;
+  grpc::ClientContext context;
+  Client::SetDeadline(context, std::chrono::seconds(30));
+  REQUIRE(Stub(client.channel).ListModels(&context, ListModelsRequest(), &listed).ok());
+  REQUIRE(listed.models_size() == 1);
+  CHECK(listed.models(0).versions_size() == 3);
+  CHECK(listed.models(0).epoch_floor() == 5);
+  for (const char* path : {"", "/text"}) {
+    const CurlAnswer list = rest.List(path);
+    CHECK(list.status == 200);
+    CHECK(boost::json::parse(list.body) == boost::json::value(MessageToJson(listed)));
+  }
+  CHECK(rest.List("/nobody").status == 404);
+  CHECK(rest.Ask("text/epoch", R"({"floor":4,"allow_lower":true})") ==
+        R"(200 {"floor":4,"before":5})");
+
+  const std::string audit = VALUE(ReadFile(folder.path() + "/audit.jsonl"));
+  CHECK(std::count(audit.begin(), audit.end(), '\n') == 11);
+  CHECK_THAT(audit, Catch::Contains(R"("by":"ipv4:127.0.0.1:)") &&
+                        Catch::Contains(R"("what":"epoch","model":"text","arguments":)"
+                                        R"({"floor":"4","allow_lower":"true"},"result":"OK")"));
+}
+
+// What is wrong is told as gRPC tells it, and changes nothing.
+TEST_CASE("Routes: what REST refuses") {
+  const Repository repository;
+  AddThreeVersions(repository);
+  const TempFolder folder;
+  TestDaemon daemon(repository, [&](ServerConfig& config) { WithState(config, folder.path()); });
+  const Rest rest(daemon.http_port());
+  struct Case {
+    const char* path;
+    const char* body;
+    const char* answer;
+  };
+  for (const Case& wrong : std::vector<Case>{
+           {"text/labels", R"({"labels":{"stable":9}})",
+            "400 {\"error\":\"model 'text': version 9"},
+           {"text/labels", R"({"labels":{"stable":0}})", "400 "},
+           {"text/labels", R"({"labels":{"7":1}})", "400 "},
+           {"text/labels", R"({"labels":{"stable":"one"}})", "400 "},
+           {"text/labels", R"({"labels":[1]})", "400 "},
+           {"text/labels", R"({"lables":{"stable":1}})", "lables"},
+           {"text/labels", "[]", "400 "},
+           {"text/labels", "{", "400 "},
+           {"text/labels", R"({"model_name":"other","labels":{}})", "'model_name' is another"},
+           {"text/labels", R"({"remove":["nobody"]})", "404 "},
+           {"nobody/labels", R"({"labels":{"stable":1}})", "404 "},
+           {"text/traffic", R"({"shares":[{"label":"stable","percent":100}]})", "400 "},
+           {"text/rollback", "", "404 "},
+           {"nobody/rollback", "", "404 "},
+           {"text/epoch", R"({"floor":-1})", "400 "},
+           {"nobody/epoch", R"({"floor":1})", "404 "}}) {
+    INFO(wrong.path << ' ' << wrong.body);
+    CHECK_THAT(rest.Ask(wrong.path, wrong.body), Catch::Contains(wrong.answer));
+  }
+  CHECK(Curl("-X PUT -d '{}' " + rest.Url("/text/labels")).status == 405);
+  CHECK_THAT(rest.List("").body, Catch::Contains(R"("routes":{"labels":{},)"));
+}
+
 // What operators change is not for everybody.
 TEST_CASE("Routes: labels are for operators") {
   const Repository repository;
@@ -267,6 +398,16 @@ TEST_CASE("Routes: labels are for operators") {
   CHECK(control.Label({{"stable", 1}}).error_code() == grpc::StatusCode::PERMISSION_DENIED);
   CHECK(control.Traffic({}).error_code() == grpc::StatusCode::PERMISSION_DENIED);
   CHECK(control.RollBack().error_code() == grpc::StatusCode::PERMISSION_DENIED);
+  const Rest open(daemon.http_port());
+  const Rest operators(daemon.daemon().admin_http_port());
+  for (const char* path : {"text/labels", "text/traffic", "text/epoch"}) {
+    INFO(path);
+    CHECK_THAT(open.Ask(path, "{}"), Catch::StartsWith("403 "));
+    CHECK_THAT(operators.Ask(path, "{}"), Catch::StartsWith("200 "));
+  }
+  CHECK_THAT(open.Ask("text/rollback", "{}"), Catch::StartsWith("403 "));
+  CHECK_THAT(operators.Ask("text/rollback", "{}"), Catch::StartsWith("404 "));
+  CHECK(open.List("").status == 200);  // To look is for everybody.
 }
 
 }  // namespace omserve::server

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What operators ask of the models that serve: the methods of omserve.ModelControl
+// (proto/omserve/control.proto), whose messages are the bodies.
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "config/text_binding.h"
+#include "runtime/base/errors.h"
+#include "server/core/control_messages.h"
+#include "server/http/message_json.h"
+#include "server/http/routes.h"
+
+namespace omserve::server {
+namespace {
+
+// What a change writes is short, but it waits for the disk, which is nothing for the thread of the
+// sockets: on a worker, like what is long.
+constexpr size_t kWaitsForDisk = std::numeric_limits<size_t>::max();
+
+HttpReply List(const FrontDoor& door, const HttpRequest& request) {
+  ListModelsRequest asked;
+  asked.set_model_name(request.parts.model);
+  ListModelsResponse models;
+  const absl::Status listed =
+      FillModels(door.catalog, door.control, door.statistics, request.caller, asked, &models);
+  return listed.ok() ? HttpJson(200, MessageToJson(models)) : HttpError(listed);
+}
+
+// The body onto `asked`, for the model of the path; an empty one asks for nothing beyond that.
+template <typename Request>
+absl::Status ReadBody(const std::string& body, const std::string& model, Request& asked) {
+  if (!body.empty()) {
+    RETURN_IF_ERROR(
+        config::BindText(config::TextFormat::kJson, body, "the request", asked).status());
+  }
+  // Who may change the model was decided by the path.
+  if (!asked.model_name().empty() && asked.model_name() != model) {
+    return InvalidArgument("the request is for model '{}', and its 'model_name' is another", model);
+  }
+  asked.set_model_name(model);
+  return absl::OkStatus();
+}
+
+template <typename Request, typename Response>
+void Change(const FrontDoor& door, const HttpRequest& request,
+            const std::shared_ptr<HttpExchange>& exchange) {
+  Request asked;
+  const absl::Status read = ReadBody(request.body(), request.parts.model, asked);
+  if (!read.ok()) {
+    exchange->Answer(HttpError(read));
+    return;
+  }
+  exchange->Run(
+      kWaitsForDisk, [&door, exchange, asked = std::move(asked), caller = request.caller] {
+        Response done;
+        const absl::Status status = Perform(door.control, caller, asked, &done);
+        exchange->Answer(status.ok() ? HttpJson(200, MessageToJson(done)) : HttpError(status));
+      });
+}
+
+template <typename Request, typename Response>
+Route ChangeRoute(const FrontDoor& door, const char* what) {
+  return {.verb = "POST",
+          .pattern = std::string("/v2/repository[/{repository}]/models/{model}/") + what,
+          .group = MethodGroup::kModelRepository,
+          .handler =
+              [&door](const HttpRequest& request, const std::shared_ptr<HttpExchange>& exchange) {
+                Change<Request, Response>(door, request, exchange);
+              },
+          .is_control = true};
+}
+
+}  // namespace
+
+void AddControlRoutes(const FrontDoor& door, std::vector<Route>& routes) {
+  routes.push_back(
+      {.verb = "GET",
+       .pattern = "/v2/repository[/{repository}]/models[/{model}]",
+       .group = MethodGroup::kModelRepository,
+       .handler = AtOnce([&door](const HttpRequest& request) { return List(door, request); })});
+  routes.push_back(ChangeRoute<SetLabelsRequest, ModelRoutesResponse>(door, "labels"));
+  routes.push_back(ChangeRoute<SetTrafficRequest, ModelRoutesResponse>(door, "traffic"));
+  routes.push_back(ChangeRoute<RollBackRequest, ModelRoutesResponse>(door, "rollback"));
+  routes.push_back(ChangeRoute<SetEpochFloorRequest, SetEpochFloorResponse>(door, "epoch"));
+}
+
+}  // namespace omserve::server
