@@ -4,34 +4,34 @@
 #include <algorithm>
 #include <chrono>
 
+#include "runtime/base/errors.h"
+
 namespace omserve {
-namespace {
-
-constexpr std::chrono::seconds kKept{1};
-
-}  // namespace
-
-Pace::Pace(uint64_t bytes_per_second, Clock& clock)
-    : clock_(clock), bytes_per_second_(bytes_per_second), paid_until_(clock.Now() - kKept) {}
 
 void Pace::Lift() {
   const MutexLock lock(mu_);
   bytes_per_second_ = 0;
-  lifted_.NotifyAll();
+  changed_.NotifyAll();
 }
 
-void Pace::Take(size_t bytes) {
+absl::Status Pace::Take(uint64_t bytes, const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] {
+    const MutexLock lock(mu_);
+    changed_.NotifyAll();
+  });
   const MutexLock lock(mu_);
   if (bytes_per_second_ == 0) {
-    return;
+    return absl::OkStatus();
   }
-  const std::chrono::duration<double> cost(static_cast<double>(bytes) /
-                                           static_cast<double>(bytes_per_second_));
-  paid_until_ = std::max(paid_until_, clock_.Now() - kKept) +
-                std::chrono::duration_cast<Clock::duration>(cost);
-  const Clock::time_point until = paid_until_;
-  while (bytes_per_second_ != 0 && clock_.WaitUntil(lifted_, mu_, until)) {
+  // Time in which nothing came is not made up for: the limit holds over every second.
+  due_ = std::max(due_, clock_.Now()) +
+         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
+             static_cast<double>(bytes) / static_cast<double>(bytes_per_second_)));
+  const Clock::time_point until = due_;
+  while (bytes_per_second_ != 0 && !stop.stop_requested() &&
+         clock_.WaitUntil(changed_, mu_, until)) {
   }
+  return stop.stop_requested() ? Cancelled("stopped") : absl::OkStatus();
 }
 
 }  // namespace omserve

@@ -1,34 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// So many bytes a second and no more.
+// Bytes no faster than a limit.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
+#include <stop_token>
 
+#include "absl/status/status.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/mutex.h"
 
 namespace omserve {
 
-// What was not used is kept for up to a second. Thread-safe: all who take share the bound.
+// Thread-safe: all who take share the limit.
 class Pace final {
  public:
-  // `bytes_per_second` 0: no bound. `clock` outlives it.
-  Pace(uint64_t bytes_per_second, Clock& clock);
+  // 0: as fast as they come. `clock` outlives it.
+  Pace(uint64_t bytes_per_second, Clock& clock)
+      : clock_(clock), bytes_per_second_(bytes_per_second) {}
   Pace(const Pace&) = delete;
   Pace& operator=(const Pace&) = delete;
 
-  // Blocks until they may be moved.
-  void Take(size_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
-  // There is no bound any longer; whoever waits goes on.
+  // Waits until `bytes` more may be moved. Errors: kCancelled.
+  absl::Status Take(uint64_t bytes, const std::stop_token& stop = {}) ABSL_LOCKS_EXCLUDED(mu_);
+  // There is no limit any longer; whoever waits goes on.
   void Lift() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   Clock& clock_;
   Mutex mu_;
-  CondVar lifted_;
+  CondVar changed_;  // Lifted, or stopped.
   uint64_t bytes_per_second_ ABSL_GUARDED_BY(mu_);
-  Clock::time_point paid_until_ ABSL_GUARDED_BY(mu_);  // What was taken is paid for by then.
+  Clock::time_point due_ ABSL_GUARDED_BY(mu_){};  // When what was taken so far may be moved.
 };
 
 }  // namespace omserve

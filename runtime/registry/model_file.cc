@@ -101,7 +101,7 @@ absl::Status ModelFile::ReadInto(std::span<std::byte> all, Arrival& arrival) con
     const size_t count =
         std::min(is_paced || is_watched ? kPieceBytes : kReadBytes, all.size() - done);
     if (is_paced) {
-      protection_.pace->Take(count);
+      protection_.pace->Take(count).IgnoreError();  // Nobody stops it but who lifts it.
     }
     const ssize_t got = pread(fd_.get(), all.data() + done, count, static_cast<off_t>(done));
     if (got < 0 && errno == EINTR) {
@@ -183,7 +183,7 @@ absl::StatusOr<FileBytes> ModelFile::Decrypt(const Reading& raw) const {
   if (protection_.pace != nullptr && !was_read_ && !raw.bytes.has_value()) {
     options.on_progress = [&pace = *protection_.pace,
                            before = uint64_t{0}](uint64_t so_far) mutable {
-      pace.Take(static_cast<size_t>(so_far - std::exchange(before, so_far)));
+      pace.Take(so_far - std::exchange(before, so_far)).IgnoreError();
     };
   }
   RETURN_IF_ERROR(file.Decrypt(plain.span(), options));

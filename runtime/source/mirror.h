@@ -26,10 +26,10 @@
 #include "absl/status/statusor.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/descriptor.h"
+#include "runtime/base/pace.h"
 #include "runtime/source/brought.h"
 #include "runtime/source/digest_cache.h"
 #include "runtime/source/mirror_plan.h"
-#include "runtime/source/pace.h"
 #include "runtime/source/part_store.h"
 #include "runtime/source/source.h"
 

@@ -13,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/base/digest.h"
-#include "runtime/source/pace.h"
+#include "runtime/base/pace.h"
 #include "runtime/source/source.h"
 
 namespace omserve::source {

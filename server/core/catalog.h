@@ -86,6 +86,8 @@ class Catalog final {
   // What a refused load can be told of who has memory, the largest first; empty when nobody has.
   std::string Holders() const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Since 1970.
+  std::chrono::milliseconds Now() const { return wall_time_(); }
   // By model.
   std::map<std::string, TransitionCounts> Transitions() const ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -76,6 +76,7 @@ absl::Status FillModels(const Catalog& catalog, const ModelControl& control,
                         const Statistics& statistics, const Caller& caller,
                         const ListModelsRequest& request, ListModelsResponse* response) {
   const std::vector<ModelStatistics> counted = statistics.Snapshot();
+  response->set_now_ms(static_cast<uint64_t>(catalog.Now().count()));
   const std::string& only = request.model_name();
   ListModelsResponse::Model* model = nullptr;
   for (const CatalogEntry& entry : catalog.List()) {  // In the order of names.

@@ -229,8 +229,7 @@ class ModelRepository final {
   bool IsUnchanged(const std::string& name, int64_t version, const std::string& print) const;
   // Those that are to serve, of those that are there: by the policy, and those that labels lead to;
   // not those that were rolled back, unless nothing else is left.
-  absl::StatusOr<std::vector<int64_t>> Selected(const std::string& name,
-                                                const Source& source);
+  absl::StatusOr<std::vector<int64_t>> Selected(const std::string& name, const Source& source);
   // repository_complete.cc. Whether all is there that the model's SHA256SUMS lists, where it has
   // one. Errors: those of source::CheckComplete, the model in front.
   absl::Status CheckComplete(const Source& source, int64_t version);
@@ -309,7 +308,7 @@ class ModelRepository final {
   std::set<uint64_t> overwritten_;                // Loads whose files were, as the log tells.
   std::map<std::string, std::string> held_back_;  // What is being written, as it tells, by model.
   std::vector<Trial> trials_;
-  source::DigestCache digests_;                   // Of files that a SHA256SUMS lists.
+  source::DigestCache digests_;  // Of files that a SHA256SUMS lists.
 
   Mutex mu_;
   CondVar changed_;

@@ -7,7 +7,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
-#include "runtime/trust/digest.h"
+#include "runtime/base/digest.h"
 #include "server/core/model_repository.h"
 
 namespace omserve::server {
@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kVerdictEvery{250};
 // Of a version's files as they are now; empty where they cannot be read.
 std::string PrintOf(const registry::ModelFolder& folder, int64_t version) {
   const absl::StatusOr<std::string> print = registry::Fingerprint(folder, version);
-  return print.ok() ? trust::HexOf(trust::DigestOf(*print)) : "";
+  return print.ok() ? HexOf(DigestOf(*print)) : "";
 }
 
 }  // namespace

@@ -68,8 +68,10 @@ class OpenApiTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.region = shared_memory.SharedMemory(REGION, create=True, size=1)
-        cls.daemon = Daemon(add=add_second_version, flags=["--model-control-mode", "explicit", "--load-model", "*",
-                                   "--allow-client-shm=true"])
+        cls.daemon = Daemon(
+            add=add_second_version,
+            flags=["--model-control-mode", "explicit", "--load-model", "*",
+                   "--allow-client-shm=true"])
         with urllib.request.urlopen(cls.daemon.admin + "/v2/openapi.json", timeout=30) as answer:
             cls.document = json.load(answer)
 

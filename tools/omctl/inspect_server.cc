@@ -2,9 +2,7 @@
 // `omctl models` and `omctl status`: what a server has and how it is.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <boost/json.hpp>
-#include <chrono>
 #include <map>
 #include <string>
 #include <utility>
@@ -27,6 +25,7 @@ struct ModelRow {
   inference::ModelMetadataResponse metadata;  // Empty unless READY.
   inference::ModelStatistics statistics;      // Empty unless READY.
   ListModelsResponse::Version version;
+  uint64_t now_ms = 0;              // By the server's clock.
   std::vector<std::string> labels;  // "stable", or "stable 90%" with a share.
 };
 
@@ -66,13 +65,12 @@ std::string Notes(const ModelRow& row) {
 }
 
 // How long ago, in one unit.
-std::string AgeText(uint64_t since_ms) {
-  if (since_ms == 0) {
+std::string AgeText(const ModelRow& row) {
+  const uint64_t since_ms = row.version.since_ms();
+  if (since_ms == 0 || row.now_ms < since_ms) {
     return "-";
   }
-  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  const auto seconds = std::max<int64_t>(0, now.count() - static_cast<int64_t>(since_ms / 1000));
+  const uint64_t seconds = (row.now_ms - since_ms) / 1000;
   if (seconds < 120) {
     return fmt::format("{} s", seconds);
   }
@@ -102,7 +100,7 @@ absl::StatusOr<std::vector<ModelRow>> FetchModels(client::GrpcClient& client) {
   }
   std::vector<ModelRow> rows;
   for (const auto& model : index.models()) {
-    ModelRow row{.index = model};
+    ModelRow row{.index = model, .now_ms = listed.now_ms()};
     if (model.state() == "READY") {
       inference::ModelMetadataRequest request;
       request.set_name(model.name());
@@ -205,7 +203,7 @@ absl::Status Models(const CommonOptions& common) {
   for (const ModelRow& row : models) {
     const bool ready = row.index.state() == "READY";
     table.push_back({row.index.name(), row.index.version().empty() ? "-" : row.index.version(),
-                     row.version.state(), AgeText(row.version.since_ms()),
+                     row.version.state(), AgeText(row),
                      row.labels.empty() ? "-" : fmt::format("{}", fmt::join(row.labels, ", ")),
                      RequestsText(row.version), ready ? MemoryText(row) : "-",
                      ready ? std::to_string(row.version.load_us() / 1000) : "-",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// So many bytes a second, shared by all who take.
+// Bytes no faster than a limit, and bytes that are used as they come.
 #include "runtime/base/pace.h"
 
 #include <catch2/catch.hpp>
@@ -9,34 +9,52 @@
 
 #include "runtime/base/arrival.h"
 #include "runtime/base/thread.h"
+#include "tests/scheduler/fake_clock.h"
+#include "tests/status_test_util.h"
 
 namespace omserve {
 namespace {
 
 using std::chrono::milliseconds;
 
-TEST_CASE("What was not used is kept for a second, and no more goes at once") {
-  Clock& clock = SteadyClock();
-  Pace pace(1'000'000, clock);
-  const Clock::time_point start = clock.Now();
-  pace.Take(1'000'000);
-  pace.Take(50'000);
-  pace.Take(50'000);
-  CHECK(clock.Now() - start >= milliseconds(99));
+// Ten seconds' worth of bytes takes ten seconds of the clock; without a limit none.
+TEST_CASE("Pace: the limit holds") {
+  FakeClock clock;
+  Pace free(0, clock);
+  REQUIRE_OK(free.Take(UINT64_MAX));
+  Pace pace(1000, clock);
+  const Clock::time_point begin = clock.Now();
+  std::jthread time([&clock](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      clock.Advance(milliseconds(1));
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE_OK(pace.Take(500));
+  }
+  const auto taken = clock.Now() - begin;
+  time.request_stop();
+  time.join();
+  CHECK(taken >= std::chrono::seconds(10));
 }
 
-TEST_CASE("Without a bound nobody waits, and who waits goes on when it is lifted") {
-  Clock& clock = SteadyClock();
-  Pace free(0, clock);
-  free.Take(size_t{1} << 60);
-  Pace slow(1, clock);
+// A wait of hours ends with the stop.
+TEST_CASE("Pace: a stop wakes") {
+  Pace pace(1, SteadyClock());
+  std::stop_source stop;
+  const std::jthread stopper([&stop] { stop.request_stop(); });
+  CHECK(absl::IsCancelled(pace.Take(1'000'000, stop.get_token())));
+}
+
+TEST_CASE("Pace: who waits goes on when the limit is lifted") {
+  Pace slow(1, SteadyClock());
   std::vector<std::jthread> waiting;
   for (int i = 0; i < 4; ++i) {
-    waiting.push_back(StartThread("waiting", [&] { slow.Take(1'000'000); }));
+    waiting.push_back(StartThread("waiting", [&] { CHECK(slow.Take(1'000'000).ok()); }));
   }
   slow.Lift();
   waiting.clear();  // Joined.
-  slow.Take(1'000'000);
+  REQUIRE_OK(slow.Take(1'000'000));
 }
 
 TEST_CASE("Bytes are used as they come") {
