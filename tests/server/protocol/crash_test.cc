@@ -78,7 +78,7 @@ struct RegistryChange {
   std::vector<std::string> load_models = {};  // At the start of the daemon that is killed.
   std::function<void(const TrustRoom&)> prepare = [](const TrustRoom&) {};
   std::function<bool(TestDaemon&)> before = [](TestDaemon&) { return true; };  // Confirmed.
-  std::function<void(const TrustRoom&)> between = [](const TrustRoom&) {};     // By an operator.
+  bool loads_second = false;  // Version 2, which comes in between.
   std::function<bool(TestDaemon&)> run;
   bool changes_state = false;
 };
@@ -90,19 +90,28 @@ void Bring(const TrustRoom& room, int version) {
 
 void TwoVersions(const TrustRoom& room) { Bring(room, 2); }
 
+// Where it is no part of what is signed.
+std::string Aside(const TrustRoom& room) { return room.state_file() + ".2"; }
+
+void PutSecondAside(const TrustRoom& room) {
+  if (fs::exists(room.folder() + "/2")) {
+    fs::rename(room.folder() + "/2", Aside(room));
+  }
+}
+
+void PutSecondInPlace(const TrustRoom& room) {
+  if (fs::exists(Aside(room))) {
+    fs::rename(Aside(room), room.folder() + "/2");
+  }
+}
+
 // Version 1 of epoch 4, and version 2 of epoch 5, which replaces it.
 void TwoEpochs(const TrustRoom& room) {
   room.repository.Write("text/config.yaml", "name: text\n");
   Bring(room, 2);
   room.Sign(1, 4);
   room.Sign(2, 5);
-  fs::rename(room.folder() + "/2", room.folder() + "/.2");
-}
-
-void PutSecondInPlace(const TrustRoom& room) {
-  if (fs::exists(room.folder() + "/.2")) {
-    fs::rename(room.folder() + "/.2", room.folder() + "/2");
-  }
+  PutSecondAside(room);
 }
 
 std::vector<RegistryChange> AllChanges() {
@@ -147,17 +156,17 @@ std::vector<RegistryChange> AllChanges() {
        .asks = "require",
        .prepare = TwoEpochs,
        .before = LoadText,
-       .between = PutSecondInPlace,
+       .loads_second = true,
        .run = LoadText,
        .changes_state = true},
       {.name = "load of a version",
        .prepare =
            [](const TrustRoom& room) {
              TwoVersions(room);
-             fs::rename(room.folder() + "/2", room.folder() + "/.2");
+             PutSecondAside(room);
            },
        .before = LoadText,
-       .between = PutSecondInPlace,
+       .loads_second = true,
        .run = LoadText},
       {.name = "load with its files",
        .before = LoadText,
@@ -195,7 +204,7 @@ class Scene final {
               return change_.before(daemon) ? "yes" : "no";
             }) == "yes");
     kept_ = fs::exists(room_.state_file()) ? VALUE(ReadFile(room_.state_file())) : "";
-    change_.between(room_);
+    Between();
   }
 
   std::vector<std::string> folders() const {
@@ -205,15 +214,14 @@ class Scene final {
   // The whole, up to the operation and through it.
   CrashWork Work() const {
     return [this](const Begin& begin) {
-      // The floor is raised by the operation, not by what goes before it.
-      if (change_.asks == "require" && fs::exists(room_.folder() + "/2")) {
-        fs::rename(room_.folder() + "/2", room_.folder() + "/.2");
+      if (change_.loads_second) {  // By the operation, not by what goes before it.
+        PutSecondAside(room_);
       }
       TestDaemon daemon(room_.repository, Settings(change_.load_models));
       if (change_.load_models.empty() && !change_.before(daemon)) {
         return false;
       }
-      change_.between(room_);
+      Between();
       begin();
       return change_.run(daemon);
     };
@@ -228,7 +236,7 @@ class Scene final {
     }
     fs::remove_all(temporary());
     fs::create_directory(temporary());
-    change_.between(room_);
+    Between();
   }
 
   // What a restart finds: what is kept, and what then serves. The restart may write the state.
@@ -280,6 +288,13 @@ class Scene final {
   }
 
  private:
+  // What an operator does before the operation.
+  void Between() const {
+    if (change_.loads_second) {
+      PutSecondInPlace(room_);
+    }
+  }
+
   std::string temporary() const { return folders().front() + "/tmp"; }
 
   std::function<void(ServerConfig&)> Settings(const std::vector<std::string>& load_models) const {

@@ -120,8 +120,8 @@ std::vector<Tampering> SignedParts() {
     return bundle["dsseEnvelope"].get_object();
   };
   return {
-      {"bundle cut", File::kSignature, [](std::string& f) { f.resize(f.size() / 2); }, "model.sig",
-       ""},
+      {"bundle cut", File::kSignature, [](std::string& f) { f.resize(f.size() / 2); },
+       "bundle JSON", ""},
       {"bundle's media type", File::kSignature,
        InBundle([](json::object& bundle) { bundle["mediaType"] = "text/plain"; }), "mediaType", ""},
       {"payload's type", File::kSignature,
