@@ -5,9 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/base/digest.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
-#include "runtime/base/digest.h"
 #include "server/core/model_repository.h"
 
 namespace omserve::server {

@@ -70,7 +70,14 @@ bool SetEpochFloor(TestDaemon& daemon, uint64_t floor) {
   return Ask(daemon, &Stub::SetEpochFloor, request);
 }
 
-bool LoadText(TestDaemon& daemon) { return Load(daemon.client(), "text").ok(); }
+bool LoadText(TestDaemon& daemon) {
+  const grpc::Status loaded = Load(daemon.client(), "text");
+  if (!loaded.ok()) {
+    // Of a child, whose parent sees no more than that it failed.
+    std::fprintf(stderr, "not loaded: %s\n", loaded.error_message().c_str());  // NOLINT
+  }
+  return loaded.ok();
+}
 
 struct RegistryChange {
   std::string name;

@@ -339,7 +339,12 @@ TEST_CASE("Routes: the same over REST") {
   for (const char* path : {"", "/text"}) {
     const CurlAnswer list = rest.List(path);
     CHECK(list.status == 200);
-    CHECK(boost::json::parse(list.body) == boost::json::value(MessageToJson(listed)));
+    boost::json::value listed_json = MessageToJson(listed);
+    boost::json::value got = boost::json::parse(list.body);
+    for (boost::json::value* json : {&listed_json, &got}) {
+      CHECK(json->as_object().erase("now_ms") == 1);  // That goes on.
+    }
+    CHECK(got == listed_json);
   }
   CHECK(rest.List("/nobody").status == 404);
   CHECK(rest.Ask("text/epoch", R"({"floor":4,"allow_lower":true})") ==

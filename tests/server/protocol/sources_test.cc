@@ -155,7 +155,7 @@ TEST_CASE("Repository: a version that says what belongs to it") {
   repository.Write("other/1/SHA256SUMS", sums);
   repository.Write("other/1/model.om", two);
   std::string reason;
-  for (int i = 0; i < 600 && reason.empty(); ++i) {
+  for (int i = 0; i < 600 && reason.find("complete") == std::string::npos; ++i) {
     for (const auto& [line, state] : Index(client)) {
       if (line.starts_with("other:")) {
         reason = state;
