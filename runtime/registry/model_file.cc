@@ -123,8 +123,8 @@ absl::Status ModelFile::ReadAll(Reading& reading) const {
   const size_t machine_bytes =
       static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
   if (size_bytes() > machine_bytes) {
-    return ResourceExhausted("it has {} bytes, and this machine {} of memory", size_bytes(),
-                             machine_bytes);
+    return InvalidArgument("it has {} bytes, and this machine {} of memory", size_bytes(),
+                           machine_bytes);
   }
   ASSIGN_OR_RETURN(FileBytes bytes, FileBytes::Allocate(size_bytes()));
   reading.bytes.emplace(std::move(bytes));

@@ -268,11 +268,6 @@ std::string Catalog::Holders() const {
   return text;
 }
 
-std::map<std::string, TransitionCounts> Catalog::Transitions() const {
-  const MutexLock lock(mu_);
-  return transitions_;
-}
-
 void Catalog::Move(const std::string& name, int64_t version, Line& line, VersionState to,
                    const std::string& reason) {
   const bool is_beside = line.next.has_value();
@@ -357,9 +352,16 @@ void Catalog::PutBack(ModelHandle model, const std::string& reason) {
 bool Catalog::IsParked(const std::string& name) const {
   const MutexLock lock(mu_);
   const auto found = models_.find(name);
-  return found != models_.end() &&
-         std::any_of(found->second.begin(), found->second.end(),
-                     [](const auto& entry) { return entry.second.leaving == Leaving::kParked; });
+  bool is_any = false;
+  if (found != models_.end()) {
+    for (const auto& [version, line] : found->second) {
+      if (line.model != nullptr) {
+        return false;
+      }
+      is_any = is_any || line.leaving == Leaving::kParked;
+    }
+  }
+  return is_any;
 }
 
 void Catalog::Fail(const std::string& name, int64_t version, const absl::Status& why) {
@@ -403,9 +405,13 @@ void Catalog::Withdraw(const std::string& name, int64_t version, const absl::Sta
     if (line.state != VersionState::kReady) {
       return;
     }
+    const std::optional<VersionState> coming = std::exchange(line.next, std::nullopt);
     Move(name, version, line, VersionState::kDraining, std::string(MessageOf(why)));
     line.draining = line.model->load;
     line.drained = line.model;
+    if (coming.has_value()) {
+      line.state = *coming;  // The line is now that of the load that comes.
+    }
     before = std::move(line.model);
   }
 }

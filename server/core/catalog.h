@@ -89,7 +89,10 @@ class Catalog final {
   // Since 1970.
   std::chrono::milliseconds Now() const { return wall_time_(); }
   // By model.
-  std::map<std::string, TransitionCounts> Transitions() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::map<std::string, TransitionCounts> Transitions() const ABSL_LOCKS_EXCLUDED(mu_) {
+    const MutexLock lock(mu_);
+    return transitions_;
+  }
 
   // The model is in the repository and was not asked for.
   void Know(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
@@ -118,7 +121,7 @@ class Catalog final {
                 Leaving leaving = Leaving::kUnloaded) ABSL_LOCKS_EXCLUDED(mu_);
   // The load serves again whose place another one of the same version has taken. Requires that one.
   void PutBack(ModelHandle model, const std::string& reason) ABSL_LOCKS_EXCLUDED(mu_);
-  // Whether a version of it was unloaded until it is asked for.
+  // Whether none of it serves, and a version of it was unloaded until it is asked for.
   bool IsParked(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
   // Nothing of the load is left.
   void NoteGone(const Model& model) ABSL_LOCKS_EXCLUDED(mu_);

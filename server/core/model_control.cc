@@ -146,6 +146,10 @@ absl::Status ModelControl::Verify(const std::string& model, int64_t version, con
 
 absl::Status ModelControl::VerifyAll(const std::string& model, int64_t version,
                                      const std::function<void(const Verified&)>& on_version) const {
+  RETURN_IF_ERROR(CheckModelName(model));  // It becomes part of a path.
+  if (version < 0) {
+    return InvalidArgument("version {}: expected one of 1 or more, or 0 for all", version);
+  }
   ASSIGN_OR_RETURN(const std::optional<registry::ModelFolder> folder,
                    registry::FindModel(folders_, model));
   if (!folder.has_value()) {

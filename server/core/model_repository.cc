@@ -106,7 +106,10 @@ void ModelRepository::Drain(const std::string& name, int64_t version, const Requ
     with.emplace_back("version", std::to_string(version));
   }
   done = Noted("drain", name, std::move(with), by, std::move(done));
-  const absl::Status allowed = CheckAllowed(name);
+  absl::Status allowed = CheckAllowed(name);
+  if (allowed.ok() && version < 0) {
+    allowed = InvalidArgument("version {}: expected one of 1 or more, or 0 for all", version);
+  }
   if (!allowed.ok()) {
     done(allowed);
     return;
@@ -172,7 +175,8 @@ std::optional<ModelRepository::Job> ModelRepository::NextJob() {
     return std::nullopt;
   }
   busy_ = true;
-  if (jobs_.empty()) {
+  // A verdict does not wait behind loads without end.
+  if (jobs_.empty() || context_.clock.Now() >= next_verdict_) {
     return Job{.run =
                    [this] {
                      LookAndJudge();
@@ -191,6 +195,11 @@ void ModelRepository::Run() {
     on_change_();
     job->done(std::move(result));
   }
+}
+
+bool ModelRepository::IsStopping() {
+  const MutexLock lock(mu_);
+  return stop_;
 }
 
 absl::Status ModelRepository::UnloadedStatus() { return Unavailable("unloaded"); }

@@ -144,9 +144,10 @@ class ModelRepository final {
     bool is_pipeline() const { return config::IsPipeline(config.config); }
   };
   struct Wanted {
-    bool by_name = false;     // It was asked for; else it is a pipeline's part.
-    bool has_served = false;  // Some version of it, as `source` has it.
-    bool has_failed = false;  // The last load of it: none of its versions is served anew.
+    bool by_name = false;       // It was asked for; else it is a pipeline's part.
+    bool has_served = false;    // Some version of it, as `source` has it.
+    bool has_failed = false;    // The last load of it: none of its versions is served anew.
+    std::set<int64_t> drained;  // Versions that somebody took away by hand.
     std::map<int64_t, std::string> prints;  // Of the files that each version was loaded from.
     // Of the last load that served; as last read where none did, empty when it never could be.
     Source source;
@@ -256,10 +257,14 @@ class ModelRepository final {
   // The idle model that was used longest ago, but for those that `source` needs; empty: none.
   std::string LongestIdle(const Source& source) const;
   void Park(const std::string& name, const std::string& for_model);
+  // A pipeline that is parked does not come back by itself any longer.
+  void ReleaseParked(const std::string& name, const std::string& step);
   absl::Status DoBring(const std::string& name);
   // repository_trials.cc.
-  // What `version` of the model will be held against, before it serves; nullopt: nothing.
-  std::optional<Trial> PrepareTrial(const Source& source, int64_t version) const;
+  // What `version` of the model will be held against, before it serves; nullopt: nothing. `print`:
+  // of its files, before they were read.
+  std::optional<Trial> PrepareTrial(const Source& source, int64_t version, std::string print) const;
+  static std::string PrintOf(const registry::ModelFolder& folder, int64_t version);
   void BeginTrial(Trial trial, const Model& model) ABSL_LOCKS_EXCLUDED(mu_);
   // Of the model, without a verdict.
   void EndTrials(const std::string& name);
@@ -282,6 +287,7 @@ class ModelRepository final {
   // their steps is.
   void FollowSteps(std::set<std::string> changed, const std::set<std::string>& but);
   static absl::Status UnloadedStatus();
+  bool IsStopping() ABSL_LOCKS_EXCLUDED(mu_);
   // All that is wanted of the model, `but` not these versions.
   void Withdraw(const std::string& name, const std::vector<int64_t>& but, const absl::Status& why,
                 bool wanted);

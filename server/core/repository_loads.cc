@@ -173,6 +173,7 @@ absl::Status ModelRepository::DoLoad(const std::string& name, const LoadParamete
       [](const ModelRecord& /*record*/) {}));
   Want(name, *source);
   wanted_[name].by_name = true;
+  wanted_[name].drained.clear();
   std::set<std::string> tried;
   const Outcome loaded = LoadWithParts(*source, tried);
   FollowSteps(loaded.changed, {name});
@@ -303,10 +304,16 @@ void ModelRepository::FollowSteps(std::set<std::string> changed, const std::set<
   built.insert(changed.begin(), changed.end());
   std::set<std::string> followed;
   for (const std::string& pipeline : PipelinesInOrder({})) {
-    if (catalog_.IsParked(pipeline)) {
-      continue;  // It is built when it is asked for.
-    }
     const Wanted& wanted = wanted_[pipeline];
+    if (catalog_.IsParked(pipeline)) {
+      // It is built when it is asked for, unless somebody has taken a step of it away by hand.
+      for (const std::string& step : wanted.source.steps) {
+        if (changed.contains(step) && !wanted_.contains(step)) {
+          ReleaseParked(pipeline, step);
+        }
+      }
+      continue;
+    }
     const std::vector<std::string> steps = wanted.source.steps;
     const std::set<std::string>& of_interest = built.contains(pipeline) ? followed : changed;
     if (std::none_of(steps.begin(), steps.end(), [&of_interest](const std::string& step) {
@@ -356,6 +363,10 @@ absl::Status ModelRepository::DoDrain(const std::string& name, int64_t version) 
   RETURN_IF_ERROR(WithContext(catalog_.FindStep(name, version).status(),
                               fmt::format("'{}' cannot be drained", name)));
   EndTrials(name);
+  if (const auto wanted = wanted_.find(name); wanted != wanted_.end()) {
+    wanted->second.drained.insert(version);
+    wanted->second.prints.erase(version);
+  }
   counters_.unloads.fetch_add(1, std::memory_order_relaxed);
   catalog_.Withdraw(name, version, Unavailable("drained"), /*wanted=*/false);
   FollowSteps({name}, {});

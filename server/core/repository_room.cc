@@ -20,6 +20,9 @@ constexpr std::chrono::seconds kFreeingGrace{10};
 
 bool ModelRepository::MakeRoom(const Source& source, int64_t version, std::vector<int64_t>& taken) {
   const Clock::time_point until = context_.clock.Now() + kFreeingGrace;
+  if (IsStopping()) {
+    return false;
+  }
   if (context_.unloader.waiting() > 0) {
     // What was unloaded a moment ago had the memory that this one needs.
     return context_.unloader.AwaitFreed(until);
@@ -116,6 +119,16 @@ void ModelRepository::Park(const std::string& name, const std::string& for_model
   }
   counters_.parked.fetch_add(1, std::memory_order_relaxed);
   context_.unloader.AwaitGone(loads, context_.clock.Now() + kFreeingGrace);
+}
+
+void ModelRepository::ReleaseParked(const std::string& name, const std::string& step) {
+  for (const CatalogEntry& entry : catalog_.List()) {
+    if (entry.name == name && entry.is_parked) {
+      catalog_.Withdraw(name, entry.version,
+                        Unavailable("pipeline '{}': model '{}' is not loaded", name, step),
+                        /*wanted=*/true);
+    }
+  }
 }
 
 absl::Status ModelRepository::DoBring(const std::string& name) {

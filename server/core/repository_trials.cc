@@ -9,6 +9,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "server/core/model_repository.h"
+#include "server/core/version_policy.h"
 
 namespace omserve::server {
 namespace {
@@ -16,13 +17,13 @@ namespace {
 // Between two looks at how loads on probation do.
 constexpr std::chrono::milliseconds kVerdictEvery{250};
 
-// Of a version's files as they are now; empty where they cannot be read.
-std::string PrintOf(const registry::ModelFolder& folder, int64_t version) {
+}  // namespace
+
+// Empty where they cannot be read.
+std::string ModelRepository::PrintOf(const registry::ModelFolder& folder, int64_t version) {
   const absl::StatusOr<std::string> print = registry::Fingerprint(folder, version);
   return print.ok() ? HexOf(DigestOf(*print)) : "";
 }
-
-}  // namespace
 
 ServedCounts ModelRepository::CountsOf(const std::string& name, int64_t version) const {
   for (const ModelStatistics& counted : statistics_.Snapshot()) {
@@ -41,32 +42,32 @@ bool ModelRepository::WasRolledBack(const Source& source, int64_t version) const
 }
 
 std::optional<ModelRepository::Trial> ModelRepository::PrepareTrial(const Source& source,
-                                                                    int64_t version) const {
+                                                                    int64_t version,
+                                                                    std::string print) const {
   const std::string& name = source.folder.name;
   const ProbationBounds bounds = BoundsOf(source.config.config.replacement());
   if (bounds.duration == Clock::duration::zero()) {
     return std::nullopt;
   }
-  Trial trial{.model = name,
-              .version = version,
-              .bounds = bounds,
-              .print = PrintOf(source.folder, version)};
-  // What was on probation itself has not shown yet that it can be gone back to.
-  const auto running = std::find_if(trials_.begin(), trials_.end(),
-                                    [&name](const Trial& other) { return other.model == name; });
-  if (running != trials_.end()) {
-    trial.previous = running->previous;
-    trial.previous_counts = running->previous_counts;
-  } else if (const absl::StatusOr<ModelHandle> same = catalog_.FindStep(name, version); same.ok()) {
+  Trial trial{.model = name, .version = version, .bounds = bounds, .print = std::move(print)};
+  const absl::StatusOr<ModelHandle> same = catalog_.FindStep(name, version);
+  const absl::StatusOr<ModelHandle> last = catalog_.FindStep(name, 0);
+  const auto kept = SelectVersions(source.config.config.version_policy(), source.folder.versions);
+  if (same.ok()) {
     trial.previous = *same;
-  } else if (const absl::StatusOr<ModelHandle> last = catalog_.FindStep(name, 0); last.ok()) {
-    trial.previous = *last;
+  } else if (last.ok() && (*last)->version < version &&
+             !(kept.ok() && std::ranges::find(*kept, (*last)->version) != kept->end())) {
+    trial.previous = *last;  // Which the policy no longer asks for.
+  } else {
+    return std::nullopt;  // It takes nobody's place.
   }
-  if (trial.previous == nullptr || trial.previous->version > version) {
-    return std::nullopt;  // Requests go to that one as before.
-  }
-  if (running == trials_.end()) {
-    trial.previous_counts = CountsOf(name, trial.previous->version);
+  trial.previous_counts = CountsOf(name, trial.previous->version);
+  // What is on probation itself has not shown yet that it can be gone back to.
+  for (const Trial& other : trials_) {
+    if (other.model == name && other.version == trial.previous->version) {
+      trial.previous = other.previous;
+      trial.previous_counts = other.previous_counts;
+    }
   }
   trial.at_start = CountsOf(name, version);
   return trial;
@@ -76,7 +77,10 @@ void ModelRepository::BeginTrial(Trial trial, const Model& model) {
   trial.load = model.load;
   const Clock::time_point now = context_.clock.Now();
   trial.until = now + trial.bounds.duration;
-  EndTrials(trial.model);
+  std::erase_if(trials_, [&](const Trial& other) {
+    return other.model == trial.model &&
+           (other.version == trial.version || other.previous == trial.previous);
+  });
   trials_.push_back(std::move(trial));
   const MutexLock lock(mu_);
   next_verdict_ = now + kVerdictEvery;
@@ -128,19 +132,26 @@ void ModelRepository::RollBack(const Trial& trial, const std::string& why) {
                        .what = "rollback",
                        .model = name,
                        .arguments = {{"version", std::to_string(trial.version)}, {"why", why}}};
+  const auto change = [&](ModelRecord& record) {
+    record.rolled_back[trial.version] = trial.print;
+    for (auto& [label, version] : record.routes.labels) {
+      if (version == trial.version) {
+        version = before;  // And not there and back again, as an operator may.
+        record.routes.previous.erase(label);
+      }
+    }
+    return absl::OkStatus();
+  };
   action.result = state_.Change(
-      name,
-      [&](ModelRecord& record) {
-        record.rolled_back[trial.version] = trial.print;
-        for (auto& [label, version] : record.routes.labels) {
-          if (version == trial.version) {
-            version = before;  // And not there and back again, as an operator may.
-            record.routes.previous.erase(label);
-          }
-        }
-        return absl::OkStatus();
-      },
-      [&](const ModelRecord& record) { catalog_.SetRoutes(name, record.routes); });
+      name, change, [&](const ModelRecord& record) { catalog_.SetRoutes(name, record.routes); });
+  if (!action.result.ok()) {
+    // It cannot be kept, and counts all the same until the daemon ends.
+    ModelRecord record = state_.Get(name);
+    change(record).IgnoreError();
+    catalog_.SetRoutes(name, record.routes);
+    OMSERVE_LOG(kError, "catalog", "rollback not kept name={} error=\"{}\"", name,
+                MessageOf(action.result));
+  }
   audit_.Note(action);
   FollowSteps({name}, {});
 }

@@ -76,7 +76,12 @@ absl::StatusOr<std::vector<int64_t>> ModelRepository::Selected(const std::string
     on_disk.push_back(1);  // It has no file of its own, so nobody made it a version folder.
   }
   std::vector<int64_t> usable = on_disk;
-  std::erase_if(usable, [&](int64_t version) { return WasRolledBack(source, version); });
+  const auto wanted = wanted_.find(name);
+  std::erase_if(usable, [&](int64_t version) {
+    const bool is_drained = wanted != wanted_.end() && wanted->second.drained.contains(version);
+    // Of one that was gone back to, it is the file that is bad, not what serves.
+    return is_drained || (WasRolledBack(source, version) && !catalog_.FindStep(name, version).ok());
+  });
   ASSIGN_OR_RETURN(
       std::vector<int64_t> versions,
       SelectVersions(source.config.config.version_policy(), usable.empty() ? on_disk : usable));
@@ -97,7 +102,7 @@ ModelRepository::Outcome ModelRepository::LoadVersions(const std::string& name,
     return {.status = versions.status()};
   }
   for (const int64_t version : source.folder.versions) {
-    if (WasRolledBack(source, version) &&
+    if (WasRolledBack(source, version) && !catalog_.FindStep(name, version).ok() &&
         std::find(versions->begin(), versions->end(), version) == versions->end()) {
       catalog_.PassOver(name, version,
                         "it was rolled back; it is loaded when its files change, or when the model "
@@ -259,6 +264,7 @@ absl::Status ModelRepository::RaiseEpochFloor(const std::string& name, uint64_t 
 absl::Status ModelRepository::LoadVersion(const Source& source, int64_t version) {
   const std::string& name = source.folder.name;
   catalog_.Begin(name, version, source.why);
+  std::string print = PrintOf(source.folder, version);
   std::vector<int64_t> taken;  // What served, and had to go for it.
   absl::StatusOr<std::unique_ptr<LoadedModel>> loaded = LoadTrusted(source, version, taken);
   if (!loaded.ok()) {
@@ -279,7 +285,7 @@ absl::Status ModelRepository::LoadVersion(const Source& source, int64_t version)
   (*loaded)->model.loaded_at = context_.wall_time();
   statistics_.AddModel(name, version);
   counters_.loads.fetch_add(1, std::memory_order_relaxed);
-  std::optional<Trial> trial = PrepareTrial(source, version);
+  std::optional<Trial> trial = PrepareTrial(source, version, std::move(print));
   std::string how = source.is_pipeline() ? "built over its steps" : "every gear has run";
   if (trial.has_value()) {
     how += fmt::format(

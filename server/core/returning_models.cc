@@ -9,8 +9,8 @@
 namespace omserve::server {
 namespace {
 
-// Each keeps its request's bytes.
 constexpr size_t kMostWaiting = 1024;
+constexpr size_t kMostBytes = size_t{256} << 20;  // Of all of their requests.
 
 }  // namespace
 
@@ -22,8 +22,22 @@ ReturningModels::ReturningModels(const Catalog& catalog, ModelRepository& reposi
 
 ReturningModels::~ReturningModels() { Stop(); }
 
+bool ReturningModels::HasRoom(size_t size_bytes) const {
+  const MutexLock lock(mu_);
+  return HasRoomLocked(size_bytes);
+}
+
+bool ReturningModels::HasRoomLocked(size_t size_bytes) const {
+  size_t bytes = size_bytes;
+  for (const Waiting& waiting : waiting_) {
+    bytes += waiting.size_bytes;
+  }
+  return !stop_ && waiting_.size() < kMostWaiting && bytes <= kMostBytes;
+}
+
 bool ReturningModels::Await(const absl::Status& refused, const std::string& model,
-                            Clock::time_point until, std::function<void()> then) {
+                            size_t size_bytes, Clock::time_point until,
+                            std::function<void()> then) {
   if (refused.code() != absl::StatusCode::kUnavailable || longest_ == Clock::duration::zero()) {
     return false;
   }
@@ -34,11 +48,13 @@ bool ReturningModels::Await(const absl::Status& refused, const std::string& mode
   bool is_first = false;
   {
     const MutexLock lock(mu_);
-    if (stop_ || waiting_.size() >= kMostWaiting) {
+    if (!HasRoomLocked(size_bytes)) {
       return false;
     }
-    waiting_.push_back(
-        {.model = model, .until = std::min(until, now + longest_), .then = std::move(then)});
+    waiting_.push_back({.model = model,
+                        .size_bytes = size_bytes,
+                        .until = std::min(until, now + longest_),
+                        .then = std::move(then)});
     is_first = coming_.insert(model).second;
     changed_.NotifyAll();
   }

@@ -2,6 +2,7 @@
 // Requests to models that made room for others wait here until their model is back.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <set>
 #include <string>
@@ -31,8 +32,12 @@ class ReturningModels final {
   // not, at `until`, or at the end. Then whoever waits asks again, and does not wait again. `then`
   // must not block. False for any other refusal, and while too many wait: `then` never runs. Does
   // not block.
-  bool Await(const absl::Status& refused, const std::string& model, Clock::time_point until,
-             std::function<void()> then) ABSL_LOCKS_EXCLUDED(mu_);
+  // `size_bytes`: what the request keeps while it waits; where all that wait would keep too much,
+  // false too.
+  bool Await(const absl::Status& refused, const std::string& model, size_t size_bytes,
+             Clock::time_point until, std::function<void()> then) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether it would be taken now: for who has something to copy first.
+  bool HasRoom(size_t size_bytes) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // Nobody waits any longer. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
@@ -40,6 +45,7 @@ class ReturningModels final {
  private:
   struct Waiting {
     std::string model;
+    size_t size_bytes = 0;
     Clock::time_point until;
     std::function<void()> then;
   };
@@ -54,7 +60,9 @@ class ReturningModels final {
   Clock& clock_;
   const Clock::duration longest_;
 
-  Mutex mu_;
+  bool HasRoomLocked(size_t size_bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  mutable Mutex mu_;
   CondVar changed_;
   std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
   std::set<std::string> coming_ ABSL_GUARDED_BY(mu_);   // Models whose load was asked for,

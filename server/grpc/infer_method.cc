@@ -92,7 +92,7 @@ class InferPoller::Call final {
     std::make_unique<Call>(poller_).release();  // gRPC's until its tags come.
     watched_.Watch(poller_.watch);
     const absl::StatusOr<scheduler::RequestId> id = Submit();
-    if (!id.ok() && poller_.door.returning.Await(id.status(), names_.model_name,
+    if (!id.ok() && poller_.door.returning.Await(id.status(), names_.model_name, request_.Length(),
                                                  DeadlineOf(context_, poller_.door.clock),
                                                  [this] { Return(); })) {
       return;

@@ -99,14 +99,16 @@ class StreamPoller::Stream final {
 
   // A request that waited for its model. As Take.
   bool BeginAgain(size_t number, const grpc::ByteBuffer& message) {
-    if (is_over_ || is_ended_) {
+    if (is_over_ || is_ended_ || !refusal_.ok()) {
       return Begun(number, MakeStatus(absl::StatusCode::kCancelled, "the client has gone"));
     }
     const absl::StatusOr<scheduler::RequestId> id = Submit(number, message);
-    if (requests_.at(number).names.is_decoupled) {
-      std::erase(in_turn_, number);  // Only now it is known.
+    const bool is_first = Begun(number, id);
+    if (requests_.at(number).names.is_decoupled && std::erase(in_turn_, number) > 0) {
+      // Only now it is known; what stood behind it may be ready.
+      return !std::exchange(is_to_proceed_, true) || is_first;
     }
-    return Begun(number, id);
+    return is_first;
   }
 
   // Begins what can be begun.
@@ -236,10 +238,10 @@ class StreamPoller::Stream final {
     if (!request.names.is_decoupled) {
       in_turn_.push_back(number);
     }
-    if (!id.ok() &&
-        poller_.door.returning.Await(
-            id.status(), request.names.model_name, DeadlineOf(context_, poller_.door.clock),
-            [this, number, message = message_] { Return(number, message); })) {
+    if (!id.ok() && poller_.door.returning.Await(
+                        id.status(), request.names.model_name, message_.Length(),
+                        DeadlineOf(context_, poller_.door.clock),
+                        [this, number, message = message_] { Return(number, message); })) {
       return;
     }
     Begun(number, id);

@@ -17,12 +17,13 @@ inline bool AwaitModel(const FrontDoor& door, const absl::Status& refused,
                        const HttpRequest& request, const std::shared_ptr<HttpExchange>& exchange,
                        std::function<void(const HttpRequest& request)> again) {
   if (refused.code() != absl::StatusCode::kUnavailable ||
-      !door.catalog.IsParked(request.parts.model)) {
+      !door.catalog.IsParked(request.parts.model) ||
+      !door.returning.HasRoom(request.body().size())) {
     return false;  // Before the request is copied.
   }
   auto kept = std::make_shared<const HttpRequest>(request);
-  return door.returning.Await(refused, request.parts.model, Clock::time_point::max(),
-                              [kept, exchange, again = std::move(again)] {
+  return door.returning.Await(refused, request.parts.model, request.body().size(),
+                              Clock::time_point::max(), [kept, exchange, again = std::move(again)] {
                                 exchange->Run(kept->body().size(), [kept, again] { again(*kept); });
                               });
 }

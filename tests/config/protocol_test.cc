@@ -85,7 +85,7 @@ std::set<std::string> CompiledLines(const FileDescriptor& file) {
   std::set<std::string> lines;
   for (int i = 0; i < file.message_type_count(); ++i) {
     const std::string& name = file.message_type(i)->name();
-    if (name != "Pipeline" && name != "ModelPadding") {
+    if (name != "Pipeline" && name != "ModelPadding" && name != "ModelReplacement") {
       AddMessage(*file.message_type(i), lines);
     }
   }

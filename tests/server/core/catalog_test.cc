@@ -169,6 +169,30 @@ TEST_CASE("A version is told of as it went") {
   CHECK_FALSE(catalog.IsParked("nobody"));
 }
 
+// What serves makes room for another load of the same version: the line is that load's from then
+// on.
+TEST_CASE("A version is withdrawn while another load of it comes") {
+  Catalog catalog(&NoTime);
+  catalog.Begin("m", 1, "first");
+  Come(catalog, NewModel(1, 1));
+  const ModelHandle first = VALUE(catalog.Find("m", ""));
+  catalog.Begin("m", 1, "again");
+  catalog.Advance("m", 1, VersionState::kLoading, "read");
+  catalog.Withdraw("m", 1, Unavailable("makes room"), /*wanted=*/true);
+  CHECK(Lines(catalog) == "1:LOADING makes room");
+  catalog.NoteGone(*first);
+  CHECK(Lines(catalog) == "1:LOADING makes room");
+  catalog.Advance("m", 1, VersionState::kVerifying, "memory was freed");
+  SECTION("and serves") {
+    Come(catalog, NewModel(1, 2));
+    CHECK(VALUE(catalog.Find("m", ""))->load == 2);
+  }
+  SECTION("and fails") {
+    catalog.Fail("m", 1, Internal("broken"));
+    CHECK(Lines(catalog) == "1:FAILED broken");
+  }
+}
+
 TEST_CASE("A load is put back in the place of the one that took it") {
   Catalog catalog(&NoTime);
   catalog.Begin("m", 1, "first");

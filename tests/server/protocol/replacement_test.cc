@@ -301,6 +301,9 @@ TEST_CASE("Replacement: with memory first what serves makes room for what comes"
   CHECK(AnswerOf(client, "a", &version) == "OK");
   CHECK(version == "2");
   CHECK(VersionsOf(client, "a")[1].state() == "UNLOADED");
+  REQUIRE(Load(client, "a").ok());  // The same version once more.
+  CHECK(AnswerOf(client, "a", &version) == "OK");
+  CHECK(version == "2");
   // What cannot be loaded in its place either: the one before comes back.
   repository.Write("a/3/model.om", LargeModel("a", size_t{60} << 20));
   CHECK_FALSE(Load(client, "a").ok());
