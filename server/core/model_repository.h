@@ -115,7 +115,7 @@ class ModelRepository final {
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // One version takes no requests from then on, or with version 0 all of the model; it stays away
-  // until it is asked for, or its files change. `done` as with Unload.
+  // until the model is loaded by name. `done` as with Unload.
   void Drain(const std::string& name, int64_t version, const Requester& by, Done done)
       ABSL_LOCKS_EXCLUDED(mu_);
   // Has a model that was parked (Catalog::IsParked) loaded. Returns at once; `done` as with Load,

@@ -46,7 +46,9 @@ BODIES = {
     "generate": ([generate_body()], [{"input_ids": "no"}]),
     "generate_stream": ([generate_body()], []),
     "index": ([None, {"ready": True}], [{"ready": 1}]),
-    "load": ([None, {"parameters": {"config": "{}"}}], [{"parameters": 7}]),
+    # Of a configuration that leaves version 1 for the labels.
+    "load": ([None, {"parameters": {"config": '{"version_policy": {"all": {}}}'}}],
+             [{"parameters": 7}]),
     "labels": ([{}, {"labels": {"stable": 2, "old": 1}}, {"labels": {"stable": 1}},
                 {"remove": ["old"]}],
                [{"labels": {"stable": 9}}, {"labels": {"7": 1}}, {"remove": ["old"]}]),
