@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "runtime/base/log.h"
 #include "server/core/model_repository.h"
 
 namespace omserve::server {
@@ -23,9 +22,9 @@ bool ModelRepository::MakeRoom(const Source& source, int64_t version, std::vecto
   if (IsStopping()) {
     return false;
   }
-  if (context_.unloader.waiting() > 0) {
-    // What was unloaded a moment ago had the memory that this one needs.
-    return context_.unloader.AwaitFreed(until);
+  // What was unloaded a moment ago had the memory that this one needs.
+  if (context_.unloader.waiting() > 0 && context_.unloader.AwaitFreed(until)) {
+    return true;
   }
   if (source.config.config.replacement().memory_first()) {
     const std::vector<int64_t> gone = TakeReplaced(source, version);

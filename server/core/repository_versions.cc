@@ -219,9 +219,14 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> ModelRepository::LoadTrusted(
                        fmt::format("model '{}' version {}", source.folder.name, version));
   }
   const Trusted& trusted = *checked;
+  bool others_go = context_.unloader.waiting() > 0;
   absl::StatusOr<std::unique_ptr<LoadedModel>> loaded = MakeLoad(source, trusted, version);
-  while (loaded.status().code() == absl::StatusCode::kResourceExhausted &&
-         MakeRoom(source, version, taken)) {
+  while (loaded.status().code() == absl::StatusCode::kResourceExhausted) {
+    // What was just going when this began may have gone meanwhile: then there is more by now.
+    const bool have_gone = std::exchange(others_go, false) && context_.unloader.waiting() == 0;
+    if (!have_gone && !MakeRoom(source, version, taken)) {
+      break;
+    }
     catalog_.Advance(source.folder.name, version, VersionState::kVerifying,
                      "there is more memory: once more");
     loaded = MakeLoad(source, trusted, version);
