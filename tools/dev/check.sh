@@ -30,8 +30,9 @@ cmd_asan() {
 
 cmd_tsan() {
   # gRPC from the package is not instrumented: a hand-off through its completion queue looks like a
-  # race of ours. What talks gRPC is therefore neither built nor judged here.
-  local without='^(protocol|e2e|tidy)$' programs=()
+  # race of ours. What talks gRPC is therefore neither built nor judged here, nor are the fuzzers'
+  # entry points, which have one thread.
+  local without='^(protocol|e2e|tidy|fuzz)$' programs=()
   ensure build check
   lock build-tsan
   configure tsan
