@@ -101,15 +101,15 @@ absl::Status MoveTo(const std::string& from, const std::string& to) {
   return SyncFolder(ParentOf(to));
 }
 
-absl::Status Exchange(const std::string& from, const std::string& to, const std::string& aside) {
+absl::StatusOr<bool> Exchange(const std::string& from, const std::string& to) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) {
-    return SyncFolder(ParentOf(to));
+    RETURN_IF_ERROR(SyncFolder(ParentOf(to)));
+    return true;
   }
   if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) {
     return Internal("'{}' cannot take the place of '{}': {}", from, to, ErrnoText());
   }
-  RETURN_IF_ERROR(MoveTo(to, aside));
-  return MoveTo(from, to);
+  return false;
 }
 
 absl::Status RemoveAll(const std::string& path) {

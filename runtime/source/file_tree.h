@@ -34,9 +34,9 @@ absl::Status SyncFolders(const std::string& path);
 // Errors: kInternal; kFailedPrecondition where a folder stands there.
 absl::Status MoveTo(const std::string& from, const std::string& to);
 
-// Two folders change places at once, where the file system can; elsewhere there is a moment in
-// which nothing stands at `to`, and what stood there is then at `aside`. Errors: kInternal.
-absl::Status Exchange(const std::string& from, const std::string& to, const std::string& aside);
+// Two folders change places at once, and `to`'s folder is synced. False: the file system cannot.
+// Errors: kInternal.
+absl::StatusOr<bool> Exchange(const std::string& from, const std::string& to);
 
 absl::Status RemoveAll(const std::string& path);
 

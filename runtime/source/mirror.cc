@@ -11,6 +11,7 @@
 
 #include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
+#include "runtime/base/file.h"
 #include "runtime/base/path_below.h"
 #include "runtime/source/file_tree.h"
 
@@ -19,6 +20,12 @@ namespace {
 
 constexpr size_t kNameDigits = 16;
 constexpr mode_t kMode = 0644;
+constexpr size_t kMostNoteBytes = size_t{64} << 10;
+
+constexpr char kStaged[] = "/staged";
+constexpr char kAside[] = "/aside";
+constexpr char kAsidePath[] = "/aside.path";
+constexpr char kBrought[] = "/brought";
 
 // One for each source, so that two bring into one repository and know their own.
 std::string StateFolder(const std::string& repository, const std::string& source) {
@@ -73,14 +80,31 @@ absl::Status Mirror::Open() {
         "each a folder of its own",
         path);
   }
-  ASSIGN_OR_RETURN(Brought brought, Brought::Load(state_folder_ + "/brought"));
+  ASSIGN_OR_RETURN(Brought brought, Brought::Load(state_folder_ + kBrought));
   brought_ = std::make_unique<Brought>(std::move(brought));
   return absl::OkStatus();
 }
 
+absl::Status Mirror::PutBackAside() {
+  const std::string note = state_folder_ + kAsidePath;
+  const absl::StatusOr<std::string> path = ReadFile(note, kMostNoteBytes);
+  if (absl::IsNotFound(path.status())) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(path.status());
+  const std::string aside = state_folder_ + kAside;
+  ASSIGN_OR_RETURN(const PathState from, StateOf(aside));
+  ASSIGN_OR_RETURN(const PathState to, StateOf(InRepository(*path)));
+  if (from.kind == PathKind::kFolder && to.kind == PathKind::kAbsent) {
+    RETURN_IF_ERROR(MoveTo(aside, InRepository(*path)));
+  }
+  return RemoveAll(note);
+}
+
 absl::Status Mirror::TakeBackStaged(const std::stop_token& stop) {
+  RETURN_IF_ERROR(PutBackAside());
   // Only what was checked was staged. Its digest is computed anew all the same.
-  const std::string staged = state_folder_ + "/staged";
+  const std::string staged = state_folder_ + kStaged;
   ASSIGN_OR_RETURN(const PathState state, StateOf(staged));
   if (state.kind != PathKind::kAbsent) {
     ASSIGN_OR_RETURN(const std::vector<std::string> files, FilesBelow(staged));
@@ -90,7 +114,7 @@ absl::Status Mirror::TakeBackStaged(const std::stop_token& stop) {
     }
   }
   RETURN_IF_ERROR(RemoveAll(staged));
-  return RemoveAll(state_folder_ + "/aside");
+  return RemoveAll(state_folder_ + kAside);
 }
 
 absl::StatusOr<bool> Mirror::IsThere(const Unit& unit, const std::stop_token& stop) {
@@ -115,7 +139,7 @@ absl::StatusOr<bool> Mirror::IsThere(const Unit& unit, const std::stop_token& st
   return true;
 }
 
-absl::StatusOr<bool> Mirror::IsOurs(const std::string& path) {
+absl::StatusOr<bool> Mirror::IsOurs(const std::string& path, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const PathState state, StateOf(InRepository(path)));
   const std::vector<BroughtFile>& brought = brought_->Of(path);
   if (state.kind != PathKind::kFile || brought.empty()) {
@@ -126,16 +150,17 @@ absl::StatusOr<bool> Mirror::IsOurs(const std::string& path) {
     return true;
   }
   // Inodes and times are others after a backup was played back.
-  ASSIGN_OR_RETURN(const Digest digest, digests_.Of(InRepository(path)));
+  ASSIGN_OR_RETURN(const Digest digest, digests_.Of(InRepository(path), stop));
   return std::any_of(brought.begin(), brought.end(),
                      [&digest](const BroughtFile& one) { return one.digest == digest; });
 }
 
-absl::StatusOr<std::string> Mirror::FindForeign(const std::string& path) {
+absl::StatusOr<std::string> Mirror::FindForeign(const std::string& path,
+                                                const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::vector<std::string> files, FilesBelow(InRepository(path)));
   for (const std::string& below : files) {
     const std::string file = below.empty() ? path : fmt::format("{}/{}", path, below);
-    ASSIGN_OR_RETURN(const bool is_ours, IsOurs(file));
+    ASSIGN_OR_RETURN(const bool is_ours, IsOurs(file, stop));
     if (!is_ours) {
       return file;
     }
@@ -144,7 +169,7 @@ absl::StatusOr<std::string> Mirror::FindForeign(const std::string& path) {
 }
 
 absl::Status Mirror::Stage(const Unit& unit, MirrorReport& report, const std::stop_token& stop) {
-  const std::string staged = state_folder_ + "/staged";
+  const std::string staged = state_folder_ + kStaged;
   for (const SourceFile& file : unit.files) {
     absl::StatusOr<std::string> whole = parts_.Fetch(source_, file, stop);
     if (!whole.ok()) {
@@ -163,16 +188,36 @@ absl::Status Mirror::Stage(const Unit& unit, MirrorReport& report, const std::st
 }
 
 absl::Status Mirror::Place(const Unit& unit) {
-  const std::string staged = state_folder_ + "/staged";
+  const std::string staged = state_folder_ + kStaged;
   const std::string place = InRepository(unit.path);
   ASSIGN_OR_RETURN(const PathState from, StateOf(staged));
   ASSIGN_OR_RETURN(const PathState to, StateOf(place));
   RETURN_IF_ERROR(Before("place"));
   if (from.kind == PathKind::kFolder && to.kind == PathKind::kFolder) {
-    return Exchange(staged, place, state_folder_ + "/aside");
+    if (options_.exchanges_folders) {
+      ASSIGN_OR_RETURN(const bool is_exchanged, Exchange(staged, place));
+      if (is_exchanged) {
+        return absl::OkStatus();
+      }
+    }
+    return PlaceInTurn(unit);
   }
   RETURN_IF_ERROR(MakeFolder(place.substr(0, place.rfind('/'))));
   return MoveTo(staged, place);
+}
+
+// What was there is put aside, with a note of its place for as long as nothing stands there.
+absl::Status Mirror::PlaceInTurn(const Unit& unit) {
+  const std::string place = InRepository(unit.path);
+  const std::string note = state_folder_ + kAsidePath;
+  RETURN_IF_ERROR(Before("note the place"));
+  RETURN_IF_ERROR(WriteFileAtomically(note, unit.path));
+  RETURN_IF_ERROR(Before("put aside"));
+  RETURN_IF_ERROR(MoveTo(place, state_folder_ + kAside));
+  RETURN_IF_ERROR(Before("take the place"));
+  RETURN_IF_ERROR(MoveTo(state_folder_ + kStaged, place));
+  RETURN_IF_ERROR(Before("forget the place"));
+  return RemoveAll(note);
 }
 
 absl::Status Mirror::BringUnit(const Unit& unit, MirrorReport& report,
@@ -184,7 +229,7 @@ absl::Status Mirror::BringUnit(const Unit& unit, MirrorReport& report,
   ASSIGN_OR_RETURN(const PathState before, StateOf(InRepository(unit.path)));
   std::vector<std::string> replaced;  // Files that are no longer of it.
   if (before.kind != PathKind::kAbsent) {
-    ASSIGN_OR_RETURN(const std::string foreign, FindForeign(unit.path));
+    ASSIGN_OR_RETURN(const std::string foreign, FindForeign(unit.path, stop));
     if (!foreign.empty()) {
       return FailedPrecondition(
           "'{}' stands in the way: it was not brought from there, or was changed since; move it "
@@ -215,8 +260,8 @@ absl::Status Mirror::BringUnit(const Unit& unit, MirrorReport& report,
   }
   RETURN_IF_ERROR(Before("forget"));
   RETURN_IF_ERROR(brought_->Save());
-  RETURN_IF_ERROR(RemoveAll(state_folder_ + "/staged"));
-  return RemoveAll(state_folder_ + "/aside");
+  RETURN_IF_ERROR(RemoveAll(state_folder_ + kStaged));
+  return RemoveAll(state_folder_ + kAside);
 }
 
 absl::Status Mirror::BringModel(const ModelUnits& model, MirrorReport& report,
@@ -242,14 +287,15 @@ absl::Status Mirror::BringModel(const ModelUnits& model, MirrorReport& report,
   return absl::OkStatus();
 }
 
-absl::Status Mirror::RemovePath(const std::string& path, MirrorReport& report) {
+absl::Status Mirror::RemovePath(const std::string& path, MirrorReport& report,
+                                const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const PathState state, StateOf(InRepository(path)));
   bool is_removed = false;
   if (state.kind != PathKind::kAbsent) {
-    ASSIGN_OR_RETURN(const std::string foreign, FindForeign(path));
+    ASSIGN_OR_RETURN(const std::string foreign, FindForeign(path, stop));
     if (foreign.empty()) {
       // Away at once, by a rename, and then in peace.
-      const std::string aside = state_folder_ + "/aside";
+      const std::string aside = state_folder_ + kAside;
       RETURN_IF_ERROR(Before("remove"));
       RETURN_IF_ERROR(MoveTo(InRepository(path), aside));
       RETURN_IF_ERROR(RemoveAll(aside));
@@ -273,29 +319,32 @@ absl::Status Mirror::RemovePath(const std::string& path, MirrorReport& report) {
   return absl::OkStatus();
 }
 
-absl::Status Mirror::RemoveGone(const std::vector<ModelUnits>& models,
-                                const std::set<std::string>& failed, MirrorReport& report) {
+absl::StatusOr<std::set<std::string>> Mirror::FindGone(const std::vector<ModelUnits>& models,
+                                                       const std::set<std::string>& failed,
+                                                       const std::stop_token& stop) {
   std::map<std::string, std::set<std::string>> here;  // Units by model.
   for (const ModelUnits& model : models) {
     for (const Unit& unit : model.units) {
       here[model.model].insert(unit.path);
     }
   }
+  std::map<std::string, bool> all_ours;  // Of models that are gone: nothing else is in them.
   std::set<std::string> gone;
   for (const auto& [path, files] : brought_->all()) {
     const std::string model = ModelOfPath(path);
-    const auto units = here.find(model);
-    if (units == here.end()) {
-      ASSIGN_OR_RETURN(const std::string foreign, FindForeign(model));
-      gone.insert(foreign.empty() ? model : UnitPathOf(path));
-    } else if (!failed.contains(model) && !units->second.contains(UnitPathOf(path))) {
-      gone.insert(UnitPathOf(path));
+    if (const auto units = here.find(model); units != here.end()) {
+      if (!failed.contains(model) && !units->second.contains(UnitPathOf(path))) {
+        gone.insert(UnitPathOf(path));
+      }
+      continue;
     }
+    if (!all_ours.contains(model)) {
+      ASSIGN_OR_RETURN(const std::string foreign, FindForeign(model, stop));
+      all_ours[model] = foreign.empty();
+    }
+    gone.insert(all_ours[model] ? model : UnitPathOf(path));
   }
-  for (const std::string& path : gone) {
-    RETURN_IF_ERROR(RemovePath(path, report));
-  }
-  return absl::OkStatus();
+  return gone;
 }
 
 absl::Status Mirror::DoRun(MirrorReport& report, const std::stop_token& stop) {
@@ -316,10 +365,14 @@ absl::Status Mirror::DoRun(MirrorReport& report, const std::stop_token& stop) {
       failed.insert(model.model);
       RETURN_IF_ERROR(TakeBackStaged(stop));
       // What was only about to come was not brought.
-      ASSIGN_OR_RETURN(*brought_, Brought::Load(state_folder_ + "/brought"));
+      ASSIGN_OR_RETURN(*brought_, Brought::Load(state_folder_ + kBrought));
     }
   }
-  first.Update(RemoveGone(models, failed, report));
+  const absl::StatusOr<std::set<std::string>> gone = FindGone(models, failed, stop);
+  first.Update(gone.status());
+  for (const std::string& path : gone.ok() ? *gone : std::set<std::string>()) {
+    first.Update(RemovePath(path, report, stop));
+  }
   std::set<Digest> wanted;
   for (const SourceFile& file : *files) {
     wanted.insert(file.digest);

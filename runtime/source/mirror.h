@@ -4,12 +4,15 @@
 //   <repository>/text/config.yaml, <repository>/text/2/model.om   as the source has them
 //   <repository>/.omserve-fetch/<source>/parts/                   what is on its way
 //                                       /staged/                  what is about to become visible
+//                                       /aside, /aside.path       what just gave way, and to what
 //                                       /brought                  what was brought
 //
 // Nothing becomes visible before the digests of all its files were checked, and then at once, by a
 // rename: of a version's folder; of the model's where the model is new; of a file beside the
 // versions, after them. Whatever ends the process leaves either what was there or what is new, and
-// the next run goes on where this one was.
+// the next run goes on where this one was. On a file system that cannot exchange two folders at
+// once, a version that is replaced may be missing until that next run, which puts it back before
+// it asks the source for anything.
 #pragma once
 
 #include <cstdint>
@@ -57,6 +60,7 @@ class Mirror final {
     // Asked before each change that others can see or the next run goes by; an error ends the run
     // there, as the end of the process would. For tests. May be empty.
     std::function<absl::Status(std::string_view change)> before_change;
+    bool exchanges_folders = true;  // False: as on file systems that cannot. For tests.
   };
   // `source` and `clock` outlive it.
   Mirror(Source& source, Options options, Clock& clock);
@@ -73,21 +77,28 @@ class Mirror final {
   absl::Status DoRun(MirrorReport& report, const std::stop_token& stop);
   // The folders, and the lock on them.
   absl::Status Open();
-  // What was about to become visible when a run ended goes back to the parts.
+  // What gave way to something that did not come is put back.
+  absl::Status PutBackAside();
+  // Also, what was about to become visible when a run ended goes back to the parts.
   absl::Status TakeBackStaged(const std::stop_token& stop);
   absl::Status BringModel(const ModelUnits& model, MirrorReport& report,
                           const std::stop_token& stop);
   absl::Status BringUnit(const Unit& unit, MirrorReport& report, const std::stop_token& stop);
   absl::Status Stage(const Unit& unit, MirrorReport& report, const std::stop_token& stop);
   absl::Status Place(const Unit& unit);
+  absl::Status PlaceInTurn(const Unit& unit);
   // All of its files stand there with their digests.
   absl::StatusOr<bool> IsThere(const Unit& unit, const std::stop_token& stop);
   // The first path below `path` that was not brought, or is not as it was brought; "" for none.
-  absl::StatusOr<std::string> FindForeign(const std::string& path);
-  absl::StatusOr<bool> IsOurs(const std::string& path);
-  absl::Status RemoveGone(const std::vector<ModelUnits>& models,
-                          const std::set<std::string>& failed, MirrorReport& report);
-  absl::Status RemovePath(const std::string& path, MirrorReport& report);
+  absl::StatusOr<std::string> FindForeign(const std::string& path, const std::stop_token& stop);
+  absl::StatusOr<bool> IsOurs(const std::string& path, const std::stop_token& stop);
+  // The paths that were brought and that `models` have no more: whole models where nothing else is
+  // in them, versions, and files beside them.
+  absl::StatusOr<std::set<std::string>> FindGone(const std::vector<ModelUnits>& models,
+                                                 const std::set<std::string>& failed,
+                                                 const std::stop_token& stop);
+  absl::Status RemovePath(const std::string& path, MirrorReport& report,
+                          const std::stop_token& stop);
   absl::Status Before(std::string_view change) const;
   std::string InRepository(const std::string& path) const;
 

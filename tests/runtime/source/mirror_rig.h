@@ -36,7 +36,8 @@ struct MirrorRig {
     Mirror mirror(source,
                   {.folder = repository.path(),
                    .max_file_bytes = 10'000,
-                   .before_change = std::move(before_change)},
+                   .before_change = std::move(before_change),
+                   .exchanges_folders = exchanges_folders},
                   SteadyClock());
     return mirror.Run(report, stop.get_token());
   }
@@ -50,6 +51,7 @@ struct MirrorRig {
   ScratchFolder repository;
   std::stop_source stop;
   MirrorReport report;  // Of the last run.
+  bool exchanges_folders = true;
 };
 
 }  // namespace omserve::source
