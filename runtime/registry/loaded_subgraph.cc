@@ -6,6 +6,7 @@
 #include "runtime/om/model_description.h"
 #include "runtime/om/om_file.h"
 #include "runtime/registry/registry.h"
+#include "runtime/registry/shortage.h"
 
 namespace omserve::registry {
 namespace {
@@ -59,12 +60,14 @@ absl::Status LoadedSubgraph::CheckNeeds(const acl::Device& device, std::span<con
   if (!memory.ok() || needs_.total() <= memory->free_bytes) {
     return absl::OkStatus();
   }
-  return ResourceExhausted(
+  const absl::Status refused = ResourceExhausted(
       "it needs {} bytes of device memory: weights {}, work memory {} x {}, input buffers {} x {}; "
       "device {} has {} of {} bytes free; lower instance_group.count, max_batch_size or "
       "scheduler.in_flight_per_instance, or serve fewer models",
       needs_.total(), sizes.weight_bytes, instances, sizes.work_bytes, slots, input_bytes,
       device.id(), memory->free_bytes, memory->total_bytes);
+  return WithShortage(
+      refused, {.device = device.id(), .missing_bytes = needs_.total() - memory->free_bytes});
 }
 
 absl::Status LoadedSubgraph::LoadInstances(const acl::Device& device) {

@@ -14,7 +14,7 @@ namespace {
 
 // Of a list in `folder`; `version`: but for files in folders of other versions.
 absl::Status CheckList(const std::string& folder, std::optional<int64_t> version,
-                       DigestCache& digests) {
+                       DigestCache& digests, Pace& pace, const std::stop_token& stop) {
   const std::string list = fmt::format("{}/{}", folder, kSumsName);
   const absl::StatusOr<std::string> text = ReadFile(list, kMostSumsBytes);
   if (absl::IsNotFound(text.status())) {
@@ -29,7 +29,11 @@ absl::Status CheckList(const std::string& folder, std::optional<int64_t> version
     if (version.has_value() && other.has_value() && other != version) {
       continue;
     }
-    const absl::StatusOr<Digest> digest = digests.Of(fmt::format("{}/{}", folder, sum.path));
+    const absl::StatusOr<Digest> digest =
+        digests.Of(fmt::format("{}/{}", folder, sum.path), stop, &pace);
+    if (absl::IsCancelled(digest.status())) {
+      return digest.status();
+    }
     if (!digest.ok()) {
       return Unavailable("not complete: {}, which {} lists", MessageOf(digest.status()), list);
     }
@@ -45,9 +49,10 @@ absl::Status CheckList(const std::string& folder, std::optional<int64_t> version
 
 }  // namespace
 
-absl::Status CheckComplete(const std::string& model_folder, int64_t version, DigestCache& digests) {
-  RETURN_IF_ERROR(CheckList(model_folder, version, digests));
-  return CheckList(fmt::format("{}/{}", model_folder, version), std::nullopt, digests);
+absl::Status CheckComplete(const std::string& model_folder, int64_t version, DigestCache& digests,
+                           Pace& pace, const std::stop_token& stop) {
+  RETURN_IF_ERROR(CheckList(model_folder, version, digests, pace, stop));
+  return CheckList(fmt::format("{}/{}", model_folder, version), std::nullopt, digests, pace, stop);
 }
 
 }  // namespace omserve::source

@@ -17,26 +17,31 @@ constexpr int64_t kNanosecondsInSecond = 1'000'000'000;
 
 class DigestSink final : public ByteSink {
  public:
+  DigestSink(Pace* pace, const std::stop_token& stop) : pace_(pace), stop_(stop) {}
   absl::Status Begin(const Beginning& /*beginning*/) override { return absl::OkStatus(); }
   absl::Status Write(std::span<const std::byte> bytes) override {
     digester_.Update(bytes);
-    return absl::OkStatus();
+    return pace_ == nullptr ? absl::OkStatus() : pace_->Take(bytes.size(), stop_);
   }
   Digest Finish() { return digester_.Finish(); }
 
  private:
+  Pace* const pace_;
+  const std::stop_token& stop_;
   Digester digester_;
 };
 
 }  // namespace
 
-absl::StatusOr<Digest> DigestOfFile(const std::string& path, const std::stop_token& stop) {
-  DigestSink sink;
+absl::StatusOr<Digest> DigestOfFile(const std::string& path, const std::stop_token& stop,
+                                    Pace* pace) {
+  DigestSink sink(pace, stop);
   RETURN_IF_ERROR(ReadLocalFile(path, {}, sink, stop));
   return sink.Finish();
 }
 
-absl::StatusOr<Digest> DigestCache::Of(const std::string& path, const std::stop_token& stop) {
+absl::StatusOr<Digest> DigestCache::Of(const std::string& path, const std::stop_token& stop,
+                                       Pace* pace) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) {
     return errno == ENOENT || errno == ENOTDIR
@@ -51,7 +56,7 @@ absl::StatusOr<Digest> DigestCache::Of(const std::string& path, const std::stop_
       known->second.changed_ns == changed_ns) {
     return known->second.digest;
   }
-  ASSIGN_OR_RETURN(const Digest digest, DigestOfFile(path, stop));
+  ASSIGN_OR_RETURN(const Digest digest, DigestOfFile(path, stop, pace));
   if (known_.size() >= kMostKnown) {
     known_.clear();
   }

@@ -9,18 +9,22 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/base/digest.h"
+#include "runtime/base/pace.h"
 
 namespace omserve::source {
 
 // Errors: kNotFound; kInvalidArgument for what is no regular file; kUnavailable when it cannot be
-// read; kCancelled. Links are followed, as mounts have them. Blocks on the disk.
-absl::StatusOr<Digest> DigestOfFile(const std::string& path, const std::stop_token& stop);
+// read; kCancelled. Links are followed, as mounts have them. Reads no faster than `pace`, where
+// there is one. Blocks on the disk.
+absl::StatusOr<Digest> DigestOfFile(const std::string& path, const std::stop_token& stop,
+                                    Pace* pace = nullptr);
 
 // Thread-compatible.
 class DigestCache final {
  public:
   // As DigestOfFile.
-  absl::StatusOr<Digest> Of(const std::string& path, const std::stop_token& stop = {});
+  absl::StatusOr<Digest> Of(const std::string& path, const std::stop_token& stop,
+                            Pace* pace = nullptr);
 
  private:
   struct Known {

@@ -8,6 +8,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/log.h"
 #include "runtime/base/thread.h"
+#include "server/core/places.h"
 
 namespace omserve::server {
 ModelRepository::ModelRepository(const Options& options, const LoadContext& context,
@@ -35,7 +36,7 @@ ModelRepository::ModelRepository(const Options& options, const LoadContext& cont
 void ModelRepository::Submit(std::function<absl::Status()> run, Done done) {
   {
     const MutexLock lock(mu_);
-    if (!stop_) {
+    if (!stopping_.stop_requested()) {
       jobs_.push_back({std::move(run), std::move(done)});
       changed_.NotifyAll();
       return;
@@ -150,7 +151,7 @@ absl::Status ModelRepository::Stop(Clock::time_point deadline) {
   std::deque<Job> left;
   {
     const MutexLock lock(mu_);
-    stop_ = true;
+    stopping_.request_stop();
     left.swap(jobs_);
   }
   pace_->Lift();
@@ -168,10 +169,10 @@ std::optional<ModelRepository::Job> ModelRepository::NextJob() {
   const MutexLock lock(mu_);
   busy_ = false;
   changed_.NotifyAll();
-  while (jobs_.empty() && !stop_ && context_.clock.Now() < NextTask()) {
+  while (jobs_.empty() && !stopping_.stop_requested() && context_.clock.Now() < NextTask()) {
     context_.clock.WaitUntil(changed_, mu_, NextTask());
   }
-  if (stop_) {
+  if (stopping_.stop_requested()) {
     return std::nullopt;
   }
   busy_ = true;
@@ -197,27 +198,14 @@ void ModelRepository::Run() {
   }
 }
 
-bool ModelRepository::IsStopping() {
-  const MutexLock lock(mu_);
-  return stop_;
-}
-
 absl::Status ModelRepository::UnloadedStatus() { return Unavailable("unloaded"); }
 
 absl::Status ModelRepository::ForClients(const absl::Status& status, const Source* source) const {
-  std::string text(MessageOf(status));
   std::vector<std::string> places = options_.folders;
   if (source != nullptr && source->files != nullptr) {
     places.insert(places.begin(), source->files->path());
   }
-  for (const std::string& place : places) {
-    for (size_t at = text.find(place); at != std::string::npos; at = text.find(place, at)) {
-      // The '/' behind it goes too: what is left is the path within the repository.
-      const size_t end = at + place.size();
-      text.erase(at, end - at + (end < text.size() && text[end] == '/' ? 1 : 0));
-    }
-  }
-  return {status.code(), text};
+  return WithoutPlaces(status, places);
 }
 
 absl::Status AwaitDone(const std::function<void(ModelRepository::Done)>& start) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -250,12 +251,15 @@ class ModelRepository final {
   absl::StatusOr<std::unique_ptr<LoadedModel>> LoadTrusted(const Source& source, int64_t version,
                                                            std::vector<int64_t>& taken);
   // repository_room.cc. For a load that found no memory: waits for what is being freed, takes away
-  // what it replaces where that is to go first, or the model that was idle longest. False: there is
-  // nothing more to be had.
-  bool MakeRoom(const Source& source, int64_t version, std::vector<int64_t>& taken);
+  // what it replaces where that is to go first, or the model that was idle longest, unless all that
+  // are idle have less than is missing. False: there is nothing more to be had.
+  bool MakeRoom(const Source& source, int64_t version, const absl::Status& refused,
+                std::vector<int64_t>& taken);
   std::vector<int64_t> TakeReplaced(const Source& source, int64_t version);
-  // The idle model that was used longest ago, but for those that `source` needs; empty: none.
-  std::string LongestIdle(const Source& source) const;
+  // The idle models, but for those that `source` needs, the one that was used longest ago first.
+  std::vector<std::string> IdleModels(const Source& source) const;
+  // What the loads of `models` hold on the device.
+  uint64_t HeldBytes(const std::vector<std::string>& models, int device) const;
   void Park(const std::string& name, const std::string& for_model);
   // A pipeline that is parked does not come back by itself any longer.
   void ReleaseParked(const std::string& name, const std::string& step);
@@ -287,7 +291,6 @@ class ModelRepository final {
   // their steps is.
   void FollowSteps(std::set<std::string> changed, const std::set<std::string>& but);
   static absl::Status UnloadedStatus();
-  bool IsStopping() ABSL_LOCKS_EXCLUDED(mu_);
   // All that is wanted of the model, `but` not these versions.
   void Withdraw(const std::string& name, const std::vector<int64_t>& but, const absl::Status& why,
                 bool wanted);
@@ -306,6 +309,7 @@ class ModelRepository final {
 
   RepositoryCounters counters_;  // Synchronises itself.
   const std::shared_ptr<Pace> pace_;
+  std::stop_source stopping_;  // Synchronises itself; asked to under mu_, which waits go by.
 
   // Of the thread here.
   std::map<std::string, Wanted> wanted_;
@@ -314,13 +318,13 @@ class ModelRepository final {
   std::set<uint64_t> overwritten_;                // Loads whose files were, as the log tells.
   std::map<std::string, std::string> held_back_;  // What is being written, as it tells, by model.
   std::vector<Trial> trials_;
+  std::set<std::string> kept_;   // Make no room: steps of what is being loaded.
   source::DigestCache digests_;  // Of files that a SHA256SUMS lists.
 
   Mutex mu_;
   CondVar changed_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mu_);
   bool busy_ ABSL_GUARDED_BY(mu_) = false;
-  bool stop_ ABSL_GUARDED_BY(mu_) = false;
   Clock::time_point next_look_ ABSL_GUARDED_BY(mu_) = Clock::time_point::max();
   Clock::time_point next_verdict_ ABSL_GUARDED_BY(mu_) = Clock::time_point::max();  // Of trials.
   // A folder has changed: when it is looked at, unless more happens.

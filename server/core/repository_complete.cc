@@ -11,8 +11,9 @@
 namespace omserve::server {
 
 absl::Status ModelRepository::CheckComplete(const Source& source, int64_t version) {
-  return WithContext(source::CheckComplete(source.folder.path, version, digests_),
-                     fmt::format("model '{}' version {}", source.folder.name, version));
+  return WithContext(
+      source::CheckComplete(source.folder.path, version, digests_, *pace_, stopping_.get_token()),
+      fmt::format("model '{}' version {}", source.folder.name, version));
 }
 
 absl::Status ModelRepository::DropIncomplete(const Source& source, std::vector<int64_t>& versions) {

@@ -199,6 +199,9 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
   const std::string& name = source.folder.name;
   Outcome parts;
   tried.insert(name);
+  const std::set<std::string> kept_before = kept_;
+  kept_.insert(name);
+  kept_.insert(source.steps.begin(), source.steps.end());
   for (const std::string& step : source.steps) {
     if (tried.contains(step) || !catalog_.Versions(step).empty()) {
       continue;
@@ -224,6 +227,7 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
       parts.changed.erase(step);
     }
   }
+  kept_ = kept_before;
   loaded.changed.merge(parts.changed);
   loaded.brought = std::move(parts.brought);
   return loaded;
@@ -232,6 +236,13 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
 ModelRepository::Outcome ModelRepository::LoadPart(const std::string& name,
                                                    const std::string& pipeline,
                                                    std::set<std::string>& tried) {
+  if (const auto wanted = wanted_.find(name); wanted != wanted_.end() && catalog_.IsParked(name)) {
+    // As it was, which may have come with a load request.
+    Source source = wanted->second.source;
+    source.why = fmt::format("a step of pipeline '{}'", pipeline);
+    Want(name, source);
+    return LoadWithParts(source, tried);
+  }
   const absl::StatusOr<std::optional<registry::ModelFolder>> folder =
       registry::FindModel(options_.folders, name);
   if (!folder.ok() || !folder->has_value()) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/registry/shortage.h"
 #include "server/core/model_repository.h"
 
 namespace omserve::server {
@@ -17,9 +19,10 @@ constexpr std::chrono::seconds kFreeingGrace{10};
 
 }  // namespace
 
-bool ModelRepository::MakeRoom(const Source& source, int64_t version, std::vector<int64_t>& taken) {
+bool ModelRepository::MakeRoom(const Source& source, int64_t version, const absl::Status& refused,
+                               std::vector<int64_t>& taken) {
   const Clock::time_point until = context_.clock.Now() + kFreeingGrace;
-  if (IsStopping()) {
+  if (stopping_.stop_requested()) {
     return false;
   }
   // What was unloaded a moment ago had the memory that this one needs.
@@ -33,11 +36,14 @@ bool ModelRepository::MakeRoom(const Source& source, int64_t version, std::vecto
       return true;
     }
   }
-  const std::string idle = LongestIdle(source);
-  if (idle.empty()) {
+  const std::vector<std::string> idle = IdleModels(source);
+  const std::optional<registry::Shortage> shortage = registry::ShortageOf(refused);
+  // One that fits not even without them leaves them where they are.
+  if (idle.empty() ||
+      (shortage.has_value() && HeldBytes(idle, shortage->device) < shortage->missing_bytes)) {
     return false;
   }
-  Park(idle, source.folder.name);
+  Park(idle.front(), source.folder.name);
   return true;
 }
 
@@ -68,9 +74,9 @@ std::vector<int64_t> ModelRepository::TakeReplaced(const Source& source, int64_t
   return gone;
 }
 
-std::string ModelRepository::LongestIdle(const Source& source) const {
+std::vector<std::string> ModelRepository::IdleModels(const Source& source) const {
   if (options_.evict_idle == std::chrono::milliseconds::zero()) {
-    return "";
+    return {};
   }
   std::map<std::pair<std::string, int64_t>, uint64_t> last_inference_ms;
   for (const ModelStatistics& counted : statistics_.Snapshot()) {
@@ -79,6 +85,7 @@ std::string ModelRepository::LongestIdle(const Source& source) const {
   std::map<std::string, std::chrono::milliseconds> last_used;
   std::set<std::string> in_use{source.folder.name};
   in_use.insert(source.steps.begin(), source.steps.end());
+  in_use.insert(kept_.begin(), kept_.end());
   for (const CatalogEntry& entry : catalog_.List()) {
     if (entry.model == nullptr) {
       continue;
@@ -95,14 +102,28 @@ std::string ModelRepository::LongestIdle(const Source& source) const {
     last = std::max({last, entry.model->loaded_at, asked});
   }
   const std::chrono::milliseconds latest = context_.wall_time() - options_.evict_idle;
-  std::string longest;
+  std::vector<std::string> idle;
   for (const auto& [name, last] : last_used) {
-    if (!in_use.contains(name) && last <= latest &&
-        (longest.empty() || last < last_used.at(longest))) {
-      longest = name;
+    if (!in_use.contains(name) && last <= latest) {
+      idle.push_back(name);
     }
   }
-  return longest;
+  std::stable_sort(idle.begin(), idle.end(), [&](const std::string& a, const std::string& b) {
+    return last_used.at(a) < last_used.at(b);
+  });
+  return idle;
+}
+
+uint64_t ModelRepository::HeldBytes(const std::vector<std::string>& models, int device) const {
+  uint64_t held = 0;
+  for (const std::string& name : models) {
+    for (const ModelHandle& model : catalog_.Versions(name)) {
+      for (const DeviceShare& share : model->shares) {
+        held += share.device == device ? share.loaded_bytes() : 0;
+      }
+    }
+  }
+  return held;
 }
 
 void ModelRepository::Park(const std::string& name, const std::string& for_model) {

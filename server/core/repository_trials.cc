@@ -92,9 +92,17 @@ void ModelRepository::EndTrials(const std::string& name) {
 
 void ModelRepository::JudgeTrials() {
   const Clock::time_point now = context_.clock.Now();
-  for (const Trial& trial : std::exchange(trials_, {})) {
+  // A copy: what is done about one may end others, and those that go on must be seen meanwhile.
+  for (const Trial& trial : std::vector<Trial>(trials_)) {
+    const auto is_this = [&trial](const Trial& other) {
+      return other.model == trial.model && other.load == trial.load;
+    };
+    if (std::none_of(trials_.begin(), trials_.end(), is_this)) {
+      continue;
+    }
     const absl::StatusOr<ModelHandle> serves = catalog_.FindStep(trial.model, trial.version);
     if (!serves.ok() || (*serves)->load != trial.load) {
+      std::erase_if(trials_, is_this);
       WithdrawOthers(trial.model);  // Somebody has taken it away.
       continue;
     }
@@ -102,10 +110,10 @@ void ModelRepository::JudgeTrials() {
         FindWorse(trial.bounds, trial.previous_counts,
                   Since(trial.at_start, CountsOf(trial.model, trial.version)));
     if (!worse.empty()) {
+      std::erase_if(trials_, is_this);
       RollBack(trial, worse);
-    } else if (now < trial.until) {
-      trials_.push_back(trial);
-    } else {
+    } else if (now >= trial.until) {
+      std::erase_if(trials_, is_this);
       OMSERVE_LOG(kInfo, "catalog", "probation over name={} version={} load={}", trial.model,
                   trial.version, trial.load);
       WithdrawOthers(trial.model);

@@ -224,7 +224,7 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> ModelRepository::LoadTrusted(
   while (loaded.status().code() == absl::StatusCode::kResourceExhausted) {
     // What was just going when this began may have gone meanwhile: then there is more by now.
     const bool have_gone = std::exchange(others_go, false) && context_.unloader.waiting() == 0;
-    if (!have_gone && !MakeRoom(source, version, taken)) {
+    if (!have_gone && !MakeRoom(source, version, loaded.status(), taken)) {
       break;
     }
     catalog_.Advance(source.folder.name, version, VersionState::kVerifying,

@@ -62,7 +62,10 @@ bool ReturningModels::Await(const absl::Status& refused, const std::string& mode
     repository_.Bring(model, [this, model](const absl::Status& /*its line tells*/) {
       const MutexLock lock(mu_);
       coming_.erase(model);
-      settled_.insert(model);
+      // Not those that come from now on: they wait for the next load.
+      for (Waiting& waiting : waiting_) {
+        waiting.is_settled = waiting.is_settled || waiting.model == model;
+      }
       changed_.NotifyAll();
     });
   }
@@ -83,7 +86,7 @@ void ReturningModels::Stop() {
 Clock::time_point ReturningModels::NextEnd() const {
   Clock::time_point next = Clock::time_point::max();
   for (const Waiting& waiting : waiting_) {
-    next = std::min(next, waiting.until);
+    next = std::min(next, waiting.is_settled ? Clock::time_point::min() : waiting.until);
   }
   return next;
 }
@@ -92,11 +95,10 @@ std::vector<ReturningModels::Waiting> ReturningModels::TakeDue(Clock::time_point
   std::vector<Waiting> due;
   std::vector<Waiting> others;
   for (Waiting& waiting : waiting_) {
-    const bool is_over = stop_ || waiting.until <= now || settled_.contains(waiting.model);
+    const bool is_over = stop_ || waiting.until <= now || waiting.is_settled;
     (is_over ? due : others).push_back(std::move(waiting));
   }
   waiting_ = std::move(others);
-  settled_.clear();
   return due;
 }
 
@@ -106,7 +108,7 @@ void ReturningModels::Run() {
     std::vector<Waiting> due;
     {
       const MutexLock lock(mu_);
-      while (!stop_ && settled_.empty() && clock_.Now() < NextEnd()) {
+      while (!stop_ && clock_.Now() < NextEnd()) {
         clock_.WaitUntil(changed_, mu_, NextEnd());
       }
       stops = stop_;

@@ -48,11 +48,13 @@ class ReturningModels final {
     size_t size_bytes = 0;
     Clock::time_point until;
     std::function<void()> then;
+    bool is_settled = false;  // The load that it waited for has ended.
   };
 
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   // Those whose wait is over.
   std::vector<Waiting> TakeDue(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Of a wait; min(): one is over.
   Clock::time_point NextEnd() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Catalog& catalog_;
@@ -65,8 +67,7 @@ class ReturningModels final {
   mutable Mutex mu_;
   CondVar changed_;
   std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
-  std::set<std::string> coming_ ABSL_GUARDED_BY(mu_);   // Models whose load was asked for,
-  std::set<std::string> settled_ ABSL_GUARDED_BY(mu_);  // and those of which it has ended.
+  std::set<std::string> coming_ ABSL_GUARDED_BY(mu_);  // Models whose load was asked for.
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
 
   std::jthread thread_;  // Last: joined before what it uses goes.

@@ -14,12 +14,23 @@ std::string Line(const std::string& path, const std::string& contents) {
   return WriteSums({{.path = path, .digest = DigestOf(contents)}});
 }
 
+// Digests that are known, no bound on what is read, and a stop.
+struct Checker {
+  absl::Status Check(const std::string& model, int64_t version) {
+    return CheckComplete(model, version, digests, pace, stop.get_token());
+  }
+
+  DigestCache digests;
+  Pace pace{0, SteadyClock()};
+  std::stop_source stop;
+};
+
 // Without a list nothing is asked; with one in the version's folder, each file that it names.
 TEST_CASE("Complete: a list in the version's folder") {
   const ScratchFolder models;
-  DigestCache digests;
+  Checker checker;
   const std::string model = models.Path("text");
-  const auto check = [&] { return CheckComplete(model, 2, digests); };
+  const auto check = [&] { return checker.Check(model, 2); };
   models.Write("text/2/model.om", "two");
   CHECK(check().ok());
   models.Write("text/2/SHA256SUMS", Line("model.om", "two") + Line("vocab/a.txt", "a"));
@@ -39,16 +50,28 @@ TEST_CASE("Complete: a list in the version's folder") {
 // A list in the model's folder speaks of each version, and of what all have in common.
 TEST_CASE("Complete: a list in the model's folder") {
   const ScratchFolder models;
-  DigestCache digests;
+  Checker checker;
   const std::string model = models.Path("text");
   models.Write("text/1/model.om", "one");
   models.Write("text/SHA256SUMS",
                Line("1/model.om", "one") + Line("2/model.om", "two") + Line("config.yaml", ""));
-  CHECK_FALSE(CheckComplete(model, 1, digests).ok());
+  CHECK_FALSE(checker.Check(model, 1).ok());
   models.Write("text/config.yaml", "");
-  CHECK(CheckComplete(model, 1, digests).ok());
-  CHECK_FALSE(CheckComplete(model, 2, digests).ok());
-  CHECK(CheckComplete(model, 3, digests).ok());
+  CHECK(checker.Check(model, 1).ok());
+  CHECK_FALSE(checker.Check(model, 2).ok());
+  CHECK(checker.Check(model, 3).ok());
+}
+
+// The end of the daemon does not wait for large files.
+TEST_CASE("Complete: a stop while a file is read") {
+  const ScratchFolder models;
+  Checker checker;
+  models.Write("text/1/model.om", "one");
+  models.Write("text/1/SHA256SUMS", Line("model.om", "one"));
+  checker.stop.request_stop();
+  CHECK(absl::IsCancelled(checker.Check(models.Path("text"), 1)));
+  checker.stop = {};
+  CHECK(checker.Check(models.Path("text"), 1).ok());
 }
 
 }  // namespace

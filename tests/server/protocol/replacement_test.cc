@@ -364,6 +364,23 @@ TEST_CASE("Replacement: an idle model makes room and comes back when it is asked
   CHECK_THAT(AnswerOf(client, "b"), Catch::Contains("unloaded"));
 }
 
+// What fits not even on an empty device sends nobody away.
+TEST_CASE("Replacement: a model that is too large leaves the idle ones", "[registry]") {
+  const Repository repository;
+  const SmallDevice device;
+  repository.Write("a/1/model.om", LargeModel("a", kLargeBytes));
+  repository.Write("huge/1/model.om", LargeModel("huge", size_t{60} << 20));
+  TestDaemon daemon(repository, device.With([](ServerConfig& config) {
+    Explicit({"a"})(config);
+    config.mutable_repository()->set_evict_idle_seconds(1);
+  }));
+  Client& client = daemon.client();
+  Pause(std::chrono::milliseconds(1200));
+  CHECK_FALSE(Load(client, "huge").ok());
+  CHECK(VersionsOf(client, "a")[1].state() == "READY");
+  CHECK(Metric(daemon.http_port(), "omserve_models_parked_total") == 0);
+}
+
 // Who waits when the daemon ends is answered.
 TEST_CASE("Replacement: requests that wait for a model are answered at the end", "[registry]") {
   const Repository repository;

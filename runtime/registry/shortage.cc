@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/registry/shortage.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <string>
+
+#include "absl/strings/cord.h"
+
+namespace omserve::registry {
+namespace {
+
+constexpr char kShortagePayload[] = "omserve/shortage";
+
+}  // namespace
+
+absl::Status WithShortage(absl::Status status, const Shortage& shortage) {
+  status.SetPayload(kShortagePayload,
+                    absl::Cord(fmt::format("{} {}", shortage.device, shortage.missing_bytes)));
+  return status;
+}
+
+std::optional<Shortage> ShortageOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kShortagePayload);
+  if (!payload.has_value()) {
+    return std::nullopt;
+  }
+  const std::string text(*payload);
+  const char* const end = text.data() + text.size();
+  Shortage shortage;
+  const auto device = std::from_chars(text.data(), end, shortage.device);
+  if (device.ec != std::errc() || device.ptr == end ||
+      std::from_chars(device.ptr + 1, end, shortage.missing_bytes).ec != std::errc()) {
+    return std::nullopt;
+  }
+  return shortage;
+}
+
+}  // namespace omserve::registry
