@@ -18,8 +18,9 @@
 namespace omserve::server {
 
 struct ControlAction {
-  std::string by;    // See Caller::Who: the client's name, and where it called from.
-  std::string what;  // "load", "unload", "label", "traffic", "rollback", "epoch".
+  std::string by;  // See Caller::Who: the client's name, and where it called from.
+  std::string
+      what;  // "load", "unload", "label", "traffic", "rollback", "epoch", "drain", "verify".
   std::string model;
   std::vector<std::pair<std::string, std::string>> arguments;
   absl::Status result;

@@ -9,6 +9,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/registry/registry.h"
 #include "runtime/trust/statement.h"
+#include "server/core/places.h"
 
 namespace omserve::server {
 
@@ -132,20 +133,25 @@ absl::StatusOr<uint64_t> ModelControl::SetEpochFloor(const std::string& model, u
 }
 
 absl::Status ModelControl::Verify(const std::string& model, int64_t version, const std::string& by,
-                                  const std::function<void(const Verified&)>& on_version) const {
+                                  const OnVerified& on_version) {
   ControlAction action{.by = by, .what = "verify", .model = model};
   if (version != 0) {
     action.arguments.emplace_back("version", std::to_string(version));
   }
   const Clock::time_point start = clock_.Now();
-  action.result = VerifyAll(model, version, on_version);
+  if (verifies_.exchange(true)) {
+    action.result = Unavailable("another verification goes on; ask again when it is done");
+  } else {
+    action.result = VerifyAll(model, version, on_version);
+    verifies_ = false;
+  }
   action.took = clock_.Now() - start;
   audit_.Note(action);
   return action.result;
 }
 
 absl::Status ModelControl::VerifyAll(const std::string& model, int64_t version,
-                                     const std::function<void(const Verified&)>& on_version) const {
+                                     const OnVerified& on_version) {
   RETURN_IF_ERROR(CheckModelName(model));  // It becomes part of a path.
   if (version < 0) {
     return InvalidArgument("version {}: expected one of 1 or more, or 0 for all", version);
@@ -168,12 +174,18 @@ absl::Status ModelControl::VerifyAll(const std::string& model, int64_t version,
       config.has_value() ? config->config : inference::ModelConfig::default_instance();
   absl::Status first;
   for (const int64_t each : versions) {
-    const absl::StatusOr<ModelTrust::Report> report =
+    absl::StatusOr<ModelTrust::Report> report =
         trust_.Examine({.folder = *folder,
                         .version = each,
                         .own_file = config::IsPipeline(own) ? "" : config::CompiledFilename(own),
                         .epoch_floor = EpochFloor(model)});
-    on_version({.version = each, .versions = static_cast<int>(versions.size()), .report = report});
+    if (!report.ok()) {
+      report = WithoutPlaces(report.status(), folders_);
+    }
+    if (!on_version(
+            {.version = each, .versions = static_cast<int>(versions.size()), .report = report})) {
+      return Cancelled("whoever asked has gone after version {}", each);
+    }
     first.Update(WithContext(report.status(), fmt::format("version {}", each)));
   }
   return first;

@@ -2,6 +2,7 @@
 // What operators decide about the versions that serve: labels, and shares of the traffic.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -53,16 +54,18 @@ class ModelControl final {
     int versions = 1;  // That are looked at.
     absl::StatusOr<ModelTrust::Report> report;
   };
-  // Checks one version, or all (0), and tells `on_version` of each. Errors: kNotFound for a model
-  // or a version that is in no folder; the first one that was found. Blocks on the disk and on the
-  // processor.
+  // Checks one version, or all (0), and tells `on_version` of each, until it says false: nobody is
+  // there any longer who wants to know. Errors: kNotFound for a model or a version that is in no
+  // folder; kUnavailable while another verification goes on, since each reads whole files;
+  // kCancelled; the first one that was found, without the places of files. Blocks on the disk and
+  // on the processor.
+  using OnVerified = std::function<bool(const Verified&)>;
   absl::Status Verify(const std::string& model, int64_t version, const std::string& by,
-                      const std::function<void(const Verified&)>& on_version) const;
+                      const OnVerified& on_version);
   uint64_t EpochFloor(const std::string& model) const { return state_.Get(model).epoch_floor; }
 
  private:
-  absl::Status VerifyAll(const std::string& model, int64_t version,
-                         const std::function<void(const Verified&)>& on_version) const;
+  absl::Status VerifyAll(const std::string& model, int64_t version, const OnVerified& on_version);
   absl::Status CheckKnown(const std::string& model, const ModelRecord& record) const;
   absl::Status CheckServed(const std::string& model, int64_t version) const;
   absl::StatusOr<ModelRoutes> Change(ControlAction action,
@@ -74,6 +77,7 @@ class ModelControl final {
   const ModelTrust& trust_;
   const AuditLog& audit_;
   Clock& clock_;
+  std::atomic<bool> verifies_{false};
 };
 
 }  // namespace omserve::server

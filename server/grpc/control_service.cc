@@ -69,8 +69,8 @@ Status ControlService::VerifyModel(ServerContext* context, const VerifyModelRequ
     const absl::Status verified =
         door_.control.Verify(request->model_name(), request->version(), caller.Who(),
                              [&](const ModelControl::Verified& found) {
-                               writer->Write(VerifyMessage(found));
                                is_any = true;
+                               return writer->Write(VerifyMessage(found));
                              });
     return is_any ? absl::OkStatus() : verified;  // Each answer says what became of its version.
   });

@@ -9,6 +9,7 @@
 #include "config/text_binding.h"
 #include "runtime/base/errors.h"
 #include "server/core/control_messages.h"
+#include "server/core/usable_models.h"
 #include "server/http/message_json.h"
 #include "server/http/routes.h"
 
@@ -60,16 +61,68 @@ void Change(const FrontDoor& door, const HttpRequest& request,
       });
 }
 
-template <typename Request, typename Response>
-Route ChangeRoute(const FrontDoor& door, const char* what) {
+// Answers when no new request can come to what is drained; those that it has go on.
+void Drain(const FrontDoor& door, const HttpRequest& request,
+           const std::shared_ptr<HttpExchange>& exchange) {
+  DrainModelRequest asked;
+  const absl::Status read = ReadBody(request.body(), request.parts.model, asked);
+  if (!read.ok()) {
+    exchange->Answer(HttpError(read));
+    return;
+  }
+  door.repository.Drain(asked.model_name(), asked.version(), RequesterOf(request.caller),
+                        [exchange](const absl::Status& done) {
+                          exchange->Answer(done.ok()
+                                               ? HttpJson(200, MessageToJson(DrainModelResponse()))
+                                               : HttpError(done));
+                        });
+}
+
+// All versions in one answer, good or not.
+HttpReply Verify(const FrontDoor& door, const VerifyModelRequest& asked, const Caller& caller) {
+  boost::json::array versions;
+  const absl::Status verified =
+      door.control.Verify(asked.model_name(), asked.version(), caller.Who(),
+                          [&versions](const ModelControl::Verified& found) {
+                            versions.push_back(MessageToJson(VerifyMessage(found)));
+                            return true;
+                          });
+  return versions.empty() && !verified.ok()
+             ? HttpError(verified)
+             : HttpJson(200, boost::json::object{{"versions", std::move(versions)}});
+}
+
+void VerifyOnWorker(const FrontDoor& door, const HttpRequest& request,
+                    const std::shared_ptr<HttpExchange>& exchange) {
+  VerifyModelRequest asked;
+  const absl::Status read = ReadBody(request.body(), request.parts.model, asked);
+  if (!read.ok()) {
+    exchange->Answer(HttpError(read));
+    return;
+  }
+  exchange->Run(kWaitsForDisk,
+                [&door, exchange, asked = std::move(asked), caller = request.caller] {
+                  exchange->Answer(Verify(door, asked, caller));
+                });
+}
+
+Route OperatorRoute(const FrontDoor& door, const char* what,
+                    void (*handle)(const FrontDoor&, const HttpRequest&,
+                                   const std::shared_ptr<HttpExchange>&)) {
   return {.verb = "POST",
           .pattern = std::string("/v2/repository[/{repository}]/models/{model}/") + what,
           .group = MethodGroup::kModelRepository,
           .handler =
-              [&door](const HttpRequest& request, const std::shared_ptr<HttpExchange>& exchange) {
-                Change<Request, Response>(door, request, exchange);
+              [&door, handle](const HttpRequest& request,
+                              const std::shared_ptr<HttpExchange>& exchange) {
+                handle(door, request, exchange);
               },
           .is_control = true};
+}
+
+template <typename Request, typename Response>
+Route ChangeRoute(const FrontDoor& door, const char* what) {
+  return OperatorRoute(door, what, Change<Request, Response>);
 }
 
 }  // namespace
@@ -84,6 +137,8 @@ void AddControlRoutes(const FrontDoor& door, std::vector<Route>& routes) {
   routes.push_back(ChangeRoute<SetTrafficRequest, ModelRoutesResponse>(door, "traffic"));
   routes.push_back(ChangeRoute<RollBackRequest, ModelRoutesResponse>(door, "rollback"));
   routes.push_back(ChangeRoute<SetEpochFloorRequest, SetEpochFloorResponse>(door, "epoch"));
+  routes.push_back(OperatorRoute(door, "drain", Drain));
+  routes.push_back(OperatorRoute(door, "verify", VerifyOnWorker));
 }
 
 }  // namespace omserve::server

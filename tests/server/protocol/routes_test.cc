@@ -304,7 +304,10 @@ TEST_CASE("Routes: the same over REST") {
   const Repository repository;
   AddThreeVersions(repository);
   const TempFolder folder;
-  TestDaemon daemon(repository, [&](ServerConfig& config) { WithState(config, folder.path()); });
+  TestDaemon daemon(repository, [&](ServerConfig& config) {
+    Explicit({"text"})(config);
+    WithState(config, folder.path());
+  });
   Client& client = daemon.client();
   const Rest rest(daemon.http_port());
   CHECK(rest.Ask("text/labels", R"({"labels":{"stable":1,"canary":3}})") ==
@@ -350,8 +353,18 @@ TEST_CASE("Routes: the same over REST") {
   CHECK(rest.Ask("text/epoch", R"({"floor":4,"allow_lower":true})") ==
         R"(200 {"floor":4,"before":5})");
 
+  // No signatures are asked for here: the same is said of each version.
+  CHECK_THAT(rest.Ask("text/verify", ""), Catch::StartsWith(R"(200 {"versions":[{"version":1,)") &&
+                                              Catch::Contains(R"({"version":3,)") &&
+                                              !Catch::Contains(repository.path()));
+  CHECK_THAT(rest.Ask("text/verify", R"({"version":9})"), Catch::StartsWith("404 "));
+  CHECK(rest.Ask("text/drain", R"({"version":3})") == "200 {}");
+  CHECK(AnsweredBy(client, "") == "2");
+  CHECK_THAT(rest.Ask("text/drain", R"({"version":3})"), Catch::Contains("cannot be drained"));
+  CHECK_THAT(rest.Ask("text/drain", R"({"version":-1})"), Catch::StartsWith("400 "));
+
   const std::string audit = VALUE(ReadFile(folder.path() + "/audit.jsonl"));
-  CHECK(std::count(audit.begin(), audit.end(), '\n') == 11);
+  CHECK(std::count(audit.begin(), audit.end(), '\n') == 16);
   CHECK_THAT(audit, Catch::Contains(R"("by":"ipv4:127.0.0.1:)") &&
                         Catch::Contains(R"("what":"epoch","model":"text","arguments":)"
                                         R"({"floor":"4","allow_lower":"true"},"result":"OK")"));
@@ -405,12 +418,13 @@ TEST_CASE("Routes: labels are for operators") {
   CHECK(control.RollBack().error_code() == grpc::StatusCode::PERMISSION_DENIED);
   const Rest open(daemon.http_port());
   const Rest operators(daemon.daemon().admin_http_port());
-  for (const char* path : {"text/labels", "text/traffic", "text/epoch"}) {
+  for (const char* path : {"text/labels", "text/traffic", "text/epoch", "text/verify"}) {
     INFO(path);
     CHECK_THAT(open.Ask(path, "{}"), Catch::StartsWith("403 "));
     CHECK_THAT(operators.Ask(path, "{}"), Catch::StartsWith("200 "));
   }
   CHECK_THAT(open.Ask("text/rollback", "{}"), Catch::StartsWith("403 "));
+  CHECK_THAT(open.Ask("text/drain", "{}"), Catch::StartsWith("403 "));
   CHECK_THAT(operators.Ask("text/rollback", "{}"), Catch::StartsWith("404 "));
   CHECK(open.List("").status == 200);  // To look is for everybody.
 }
