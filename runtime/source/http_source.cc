@@ -116,6 +116,11 @@ absl::Status HttpSource::StatusOf(const std::string& url, int status) const {
   constexpr int kForbidden = 403;
   constexpr int kNotThere = 404;
   constexpr int kGone = 410;
+  constexpr int kRequestTimeout = 408;
+  constexpr int kTooManyRequests = 429;
+  constexpr int kBadGateway = 502;
+  constexpr int kServiceUnavailable = 503;
+  constexpr int kGatewayTimeout = 504;
   switch (status) {
     case kUnauthorized:
     case kForbidden:
@@ -127,8 +132,15 @@ absl::Status HttpSource::StatusOf(const std::string& url, int status) const {
     case kGone:
       return NotFound("'{}': HTTP {}: not there; bring it there, or take it out of {}", url, status,
                       kSumsName);
-    default:
+    case kRequestTimeout:
+    case kTooManyRequests:
+    case kBadGateway:
+    case kServiceUnavailable:
+    case kGatewayTimeout:
       return Unavailable("'{}': HTTP {}, expected 200 or 206", url, status);
+    default:
+      // Of this file alone, as far as anybody knows: others are asked for.
+      return Internal("'{}': HTTP {}, expected 200 or 206", url, status);
   }
 }
 

@@ -58,7 +58,7 @@ class Source {
   virtual const std::string& name() const = 0;
   // What there is now; sorted by path, each once. Errors: kNotFound, kInvalidArgument and
   // kFailedPrecondition for what has to be mended there or in the settings; kUnavailable for what
-  // may pass by itself.
+  // may pass by itself and ends the run; kInternal for a server that fails over one file.
   virtual absl::StatusOr<std::vector<SourceFile>> List(const std::stop_token& stop) = 0;
   // A file that List gave. Errors: as List, and those of `sink`; what came until then counts.
   virtual absl::Status Read(const SourceFile& file, const Resume& resume, ByteSink& sink,

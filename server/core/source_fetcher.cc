@@ -42,7 +42,7 @@ Clock::duration RetryAfter(int failures, Clock::duration every, double jitter) {
   return std::chrono::duration_cast<Clock::duration>(std::min(wait, most) * factor);
 }
 
-// Of the thread, once it runs, but for the counters.
+// Of its thread, once that runs, but for the counters.
 struct SourceFetcher::Feed {
   void TellProgress(const source::FetchProgress& progress, Clock::time_point now);
   void TellEnd(const source::MirrorReport& report, const absl::Status& status,
@@ -56,6 +56,7 @@ struct SourceFetcher::Feed {
   int failures = 0;        // One after the other.
   std::string last_error;  // As the log was told.
   Clock::time_point began{};
+  std::minstd_rand random;
   Clock::time_point told{};  // When the log was told of progress; min(): not in this run.
 };
 
@@ -72,7 +73,7 @@ absl::StatusOr<std::unique_ptr<SourceFetcher>> SourceFetcher::Make(
   }
   // The constructor is private, which std::make_unique cannot reach.
   std::unique_ptr<SourceFetcher> fetcher(new SourceFetcher(clock, std::move(wall)));
-  std::string seed = std::to_string(clock.Now().time_since_epoch().count());
+  const std::string seed = std::to_string(clock.Now().time_since_epoch().count());
   for (int i = 0; i < repository.sources_size(); ++i) {
     const SourceConfig& settings = repository.sources(i);
     auto feed = std::make_unique<Feed>();
@@ -99,11 +100,10 @@ absl::StatusOr<std::unique_ptr<SourceFetcher>> SourceFetcher::Make(
                   one->TellProgress(progress, clock.Now());
                 }},
         clock);
-    seed += feed->counters.folder;
+    const Digest digest = DigestOf(fmt::format("{} {} {}", seed, i, feed->counters.folder));
+    feed->random.seed(static_cast<unsigned>(digest[0]) << 8U | digest[1]);
     fetcher->feeds_.push_back(std::move(feed));
   }
-  const Digest digest = DigestOf(seed);
-  fetcher->random_.seed(static_cast<unsigned>(digest[0]) << 8U | digest[1]);
   return fetcher;
 }
 
@@ -113,8 +113,8 @@ void SourceFetcher::Start() {
     // it is told by the mirror.
     std::error_code ignored;
     std::filesystem::create_directories(feed->counters.folder, ignored);
+    threads_.push_back(StartThread("fetch", [this, one = feed.get()] { Run(*one); }));
   }
-  thread_ = StartThread("fetch", [this] { Run(); });
 }
 
 bool SourceFetcher::AwaitFirst(Clock::time_point deadline) {
@@ -133,9 +133,7 @@ void SourceFetcher::Stop() {
     const MutexLock lock(mu_);
     changed_.NotifyAll();
   }
-  if (thread_.joinable()) {
-    thread_.join();
-  }
+  threads_.clear();
 }
 
 std::vector<const SourceCounters*> SourceFetcher::counters() const {
@@ -146,11 +144,8 @@ std::vector<const SourceCounters*> SourceFetcher::counters() const {
   return all;
 }
 
-void SourceFetcher::Run() {
+void SourceFetcher::Run(Feed& feed) {
   while (true) {
-    Feed& feed = **std::min_element(
-        feeds_.begin(), feeds_.end(),
-        [](const auto& left, const auto& right) { return left->next < right->next; });
     {
       const MutexLock lock(mu_);
       while (!stop_.stop_requested() && clock_.WaitUntil(changed_, mu_, feed.next)) {
@@ -185,7 +180,7 @@ void SourceFetcher::Sync(Feed& feed) {
   } else if (!stop_.stop_requested()) {
     Add(feed.counters.failures, 1);
     ++feed.failures;
-    const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
+    const double jitter = std::uniform_real_distribution<double>(0, 1)(feed.random);
     feed.next = now + RetryAfter(feed.failures, feed.every, jitter);
   }
   if (!stop_.stop_requested()) {

@@ -55,7 +55,7 @@ class SourceFetcher final {
   // Until every source has answered once, or failed to, and what it has is there. False: not by
   // `deadline`.
   bool AwaitFirst(Clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mu_);
-  // Cuts a transfer, which is gone on with at the next start. Joins the thread. Idempotent.
+  // Cuts a transfer, which is gone on with at the next start. Joins the threads. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Of the sources in the order of the settings; each lives as long as this.
@@ -65,19 +65,19 @@ class SourceFetcher final {
   struct Feed;
 
   SourceFetcher(Clock& clock, std::function<std::chrono::milliseconds()> wall);
-  void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  void Run(Feed& feed) ABSL_LOCKS_EXCLUDED(mu_);
   void Sync(Feed& feed);
 
   Clock& clock_;
   const std::function<std::chrono::milliseconds()> wall_;
   std::vector<std::unique_ptr<Feed>> feeds_;  // Constant after Make.
-  std::minstd_rand random_;                   // Of the thread here.
   std::stop_source stop_;                     // Synchronises itself.
 
   Mutex mu_;
   CondVar changed_;
   size_t asked_once_ ABSL_GUARDED_BY(mu_) = 0;
-  std::jthread thread_;  // Last: joined before what it uses goes.
+  // One for each source, so that none waits for a slow one. Last: joined before what they use goes.
+  std::vector<std::jthread> threads_;
 };
 
 }  // namespace omserve::server

@@ -206,6 +206,26 @@ TEST_CASE("HTTP source: a server that has not got it") {
   CHECK(absl::IsUnavailable(off));
 }
 
+// A file that its server always fails over holds up no other model; a server that is busy may be
+// better later, for all that it has.
+TEST_CASE("HTTP source: a server that fails over one file") {
+  const Nginx nginx;
+  Files files = kModels;
+  files["broken/1/model.om"] = "one";
+  nginx.site().Publish(files);
+  const ScratchFolder repository;
+  const absl::Status broken = Bring({.url = nginx.Http()}, repository);
+  CHECK(broken.code() == absl::StatusCode::kInternal);
+  CHECK_THAT(TextOf(broken), Catch::Contains("'broken/1/model.om'") && Catch::Contains("HTTP 500"));
+  CHECK(repository.Visible() == kModels);
+  files.erase("broken/1/model.om");
+  files["busy/1/model.om"] = "one";
+  nginx.site().Publish(files);
+  const ScratchFolder later;
+  CHECK(absl::IsUnavailable(Bring({.url = nginx.Http()}, later)));
+  CHECK(later.Visible().empty());
+}
+
 // A stop ends a transfer that brings a byte now and then at once, and a wait for the first one.
 TEST_CASE("HTTP source: a stop is prompt") {
   const Nginx nginx;

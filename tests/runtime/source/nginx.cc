@@ -43,6 +43,8 @@ http {
   server {
     listen 127.0.0.1:HTTPPORT;
     location /around { return 302 /around; }
+    location /broken/ { return 500; }
+    location /busy/ { return 503; }
     location /slow/ { alias SITE/; limit_rate 64k; }
   }
   server {

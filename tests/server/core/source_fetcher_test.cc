@@ -63,6 +63,32 @@ TEST_CASE("Source fetcher: it brings and counts") {
   CHECK(models.Read("a/text/1/model.om") == "one");
 }
 
+// One that brings 4 KiB a second does not hold up another, and its transfer is cut by the stop.
+TEST_CASE("Source fetcher: a slow source beside another") {
+  const source::ScratchFolder slow_site;
+  const source::ScratchFolder site;
+  const source::ScratchFolder models;
+  slow_site.Publish({{"slow/1/model.om", std::string(size_t{4} << 20, 's')}});
+  site.Publish({{"text/1/model.om", "one"}});
+  ServerConfig config;
+  config.add_model_repository(models.path());
+  for (const source::ScratchFolder* one : {&slow_site, &site}) {
+    SourceConfig& source = *config.mutable_repository()->add_sources();
+    source.set_url("file://" + one->path());
+    source.set_max_bytes_per_second(4096);
+  }
+  const auto fetcher =
+      VALUE(SourceFetcher::Make(config, SteadyClock(), [] { return milliseconds(1); }));
+  fetcher->Start();
+  const SourceCounters& quick = *fetcher->counters()[1];
+  for (int i = 0; i < 600 && quick.versions == 0; ++i) {
+    CHECK_FALSE(fetcher->AwaitFirst(SteadyClock().Now() + milliseconds(100)));
+  }
+  CHECK(models.Read("text/1/model.om") == "one");
+  fetcher->Stop();
+  CHECK(fetcher->counters()[0]->versions == 0);
+}
+
 TEST_CASE("Source fetcher: none") {
   CHECK(VALUE(SourceFetcher::Make({}, SteadyClock(), nullptr)) == nullptr);
 }
