@@ -4,6 +4,7 @@
 option(OMSERVE_BUILD_TESTS "Build the tests." ON)
 option(OMSERVE_FUZZ "Build the libFuzzer targets (clang only)." OFF)
 option(OMSERVE_PCH "Precompile the headers that most files read." ON)
+option(OMSERVE_UNITY "Compile the files of a library or a test a few at a time." ON)
 option(OMSERVE_WERROR "Treat warnings as errors." OFF)
 set(OMSERVE_SANITIZER "" CACHE STRING
     "Sanitizers for everything, e.g. address,undefined or thread.")
@@ -50,6 +51,21 @@ if(OMSERVE_WERROR)
   list(APPEND OMSERVE_WARNINGS -Werror)
 endif()
 
+# Of the files of a library or a test ten are compiled as one: most of a file's time goes into the
+# headers that it shares with the next. The dev preset compiles each by itself.
+set(OMSERVE_UNITY_FILES 10)
+
+# omserve_alone(file...): of this folder, files with names of their own that others have too.
+function(omserve_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
+# omserve_compile_together(target): but for those files.
+function(omserve_compile_together target)
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD ${OMSERVE_UNITY} UNITY_BUILD_BATCH_SIZE ${OMSERVE_UNITY_FILES})
+endfunction()
+
 # What most files read is compiled once for libraries, once more for tests with Catch2, and for the
 # tests that speak to a daemon with their fixture (tests/server). It takes two thirds of the time
 # off a test's compilation. The dev preset does without: there a file that forgets an include fails.
@@ -59,9 +75,13 @@ set(OMSERVE_COMMON_HEADERS
     <utility> <variant> <vector>
     <absl/status/status.h> <absl/status/statusor.h> <fmt/format.h>)
 
-# omserve_precompiled_headers(NAME name HEADERS header... DEPS target...): what targets may reuse.
+# Of the tests' own files the compiler takes most of the time, not the processor that runs them.
+set(OMSERVE_TEST_OPTIONS -O0)
+
+# omserve_precompiled_headers(NAME name [OPTIONS option...] HEADERS header... DEPS target...)
+# What targets with the same options may reuse.
 function(omserve_precompiled_headers)
-  cmake_parse_arguments(H "" "NAME" "HEADERS;DEPS" ${ARGN})
+  cmake_parse_arguments(H "" "NAME" "HEADERS;DEPS;OPTIONS" ${ARGN})
   if(NOT OMSERVE_PCH)
     return()
   endif()
@@ -70,6 +90,7 @@ function(omserve_precompiled_headers)
   target_include_directories(${H_NAME} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${H_NAME} PRIVATE ${H_DEPS})
   target_precompile_headers(${H_NAME} PRIVATE ${H_HEADERS})
+  target_compile_options(${H_NAME} PRIVATE ${H_OPTIONS})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${H_NAME} PRIVATE -fpch-preprocess)
   else()
@@ -78,7 +99,7 @@ function(omserve_precompiled_headers)
   endif()
 endfunction()
 
-# omserve_reuse_headers(target precompiled): TARGET reads them before each of its files.
+# omserve_reuse_headers(target precompiled): `target` reads them before each of its files.
 function(omserve_reuse_headers target precompiled)
   if(NOT OMSERVE_PCH)
     return()
@@ -105,6 +126,7 @@ function(omserve_library)
     target_compile_options(${target} PRIVATE ${OMSERVE_WARNINGS})
     target_link_libraries(${target} PUBLIC ${L_DEPS} PRIVATE ${L_PRIVATE_DEPS})
     omserve_reuse_headers(${target} omserve_library_headers)
+    omserve_compile_together(${target})
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -133,7 +155,7 @@ endfunction()
 function(omserve_test)
   cmake_parse_arguments(T "STRICT" "NAME;TIMEOUT;HEADERS" "SRCS;DEPS;LABELS" ${ARGN})
   add_executable(${T_NAME} ${T_SRCS})
-  target_compile_options(${T_NAME} PRIVATE ${OMSERVE_WARNINGS})
+  target_compile_options(${T_NAME} PRIVATE ${OMSERVE_WARNINGS} ${OMSERVE_TEST_OPTIONS})
   target_link_libraries(${T_NAME} PRIVATE ${T_DEPS} omserve_test_main)
   target_compile_definitions(${T_NAME} PRIVATE
     OMSERVE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OMSERVE_BINARY_DIR="${CMAKE_BINARY_DIR}")
@@ -141,6 +163,7 @@ function(omserve_test)
     set(T_HEADERS omserve_test_headers)
   endif()
   omserve_reuse_headers(${T_NAME} ${T_HEADERS})
+  omserve_compile_together(${T_NAME})
   set_target_properties(${T_NAME} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tests/run/${T_NAME})

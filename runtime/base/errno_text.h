@@ -8,6 +8,6 @@
 
 namespace omserve {
 
-inline std::string ErrnoText() { return std::generic_category().message(errno); }
+inline std::string ErrnoText(int error = errno) { return std::generic_category().message(error); }
 
 }  // namespace omserve

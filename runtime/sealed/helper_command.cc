@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "runtime/base/descriptor.h"
+#include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 
 namespace omserve::sealed {
@@ -26,8 +27,6 @@ namespace {
 
 constexpr size_t kMostOutputBytes = size_t{64} << 10U;
 constexpr size_t kShownErrorBytes = 512;
-
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 struct Pipe {
   Descriptor read_end;

@@ -135,9 +135,9 @@ std::string PathOfDescriptor(pid_t process, int descriptor) {
   return path;
 }
 
-class Tracer final {
+class CallTracer final {
  public:
-  Tracer(pid_t child, int pipe, const std::vector<std::string>& folders, size_t at)
+  CallTracer(pid_t child, int pipe, const std::vector<std::string>& folders, size_t at)
       : child_(child), pipe_(pipe), folders_(folders), at_(at) {}
 
   KilledRun Run() {
@@ -320,7 +320,7 @@ bool MayTrace() {
 
 KilledRun KillAtStep(const std::vector<std::string>& folders, size_t at, const CrashWork& work) {
   const Pipe pipe;
-  return Tracer(Fork(pipe.ends[1], /*traced=*/true, work), pipe.ends[1], folders, at).Run();
+  return CallTracer(Fork(pipe.ends[1], /*traced=*/true, work), pipe.ends[1], folders, at).Run();
 }
 
 KilledRun KillAfter(int microseconds, const CrashWork& work) {
