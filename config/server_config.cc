@@ -135,7 +135,9 @@ class ServerChecker final {
                         fmt::format("expected one of model_repository, written as there, got {}",
                                     Quoted(source.folder())));
       }
-      if (!seen.emplace(source.url(), source.folder()).second) {
+      const std::string& folder =
+          source.folder().empty() && folders.size() == 1 ? folders[0] : source.folder();
+      if (!seen.emplace(source.url(), folder).second) {
         findings_.Error(path, "the same url and folder are listed twice");
       }
       if (source.has_every_seconds()) {

@@ -85,6 +85,20 @@ absl::Status Mirror::Open() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Descriptor> Mirror::TakeTurn() const {
+  const std::string path = options_.folder + "/.omserve-fetch/lock";
+  Descriptor turn(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode));
+  if (turn.get() < 0) {
+    return Internal("'{}': cannot be opened: {}", path, ErrnoText());
+  }
+  while (flock(turn.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) {
+      return Internal("'{}': cannot be locked: {}", path, ErrnoText());
+    }
+  }
+  return turn;
+}
+
 absl::Status Mirror::PutBackAside() {
   const std::string note = state_folder_ + kAsidePath;
   const absl::StatusOr<std::string> path = ReadFile(note, kMostNoteBytes);
@@ -93,10 +107,13 @@ absl::Status Mirror::PutBackAside() {
   }
   RETURN_IF_ERROR(path.status());
   const std::string aside = state_folder_ + kAside;
+  const std::string place = InRepository(*path);
+  ASSIGN_OR_RETURN(const Descriptor turn, TakeTurn());
   ASSIGN_OR_RETURN(const PathState from, StateOf(aside));
-  ASSIGN_OR_RETURN(const PathState to, StateOf(InRepository(*path)));
+  ASSIGN_OR_RETURN(const PathState to, StateOf(place));
   if (from.kind == PathKind::kFolder && to.kind == PathKind::kAbsent) {
-    RETURN_IF_ERROR(MoveTo(aside, InRepository(*path)));
+    RETURN_IF_ERROR(MakeFolder(place.substr(0, place.rfind('/'))));
+    RETURN_IF_ERROR(MoveTo(aside, place));
   }
   return RemoveAll(note);
 }
@@ -187,6 +204,21 @@ absl::Status Mirror::Stage(const Unit& unit, MirrorReport& report, const std::st
   return SyncFolders(staged);
 }
 
+absl::Status Mirror::CheckOurs(const Unit& unit, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const PathState state, StateOf(InRepository(unit.path)));
+  if (state.kind == PathKind::kAbsent) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::string foreign, FindForeign(unit.path, stop));
+  if (foreign.empty()) {
+    return absl::OkStatus();
+  }
+  return FailedPrecondition(
+      "'{}' stands in the way: it was not brought from there, or was changed since; move it away, "
+      "and what the source has takes its place",
+      InRepository(foreign));
+}
+
 absl::Status Mirror::Place(const Unit& unit) {
   const std::string staged = state_folder_ + kStaged;
   const std::string place = InRepository(unit.path);
@@ -226,17 +258,8 @@ absl::Status Mirror::BringUnit(const Unit& unit, MirrorReport& report,
   if (is_there) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const PathState before, StateOf(InRepository(unit.path)));
-  std::vector<std::string> replaced;  // Files that are no longer of it.
-  if (before.kind != PathKind::kAbsent) {
-    ASSIGN_OR_RETURN(const std::string foreign, FindForeign(unit.path, stop));
-    if (!foreign.empty()) {
-      return FailedPrecondition(
-          "'{}' stands in the way: it was not brought from there, or was changed since; move it "
-          "away, and what the source has takes its place",
-          InRepository(foreign));
-    }
-  }
+  RETURN_IF_ERROR(CheckOurs(unit, stop));  // Before anything is asked for in vain.
+  std::vector<std::string> replaced;       // Files that are no longer of it.
   for (const auto& [path, files] : brought_->all()) {
     if (path == unit.path || IsBelow(path, unit.path)) {
       replaced.push_back(path);
@@ -244,10 +267,15 @@ absl::Status Mirror::BringUnit(const Unit& unit, MirrorReport& report,
   }
   MirrorReport staged;
   RETURN_IF_ERROR(Stage(unit, staged, stop));
-  // Before it is there: else nobody would know whose it is after a crash in between.
   RETURN_IF_ERROR(Before("note"));
-  RETURN_IF_ERROR(brought_->Save());
-  RETURN_IF_ERROR(Place(unit));
+  {
+    // Something may have come there while this was on its way.
+    ASSIGN_OR_RETURN(const Descriptor turn, TakeTurn());
+    RETURN_IF_ERROR(CheckOurs(unit, stop));
+    // Before it is there: else nobody would know whose it is after a crash in between.
+    RETURN_IF_ERROR(brought_->Save());
+    RETURN_IF_ERROR(Place(unit));
+  }
   report.files += staged.files;
   for (const std::string& path : replaced) {
     const std::vector<BroughtFile> all = brought_->Of(path);
@@ -292,15 +320,18 @@ absl::Status Mirror::RemovePath(const std::string& path, MirrorReport& report,
   ASSIGN_OR_RETURN(const PathState state, StateOf(InRepository(path)));
   bool is_removed = false;
   if (state.kind != PathKind::kAbsent) {
-    ASSIGN_OR_RETURN(const std::string foreign, FindForeign(path, stop));
-    if (foreign.empty()) {
-      // Away at once, by a rename, and then in peace.
-      const std::string aside = state_folder_ + kAside;
-      RETURN_IF_ERROR(Before("remove"));
-      RETURN_IF_ERROR(MoveTo(InRepository(path), aside));
-      RETURN_IF_ERROR(RemoveAll(aside));
-      is_removed = true;
+    const std::string aside = state_folder_ + kAside;
+    RETURN_IF_ERROR(Before("remove"));
+    {
+      ASSIGN_OR_RETURN(const Descriptor turn, TakeTurn());
+      ASSIGN_OR_RETURN(const std::string foreign, FindForeign(path, stop));
+      if (foreign.empty()) {
+        // Away at once, by a rename, and then in peace.
+        RETURN_IF_ERROR(MoveTo(InRepository(path), aside));
+        is_removed = true;
+      }
     }
+    RETURN_IF_ERROR(RemoveAll(aside));
     (is_removed ? report.removed : report.left).push_back(path);
   }
   std::vector<std::string> gone;

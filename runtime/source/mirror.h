@@ -6,6 +6,7 @@
 //                                       /staged/                  what is about to become visible
 //                                       /aside, /aside.path       what just gave way, and to what
 //                                       /brought                  what was brought
+//                              /lock     held by whoever changes what is visible
 //
 // Nothing becomes visible before the digests of all its files were checked, and then at once, by a
 // rename: of a version's folder; of the model's where the model is new; of a file beside the
@@ -77,6 +78,11 @@ class Mirror final {
   absl::Status DoRun(MirrorReport& report, const std::stop_token& stop);
   // The folders, and the lock on them.
   absl::Status Open();
+  // Until the result goes, no other mirror changes what can be seen in the repository: what was
+  // looked at stays so. Blocks for as long as another one looks and renames.
+  absl::StatusOr<Descriptor> TakeTurn() const;
+  // Errors: kFailedPrecondition where something stands at the unit's place that was not brought.
+  absl::Status CheckOurs(const Unit& unit, const std::stop_token& stop);
   // What gave way to something that did not come is put back.
   absl::Status PutBackAside();
   // Also, what was about to become visible when a run ended goes back to the parts.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Brings models from their sources into the repositories, on a thread of its own, from time to
-// time.
+// Brings models from their sources into the repositories from time to time, each on a thread of its
+// own.
 #pragma once
 
 #include <atomic>

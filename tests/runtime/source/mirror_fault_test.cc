@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/errors.h"
@@ -151,6 +152,28 @@ std::map<std::string, Files> ByUnit(const Files& files) {
     units[UnitPathOf(path)][path] = contents;
   }
   return units;
+}
+
+// What another source, or somebody by hand, has put there while a model was on its way stays, and
+// what came is kept for when the way is free.
+TEST_CASE("Mirror faults: something stands there by the time that a model has come") {
+  const std::string foreign = GENERATE("text/1/model.om", "text/7/model.om", "text/notes.txt");
+  MirrorRig rig(OneVersion());
+  bool is_put = false;
+  const absl::Status refused = rig.Run([&](std::string_view change) {
+    if (change == "note" && !std::exchange(is_put, true)) {
+      rig.repository.Write(foreign, "of somebody else");
+    }
+    return absl::OkStatus();
+  });
+  CHECK(absl::IsFailedPrecondition(refused));
+  CHECK_THAT(std::string(MessageOf(refused)), Catch::Contains("stands in the way"));
+  CHECK(rig.repository.Visible() == Files{{foreign, "of somebody else"}});
+  rig.repository.Remove("text");
+  const uint64_t sent = rig.source.sent_bytes;
+  REQUIRE_OK(rig.Run());
+  CHECK(rig.repository.Visible() == rig.source.files);
+  CHECK(rig.source.sent_bytes == sent);  // It had come before.
 }
 
 // Ended before each change on disk: what is visible of each version and file is as it was before
