@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/acl/shortage.h"
 #include "runtime/base/check.h"
 #include "runtime/base/errors.h"
 #include "scheduler/engine.h"
@@ -60,11 +61,12 @@ absl::Status Engine::TakeBlocks(size_t size_bytes, size_t count,
       for (; blocks.size() > had; blocks.pop_back()) {
         pool_->Free(blocks.back());
       }
-      return ResourceExhausted(
+      const absl::Status refused = ResourceExhausted(
           "{} blocks of {} bytes of device memory for outputs: {} of the pool's {} bytes are free; "
           "enlarge device.memory_pool_bytes, or lower max_batch_size, instance_group.count or "
           "scheduler.in_flight_per_instance",
           count, size_bytes, pool_->size_bytes() - pool_->used_bytes(), pool_->size_bytes());
+      return acl::WithShortage(refused, {.device = device_.id()});
     }
     blocks.push_back(*block);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/registry/shortage.h"
+#include "runtime/acl/shortage.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,9 @@
 #include <string>
 
 #include "absl/strings/cord.h"
+#include "runtime/acl/device_error.h"
 
-namespace omserve::registry {
+namespace omserve::acl {
 namespace {
 
 constexpr char kShortagePayload[] = "omserve/shortage";
@@ -24,7 +25,9 @@ absl::Status WithShortage(absl::Status status, const Shortage& shortage) {
 std::optional<Shortage> ShortageOf(const absl::Status& status) {
   const auto payload = status.GetPayload(kShortagePayload);
   if (!payload.has_value()) {
-    return std::nullopt;
+    const bool is_device =
+        status.code() == absl::StatusCode::kResourceExhausted && DeviceErrorCode(status) != 0;
+    return is_device ? std::optional(Shortage{}) : std::nullopt;
   }
   const std::string text(*payload);
   const char* const end = text.data() + text.size();
@@ -37,4 +40,4 @@ std::optional<Shortage> ShortageOf(const absl::Status& status) {
   return shortage;
 }
 
-}  // namespace omserve::registry
+}  // namespace omserve::acl

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much memory a load was short of, in the error that says so.
+// That a load was short of a device's memory, in the error that says so, and not of anything else.
 #pragma once
 
 #include <cstdint>
@@ -7,18 +7,19 @@
 
 #include "absl/status/status.h"
 
-namespace omserve::registry {
+namespace omserve::acl {
 
 struct Shortage {
   int device = 0;
-  uint64_t missing_bytes = 0;  // More than were free on it.
+  uint64_t missing_bytes = 0;  // More than were free on it; 0: not known.
 
   bool operator==(const Shortage&) const = default;
 };
 
 absl::Status WithShortage(absl::Status status, const Shortage& shortage);
 
-// That which a status carries, also after WithContext; nullopt: it is not known.
+// That which a status carries, also after WithContext; of a device's code that says that memory is
+// used up, with nothing but that.
 std::optional<Shortage> ShortageOf(const absl::Status& status);
 
-}  // namespace omserve::registry
+}  // namespace omserve::acl

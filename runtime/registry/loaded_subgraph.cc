@@ -2,11 +2,11 @@
 #include <span>
 #include <utility>
 
+#include "runtime/acl/shortage.h"
 #include "runtime/base/errors.h"
 #include "runtime/om/model_description.h"
 #include "runtime/om/om_file.h"
 #include "runtime/registry/registry.h"
-#include "runtime/registry/shortage.h"
 
 namespace omserve::registry {
 namespace {
@@ -66,7 +66,7 @@ absl::Status LoadedSubgraph::CheckNeeds(const acl::Device& device, std::span<con
       "scheduler.in_flight_per_instance, or serve fewer models",
       needs_.total(), sizes.weight_bytes, instances, sizes.work_bytes, slots, input_bytes,
       device.id(), memory->free_bytes, memory->total_bytes);
-  return WithShortage(
+  return acl::WithShortage(
       refused, {.device = device.id(), .missing_bytes = needs_.total() - memory->free_bytes});
 }
 

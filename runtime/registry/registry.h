@@ -76,8 +76,8 @@ class LoadedSubgraph final {
   // Blocks while the model loads, on a thread bound to `device`, which outlives the result. Errors
   // carry the model, version and path in front: ModelFile::Read's, kInvalidArgument for an instance
   // count below 1 and for a file that the device refuses, kResourceExhausted when memory does not
-  // suffice: before anything is loaded, with the numbers (ShortageOf too), as far as the file tells
-  // what it takes. A failed load leaves no device memory behind.
+  // suffice: before anything is loaded, with the numbers (acl::ShortageOf too), as far as the file
+  // tells what it takes. A failed load leaves no device memory behind.
   static absl::StatusOr<std::unique_ptr<LoadedSubgraph>> Load(const acl::Device& device,
                                                               const Options& options);
 

@@ -22,6 +22,7 @@
 
 #include "absl/status/statusor.h"
 #include "config/model_config.h"
+#include "runtime/acl/shortage.h"
 #include "runtime/base/mutex.h"
 #include "runtime/registry/folder_watch.h"
 #include "runtime/registry/registry.h"
@@ -251,15 +252,16 @@ class ModelRepository final {
   absl::StatusOr<std::unique_ptr<LoadedModel>> LoadTrusted(const Source& source, int64_t version,
                                                            std::vector<int64_t>& taken);
   // repository_room.cc. For a load that found no memory: waits for what is being freed, takes away
-  // what it replaces where that is to go first, or the model that was idle longest, unless all that
-  // are idle have less than is missing. False: there is nothing more to be had.
+  // what it replaces where that is to go first, or the model that was idle longest, unless it is
+  // not a device's memory that is short, or all that are idle have less. False: there is nothing
+  // more to be had.
   bool MakeRoom(const Source& source, int64_t version, const absl::Status& refused,
                 std::vector<int64_t>& taken);
   std::vector<int64_t> TakeReplaced(const Source& source, int64_t version);
   // The idle models, but for those that `source` needs, the one that was used longest ago first.
   std::vector<std::string> IdleModels(const Source& source) const;
-  // What the loads of `models` hold on the device.
-  uint64_t HeldBytes(const std::vector<std::string>& models, int device) const;
+  // Whether it could be enough that all of `models` go.
+  bool CanFree(const std::vector<std::string>& models, const acl::Shortage& shortage) const;
   void Park(const std::string& name, const std::string& for_model);
   // A pipeline that is parked does not come back by itself any longer.
   void ReleaseParked(const std::string& name, const std::string& step);

@@ -236,8 +236,10 @@ ModelRepository::Outcome ModelRepository::LoadWithParts(const Source& source,
 ModelRepository::Outcome ModelRepository::LoadPart(const std::string& name,
                                                    const std::string& pipeline,
                                                    std::set<std::string>& tried) {
-  if (const auto wanted = wanted_.find(name); wanted != wanted_.end() && catalog_.IsParked(name)) {
-    // As it was, which may have come with a load request.
+  const auto wanted = wanted_.find(name);
+  if (wanted != wanted_.end() && catalog_.IsParked(name) &&
+      (!wanted->second.source.has_own_config || wanted->second.source.files != nullptr)) {
+    // As it came with a load request; else it is what its folder has now.
     Source source = wanted->second.source;
     source.why = fmt::format("a step of pipeline '{}'", pipeline);
     Want(name, source);

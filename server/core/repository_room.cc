@@ -7,8 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "runtime/acl/shortage.h"
 #include "runtime/base/errors.h"
-#include "runtime/registry/shortage.h"
 #include "server/core/model_repository.h"
 
 namespace omserve::server {
@@ -37,10 +37,8 @@ bool ModelRepository::MakeRoom(const Source& source, int64_t version, const absl
     }
   }
   const std::vector<std::string> idle = IdleModels(source);
-  const std::optional<registry::Shortage> shortage = registry::ShortageOf(refused);
-  // One that fits not even without them leaves them where they are.
-  if (idle.empty() ||
-      (shortage.has_value() && HeldBytes(idle, shortage->device) < shortage->missing_bytes)) {
+  const std::optional<acl::Shortage> shortage = acl::ShortageOf(refused);
+  if (idle.empty() || !shortage.has_value() || !CanFree(idle, *shortage)) {
     return false;
   }
   Park(idle.front(), source.folder.name);
@@ -114,16 +112,21 @@ std::vector<std::string> ModelRepository::IdleModels(const Source& source) const
   return idle;
 }
 
-uint64_t ModelRepository::HeldBytes(const std::vector<std::string>& models, int device) const {
+bool ModelRepository::CanFree(const std::vector<std::string>& models,
+                              const acl::Shortage& shortage) const {
   uint64_t held = 0;
   for (const std::string& name : models) {
     for (const ModelHandle& model : catalog_.Versions(name)) {
+      if (config::IsPipeline(model->config)) {
+        return true;  // It has none of its own, and its steps may be idle once it has gone.
+      }
       for (const DeviceShare& share : model->shares) {
-        held += share.device == device ? share.loaded_bytes() : 0;
+        held += share.device == shortage.device ? share.loaded_bytes() : 0;
       }
     }
   }
-  return held;
+  // What a device rounds up and keeps beside comes back too: one eighth more.
+  return held + held / 8 >= shortage.missing_bytes;
 }
 
 void ModelRepository::Park(const std::string& name, const std::string& for_model) {

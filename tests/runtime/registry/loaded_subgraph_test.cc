@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "runtime/acl/shortage.h"
 #include "runtime/base/file.h"
 #include "runtime/registry/registry.h"
-#include "runtime/registry/shortage.h"
 #include "tests/runtime/acl/acl_fixture.h"
 #include "tests/runtime/acl/tiny_model.h"
 
@@ -156,12 +156,12 @@ TEST_CASE("a subgraph that does not fit the device is refused with the numbers")
       RefusalOf(*opened.device, options, absl::StatusCode::kResourceExhausted);
   CHECK_THAT(refusal, Contains("model 'tiny'") && Contains("it needs ") &&
                           Contains("work memory 100000 x ") && Contains(" bytes free"));
-  const std::optional<Shortage> shortage =
-      ShortageOf(WithContext(LoadedSubgraph::Load(*opened.device, options).status(), "context"));
+  const std::optional<acl::Shortage> shortage = acl::ShortageOf(
+      WithContext(LoadedSubgraph::Load(*opened.device, options).status(), "context"));
   REQUIRE(shortage.has_value());
   CHECK(shortage->device == 0);
   CHECK(shortage->missing_bytes > 100000);
-  CHECK_FALSE(ShortageOf(absl::ResourceExhaustedError("no memory")).has_value());
+  CHECK_FALSE(acl::ShortageOf(absl::ResourceExhaustedError("no memory")).has_value());
   // Two inputs of four rows of three numbers, for two batches each.
   const size_t input_bytes = 2 * 4 * 3 * sizeof(float);
   CHECK_THAT(refusal, Contains(fmt::format("input buffers 200000 x {}", input_bytes)));

@@ -381,6 +381,33 @@ TEST_CASE("Replacement: a model that is too large leaves the idle ones", "[regis
   CHECK(Metric(daemon.http_port(), "omserve_models_parked_total") == 0);
 }
 
+// A pipeline has no memory of its own: it goes for the sake of its steps.
+TEST_CASE("Replacement: an idle pipeline makes room with its steps", "[registry]") {
+  const Repository repository;
+  const SmallDevice device;
+  repository.Write("a/1/model.om", LargeModel("a", kLargeBytes));
+  repository.Write("b/1/model.om", LargeModel("b", kLargeBytes));
+  repository.Write("over/config.yaml",
+                   "input:\n  - {name: x, data_type: TYPE_FP32, dims: [1, 16]}\n"
+                   "output:\n  - {name: y, data_type: TYPE_FP32, dims: [1, 16]}\n"
+                   "pipeline:\n  step:\n    - {name: a, model_name: a, input_map: {x: x}, "
+                   "output_map: {y: y}}\n");
+  TestDaemon daemon(repository, device.With([](ServerConfig& config) {
+    Explicit({"over"})(config);
+    config.mutable_repository()->set_evict_idle_seconds(1);
+  }));
+  Client& client = daemon.client();
+  CHECK(AnswerOf(client, "over") == "OK");
+  CHECK_FALSE(Load(client, "b").ok());  // It was used a moment ago.
+  Pause(std::chrono::milliseconds(1200));
+  REQUIRE(Load(client, "b").ok());
+  CHECK(VersionsOf(client, "a")[1].state() == "UNLOADED");
+  CHECK(VersionsOf(client, "over")[1].state() == "UNLOADED");
+  CHECK(AnswerOf(client, "b") == "OK");
+  Pause(std::chrono::milliseconds(1200));
+  CHECK(AnswerOf(client, "over") == "OK");
+}
+
 // Who waits when the daemon ends is answered.
 TEST_CASE("Replacement: requests that wait for a model are answered at the end", "[registry]") {
   const Repository repository;
