@@ -146,19 +146,25 @@ function(omserve_program)
 endfunction()
 
 # omserve_test(NAME name SRCS ... DEPS ... LABELS label... [TIMEOUT seconds] [STRICT]
-#   [HEADERS precompiled])
+#   [HEADERS precompiled] [OPTIMISED])
 # A Catch2 program registered as one ctest. Labels: unit, component, conformance, sim, protocol,
 # load, fuzz, tidy, e2e; and registry, beside one of these, for what guards models on disk. The
 # test runs in its own empty folder; OMSERVE_SOURCE_DIR and OMSERVE_BINARY_DIR are compile
 # definitions for finding data and programs. STRICT: the CPU device ends the test at the first use
-# of AscendCL that a chip would answer with silent damage.
+# of AscendCL that a chip would answer with silent damage. OPTIMISED: as the daemon is, for a test
+# whose figures somebody reads.
 function(omserve_test)
-  cmake_parse_arguments(T "STRICT" "NAME;TIMEOUT;HEADERS" "SRCS;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(T "STRICT;OPTIMISED" "NAME;TIMEOUT;HEADERS" "SRCS;DEPS;LABELS" ${ARGN})
   add_executable(${T_NAME} ${T_SRCS})
-  target_compile_options(${T_NAME} PRIVATE ${OMSERVE_WARNINGS} ${OMSERVE_TEST_OPTIONS})
+  target_compile_options(${T_NAME} PRIVATE ${OMSERVE_WARNINGS})
   target_link_libraries(${T_NAME} PRIVATE ${T_DEPS} omserve_test_main)
   target_compile_definitions(${T_NAME} PRIVATE
     OMSERVE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OMSERVE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  if(T_OPTIMISED)
+    set(T_HEADERS omserve_library_headers)
+  else()
+    target_compile_options(${T_NAME} PRIVATE ${OMSERVE_TEST_OPTIONS})
+  endif()
   if(NOT T_HEADERS)
     set(T_HEADERS omserve_test_headers)
   endif()

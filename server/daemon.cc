@@ -401,6 +401,7 @@ absl::Status Daemon::Stop() {
     Wait(std::chrono::milliseconds(shutdown.drain_delay_ms()));
   }
   if (returning_ != nullptr) {
+    control_->EndVerification();
     returning_->Stop();  // Who waits for a model is refused, as all who come from now on.
   }
   const std::chrono::milliseconds timeout(shutdown.drain_timeout_ms());

@@ -147,7 +147,7 @@ absl::Status ModelControl::Verify(const std::string& model, int64_t version, con
   }
   action.took = clock_.Now() - start;
   audit_.Note(action);
-  return action.result;
+  return WithoutPlaces(action.result, folders_);
 }
 
 absl::Status ModelControl::VerifyAll(const std::string& model, int64_t version,
@@ -174,16 +174,20 @@ absl::Status ModelControl::VerifyAll(const std::string& model, int64_t version,
       config.has_value() ? config->config : inference::ModelConfig::default_instance();
   absl::Status first;
   for (const int64_t each : versions) {
-    absl::StatusOr<ModelTrust::Report> report =
+    if (ends_) {
+      return Unavailable("the server is shutting down");
+    }
+    const absl::StatusOr<ModelTrust::Report> report =
         trust_.Examine({.folder = *folder,
                         .version = each,
                         .own_file = config::IsPipeline(own) ? "" : config::CompiledFilename(own),
                         .epoch_floor = EpochFloor(model)});
+    Verified verified{
+        .version = each, .versions = static_cast<int>(versions.size()), .report = report};
     if (!report.ok()) {
-      report = WithoutPlaces(report.status(), folders_);
+      verified.report = WithoutPlaces(report.status(), folders_);
     }
-    if (!on_version(
-            {.version = each, .versions = static_cast<int>(versions.size()), .report = report})) {
+    if (!on_version(verified)) {
       return Cancelled("whoever asked has gone after version {}", each);
     }
     first.Update(WithContext(report.status(), fmt::format("version {}", each)));

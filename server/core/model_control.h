@@ -62,6 +62,8 @@ class ModelControl final {
   using OnVerified = std::function<bool(const Verified&)>;
   absl::Status Verify(const std::string& model, int64_t version, const std::string& by,
                       const OnVerified& on_version);
+  // A verification that goes on ends after the version that it is at.
+  void EndVerification() { ends_ = true; }
   uint64_t EpochFloor(const std::string& model) const { return state_.Get(model).epoch_floor; }
 
  private:
@@ -77,7 +79,8 @@ class ModelControl final {
   const ModelTrust& trust_;
   const AuditLog& audit_;
   Clock& clock_;
-  std::atomic<bool> verifies_{false};
+  std::atomic<bool> verifies_{false};  // One goes on.
+  std::atomic<bool> ends_{false};
 };
 
 }  // namespace omserve::server

@@ -225,6 +225,7 @@ absl::StatusOr<json::object> OpenApiDocument(std::span<const Route> routes,
   AddMessageSchemas(*ListModelsResponse::descriptor(), schemas);
   AddMessageSchemas(*ModelRoutesResponse::descriptor(), schemas);
   AddMessageSchemas(*SetEpochFloorResponse::descriptor(), schemas);
+  AddMessageSchemas(*DrainModelResponse::descriptor(), schemas);
   return json::object{
       {"openapi", "3.1.0"},
       {"info",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What operators ask of the models that serve: the methods of omserve.ModelControl
 // (proto/omserve/control.proto), whose messages are the bodies.
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <string>
@@ -79,13 +80,14 @@ void Drain(const FrontDoor& door, const HttpRequest& request,
 }
 
 // All versions in one answer, good or not.
-HttpReply Verify(const FrontDoor& door, const VerifyModelRequest& asked, const Caller& caller) {
+HttpReply Verify(const FrontDoor& door, const VerifyModelRequest& asked, const Caller& caller,
+                 const std::atomic<bool>& is_gone) {
   boost::json::array versions;
   const absl::Status verified =
       door.control.Verify(asked.model_name(), asked.version(), caller.Who(),
-                          [&versions](const ModelControl::Verified& found) {
+                          [&versions, &is_gone](const ModelControl::Verified& found) {
                             versions.push_back(MessageToJson(VerifyMessage(found)));
-                            return true;
+                            return !is_gone;
                           });
   return versions.empty() && !verified.ok()
              ? HttpError(verified)
@@ -100,9 +102,11 @@ void VerifyOnWorker(const FrontDoor& door, const HttpRequest& request,
     exchange->Answer(HttpError(read));
     return;
   }
+  const auto is_gone = std::make_shared<std::atomic<bool>>(false);
+  exchange->OnGone([is_gone] { *is_gone = true; });
   exchange->Run(kWaitsForDisk,
-                [&door, exchange, asked = std::move(asked), caller = request.caller] {
-                  exchange->Answer(Verify(door, asked, caller));
+                [&door, exchange, asked = std::move(asked), caller = request.caller, is_gone] {
+                  exchange->Answer(Verify(door, asked, caller, *is_gone));
                 });
 }
 

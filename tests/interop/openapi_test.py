@@ -56,6 +56,8 @@ BODIES = {
     "traffic": ([{"shares": [{"label": "stable", "percent": 100}]}, {"shares": []}, None],
                 [{"shares": [{"label": "stable", "percent": 99}]}]),
     "epoch": ([{"floor": 3}, {"floor": 0, "allow_lower": True}], [{"floor": -1}]),
+    "drain": ([None, {"version": 0}], [{"version": 9}, {"version": -1}]),
+    "verify": ([None, {"version": 1}], [{"version": 9}, {"version": -1}]),
     "unload": ([None, {"parameters": {"unload_dependents": True}}], [{"parameters": 7}]),
     "register": ([{"key": "/" + REGION, "byte_size": 1}],
                  [{"key": "/nobody's", "byte_size": 1}, {}]),
@@ -123,7 +125,7 @@ class OpenApiTest(unittest.TestCase):
     def test_every_operation(self):  # [1.2]
         # What unloads comes last: the others need the model.
         for pattern, item in sorted(self.document["paths"].items(),
-                                    key=lambda path: path[0].endswith("/unload")):
+                                    key=lambda path: path[0].endswith(("/drain", "/unload"))):
             for verb, operation in item.items():
                 path = pattern
                 for parameter in operation.get("parameters", []):
