@@ -400,8 +400,10 @@ absl::Status Daemon::Stop() {
   if (was_ready) {
     Wait(std::chrono::milliseconds(shutdown.drain_delay_ms()));
   }
-  if (returning_ != nullptr) {
+  if (control_ != nullptr) {
     control_->EndVerification();
+  }
+  if (returning_ != nullptr) {
     returning_->Stop();  // Who waits for a model is refused, as all who come from now on.
   }
   const std::chrono::milliseconds timeout(shutdown.drain_timeout_ms());

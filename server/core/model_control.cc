@@ -139,19 +139,19 @@ absl::Status ModelControl::Verify(const std::string& model, int64_t version, con
     action.arguments.emplace_back("version", std::to_string(version));
   }
   const Clock::time_point start = clock_.Now();
-  if (verifies_.exchange(true)) {
-    action.result = Unavailable("another verification goes on; ask again when it is done");
-  } else {
-    action.result = VerifyAll(model, version, on_version);
+  absl::Status verified = Unavailable("another verification goes on; ask again when it is done");
+  if (!verifies_.exchange(true)) {
+    verified = VerifyAll(model, version, on_version, action.result);
     verifies_ = false;
   }
+  action.result.Update(verified);
   action.took = clock_.Now() - start;
   audit_.Note(action);
-  return WithoutPlaces(action.result, folders_);
+  return WithoutPlaces(verified, folders_);
 }
 
 absl::Status ModelControl::VerifyAll(const std::string& model, int64_t version,
-                                     const OnVerified& on_version) {
+                                     const OnVerified& on_version, absl::Status& bad) const {
   RETURN_IF_ERROR(CheckModelName(model));  // It becomes part of a path.
   if (version < 0) {
     return InvalidArgument("version {}: expected one of 1 or more, or 0 for all", version);
@@ -172,7 +172,6 @@ absl::Status ModelControl::VerifyAll(const std::string& model, int64_t version,
                    config::LoadModelConfig(folder->path));
   const inference::ModelConfig& own =
       config.has_value() ? config->config : inference::ModelConfig::default_instance();
-  absl::Status first;
   for (const int64_t each : versions) {
     if (ends_) {
       return Unavailable("the server is shutting down");
@@ -188,11 +187,11 @@ absl::Status ModelControl::VerifyAll(const std::string& model, int64_t version,
       verified.report = WithoutPlaces(report.status(), folders_);
     }
     if (!on_version(verified)) {
-      return Cancelled("whoever asked has gone after version {}", each);
+      return Cancelled("whoever asked has gone by version {}", each);
     }
-    first.Update(WithContext(report.status(), fmt::format("version {}", each)));
+    bad.Update(WithContext(report.status(), fmt::format("version {}", each)));
   }
-  return first;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ModelRoutes> ModelControl::RollBack(const std::string& model,

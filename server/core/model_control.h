@@ -55,10 +55,10 @@ class ModelControl final {
     absl::StatusOr<ModelTrust::Report> report;
   };
   // Checks one version, or all (0), and tells `on_version` of each, until it says false: nobody is
-  // there any longer who wants to know. Errors: kNotFound for a model or a version that is in no
-  // folder; kUnavailable while another verification goes on, since each reads whole files;
-  // kCancelled; the first one that was found, without the places of files. Blocks on the disk and
-  // on the processor.
+  // there any longer who wants to know. OK: it was told of all of them, good or not. Errors,
+  // without the places of files: kNotFound for a model or a version that is in no folder;
+  // kUnavailable at the end of the daemon and while another verification goes on, since each reads
+  // whole files; kCancelled. Blocks on the disk and on the processor.
   using OnVerified = std::function<bool(const Verified&)>;
   absl::Status Verify(const std::string& model, int64_t version, const std::string& by,
                       const OnVerified& on_version);
@@ -67,7 +67,9 @@ class ModelControl final {
   uint64_t EpochFloor(const std::string& model) const { return state_.Get(model).epoch_floor; }
 
  private:
-  absl::Status VerifyAll(const std::string& model, int64_t version, const OnVerified& on_version);
+  // `bad`: the first that was found wrong with a version.
+  absl::Status VerifyAll(const std::string& model, int64_t version, const OnVerified& on_version,
+                         absl::Status& bad) const;
   absl::Status CheckKnown(const std::string& model, const ModelRecord& record) const;
   absl::Status CheckServed(const std::string& model, int64_t version) const;
   absl::StatusOr<ModelRoutes> Change(ControlAction action,

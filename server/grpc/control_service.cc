@@ -64,15 +64,11 @@ Status ControlService::VerifyModel(ServerContext* context, const VerifyModelRequ
                                    grpc::ServerWriter<VerifyModelResponse>* writer) {
   const Operation operation =
       Operation::Control(MethodGroup::kModelRepository, request->model_name());
-  return Guarded(door_, context, operation, [&](const Caller& caller) -> absl::Status {
-    bool is_any = false;
-    const absl::Status verified =
-        door_.control.Verify(request->model_name(), request->version(), caller.Who(),
-                             [&](const ModelControl::Verified& found) {
-                               is_any = true;
-                               return writer->Write(VerifyMessage(found));
-                             });
-    return is_any ? absl::OkStatus() : verified;  // Each answer says what became of its version.
+  return Guarded(door_, context, operation, [&](const Caller& caller) {
+    return door_.control.Verify(request->model_name(), request->version(), caller.Who(),
+                                [writer](const ModelControl::Verified& found) {
+                                  return writer->Write(VerifyMessage(found));
+                                });
   });
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -45,17 +46,28 @@ absl::Status ReadBody(const std::string& body, const std::string& model, Request
   return absl::OkStatus();
 }
 
-template <typename Request, typename Response>
-void Change(const FrontDoor& door, const HttpRequest& request,
-            const std::shared_ptr<HttpExchange>& exchange) {
+// What is asked for; nullopt: the body is no such request, and that is answered.
+template <typename Request>
+std::optional<Request> Asked(const HttpRequest& request,
+                             const std::shared_ptr<HttpExchange>& exchange) {
   Request asked;
   const absl::Status read = ReadBody(request.body(), request.parts.model, asked);
   if (!read.ok()) {
     exchange->Answer(HttpError(read));
+    return std::nullopt;
+  }
+  return asked;
+}
+
+template <typename Request, typename Response>
+void Change(const FrontDoor& door, const HttpRequest& request,
+            const std::shared_ptr<HttpExchange>& exchange) {
+  std::optional<Request> asked = Asked<Request>(request, exchange);
+  if (!asked.has_value()) {
     return;
   }
   exchange->Run(
-      kWaitsForDisk, [&door, exchange, asked = std::move(asked), caller = request.caller] {
+      kWaitsForDisk, [&door, exchange, asked = *std::move(asked), caller = request.caller] {
         Response done;
         const absl::Status status = Perform(door.control, caller, asked, &done);
         exchange->Answer(status.ok() ? HttpJson(200, MessageToJson(done)) : HttpError(status));
@@ -65,13 +77,11 @@ void Change(const FrontDoor& door, const HttpRequest& request,
 // Answers when no new request can come to what is drained; those that it has go on.
 void Drain(const FrontDoor& door, const HttpRequest& request,
            const std::shared_ptr<HttpExchange>& exchange) {
-  DrainModelRequest asked;
-  const absl::Status read = ReadBody(request.body(), request.parts.model, asked);
-  if (!read.ok()) {
-    exchange->Answer(HttpError(read));
+  const auto asked = Asked<DrainModelRequest>(request, exchange);
+  if (!asked.has_value()) {
     return;
   }
-  door.repository.Drain(asked.model_name(), asked.version(), RequesterOf(request.caller),
+  door.repository.Drain(asked->model_name(), asked->version(), RequesterOf(request.caller),
                         [exchange](const absl::Status& done) {
                           exchange->Answer(done.ok()
                                                ? HttpJson(200, MessageToJson(DrainModelResponse()))
@@ -80,8 +90,8 @@ void Drain(const FrontDoor& door, const HttpRequest& request,
 }
 
 // All versions in one answer, good or not.
-HttpReply Verify(const FrontDoor& door, const VerifyModelRequest& asked, const Caller& caller,
-                 const std::atomic<bool>& is_gone) {
+HttpReply VerifyAll(const FrontDoor& door, const VerifyModelRequest& asked, const Caller& caller,
+                    const std::atomic<bool>& is_gone) {
   boost::json::array versions;
   const absl::Status verified =
       door.control.Verify(asked.model_name(), asked.version(), caller.Who(),
@@ -89,24 +99,21 @@ HttpReply Verify(const FrontDoor& door, const VerifyModelRequest& asked, const C
                             versions.push_back(MessageToJson(VerifyMessage(found)));
                             return !is_gone;
                           });
-  return versions.empty() && !verified.ok()
-             ? HttpError(verified)
-             : HttpJson(200, boost::json::object{{"versions", std::move(versions)}});
+  return verified.ok() ? HttpJson(200, boost::json::object{{"versions", std::move(versions)}})
+                       : HttpError(verified);
 }
 
-void VerifyOnWorker(const FrontDoor& door, const HttpRequest& request,
-                    const std::shared_ptr<HttpExchange>& exchange) {
-  VerifyModelRequest asked;
-  const absl::Status read = ReadBody(request.body(), request.parts.model, asked);
-  if (!read.ok()) {
-    exchange->Answer(HttpError(read));
+void Verify(const FrontDoor& door, const HttpRequest& request,
+            const std::shared_ptr<HttpExchange>& exchange) {
+  std::optional<VerifyModelRequest> asked = Asked<VerifyModelRequest>(request, exchange);
+  if (!asked.has_value()) {
     return;
   }
   const auto is_gone = std::make_shared<std::atomic<bool>>(false);
   exchange->OnGone([is_gone] { *is_gone = true; });
   exchange->Run(kWaitsForDisk,
-                [&door, exchange, asked = std::move(asked), caller = request.caller, is_gone] {
-                  exchange->Answer(Verify(door, asked, caller, *is_gone));
+                [&door, exchange, asked = *std::move(asked), caller = request.caller, is_gone] {
+                  exchange->Answer(VerifyAll(door, asked, caller, *is_gone));
                 });
 }
 
@@ -142,7 +149,7 @@ void AddControlRoutes(const FrontDoor& door, std::vector<Route>& routes) {
   routes.push_back(ChangeRoute<RollBackRequest, ModelRoutesResponse>(door, "rollback"));
   routes.push_back(ChangeRoute<SetEpochFloorRequest, SetEpochFloorResponse>(door, "epoch"));
   routes.push_back(OperatorRoute(door, "drain", Drain));
-  routes.push_back(OperatorRoute(door, "verify", VerifyOnWorker));
+  routes.push_back(OperatorRoute(door, "verify", Verify));
 }
 
 }  // namespace omserve::server
