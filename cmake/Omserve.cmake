@@ -67,8 +67,8 @@ function(omserve_compile_together target)
 endfunction()
 
 # What most files read is compiled once for libraries, once more for tests with Catch2, and for the
-# tests that speak to a daemon with their fixture (tests/server). It takes two thirds of the time
-# off a test's compilation. The dev preset does without: there a file that forgets an include fails.
+# tests that speak to a daemon with their fixture (tests/server), of whose time it takes more than
+# half. The dev preset does without: there a file that forgets an include fails.
 set(OMSERVE_COMMON_HEADERS
     <algorithm> <array> <atomic> <chrono> <deque> <filesystem> <functional> <map> <memory> <mutex>
     <optional> <random> <set> <span> <sstream> <string> <string_view> <thread> <unordered_map>
@@ -77,6 +77,15 @@ set(OMSERVE_COMMON_HEADERS
 
 # Of the tests' own files the compiler takes most of the time, not the processor that runs them.
 set(OMSERVE_TEST_OPTIONS -O0)
+
+# omserve_cache_headers(target): what ccache needs, where headers are precompiled.
+function(omserve_cache_headers target)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
+  else()
+    target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  endif()
+endfunction()
 
 # omserve_precompiled_headers(NAME name [OPTIONS option...] HEADERS header... DEPS target...)
 # What targets with the same options may reuse.
@@ -91,12 +100,10 @@ function(omserve_precompiled_headers)
   target_link_libraries(${H_NAME} PRIVATE ${H_DEPS})
   target_precompile_headers(${H_NAME} PRIVATE ${H_HEADERS})
   target_compile_options(${H_NAME} PRIVATE ${H_OPTIONS})
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(${H_NAME} PRIVATE -fpch-preprocess)
-  else()
-    target_compile_options(${H_NAME} PRIVATE -fpch-instantiate-templates
-      "SHELL:-Xclang -fno-pch-timestamp")
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    target_compile_options(${H_NAME} PRIVATE -fpch-instantiate-templates)
   endif()
+  omserve_cache_headers(${H_NAME})
 endfunction()
 
 # omserve_reuse_headers(target precompiled): `target` reads them before each of its files.
@@ -108,11 +115,7 @@ function(omserve_reuse_headers target precompiled)
   # The compiler takes them only where what they asked about is defined as it was for them.
   target_compile_definitions(${target} PRIVATE
     $<TARGET_PROPERTY:fmt::fmt,INTERFACE_COMPILE_DEFINITIONS>)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(${target} PRIVATE -fpch-preprocess)
-  else()
-    target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-  endif()
+  omserve_cache_headers(${target})
 endfunction()
 
 # omserve_library(NAME name SRCS ... HEADERS ... DEPS public... PRIVATE_DEPS private...)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// That a load was short of a device's memory, in the error that says so, and not of anything else.
+// That a load was short of what a device has, in the error that says so, and not of anything else.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,9 @@ struct Shortage {
 
 absl::Status WithShortage(absl::Status status, const Shortage& shortage);
 
-// That which a status carries, also after WithContext; of a device's code that says that memory is
-// used up, with nothing but that.
+// That which a status carries, also after WithContext. A code of AscendCL that says that something
+// is used up (memory, streams, models) is one too, of which no more is known. nullopt: any other
+// error.
 std::optional<Shortage> ShortageOf(const absl::Status& status);
 
 }  // namespace omserve::acl
