@@ -37,13 +37,13 @@ void AddIdentity(const server::Repository& repository) {
       .Sub(11, testing::ValueInfo("x", testing::kOnnxFloat, {-1, kWidth}))
       .Sub(12, testing::ValueInfo("y", testing::kOnnxFloat, {-1, kWidth}));
   repository.Write("identity.onnx", testing::OnnxModel(graph));
-  repository.Write("models/identity/1/model.om",
-                   VALUE(omc::Compile({.model_path = repository.path() + "/identity.onnx",
-                                       .name = "identity",
-                                       .gears = {.batch_gears = "1,8,32,128"},
-                                       .ort_library = std::string(OMSERVE_BINARY_DIR) +
-                                                      "/lib/libonnxruntime.so.1"}))
-                       .file);
+  repository.Write(
+      "models/identity/1/model.om",
+      VALUE(omc::Compile({.model_path = repository.path() + "/identity.onnx",
+                          .name = "identity",
+                          .gears = {.batch_gears = "1,8,32,128"},
+                          .ort_library = OMSERVE_BINARY_DIR "/lib/libonnxruntime.so.1"}))
+          .file);
   repository.Write("models/identity/config.yaml", "name: identity\ndynamic_batching: {}\n");
 }
 

@@ -42,11 +42,10 @@ const std::string& Compiled(const std::string& onnx, const std::string& gears) {
     } else if (onnx == "fusion") {
       shape = "text_features:-1,32,96;attention_mask:-1,32";
     }
-    file = VALUE(omc::Compile(
-                     {.model_path = kScenes + "models/" + onnx + ".onnx",
-                      .name = onnx,
-                      .gears = {.input_shape = shape, .batch_gears = gears},
-                      .ort_library = std::string(OMSERVE_BINARY_DIR) + "/lib/libonnxruntime.so.1"}))
+    file = VALUE(omc::Compile({.model_path = kScenes + "models/" + onnx + ".onnx",
+                               .name = onnx,
+                               .gears = {.input_shape = shape, .batch_gears = gears},
+                               .ort_library = OMSERVE_BINARY_DIR "/lib/libonnxruntime.so.1"}))
                .file;
   }
   return file;
@@ -133,7 +132,7 @@ ServerConfig TestConfig(const Repository& repository) {
   config.mutable_http()->set_address("127.0.0.1");
   config.mutable_http()->set_port(0);
   config.mutable_metrics()->set_port(0);
-  config.mutable_device()->set_library(std::string(OMSERVE_BINARY_DIR) + "/lib/libascendcl.so");
+  config.mutable_device()->set_library(OMSERVE_BINARY_DIR "/lib/libascendcl.so");
   config.mutable_device()->set_memory_pool_bytes(int64_t{64} << 20);
   config.mutable_device()->set_pinned_pool_bytes(int64_t{64} << 20);
   config.mutable_scheduler()->set_warm_up_runs(0);  // Tests count executions.
@@ -289,7 +288,7 @@ TestDaemon::~TestDaemon() {
 ChildDaemon::ChildDaemon(const std::string& repository,
                          const std::vector<std::string>& more_flags) {
   const std::string ready = folder_.path() + "/ready.json";
-  std::vector<std::string> arguments = {std::string(OMSERVE_BINARY_DIR) + "/bin/omserved",
+  std::vector<std::string> arguments = {OMSERVE_BINARY_DIR "/bin/omserved",
                                         "--model-repository",
                                         repository,
                                         "--grpc-port",
@@ -305,7 +304,7 @@ ChildDaemon::ChildDaemon(const std::string& repository,
                                         "--log-level",
                                         "error",
                                         "--device-library",
-                                        std::string(OMSERVE_BINARY_DIR) + "/lib/libascendcl.so",
+                                        OMSERVE_BINARY_DIR "/lib/libascendcl.so",
                                         "--ready-file",
                                         ready};
   arguments.insert(arguments.end(), more_flags.begin(), more_flags.end());
@@ -359,7 +358,7 @@ int ChildDaemon::Wait() {
 
 ProgramResult RunOmserved(const std::string& arguments) {
   const std::string command =
-      "'" + std::string(OMSERVE_BINARY_DIR) + "/bin/omserved' " + arguments + " 2>&1 </dev/null";
+      "'" OMSERVE_BINARY_DIR "/bin/omserved' " + arguments + " 2>&1 </dev/null";
   FILE* pipe = popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   ProgramResult result;

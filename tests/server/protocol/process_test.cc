@@ -182,7 +182,7 @@ TEST_CASE("omserved: a second signal", "[protocol]") {
 // Settings of the CPU device reach it: two devices are seen when two are asked for.
 TEST_CASE("OpenRuntime: settings of the CPU device", "[protocol]") {
   DeviceConfig config;
-  config.set_library(std::string(OMSERVE_BINARY_DIR) + "/lib/libascendcl.so");
+  config.set_library(OMSERVE_BINARY_DIR "/lib/libascendcl.so");
   CHECK(HostDeviceJson(config.host()).empty());
   config.mutable_host()->set_device_count(2);
   config.mutable_host()->set_cores(3);
