@@ -22,10 +22,9 @@
 namespace omserve::registry {
 namespace {
 
-// What one call reads: the most that Linux takes is a little below 2 GiB.
-constexpr size_t kReadBytes = size_t{64} << 20;
-// Where others are to have the disk too, or are to use what has come.
-constexpr size_t kPieceBytes = size_t{1} << 20;
+// What one call reads. A kernel that does not interrupt its own work lets requests wait for a call
+// to end, and what has come is used while the rest is read.
+constexpr size_t kPieceBytes = size_t{256} << 10;
 
 absl::Status WrittenTo(const std::string& path) {
   return Unavailable(
@@ -94,32 +93,7 @@ bool ModelFile::IsStillNamed() const {
          named.st_ino == opened_.st_ino;
 }
 
-absl::Status ModelFile::ReadInto(std::span<std::byte> all, Arrival& arrival) const {
-  const bool is_paced = protection_.pace != nullptr && !was_read_;
-  const bool is_watched = protection_.statement != nullptr;
-  for (size_t done = 0; done < all.size();) {
-    const size_t count =
-        std::min(is_paced || is_watched ? kPieceBytes : kReadBytes, all.size() - done);
-    if (is_paced) {
-      protection_.pace->Take(count).IgnoreError();  // Nobody stops it but who lifts it.
-    }
-    const ssize_t got = pread(fd_.get(), all.data() + done, count, static_cast<off_t>(done));
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      return Unavailable("read {} of {} bytes: {}", done, all.size(), ErrnoText());
-    }
-    if (got == 0) {
-      break;  // It was cut short.
-    }
-    done += static_cast<size_t>(got);
-    arrival.Reach(done);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ModelFile::ReadAll(Reading& reading) const {
+absl::Status ModelFile::Begin(Reading& reading) const {
   const size_t machine_bytes =
       static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
   if (size_bytes() > machine_bytes) {
@@ -133,10 +107,44 @@ absl::Status ModelFile::ReadAll(Reading& reading) const {
       reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
     });
   }
-  const absl::Status read = ReadInto(reading.bytes->span(), reading.arrival);
-  reading.arrival.End();
-  return read;
+  return absl::OkStatus();
 }
+
+void ModelFile::ReadInto(Reading& reading, Pace* pace) const {
+  const std::span<std::byte> all = reading.bytes->span();
+  posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  for (size_t done = 0; done < all.size();) {
+    const size_t count = std::min(kPieceBytes, all.size() - done);
+    if (pace != nullptr) {
+      pace->Take(count).IgnoreError();  // Nobody stops it but who lifts it.
+    }
+    const ssize_t got = pread(fd_.get(), all.data() + done, count, static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      reading.read = Unavailable("read {} of {} bytes: {}", done, all.size(), ErrnoText());
+    }
+    if (got <= 0) {
+      break;  // 0: it was cut short.
+    }
+    done += static_cast<size_t>(got);
+    reading.arrival.Reach(done);
+  }
+  reading.arrival.End();
+}
+
+absl::Status ModelFile::End(Reading& reading) const {
+  for (std::jthread* thread : {&reading.reader, &reading.check}) {
+    if (thread->joinable()) {
+      thread->join();
+    }
+  }
+  RETURN_IF_ERROR(reading.read);
+  return reading.verdict;
+}
+
+Pace* ModelFile::NextPace() const { return was_read_ ? nullptr : protection_.pace.get(); }
 
 absl::Status ModelFile::CheckSigned(std::span<const std::byte> bytes, Arrival& arrival) const {
   absl::Status checked = trust::CheckFile(*protection_.statement, protection_.name, bytes,
@@ -153,41 +161,44 @@ absl::StatusOr<bool> ModelFile::IsSealed() const {
   return sealed::IsSealed(std::span(head).first(static_cast<size_t>(got)));
 }
 
-// A file that is signed is read to memory first, so that what is checked is what is opened; the
-// check runs beside the reading and the decrypting. Else each chunk is decrypted where it was read
-// to.
-absl::StatusOr<FileBytes> ModelFile::Unseal() const {
-  if (protection_.keys == nullptr) {
-    return FailedPrecondition("it is sealed, and this daemon has no keys: set repository.keys");
-  }
-  Reading raw;
-  if (protection_.statement != nullptr) {
-    RETURN_IF_ERROR(ReadAll(raw));
-  }
-  absl::StatusOr<FileBytes> plain = Decrypt(raw);
-  if (raw.check.joinable()) {
-    raw.check.join();
-  }
-  // Who signed it comes first: what nobody has signed may say anything.
-  RETURN_IF_ERROR(raw.verdict);
-  return plain;
-}
-
-absl::StatusOr<FileBytes> ModelFile::Decrypt(const Reading& raw) const {
-  ASSIGN_OR_RETURN(const sealed::SealedFile file,
-                   raw.bytes.has_value()
-                       ? sealed::SealedFile::Open(raw.bytes->span(), *protection_.keys)
-                       : sealed::SealedFile::Open(fd_.get(), *protection_.keys));
+absl::StatusOr<FileBytes> ModelFile::Decrypt(const sealed::SealedFile& file, Pace* pace) const {
   ASSIGN_OR_RETURN(FileBytes plain, FileBytes::Allocate(file.plain_bytes(), /*is_secret=*/true));
   sealed::DecryptOptions options{.threads = static_cast<unsigned>(protection_.threads)};
-  if (protection_.pace != nullptr && !was_read_ && !raw.bytes.has_value()) {
-    options.on_progress = [&pace = *protection_.pace,
-                           before = uint64_t{0}](uint64_t so_far) mutable {
-      pace.Take(so_far - std::exchange(before, so_far)).IgnoreError();
+  if (pace != nullptr) {
+    options.on_progress = [pace, before = uint64_t{0}](uint64_t so_far) mutable {
+      pace->Take(so_far - std::exchange(before, so_far)).IgnoreError();
     };
   }
   RETURN_IF_ERROR(file.Decrypt(plain.span(), options));
   return plain;
+}
+
+// The file is read to memory, so that what is checked is what is opened; checking and decrypting
+// both go on beside the reading.
+absl::StatusOr<FileBytes> ModelFile::UnsealSigned() const {
+  Reading raw;
+  RETURN_IF_ERROR(Begin(raw));
+  raw.reader = StartThread("read", [this, &raw, pace = NextPace()] { ReadInto(raw, pace); });
+  const absl::StatusOr<sealed::SealedFile> file =
+      sealed::SealedFile::Open(std::as_const(*raw.bytes).span(), *protection_.keys, &raw.arrival);
+  absl::StatusOr<FileBytes> plain =
+      file.ok() ? Decrypt(*file, nullptr) : absl::StatusOr<FileBytes>(file.status());
+  // Who signed it comes first: what nobody has signed may say anything.
+  RETURN_IF_ERROR(End(raw));
+  return plain;
+}
+
+// A file that nobody signed is decrypted where it is read to.
+absl::StatusOr<FileBytes> ModelFile::Unseal() const {
+  if (protection_.keys == nullptr) {
+    return FailedPrecondition("it is sealed, and this daemon has no keys: set repository.keys");
+  }
+  if (protection_.statement != nullptr) {
+    return UnsealSigned();
+  }
+  ASSIGN_OR_RETURN(const sealed::SealedFile file,
+                   sealed::SealedFile::Open(fd_.get(), *protection_.keys));
+  return Decrypt(file, NextPace());
 }
 
 absl::StatusOr<FileBytes> ModelFile::ReadChecked() const {
@@ -196,11 +207,9 @@ absl::StatusOr<FileBytes> ModelFile::ReadChecked() const {
     return Unseal();
   }
   Reading reading;
-  RETURN_IF_ERROR(ReadAll(reading));
-  if (reading.check.joinable()) {
-    reading.check.join();
-  }
-  RETURN_IF_ERROR(reading.verdict);
+  RETURN_IF_ERROR(Begin(reading));
+  ReadInto(reading, NextPace());
+  RETURN_IF_ERROR(End(reading));
   return *std::move(reading.bytes);
 }
 

@@ -25,6 +25,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/base/pace.h"
 #include "runtime/sealed/key_ring.h"
+#include "runtime/sealed/sealed_file.h"
 #include "runtime/trust/statement.h"
 
 namespace omserve::registry {
@@ -100,22 +101,29 @@ class ModelFile final {
         fd_(std::move(fd)),
         opened_(opened),
         protection_(std::move(protection)) {}
-  // The file as it is; the check of its signature, where there is one, runs beside the reading and
-  // on, until `check` is joined. What it finds is in `verdict` then.
+  // The file as it is, read by one thread while others use what has come: the check of its
+  // signature, where there is one, and the decrypting. Threads may outlive none of it.
   struct Reading {
     std::optional<FileBytes> bytes;
     Arrival arrival;
-    absl::Status verdict;
-    std::jthread check;  // Last: joined before what it uses goes.
+    absl::Status read;
+    absl::Status verdict;  // Of the signature.
+    std::jthread check;    // Threads last: joined before what they use goes.
+    std::jthread reader;
   };
-  absl::Status ReadAll(Reading& reading) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status ReadInto(std::span<std::byte> all, Arrival& arrival) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Memory, and the check's thread.
+  absl::Status Begin(Reading& reading) const;
+  void ReadInto(Reading& reading, Pace* pace) const;
+  // Waits for the threads; whether it was read and is as it was signed.
+  absl::Status End(Reading& reading) const;
+  // What bounds the next reading; null: nothing.
+  Pace* NextPace() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<FileBytes> ReadChecked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether the bytes are those that were signed, as the verdict has it.
   absl::Status CheckSigned(std::span<const std::byte> bytes, Arrival& arrival) const;
   absl::StatusOr<bool> IsSealed() const;
-  absl::StatusOr<FileBytes> Decrypt(const Reading& raw) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<FileBytes> Decrypt(const sealed::SealedFile& file, Pace* pace) const;
+  absl::StatusOr<FileBytes> UnsealSigned() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<FileBytes> Unseal() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::string path_;

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -100,29 +101,36 @@ absl::Status CheckFileSize(const Header& header, uint64_t file_bytes) {
 }
 
 absl::StatusOr<SealedFile> SealedFile::Make(Header header, uint64_t file_bytes, const KeyRing& ring,
-                                            int fd, Bytes file) {
+                                            const Origin& origin) {
   ASSIGN_OR_RETURN(const SecretBytes content_key, UnwrapContentKey(header.key_section, ring));
   ASSIGN_OR_RETURN(FileKeys keys, FileKeys::Derive(content_key.bytes(), header.file_id));
   RETURN_IF_ERROR(keys.CheckMacs(header));
   // Not before: until here the header could say anything about the size.
   RETURN_IF_ERROR(CheckFileSize(header, file_bytes));
-  return SealedFile(std::move(header), std::move(keys), fd, file);
+  return SealedFile(std::move(header), std::move(keys), origin);
 }
 
 absl::StatusOr<SealedFile> SealedFile::Open(int fd, const KeyRing& ring) {
   ASSIGN_OR_RETURN(const uint64_t file_bytes, SizeOf(fd));
   ASSIGN_OR_RETURN(Header header, ReadHeader(fd));
-  return Make(std::move(header), file_bytes, ring, fd, {});
+  return Make(std::move(header), file_bytes, ring, {.fd = fd});
 }
 
-absl::StatusOr<SealedFile> SealedFile::Open(Bytes file, const KeyRing& ring) {
+absl::StatusOr<SealedFile> SealedFile::Open(Bytes file, const KeyRing& ring, Arrival* arrival) {
+  if (arrival != nullptr) {
+    const size_t head = std::min(file.size(), kKeySectionOffset);
+    arrival->Await(head);
+    ASSIGN_OR_RETURN(const size_t needed, Header::NeededBytes(file.first(head)));
+    arrival->Await(std::min(file.size(), needed));
+  }
   ASSIGN_OR_RETURN(Header header, Header::Parse(file));
-  return Make(std::move(header), file.size(), ring, -1, file);
+  return Make(std::move(header), file.size(), ring, {.file = file, .arrival = arrival});
 }
 
 absl::Status SealedFile::Decrypt(std::span<std::byte> to, const DecryptOptions& options) const {
   OMSERVE_CHECK(to.size() == header_.plain_bytes, "the buffer has the size of the plain text");
-  absl::Status status = fd_ >= 0 ? DecryptDescriptor(to, options) : DecryptMemory(to, options);
+  absl::Status status =
+      origin_.fd >= 0 ? DecryptDescriptor(to, options) : DecryptMemory(to, options);
   if (!status.ok() && !to.empty()) {
     OPENSSL_cleanse(to.data(), to.size());
   }
@@ -144,10 +152,10 @@ absl::Status SealedFile::DecryptDescriptor(std::span<std::byte> to,
         return ChunkPlace{.from = text_of(chunk), .tag = tags[chunk], .to = text_of(chunk)};
       },
       options.threads);
-  posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
+  posix_fadvise(origin_.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   Show(options, header_.Encode());
   for (uint64_t chunk = 0; chunk < count; ++chunk) {
-    RETURN_IF_ERROR(ReadAt(fd_, header_.OffsetOf(chunk), text_of(chunk), tags[chunk]));
+    RETURN_IF_ERROR(ReadAt(origin_.fd, header_.OffsetOf(chunk), text_of(chunk), tags[chunk]));
     Show(options, text_of(chunk));
     Show(options, tags[chunk]);
     ShowProgress(options, header_, chunk);
@@ -162,7 +170,7 @@ absl::Status SealedFile::DecryptMemory(std::span<std::byte> to,
                                        const DecryptOptions& options) const {
   const uint64_t count = header_.chunk_count();
   const auto raw_of = [&](uint64_t chunk) {
-    return file_.subspan(header_.OffsetOf(chunk), header_.PlainBytesOf(chunk) + kTagBytes);
+    return origin_.file.subspan(header_.OffsetOf(chunk), header_.PlainBytesOf(chunk) + kTagBytes);
   };
   ParallelDecrypt decrypt(
       keys_, header_,
@@ -175,6 +183,9 @@ absl::Status SealedFile::DecryptMemory(std::span<std::byte> to,
       options.threads);
   Show(options, header_.Encode());
   for (uint64_t chunk = 0; chunk < count; ++chunk) {
+    if (origin_.arrival != nullptr) {
+      origin_.arrival->Await(header_.OffsetOf(chunk) + raw_of(chunk).size());
+    }
     Show(options, raw_of(chunk));
     ShowProgress(options, header_, chunk);
     if (!decrypt.Bring()) {

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "runtime/base/arrival.h"
 #include "runtime/sealed/file_keys.h"
 #include "runtime/sealed/header.h"
 #include "runtime/sealed/key_ring.h"
@@ -39,7 +40,10 @@ class SealedFile final {
   static absl::StatusOr<SealedFile> Open(int fd, const KeyRing& ring);
   // The same of a file in memory, which outlives this and does not change: of a mapped file that
   // somebody may write to, on_raw may see other bytes than are decrypted. Use the descriptor there.
-  static absl::StatusOr<SealedFile> Open(std::span<const std::byte> file, const KeyRing& ring);
+  // With an `arrival`, here and in Decrypt, bytes are used as they come, which is when they begin
+  // not to change; it outlives this, and ends even if not all come.
+  static absl::StatusOr<SealedFile> Open(std::span<const std::byte> file, const KeyRing& ring,
+                                         Arrival* arrival = nullptr);
 
   const Header& header() const { return header_; }
   uint64_t plain_bytes() const { return header_.plain_bytes; }
@@ -51,17 +55,22 @@ class SealedFile final {
   absl::Status Decrypt(std::span<std::byte> to, const DecryptOptions& options = {}) const;
 
  private:
-  SealedFile(Header header, FileKeys keys, int fd, std::span<const std::byte> file)
-      : header_(std::move(header)), keys_(std::move(keys)), fd_(fd), file_(file) {}
+  // Where its bytes come from: a descriptor, or else memory.
+  struct Origin {
+    int fd = -1;
+    std::span<const std::byte> file;
+    Arrival* arrival = nullptr;  // Of `file`. Null: all of it is there.
+  };
+  SealedFile(Header header, FileKeys keys, const Origin& origin)
+      : header_(std::move(header)), keys_(std::move(keys)), origin_(origin) {}
   static absl::StatusOr<SealedFile> Make(Header header, uint64_t file_bytes, const KeyRing& ring,
-                                         int fd, std::span<const std::byte> file);
+                                         const Origin& origin);
   absl::Status DecryptDescriptor(std::span<std::byte> to, const DecryptOptions& options) const;
   absl::Status DecryptMemory(std::span<std::byte> to, const DecryptOptions& options) const;
 
   Header header_;
   FileKeys keys_;
-  int fd_;                           // -1: in memory.
-  std::span<const std::byte> file_;  // Empty with a descriptor.
+  Origin origin_;
 };
 
 // The header of a file, and whether the file has the size that the header says; nothing more is

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was sealed comes out again, however it is read.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "runtime/base/arrival.h"
+#include "runtime/base/thread.h"
 #include "runtime/sealed/sealed_file.h"
 #include "tests/runtime/sealed/sealed_samples.h"
 
@@ -69,6 +73,53 @@ TEST_CASE("A file that shrinks while it is read is refused", "[decrypt]") {
   const absl::Status status = sealed.Decrypt(std::as_writable_bytes(std::span(to)));
   CHECK(std::string(MessageOf(status)).find("was longer when it was opened") != std::string::npos);
   CHECK(to == std::string(to.size(), '\0'));
+}
+
+// Bytes that another thread brings in pieces, header and chunks alike.
+TEST_CASE("A file is decrypted as it comes", "[decrypt]") {
+  const std::string plain = Plain(9 * kChunk + 3);
+  const std::string file = Sealed(plain);
+  const KeyRing ring = SampleRing();
+  for (const size_t piece : {size_t{7}, size_t{100}, size_t{kChunk + 1}, file.size()}) {
+    CAPTURE(piece);
+    std::string memory(file.size(), '\0');
+    std::string to(plain.size(), 'x');
+    Arrival arrival;
+    std::jthread bringer = StartThread("bringer", [&] {
+      for (size_t done = 0; done < file.size();) {
+        const size_t count = std::min(piece, file.size() - done);
+        file.copy(memory.data() + done, count, done);
+        done += count;
+        arrival.Reach(done);
+      }
+      arrival.End();
+    });
+    const SealedFile sealed =
+        VALUE(SealedFile::Open(std::as_bytes(std::span(memory)), ring, &arrival));
+    REQUIRE_OK(sealed.Decrypt(std::as_writable_bytes(std::span(to)), {.threads = 2}));
+    CHECK(to == plain);
+  }
+}
+
+// What never comes is missed, not waited for.
+TEST_CASE("A file of which not all comes is refused", "[decrypt]") {
+  const std::string file = Sealed(Plain(4 * kChunk));
+  for (const size_t size : {size_t{0}, size_t{20}, size_t{150}, file.size() - kChunk}) {
+    CAPTURE(size);
+    std::string memory = file.substr(0, size);
+    memory.resize(file.size(), '\0');
+    Arrival arrival;
+    arrival.Reach(size);
+    arrival.End();
+    const absl::StatusOr<SealedFile> sealed =
+        SealedFile::Open(std::as_bytes(std::span(memory)), SampleRing(), &arrival);
+    if (!sealed.ok()) {
+      continue;
+    }
+    std::string to(4 * kChunk, 'x');
+    CHECK_FALSE(sealed->Decrypt(std::as_writable_bytes(std::span(to))).ok());
+    CHECK(to == std::string(to.size(), '\0'));
+  }
 }
 
 }  // namespace
