@@ -16,6 +16,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
+#include "runtime/base/thread.h"
 
 namespace omserve::config {
 namespace {
@@ -30,7 +31,6 @@ constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 
 constexpr size_t kMostUnixPathBytes = 108;  // Of sockaddr_un.
 constexpr int64_t kMostPollSeconds = 86'400;
-constexpr int64_t kMostNiceness = 19;
 constexpr int64_t kMostIdleSeconds = 30 * 86'400;
 constexpr int64_t kMostReturnWaitMs = 600'000;
 // Slower, a piece of what a line brings would take longer than a stalled one is waited for.
@@ -96,7 +96,7 @@ class ServerChecker final {
     }
     Range("repository.poll_seconds", repository.poll_seconds(), 1, kMostPollSeconds);
     Range("repository.load_bytes_per_second", repository.load_bytes_per_second(), 0, kMaxInt64);
-    Range("repository.load_niceness", repository.load_niceness(), 0, kMostNiceness);
+    Range("repository.load_niceness", repository.load_niceness(), 0, kOnlyWhenIdle);
     Range("repository.evict_idle_seconds", repository.evict_idle_seconds(), 0, kMostIdleSeconds);
     Range("repository.return_wait_ms", repository.return_wait_ms(), 0, kMostReturnWaitMs);
     if (repository.load_models_size() > 0 && mode != "explicit") {

@@ -149,7 +149,7 @@ absl::Status Daemon::StartScheduler() {
   const ServerConfig& config = options_.config;
   ASSIGN_OR_RETURN(tracing_, MakeTracing(config, options_.version, &WallTime, clock_));
   statistics_ = std::make_unique<Statistics>(&WallMilliseconds);
-  unloader_ = std::make_unique<Unloader>(clock_);
+  unloader_ = std::make_unique<Unloader>(clock_, config.repository().load_niceness());
   catalog_ = std::make_unique<Catalog>(&WallMilliseconds);
   ASSIGN_OR_RETURN(audit_, AuditLog::Open(config.log().audit_file(), &WallMilliseconds));
   ASSIGN_OR_RETURN(registry_state_, RegistryState::Open(config.repository().state_file()));

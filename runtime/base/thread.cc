@@ -20,6 +20,11 @@ void WaitForTurns() {
 }
 
 void Yield(int niceness) {
+  if (niceness >= kOnlyWhenIdle) {
+    const sched_param priority{};
+    sched_setscheduler(0, SCHED_IDLE, &priority);
+    return;
+  }
   // Of this thread alone: what Linux calls a process here is a thread. A hint where it fails.
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
 }

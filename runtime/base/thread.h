@@ -15,8 +15,14 @@ void NameThisThread(const std::string& name);
 // waits for its turn instead of interrupting that one at once.
 void WaitForTurns();
 
+// One step beyond what nice(1) knows: only processors that nobody else wants, which whoever wakes
+// takes over at once (SCHED_IDLE). At any other niceness a thread that runs may finish its turn of
+// some milliseconds first. On a machine without a pause such a thread hardly gets on.
+inline constexpr int kOnlyWhenIdle = 20;
+
 // From now on the calling thread, and those that it starts, leave the processors to others by as
-// much as nice(1) has it: 0 not at all, 19 the most.
+// much as nice(1) has it: 0 not at all, 19 the most; or kOnlyWhenIdle. For good: it takes a
+// privilege to go back.
 void Yield(int niceness);
 
 // Starts `body` on a thread named `name`. An exception leaving `body` ends the process.

@@ -60,8 +60,9 @@ struct SourceFetcher::Feed {
   Clock::time_point told{};  // When the log was told of progress; min(): not in this run.
 };
 
-SourceFetcher::SourceFetcher(Clock& clock, std::function<std::chrono::milliseconds()> wall)
-    : clock_(clock), wall_(std::move(wall)) {}
+SourceFetcher::SourceFetcher(Clock& clock, std::function<std::chrono::milliseconds()> wall,
+                             int niceness)
+    : clock_(clock), wall_(std::move(wall)), niceness_(niceness) {}
 
 SourceFetcher::~SourceFetcher() { Stop(); }
 
@@ -72,7 +73,8 @@ absl::StatusOr<std::unique_ptr<SourceFetcher>> SourceFetcher::Make(
     return std::unique_ptr<SourceFetcher>();
   }
   // The constructor is private, which std::make_unique cannot reach.
-  std::unique_ptr<SourceFetcher> fetcher(new SourceFetcher(clock, std::move(wall)));
+  std::unique_ptr<SourceFetcher> fetcher(
+      new SourceFetcher(clock, std::move(wall), repository.load_niceness()));
   const std::string seed = std::to_string(clock.Now().time_since_epoch().count());
   for (int i = 0; i < repository.sources_size(); ++i) {
     const SourceConfig& settings = repository.sources(i);
@@ -113,7 +115,10 @@ void SourceFetcher::Start() {
     // it is told by the mirror.
     std::error_code ignored;
     std::filesystem::create_directories(feed->counters.folder, ignored);
-    threads_.push_back(StartThread("fetch", [this, one = feed.get()] { Run(*one); }));
+    threads_.push_back(StartThread("fetch", [this, one = feed.get()] {
+      Yield(niceness_);
+      Run(*one);
+    }));
   }
 }
 

@@ -64,12 +64,13 @@ class SourceFetcher final {
  private:
   struct Feed;
 
-  SourceFetcher(Clock& clock, std::function<std::chrono::milliseconds()> wall);
+  SourceFetcher(Clock& clock, std::function<std::chrono::milliseconds()> wall, int niceness);
   void Run(Feed& feed) ABSL_LOCKS_EXCLUDED(mu_);
   void Sync(Feed& feed);
 
   Clock& clock_;
   const std::function<std::chrono::milliseconds()> wall_;
+  const int niceness_;
   std::vector<std::unique_ptr<Feed>> feeds_;  // Constant after Make.
   std::stop_source stop_;                     // Synchronises itself.
 

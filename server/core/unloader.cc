@@ -8,15 +8,10 @@
 #include "runtime/base/thread.h"
 
 namespace omserve::server {
-namespace {
 
-constexpr int kNiceness = 10;  // What serves comes before what is freed.
-
-}  // namespace
-
-Unloader::Unloader(Clock& clock) : clock_(clock) {
-  thread_ = StartThread("unload", [this] {
-    Yield(kNiceness);
+Unloader::Unloader(Clock& clock, int niceness) : clock_(clock) {
+  thread_ = StartThread("unload", [this, niceness] {
+    Yield(niceness);
     Run();
   });
 }

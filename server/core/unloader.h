@@ -24,7 +24,8 @@ namespace omserve::server {
 // Thread-safe. Outlives every handle, and the engines.
 class Unloader final {
  public:
-  explicit Unloader(Clock& clock);  // Outlives it.
+  // `clock` outlives it. `niceness`: see Yield, of its thread.
+  explicit Unloader(Clock& clock, int niceness = 0);
   Unloader(const Unloader&) = delete;
   Unloader& operator=(const Unloader&) = delete;
   // Requires a Stop that was OK, or that nothing was ever loaded.

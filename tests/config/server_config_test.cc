@@ -148,6 +148,14 @@ TEST_CASE("repositories that cannot be are refused") {
         "f:1:28: key 'model_repository[2]': \"/a\" is listed twice");
 }
 
+// One step more than nice(1) knows.
+TEST_CASE("how much loads yield") {
+  CHECK(ServerError("repository: {load_niceness: 20}").empty());
+  CHECK(ServerError("repository: {load_niceness: 21}")
+            .find("'repository.load_niceness': expected a number from 0 to 20, got 21") !=
+        std::string::npos);
+}
+
 // The two listeners may both take free ports.
 TEST_CASE("two free ports do not collide") {
   CHECK(ServerError("grpc: {port: 0}\nhttp: {port: 0}").empty());

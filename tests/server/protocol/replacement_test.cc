@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // One load in another one's place: on probation and rolled back, where memory is too small for
 // both, and where a model that nobody uses makes room until somebody does.
+#include <sched.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
+#include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -256,7 +261,7 @@ TEST_CASE("Replacement: every state is told with its reason and counted", "[regi
   TestDaemon daemon(repository, Explicit({}));
   Client& client = daemon.client();
   CHECK(VersionsOf(client, "text")[0].state() == "DISCOVERED");
-  REQUIRE(Load(client, "text").ok());
+  REQUIRE(Load(client, "a").ok());
   const Line ready = VersionsOf(client, "text")[1];
   CHECK(ready.state() == "READY");
   CHECK(ready.last_transition() == "every gear has run");
@@ -430,6 +435,48 @@ TEST_CASE("Replacement: requests that wait for a model are answered at the end",
   asker.join();
   CHECK_FALSE(told == "OK");
   CHECK_FALSE(told.empty());
+}
+
+// The scheduling policies of this process's threads, by name.
+std::map<std::string, std::set<int>> PoliciesOfThreads() {
+  constexpr int kPolicy = 41;  // Of proc(5), where the state is 3; the name in field 2 has spaces.
+  std::map<std::string, std::set<int>> policies;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream name_file(task.path() / "comm");
+    std::ifstream stat_file(task.path() / "stat");
+    std::string name;
+    std::string text;
+    if (!std::getline(name_file, name) || !std::getline(stat_file, text)) {
+      continue;  // It has just ended.
+    }
+    std::istringstream fields(text.substr(text.rfind(')') + 1));
+    std::string field;
+    for (int i = 3; i <= kPolicy && fields >> field; ++i) {
+    }
+    policies[name].insert(std::stoi(field));
+  }
+  return policies;
+}
+
+// A thread inherits from the one that started it: what a load starts may be what serves later.
+TEST_CASE("Replacement: threads that load yield, and none that serves", "[registry]") {
+  const Repository repository;
+  repository.Write("a/1/model.om", LargeModel("a", size_t{1} << 20));
+  TestDaemon daemon(repository, [](ServerConfig& config) {
+    Explicit({})(config);
+    config.mutable_repository()->set_load_niceness(kOnlyWhenIdle);
+    config.mutable_scheduler()->set_warm_up_runs(2);
+  });
+  Client client(daemon.daemon().grpc_port());
+  REQUIRE(Load(client, "a").ok());
+  REQUIRE(AnswerOf(client, "a") == "OK");
+  std::map<std::string, std::set<int>> policies = PoliciesOfThreads();
+  CHECK(policies["models"] == std::set<int>{SCHED_IDLE});
+  CHECK(policies["unload"] == std::set<int>{SCHED_IDLE});
+  for (const auto& [name, of] : policies) {
+    INFO(name);
+    CHECK((!of.contains(SCHED_IDLE) || name == "models" || name == "unload"));
+  }
 }
 
 }  // namespace omserve::server
