@@ -329,10 +329,10 @@ absl::StatusOr<std::vector<Row>> RunAll(const Options& options, const std::strin
            "--allow-client-shm", "true",      "--grpc-port",        "0",
            "--http-port",        "0",         "--metrics-port",     "0",
            "--log-level",        "warning",   "--device-library",   build + "/lib/libascendcl.so"},
-          folder + "/omserved.json", kServerCore, kClientCore));
+          folder + "/omserved.json", {kServerCore}, kClientCore));
   ASSIGN_OR_RETURN(const auto echo_process,
                    PinnedServer::Start(build + "/tests/bin/front_echo", {}, folder + "/echo.json",
-                                       kServerCore, kClientCore));
+                                       {kServerCore}, kClientCore));
   Side omserved(*omserved_process);
   Side echo(*echo_process);
   std::vector<Row> rows;

@@ -35,18 +35,20 @@ int PortIn(const std::string& ready, const char* name) {
 
 }  // namespace
 
-absl::Status PinToCore(int core) {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  CPU_SET(static_cast<size_t>(core), &cores);
-  return sched_setaffinity(0, sizeof(cores), &cores) == 0
+absl::Status PinToCores(const std::vector<int>& cores) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int core : cores) {
+    CPU_SET(static_cast<size_t>(core), &set);
+  }
+  return sched_setaffinity(0, sizeof(set), &set) == 0
              ? absl::OkStatus()
-             : Unavailable("this process cannot run on core {}", core);
+             : Unavailable("this process cannot run on core {}", fmt::join(cores, ", "));
 }
 
 absl::StatusOr<std::unique_ptr<PinnedServer>> PinnedServer::Start(
     const std::string& program, std::vector<std::string> arguments, const std::string& ready_file,
-    int core, int own_core) {
+    const std::vector<int>& cores, int own_core) {
   unlink(ready_file.c_str());
   arguments.insert(arguments.begin(), program);
   arguments.insert(arguments.end(), {"--ready-file", ready_file});
@@ -56,9 +58,9 @@ absl::StatusOr<std::unique_ptr<PinnedServer>> PinnedServer::Start(
   }
   argv.push_back(nullptr);
   pid_t pid = -1;
-  RETURN_IF_ERROR(PinToCore(core));  // The child inherits it.
+  RETURN_IF_ERROR(PinToCores(cores));  // The child inherits it.
   const int spawned = posix_spawn(&pid, program.c_str(), nullptr, nullptr, argv.data(), environ);
-  RETURN_IF_ERROR(PinToCore(own_core));
+  RETURN_IF_ERROR(PinToCores({own_core}));
   if (spawned != 0) {
     return Unavailable("{} cannot be started", program);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server program as a child of the benchmark, on one processor core.
+// A server program as a child of the benchmark, on processor cores of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -12,17 +12,18 @@
 
 namespace omserve::bench {
 
-// Keeps this thread, and what it starts from now on, on one core.
-absl::Status PinToCore(int core);
+// Keeps this thread, and what it starts from now on, on these cores.
+absl::Status PinToCores(const std::vector<int>& cores);
 
 class PinnedServer final {
  public:
-  // Starts `program` with `arguments` and --ready-file on `core`, and waits until that file names
+  // Starts `program` with `arguments` and --ready-file on `cores`, and waits until that file names
   // its grpc_port. The calling thread ends up on `own_core`. Blocks. Errors: kUnavailable.
   static absl::StatusOr<std::unique_ptr<PinnedServer>> Start(const std::string& program,
                                                              std::vector<std::string> arguments,
                                                              const std::string& ready_file,
-                                                             int core, int own_core);
+                                                             const std::vector<int>& cores,
+                                                             int own_core);
   PinnedServer(const PinnedServer&) = delete;
   PinnedServer& operator=(const PinnedServer&) = delete;
   // Ends the process and waits for it.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models that come and go while others serve: versions switched under load, what another model
 // notices of loads, and what sealing and signing add to a load. The daemon is a child on core 0
-// with a device of known speed (the timed engine); who asks is on core 1.
+// with a device of known speed (the timed engine); who asks is on core 1. Only for loads from the
+// disk the daemon has both, and who asks waits.
 //
 //   registry_bench [--only SUBSTRING] [--switches N] [--rounds N] [--megabytes N]
 //                  [--benchmark_format=json]
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 #include <poll.h>
@@ -26,6 +28,7 @@
 #include <vector>
 
 #include "proto/inference/grpc_service.grpc.pb.h"
+#include "runtime/base/descriptor.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
 #include "runtime/base/thread.h"
@@ -111,8 +114,10 @@ inference::ModelInferRequest RequestTo(const std::string& model) {
 // A daemon, and calls to it.
 class Rig final {
  public:
-  Rig(std::unique_ptr<PinnedServer> server)
+  Rig(std::unique_ptr<PinnedServer> server, std::string folder, bool from_disk)
       : server_(std::move(server)),
+        folder_(std::move(folder)),
+        from_disk_(from_disk),
         channel_(grpc::CreateChannel(fmt::format("127.0.0.1:{}", server_->grpc_port()),
                                      grpc::InsecureChannelCredentials())),
         stub_(inference::GRPCInferenceService::NewStub(channel_)) {}
@@ -142,16 +147,35 @@ class Rig final {
     std::ifstream(fmt::format("/proc/{}/statm", server_->pid())) >> pages >> resident;
     return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
   }
-  PinnedServer& server() { return *server_; }
+  // Makes the next load of the model one from the disk, where that is what is measured.
+  absl::Status Forget(const std::string& model) const {
+    if (!from_disk_) {
+      return absl::OkStatus();
+    }
+    const std::string path = fmt::format("{}/models/{}/1/model.om", folder_, model);
+    const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const bool forgotten = file.get() >= 0 && fdatasync(file.get()) == 0 &&
+                           posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED) == 0;
+    return forgotten ? absl::OkStatus() : Unavailable("'{}' stays in the page cache", path);
+  }
   int port() const { return server_->grpc_port(); }
 
  private:
   std::unique_ptr<PinnedServer> server_;
+  const std::string folder_;
+  const bool from_disk_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<Stub> stub_;
 };
 
-absl::StatusOr<std::unique_ptr<Rig>> StartRig(const std::string& folder) {
+// How the daemon of a row is set up.
+struct Setting {
+  std::vector<int> cores = {kServerCore};
+  int load_niceness = 10;  // The default.
+  bool from_disk = false;  // Files are not in the page cache.
+};
+
+absl::StatusOr<std::unique_ptr<Rig>> StartRig(const std::string& folder, const Setting& setting) {
   RETURN_IF_ERROR(
       WriteFileAtomically(folder + "/acl.json", R"({"hostacl": {"engine": "timed", "cores": 2}})"));
   RETURN_IF_ERROR(WriteFileAtomically(
@@ -161,16 +185,16 @@ absl::StatusOr<std::unique_ptr<Rig>> StartRig(const std::string& folder) {
                   "log: {{level: error}}\n"
                   "repository:\n  control_mode: explicit\n  load_models: [steady, switched]\n"
                   "  signatures: [{{mode: warn, public_keys_file: {0}/signer.pub}}]\n"
-                  "  keys: [{{private_key_file: {0}/site.pem}}]\n",
-                  folder)));
+                  "  keys: [{{private_key_file: {0}/site.pem}}]\n  load_niceness: {1}\n",
+                  folder, setting.load_niceness)));
   ASSIGN_OR_RETURN(auto server,
                    PinnedServer::Start(
                        OMSERVE_BINARY_DIR "/bin/omserved",
                        {"--config", folder + "/omserve.yaml", "--model-repository",
                         folder + "/models", "--grpc-address", "127.0.0.1", "--http-address",
                         "127.0.0.1", "--grpc-port", "0", "--http-port", "0", "--metrics-port", "0"},
-                       folder + "/ready.json", kServerCore, kClientCore));
-  return std::make_unique<Rig>(std::move(server));
+                       folder + "/ready.json", setting.cores, kClientCore));
+  return std::make_unique<Rig>(std::move(server), folder, setting.from_disk);
 }
 
 // Requests without a pause, on a thread of their own, until it is told to end.
@@ -238,7 +262,7 @@ absl::StatusOr<Row> Switches(const Options& options, Rig& rig) {
     failures += loaded.ok() ? 0 : 1;
     load_ms.push_back(MsSince(start));
   }
-  Row row{.name = "switches"};
+  Row row;
   size_t requests = 0;
   size_t failed = 0;
   size_t strange = 0;
@@ -297,8 +321,7 @@ absl::StatusOr<Row> Neighbour(const Options& options, Rig& rig) {
     busy.push_back(beside->p99_us);
     ratios.push_back(beside->p99_us / alone.p99_us);
   }
-  return Row{.name = "neighbour",
-             .figures = {{"quiet_p99_us", Median(quiet)},
+  return Row{.figures = {{"quiet_p99_us", Median(quiet)},
                          {"busy_p99_us", Median(busy)},
                          {"p99_ratio", Median(ratios)},
                          {"loads_per_second", loads / (options.rounds * window.count())}}};
@@ -312,18 +335,19 @@ absl::StatusOr<Row> Protection(const Options& options, Rig& rig) {
   for (int round = 0; round <= options.rounds; ++round) {
     double plain = 0;
     for (const std::string& model : models) {
+      RETURN_IF_ERROR(rig.Forget(model));
       const Steady::time_point start = Steady::now();
       RETURN_IF_ERROR(rig.Load(model));
       const double took = MsSince(start);
       RETURN_IF_ERROR(rig.Unload(model));
       plain = model == "plain" ? took : plain;
-      if (round > 0) {  // The first reads from the disk.
+      if (round > 0) {  // The first fills the page cache.
         ms[model].push_back(took);
         ratios[model].push_back(took / plain);
       }
     }
   }
-  Row row{.name = fmt::format("load/{}MB", options.megabytes)};
+  Row row;
   for (const std::string& model : models) {
     row.figures.emplace_back(model + "_ms", Median(ms[model]));
   }
@@ -379,17 +403,31 @@ absl::Status Prepare(const Options& options, const std::string& folder) {
   return absl::OkStatus();
 }
 
+struct Plan {
+  std::string name;
+  Setting setting;
+  absl::StatusOr<Row> (*run)(const Options&, Rig&);
+};
+
 absl::StatusOr<std::vector<Row>> RunAll(const Options& options, const std::string& folder) {
   RETURN_IF_ERROR(Prepare(options, folder));
   std::vector<Row> rows;
-  const std::pair<const char*, absl::StatusOr<Row> (*)(const Options&, Rig&)> all[] = {
-      {"switches", &Switches}, {"neighbour", &Neighbour}, {"load", &Protection}};
-  for (const auto& [name, run] : all) {
-    if (std::string(name).find(options.only) == std::string::npos) {
+  const std::string size = fmt::format("/{}MB", options.megabytes);
+  const Plan all[] = {
+      {.name = "switches", .run = &Switches},
+      {.name = "neighbour", .setting = {.load_niceness = kOnlyWhenIdle}, .run = &Neighbour},
+      {.name = "neighbour_nice10", .run = &Neighbour},
+      {.name = "load" + size, .run = &Protection},
+      {.name = "load_from_disk" + size,
+       .setting = {.cores = {kServerCore, kClientCore}, .from_disk = true},
+       .run = &Protection}};
+  for (const Plan& plan : all) {
+    if (plan.name.find(options.only) == std::string::npos) {
       continue;
     }
-    ASSIGN_OR_RETURN(const std::unique_ptr<Rig> rig, StartRig(folder));
-    ASSIGN_OR_RETURN(rows.emplace_back(), run(options, *rig));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Rig> rig, StartRig(folder, plan.setting));
+    ASSIGN_OR_RETURN(rows.emplace_back(), plan.run(options, *rig));
+    rows.back().name = plan.name;
   }
   return rows;
 }
