@@ -155,7 +155,7 @@ endfunction()
 # test runs in its own empty folder; OMSERVE_SOURCE_DIR and OMSERVE_BINARY_DIR are compile
 # definitions for finding data and programs. STRICT: the CPU device ends the test at the first use
 # of AscendCL that a chip would answer with silent damage. OPTIMISED: as the daemon is, for a test
-# whose figures somebody reads.
+# whose figures somebody reads, or whose own files do most of its work.
 function(omserve_test)
   cmake_parse_arguments(T "STRICT;OPTIMISED" "NAME;TIMEOUT;HEADERS" "SRCS;DEPS;LABELS" ${ARGN})
   add_executable(${T_NAME} ${T_SRCS})
