@@ -36,6 +36,7 @@ absl::Status ReadAnnotations(const json::object& descriptor, std::string_view wh
   RETURN_IF_ERROR(text("org.opencontainers.image.ref.name", read.ref_name));
   RETURN_IF_ERROR(text("org.opencontainers.image.title", read.title));
   RETURN_IF_ERROR(text("io.deis.oras.content.unpack", unpack));
+  RETURN_IF_ERROR(text("org.cncf.model.filepath", read.file_path));
   read.is_packed = unpack == "true";
   return absl::OkStatus();
 }

@@ -2,7 +2,8 @@
 // The JSON of an OCI image layout, as far as models need it.
 //
 // Source: OCI Image Format Specification v1.1, image-layout.md, image-index.md, manifest.md,
-// descriptor.md and annotations.md; ORAS for the annotations of layers that are files.
+// descriptor.md and annotations.md; ORAS and CNCF ModelPack for the annotations of layers that are
+// files.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +22,8 @@ inline constexpr size_t kMostOciDescriptors = 16'384;
 
 inline constexpr std::string_view kOciManifestType = "application/vnd.oci.image.manifest.v1+json";
 inline constexpr std::string_view kOciIndexType = "application/vnd.oci.image.index.v1+json";
+// How the types of an image's layers begin.
+inline constexpr std::string_view kOciLayerTypes = "application/vnd.oci.image.layer.";
 inline constexpr std::string_view kOciEmptyType = "application/vnd.oci.empty.v1+json";
 
 struct OciDescriptor {
@@ -31,6 +34,7 @@ struct OciDescriptor {
   std::string ref_name;    // org.opencontainers.image.ref.name
   std::string title;       // org.opencontainers.image.title
   bool is_packed = false;  // io.deis.oras.content.unpack: a folder as tar+gzip.
+  std::string file_path;   // org.cncf.model.filepath
 
   bool operator==(const OciDescriptor&) const = default;
 };

@@ -2,6 +2,8 @@
 #include "runtime/source/oci_layout.h"
 
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
@@ -24,32 +26,36 @@ struct Listed {
   int depth = 0;
 };
 
-absl::Status AddLayer(const OciDescriptor& layer, const std::string& model,
-                      std::map<std::string, SourceFile>& files) {
-  if (layer.media_type == kOciEmptyType) {
-    return absl::OkStatus();
-  }
-  if (layer.title.empty() || layer.is_packed) {
-    return InvalidArgument(
-        "the layer {} of type '{}' is {}; expected one layer for each file, with the annotation "
-        "org.opencontainers.image.title, as `oras push` makes them of files",
-        HexOf(layer.digest), layer.media_type,
-        layer.is_packed ? "a packed folder" : "no file that has a name");
-  }
-  const std::string path = fmt::format("{}/{}", model, layer.title);
-  const absl::Status checked = CheckPath(path);
-  if (!checked.ok()) {
-    return WithContext(checked, "org.opencontainers.image.title");
-  }
-  const auto [file, is_new] = files.try_emplace(path, SourceFile{.path = path,
-                                                                 .digest = layer.digest,
-                                                                 .size_bytes = layer.size_bytes,
-                                                                 .place = BlobName(layer.digest)});
-  if (!is_new && file->second.digest != layer.digest) {
-    return InvalidArgument("'{}' is {} here and {} in another manifest; tag one of them anew", path,
-                           HexOf(layer.digest), HexOf(file->second.digest));
+// Between an archive's place and that of a file in it.
+constexpr char kInside = '!';
+// Where an image of a program has its model, by a convention of those who serve from images.
+constexpr std::string_view kImageFolder = "models/";
+
+absl::Status AddFile(SourceFile file, std::map<std::string, SourceFile>& files) {
+  RETURN_IF_ERROR(CheckPath(file.path));
+  const std::string path = file.path;
+  const Digest digest = file.digest;
+  const auto [added, is_new] = files.try_emplace(path, std::move(file));
+  if (!is_new && added->second.digest != digest) {
+    return InvalidArgument("'{}' is {} here and {} in another layer or manifest; tag one anew",
+                           path, HexOf(digest), HexOf(added->second.digest));
   }
   return absl::OkStatus();
+}
+
+// The layer is one file, of this name below the model's folder. Empty: it is not.
+std::string FileNameOf(const OciDescriptor& layer) {
+  if (layer.is_packed) {
+    return "";
+  }
+  const bool is_raw = layer.title.empty() && layer.media_type.ends_with(".raw");
+  return is_raw ? layer.file_path : layer.title;
+}
+
+bool IsArchive(const OciDescriptor& layer) {
+  const std::string_view type = layer.media_type;
+  return layer.is_packed || type.ends_with(".tar") || type.ends_with("tar+gzip") ||
+         type.ends_with("tar+zstd");
 }
 
 }  // namespace
@@ -67,7 +73,56 @@ absl::StatusOr<std::string> OciLayout::ReadJson(const OciDescriptor& descriptor)
   return text;
 }
 
-absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(const std::stop_token& stop) const {
+absl::Status OciLayout::AddLayer(const OciDescriptor& layer, const std::string& model,
+                                 Listing& listing, const std::stop_token& stop) {
+  if (layer.media_type == kOciEmptyType) {
+    return absl::OkStatus();
+  }
+  if (const std::string name = FileNameOf(layer); !name.empty()) {
+    return AddFile({.path = fmt::format("{}/{}", model, name),
+                    .digest = layer.digest,
+                    .size_bytes = layer.size_bytes,
+                    .place = BlobName(layer.digest)},
+                   listing.files);
+  }
+  if (IsArchive(layer)) {
+    return AddPacked(layer, model, listing, stop);
+  }
+  return InvalidArgument(
+      "type '{}': no file that has a name, and no archive; expected the annotation "
+      "org.opencontainers.image.title, as `oras push` gives it to files, or a type that ends with "
+      "tar, tar+gzip or tar+zstd",
+      layer.media_type);
+}
+
+absl::Status OciLayout::AddPacked(const OciDescriptor& layer, const std::string& model,
+                                  Listing& listing, const std::stop_token& stop) {
+  const bool is_of_image = layer.media_type.starts_with(kOciLayerTypes) && !layer.is_packed;
+  const std::string below(is_of_image ? kImageFolder : "");
+  const std::string blob = BlobName(layer.digest);
+  const PackedKey key(layer.digest, below);
+  auto inside = packed_.find(key);
+  if (inside == packed_.end()) {
+    ASSIGN_OR_RETURN(std::vector<PackedFile> unpacked,
+                     ListPackedLayer({.path = fmt::format("{}/{}", folder_, blob),
+                                      .digest = layer.digest,
+                                      .size_bytes = layer.size_bytes,
+                                      .below = below},
+                                     stop));
+    inside = packed_.emplace(key, std::move(unpacked)).first;
+  }
+  listing.archives.insert(key);
+  for (const PackedFile& file : inside->second) {
+    RETURN_IF_ERROR(AddFile({.path = fmt::format("{}/{}", model, file.path.substr(below.size())),
+                             .digest = file.digest,
+                             .size_bytes = file.size_bytes,
+                             .place = fmt::format("{}{}{}", blob, kInside, file.path)},
+                            listing.files));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string layout, ReadFile(folder_ + "/oci-layout", kMostLayoutBytes));
   RETURN_IF_ERROR(CheckOciLayout(layout, "oci-layout"));
   ASSIGN_OR_RETURN(const std::string index, ReadFile(folder_ + "/index.json", kMostOciJsonBytes));
@@ -76,7 +131,7 @@ absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(const std::stop_token
   for (const OciDescriptor& root : roots) {
     open.push_back({.descriptor = root, .ref_name = root.ref_name});
   }
-  std::map<std::string, SourceFile> files;
+  Listing listing;
   for (size_t at = 0; at < open.size(); ++at) {
     const Listed listed = open[at];
     if (stop.stop_requested()) {
@@ -106,19 +161,23 @@ absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(const std::stop_token
     ASSIGN_OR_RETURN(const std::vector<OciDescriptor> layers, ParseOciManifest(text, where));
     for (const OciDescriptor& layer : layers) {
       RETURN_IF_ERROR(
-          WithContext(AddLayer(layer, model, files), fmt::format("'{}': {}", model, where)));
+          WithContext(AddLayer(layer, model, listing, stop),
+                      fmt::format("'{}': {}: layer {}", model, where, BlobName(layer.digest))));
     }
-    if (files.size() > kMostFiles) {
+    if (listing.files.size() > kMostFiles) {
       return InvalidArgument("more than {} files", kMostFiles);
     }
   }
-  if (files.empty()) {
+  if (listing.files.empty()) {
     return InvalidArgument(
-        "index.json: no manifest with org.opencontainers.image.ref.name has a file; nothing is "
-        "removed for it");
+        "index.json: no manifest with org.opencontainers.image.ref.name has a file, in images "
+        "below '{}'; nothing is removed for it",
+        kImageFolder);
   }
+  std::erase_if(packed_,
+                [&](const auto& entry) { return !listing.archives.contains(entry.first); });
   std::vector<SourceFile> listed;
-  for (auto& [path, file] : files) {
+  for (auto& [path, file] : listing.files) {
     listed.push_back(std::move(file));
   }
   return listed;
@@ -134,7 +193,14 @@ absl::StatusOr<std::vector<SourceFile>> OciLayout::List(const std::stop_token& s
 
 absl::Status OciLayout::Read(const SourceFile& file, const Resume& resume, ByteSink& sink,
                              const std::stop_token& stop) {
-  return ReadLocalFile(fmt::format("{}/{}", folder_, file.place), resume, sink, stop);
+  const std::string path = fmt::format("{}/{}", folder_, file.place);
+  const size_t inside = path.find(kInside, folder_.size());
+  if (inside == std::string::npos) {
+    return ReadLocalFile(path, resume, sink, stop);
+  }
+  const std::string archive = path.substr(0, inside);
+  return WithContext(ReadPackedFile(archive, path.substr(inside + 1), resume, sink, stop),
+                     fmt::format("'{}'", archive));
 }
 
 }  // namespace omserve::source

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// An OCI image layout: a folder in which models are artifacts, as `oras copy` and `skopeo copy`
-// leave them. Each manifest that has a name is a model, each of its layers a file of it.
+// An OCI image layout: a folder in which models are artifacts or images, as `oras copy` and
+// `skopeo copy` leave them. Each manifest that has a name is a model; each of its layers is a file
+// of it, or an archive of files.
 #pragma once
 
+#include <map>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "runtime/source/oci_json.h"
+#include "runtime/source/packed_layer.h"
 #include "runtime/source/source.h"
 
 namespace omserve::source {
@@ -23,12 +27,24 @@ class OciLayout final : public Source {
                     const std::stop_token& stop) override;
 
  private:
-  absl::StatusOr<std::vector<SourceFile>> ListAll(const std::stop_token& stop) const;
+  using PackedKey = std::pair<Digest, std::string>;  // PackedLayer's digest and `below`.
+  // What a List has found so far.
+  struct Listing {
+    std::map<std::string, SourceFile> files;  // By path.
+    std::set<PackedKey> archives;
+  };
+  absl::StatusOr<std::vector<SourceFile>> ListAll(const std::stop_token& stop);
+  absl::Status AddLayer(const OciDescriptor& layer, const std::string& model, Listing& listing,
+                        const std::stop_token& stop);
+  absl::Status AddPacked(const OciDescriptor& layer, const std::string& model, Listing& listing,
+                         const std::stop_token& stop);
   // A manifest or index, whose digest is as the descriptor says.
   absl::StatusOr<std::string> ReadJson(const OciDescriptor& descriptor) const;
 
   const std::string name_;
   const std::string folder_;
+  // What archives hold; of those that the last List named, so that each is unpacked once.
+  std::map<PackedKey, std::vector<PackedFile>> packed_;
 };
 
 }  // namespace omserve::source

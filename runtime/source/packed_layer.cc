@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/source/packed_layer.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "runtime/base/descriptor.h"
+#include "runtime/base/errno_text.h"
+#include "runtime/base/errors.h"
+#include "runtime/base/json_fields.h"
+#include "runtime/source/local_file.h"
+#include "runtime/source/sums_file.h"
+
+namespace omserve::source {
+namespace {
+
+constexpr size_t kBlockBytes = size_t{256} << 10;
+
+// The bytes of an archive on their way into libarchive, which asks for them.
+class ArchiveFile final {
+ public:
+  ArchiveFile(Descriptor fd, const std::stop_token& stop)
+      : fd_(std::move(fd)), stop_(stop), block_(kBlockBytes) {}
+
+  // Up to a block; empty at the end. Errors: kUnavailable, kCancelled.
+  absl::StatusOr<std::span<const std::byte>> Next() {
+    while (true) {
+      if (stop_.stop_requested()) {
+        return Cancelled("stopped after {} bytes", read_bytes_);
+      }
+      const ssize_t got = read(fd_.get(), block_.data(), block_.size());
+      if (got < 0 && errno == EINTR) {
+        continue;
+      }
+      if (got < 0) {
+        return Unavailable("cannot be read after {} bytes: {}", read_bytes_, ErrnoText());
+      }
+      const auto bytes = std::span<const std::byte>(block_).first(static_cast<size_t>(got));
+      read_bytes_ += bytes.size();
+      digester_.Update(bytes);
+      return bytes;
+    }
+  }
+  // libarchive's call for the same. What went wrong is in `status` then.
+  static la_ssize_t OnRead(archive* reader, void* self, const void** bytes) {
+    auto* const file = static_cast<ArchiveFile*>(self);
+    const absl::StatusOr<std::span<const std::byte>> next = file->Next();
+    if (!next.ok()) {
+      file->status = next.status();
+      archive_set_error(reader, EIO, "not read");
+      return -1;
+    }
+    *bytes = next->data();
+    return static_cast<la_ssize_t>(next->size());
+  }
+  // Reads what is left. Whether all of it is as expected.
+  absl::Status CheckDigest(const PackedLayer& layer) {
+    for (bool ends = false; !ends;) {
+      ASSIGN_OR_RETURN(const std::span<const std::byte> next, Next());
+      ends = next.empty();
+    }
+    const Digest digest = digester_.Finish();
+    return digest == layer.digest && read_bytes_ == layer.size_bytes
+               ? absl::OkStatus()
+               : InvalidArgument(
+                     "{} bytes with SHA-256 {}, expected {} bytes with that of its name; copy the "
+                     "image again",
+                     read_bytes_, HexOf(digest), layer.size_bytes);
+  }
+
+  absl::Status status;
+
+ private:
+  const Descriptor fd_;
+  const std::stop_token stop_;
+  std::vector<std::byte> block_;
+  uint64_t read_bytes_ = 0;
+  Digester digester_;
+};
+
+struct FreeReader {
+  void operator()(archive* reader) const { archive_read_free(reader); }
+};
+
+absl::StatusOr<Descriptor> OpenArchive(const std::string& path) {
+  Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (fd.get() < 0) {
+    return errno == ENOENT ? NotFound("no such file")
+                           : InvalidArgument("cannot be opened: {}", ErrnoText());
+  }
+  return fd;
+}
+
+// An archive and where in it one is.
+class Unpacker final {
+ public:
+  static absl::StatusOr<std::unique_ptr<Unpacker>> Open(const std::string& path,
+                                                        const std::stop_token& stop) {
+    ASSIGN_OR_RETURN(Descriptor fd, OpenArchive(path));
+    std::unique_ptr<Unpacker> unpacker(new Unpacker(std::move(fd), stop));  // NOLINT: private.
+    archive* const reader = unpacker->reader_.get();
+    archive_read_support_format_tar(reader);
+    archive_read_support_filter_gzip(reader);
+    archive_read_support_filter_zstd(reader);
+    const int opened =
+        archive_read_open(reader, &unpacker->file_, nullptr, &ArchiveFile::OnRead, nullptr);
+    RETURN_IF_ERROR(unpacker->StatusOf(opened));
+    return unpacker;
+  }
+
+  // The next entry; null at the end.
+  absl::StatusOr<archive_entry*> NextEntry() {
+    archive_entry* entry = nullptr;
+    const int got = archive_read_next_header(reader_.get(), &entry);
+    if (got == ARCHIVE_EOF) {
+      return nullptr;
+    }
+    RETURN_IF_ERROR(StatusOf(got));
+    return entry;
+  }
+  // Some of the entry's bytes, into `block`; empty at their end.
+  absl::StatusOr<std::span<const std::byte>> NextBytes(std::vector<std::byte>& block) {
+    const la_ssize_t got = archive_read_data(reader_.get(), block.data(), block.size());
+    if (got < 0) {
+      return StatusOf(static_cast<int>(got));
+    }
+    return std::span<const std::byte>(block).first(static_cast<size_t>(got));
+  }
+  ArchiveFile& file() { return file_; }
+
+ private:
+  Unpacker(Descriptor fd, const std::stop_token& stop)
+      : file_(std::move(fd), stop), reader_(archive_read_new()) {}
+  absl::Status StatusOf(int result) {
+    if (result >= ARCHIVE_WARN) {
+      return absl::OkStatus();
+    }
+    const char* const why = archive_error_string(reader_.get());
+    return file_.status.ok() ? InvalidArgument("no tar archive that can be read: {}",
+                                               why == nullptr ? "unknown reason" : why)
+                             : file_.status;
+  }
+
+  ArchiveFile file_;  // Outlives the reader, which reads from it.
+  const std::unique_ptr<archive, FreeReader> reader_;
+};
+
+// The name of an entry as files are named here; empty where it has none.
+std::string NameOf(archive_entry* entry) {
+  const char* const name = archive_entry_pathname(entry);
+  std::string_view path = name == nullptr ? "" : name;
+  while (path.starts_with("./")) {
+    path.remove_prefix(2);
+  }
+  return std::string(path);
+}
+
+absl::Status CheckKind(archive_entry* entry, const std::string& path) {
+  if (archive_entry_hardlink(entry) != nullptr || archive_entry_filetype(entry) != AE_IFREG) {
+    return InvalidArgument("'{}' is a link or a device; expected files and folders", Shown(path));
+  }
+  return CheckPath(path);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PackedFile>> ListPackedLayer(const PackedLayer& layer,
+                                                        const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Unpacker> unpacker, Unpacker::Open(layer.path, stop));
+  const uint64_t most_bytes =
+      std::max(kLeastPackedLimit,
+               std::min(layer.size_bytes, UINT64_MAX / kMostPackedRatio) * kMostPackedRatio);
+  uint64_t bytes = 0;
+  std::vector<PackedFile> files;
+  std::set<std::string> names;
+  std::vector<std::byte> block(kBlockBytes);
+  while (true) {
+    ASSIGN_OR_RETURN(archive_entry* const entry, unpacker->NextEntry());
+    if (entry == nullptr) {
+      break;
+    }
+    PackedFile file{.path = NameOf(entry)};
+    if (archive_entry_filetype(entry) == AE_IFDIR || !file.path.starts_with(layer.below)) {
+      continue;
+    }
+    RETURN_IF_ERROR(CheckKind(entry, file.path));
+    if (!names.insert(file.path).second || names.size() > kMostFiles) {
+      return InvalidArgument("'{}' is in it twice, or there are more than {} files", file.path,
+                             kMostFiles);
+    }
+    Digester digester;
+    while (true) {
+      ASSIGN_OR_RETURN(const std::span<const std::byte> some, unpacker->NextBytes(block));
+      if (some.empty()) {
+        break;
+      }
+      digester.Update(some);
+      file.size_bytes += some.size();
+      bytes += some.size();
+      if (bytes > most_bytes) {
+        return InvalidArgument("it unpacks to more than {} bytes", most_bytes);
+      }
+    }
+    file.digest = digester.Finish();
+    files.push_back(std::move(file));
+  }
+  RETURN_IF_ERROR(unpacker->file().CheckDigest(layer));
+  return files;
+}
+
+absl::Status ReadPackedFile(const std::string& archive_path, const std::string& path,
+                            const Resume& resume, ByteSink& sink, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Unpacker> unpacker, Unpacker::Open(archive_path, stop));
+  while (true) {
+    ASSIGN_OR_RETURN(archive_entry* const entry, unpacker->NextEntry());
+    if (entry == nullptr) {
+      return NotFound("'{}' is in it no longer", path);
+    }
+    if (NameOf(entry) != path) {
+      continue;
+    }
+    const auto size = static_cast<uint64_t>(archive_entry_size(entry));
+    // Archives stand under their digest: in one of this name the same bytes are each time.
+    const std::string tag = archive_path.substr(archive_path.rfind('/') + 1);
+    const uint64_t offset = resume.tag == tag && resume.offset <= size ? resume.offset : 0;
+    RETURN_IF_ERROR(sink.Begin({.offset = offset, .tag = tag, .size_bytes = size}));
+    std::vector<std::byte> block(kBlockBytes);
+    for (uint64_t at = 0;;) {
+      ASSIGN_OR_RETURN(const std::span<const std::byte> some, unpacker->NextBytes(block));
+      if (some.empty()) {
+        return absl::OkStatus();
+      }
+      const uint64_t known = std::min<uint64_t>(some.size(), offset - std::min(offset, at));
+      at += some.size();
+      if (known < some.size()) {
+        RETURN_IF_ERROR(sink.Write(some.subspan(known)));
+      }
+    }
+  }
+}
+
+}  // namespace omserve::source
