@@ -2,6 +2,7 @@
 // Bytes no faster than a limit, and bytes that are used as they come.
 #include "runtime/base/pace.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <thread>
@@ -48,12 +49,15 @@ TEST_CASE("Pace: a stop wakes") {
 
 TEST_CASE("Pace: who waits goes on when the limit is lifted") {
   Pace slow(1, SteadyClock());
+  std::atomic<int> gone_on{0};
   std::vector<std::jthread> waiting;
   for (int i = 0; i < 4; ++i) {
-    waiting.push_back(StartThread("waiting", [&] { CHECK(slow.Take(1'000'000).ok()); }));
+    waiting.push_back(
+        StartThread("waiting", [&] { gone_on += slow.Take(1'000'000).ok() ? 1 : 0; }));
   }
   slow.Lift();
   waiting.clear();  // Joined.
+  CHECK(gone_on == 4);
   REQUIRE_OK(slow.Take(1'000'000));
 }
 
