@@ -22,8 +22,10 @@ void WaitForTurns() {
 void Yield(int niceness) {
   if (niceness >= kOnlyWhenIdle) {
     const sched_param priority{};
-    sched_setscheduler(0, SCHED_IDLE, &priority);
-    return;
+    if (sched_setscheduler(0, SCHED_IDLE, &priority) == 0) {
+      return;
+    }
+    niceness = kOnlyWhenIdle - 1;  // Where it is forbidden: as near as nice(1) comes.
   }
   // Of this thread alone: what Linux calls a process here is a thread. A hint where it fails.
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "runtime/base/errno_text.h"
@@ -103,9 +104,13 @@ absl::Status ModelFile::Begin(Reading& reading) const {
   ASSIGN_OR_RETURN(FileBytes bytes, FileBytes::Allocate(size_bytes()));
   reading.bytes.emplace(std::move(bytes));
   if (protection_.statement != nullptr) {
-    reading.check = StartThread("check", [this, &reading] {
-      reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
-    });
+    try {
+      reading.check = StartThread("check", [this, &reading] {
+        reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
+      });
+    } catch (const std::system_error&) {
+      // No more threads are to be had: End does it.
+    }
   }
   return absl::OkStatus();
 }
@@ -135,10 +140,13 @@ void ModelFile::ReadInto(Reading& reading, Pace* pace) const {
 }
 
 absl::Status ModelFile::End(Reading& reading) const {
-  for (std::jthread* thread : {&reading.reader, &reading.check}) {
-    if (thread->joinable()) {
-      thread->join();
-    }
+  if (reading.reader.joinable()) {
+    reading.reader.join();
+  }
+  if (reading.check.joinable()) {
+    reading.check.join();
+  } else if (protection_.statement != nullptr && reading.read.ok()) {
+    reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
   }
   RETURN_IF_ERROR(reading.read);
   return reading.verdict;
@@ -178,7 +186,12 @@ absl::StatusOr<FileBytes> ModelFile::Decrypt(const sealed::SealedFile& file, Pac
 absl::StatusOr<FileBytes> ModelFile::UnsealSigned() const {
   Reading raw;
   RETURN_IF_ERROR(Begin(raw));
-  raw.reader = StartThread("read", [this, &raw, pace = NextPace()] { ReadInto(raw, pace); });
+  Pace* const pace = NextPace();
+  try {
+    raw.reader = StartThread("read", [this, &raw, pace] { ReadInto(raw, pace); });
+  } catch (const std::system_error&) {
+    ReadInto(raw, pace);  // No more threads are to be had.
+  }
   const absl::StatusOr<sealed::SealedFile> file =
       sealed::SealedFile::Open(std::as_const(*raw.bytes).span(), *protection_.keys, &raw.arrival);
   absl::StatusOr<FileBytes> plain =

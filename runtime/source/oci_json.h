@@ -24,6 +24,7 @@ inline constexpr std::string_view kOciManifestType = "application/vnd.oci.image.
 inline constexpr std::string_view kOciIndexType = "application/vnd.oci.image.index.v1+json";
 // How the types of an image's layers begin.
 inline constexpr std::string_view kOciLayerTypes = "application/vnd.oci.image.layer.";
+inline constexpr std::string_view kInTotoType = "application/vnd.in-toto+json";
 inline constexpr std::string_view kOciEmptyType = "application/vnd.oci.empty.v1+json";
 
 struct OciDescriptor {

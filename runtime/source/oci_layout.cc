@@ -75,8 +75,8 @@ absl::StatusOr<std::string> OciLayout::ReadJson(const OciDescriptor& descriptor)
 
 absl::Status OciLayout::AddLayer(const OciDescriptor& layer, const std::string& model,
                                  Listing& listing, const std::stop_token& stop) {
-  if (layer.media_type == kOciEmptyType) {
-    return absl::OkStatus();
+  if (layer.media_type == kOciEmptyType || layer.media_type == kInTotoType) {
+    return absl::OkStatus();  // Nothing, or what a builder says of how it built.
   }
   if (const std::string name = FileNameOf(layer); !name.empty()) {
     return AddFile({.path = fmt::format("{}/{}", model, name),
@@ -163,9 +163,9 @@ absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(const std::stop_token
       RETURN_IF_ERROR(
           WithContext(AddLayer(layer, model, listing, stop),
                       fmt::format("'{}': {}: layer {}", model, where, BlobName(layer.digest))));
-    }
-    if (listing.files.size() > kMostFiles) {
-      return InvalidArgument("more than {} files", kMostFiles);
+      if (listing.files.size() > kMostFiles) {
+        return InvalidArgument("more than {} files", kMostFiles);
+      }
     }
   }
   if (listing.files.empty()) {

@@ -4,12 +4,14 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string_view>
@@ -26,6 +28,10 @@ namespace omserve::source {
 namespace {
 
 constexpr size_t kBlockBytes = size_t{256} << 10;
+// What libarchive is given at a time, so that it is looked at how much that has unpacked to.
+constexpr size_t kSliceBytes = 1024;
+// Unpacked bytes of one header, with long names and maps of holes; libarchive holds them in memory.
+constexpr int64_t kMostHeaderBytes = int64_t{4} << 20;
 
 // The bytes of an archive on their way into libarchive, which asks for them.
 class ArchiveFile final {
@@ -52,18 +58,21 @@ class ArchiveFile final {
       return bytes;
     }
   }
-  // libarchive's call for the same. What went wrong is in `status` then.
+  // libarchive's call for a slice of the same. What went wrong is in `status` then.
   static la_ssize_t OnRead(archive* reader, void* self, const void** bytes) {
     auto* const file = static_cast<ArchiveFile*>(self);
-    const absl::StatusOr<std::span<const std::byte>> next = file->Next();
-    if (!next.ok()) {
-      file->status = next.status();
+    const absl::StatusOr<std::span<const std::byte>> slice = file->NextSlice(reader);
+    if (!slice.ok()) {
+      file->status = slice.status();
       archive_set_error(reader, EIO, "not read");
       return -1;
     }
-    *bytes = next->data();
-    return static_cast<la_ssize_t>(next->size());
+    *bytes = slice->data();
+    return static_cast<la_ssize_t>(slice->size());
   }
+  // A header is read from here on, or no longer is.
+  void BeginHeader(archive* reader) { header_from_ = archive_filter_bytes(reader, 0); }
+  void EndHeader() { header_from_.reset(); }
   // Reads what is left. Whether all of it is as expected.
   absl::Status CheckDigest(const PackedLayer& layer) {
     for (bool ends = false; !ends;) {
@@ -82,9 +91,24 @@ class ArchiveFile final {
   absl::Status status;
 
  private:
+  absl::StatusOr<std::span<const std::byte>> NextSlice(archive* reader) {
+    if (header_from_.has_value() &&
+        archive_filter_bytes(reader, 0) - *header_from_ > kMostHeaderBytes) {
+      return InvalidArgument("a header of more than {} bytes", kMostHeaderBytes);
+    }
+    if (rest_.empty()) {
+      ASSIGN_OR_RETURN(rest_, Next());
+    }
+    const std::span<const std::byte> slice = rest_.first(std::min(kSliceBytes, rest_.size()));
+    rest_ = rest_.subspan(slice.size());
+    return slice;
+  }
+
   const Descriptor fd_;
   const std::stop_token stop_;
   std::vector<std::byte> block_;
+  std::span<const std::byte> rest_;  // Of the block, not given to libarchive yet.
+  std::optional<int64_t> header_from_;
   uint64_t read_bytes_ = 0;
   Digester digester_;
 };
@@ -98,6 +122,10 @@ absl::StatusOr<Descriptor> OpenArchive(const std::string& path) {
   if (fd.get() < 0) {
     return errno == ENOENT ? NotFound("no such file")
                            : InvalidArgument("cannot be opened: {}", ErrnoText());
+  }
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    return InvalidArgument("not a regular file");
   }
   return fd;
 }
@@ -116,13 +144,19 @@ class Unpacker final {
     const int opened =
         archive_read_open(reader, &unpacker->file_, nullptr, &ArchiveFile::OnRead, nullptr);
     RETURN_IF_ERROR(unpacker->StatusOf(opened));
+    if (archive_filter_count(reader) > kMostFilters) {
+      return InvalidArgument("it is packed more than once");
+    }
     return unpacker;
   }
 
   // The next entry; null at the end.
   absl::StatusOr<archive_entry*> NextEntry() {
     archive_entry* entry = nullptr;
+    file_.BeginHeader(reader_.get());
     const int got = archive_read_next_header(reader_.get(), &entry);
+    file_.EndHeader();
+    RETURN_IF_ERROR(file_.status);  // What libarchive may take for the end.
     if (got == ARCHIVE_EOF) {
       return nullptr;
     }
@@ -133,7 +167,7 @@ class Unpacker final {
   absl::StatusOr<std::span<const std::byte>> NextBytes(std::vector<std::byte>& block) {
     const la_ssize_t got = archive_read_data(reader_.get(), block.data(), block.size());
     if (got < 0) {
-      return StatusOf(static_cast<int>(got));
+      return Damaged();
     }
     return std::span<const std::byte>(block).first(static_cast<size_t>(got));
   }
@@ -142,15 +176,19 @@ class Unpacker final {
  private:
   Unpacker(Descriptor fd, const std::stop_token& stop)
       : file_(std::move(fd), stop), reader_(archive_read_new()) {}
+  // Not ARCHIVE_RETRY: what it passes over would be missing.
   absl::Status StatusOf(int result) {
-    if (result >= ARCHIVE_WARN) {
-      return absl::OkStatus();
-    }
+    return result == ARCHIVE_OK || result == ARCHIVE_WARN ? absl::OkStatus() : Damaged();
+  }
+  absl::Status Damaged() {
     const char* const why = archive_error_string(reader_.get());
     return file_.status.ok() ? InvalidArgument("no tar archive that can be read: {}",
                                                why == nullptr ? "unknown reason" : why)
                              : file_.status;
   }
+
+  // The one that is given to libarchive, and one that unpacks it.
+  static constexpr int kMostFilters = 2;
 
   ArchiveFile file_;  // Outlives the reader, which reads from it.
   const std::unique_ptr<archive, FreeReader> reader_;
@@ -173,6 +211,19 @@ absl::Status CheckKind(archive_entry* entry, const std::string& path) {
   return CheckPath(path);
 }
 
+// An image's layer takes away with these what a layer before it had, which is not followed here.
+absl::Status CheckNoWhiteout(std::string_view path, std::string_view below) {
+  const size_t name = path.rfind('/') + 1;  // npos + 1 is 0.
+  const std::string_view folder = path.substr(0, name);
+  if (path.substr(name).starts_with(".wh.") &&
+      (folder.starts_with(below) || below.starts_with(folder))) {
+    return InvalidArgument(
+        "'{}' removes what an earlier layer of the image had; put the model into one layer",
+        Shown(path));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<PackedFile>> ListPackedLayer(const PackedLayer& layer,
@@ -191,29 +242,39 @@ absl::StatusOr<std::vector<PackedFile>> ListPackedLayer(const PackedLayer& layer
       break;
     }
     PackedFile file{.path = NameOf(entry)};
-    if (archive_entry_filetype(entry) == AE_IFDIR || !file.path.starts_with(layer.below)) {
-      continue;
+    RETURN_IF_ERROR(CheckNoWhiteout(file.path, layer.below));
+    const bool is_wanted =
+        archive_entry_filetype(entry) != AE_IFDIR && file.path.starts_with(layer.below);
+    if (is_wanted) {
+      RETURN_IF_ERROR(CheckKind(entry, file.path));
+      if (!names.insert(file.path).second || names.size() > kMostFiles) {
+        return InvalidArgument("'{}' is in it twice, or there are more than {} files", file.path,
+                               kMostFiles);
+      }
     }
-    RETURN_IF_ERROR(CheckKind(entry, file.path));
-    if (!names.insert(file.path).second || names.size() > kMostFiles) {
-      return InvalidArgument("'{}' is in it twice, or there are more than {} files", file.path,
-                             kMostFiles);
-    }
+    // What is passed over is unpacked too, and counts.
     Digester digester;
     while (true) {
+      if (stop.stop_requested()) {
+        return Cancelled("stopped after {} unpacked bytes", bytes);
+      }
       ASSIGN_OR_RETURN(const std::span<const std::byte> some, unpacker->NextBytes(block));
       if (some.empty()) {
         break;
       }
-      digester.Update(some);
+      if (is_wanted) {
+        digester.Update(some);
+      }
       file.size_bytes += some.size();
       bytes += some.size();
       if (bytes > most_bytes) {
         return InvalidArgument("it unpacks to more than {} bytes", most_bytes);
       }
     }
-    file.digest = digester.Finish();
-    files.push_back(std::move(file));
+    if (is_wanted) {
+      file.digest = digester.Finish();
+      files.push_back(std::move(file));
+    }
   }
   RETURN_IF_ERROR(unpacker->file().CheckDigest(layer));
   return files;
@@ -228,6 +289,14 @@ absl::Status ReadPackedFile(const std::string& archive_path, const std::string& 
       return NotFound("'{}' is in it no longer", path);
     }
     if (NameOf(entry) != path) {
+      std::vector<std::byte> passed_over(kBlockBytes);
+      for (bool ends = false; !ends;) {
+        if (stop.stop_requested()) {
+          return Cancelled("stopped before '{}'", path);
+        }
+        ASSIGN_OR_RETURN(const std::span<const std::byte> some, unpacker->NextBytes(passed_over));
+        ends = some.empty();
+      }
       continue;
     }
     const auto size = static_cast<uint64_t>(archive_entry_size(entry));

@@ -32,7 +32,10 @@ std::string Archive(const std::vector<Entry>& entries, std::string_view type = k
   size_t used = 0;
   archive* const writer = archive_write_new();
   archive_write_set_format_pax_restricted(writer);
-  if (type.ends_with("gzip")) {
+  if (type.ends_with("twice")) {
+    archive_write_add_filter_zstd(writer);
+    archive_write_add_filter_zstd(writer);
+  } else if (type.ends_with("gzip")) {
     archive_write_add_filter_gzip(writer);
   } else if (type.ends_with("zstd")) {
     archive_write_add_filter_zstd(writer);
@@ -130,6 +133,7 @@ TEST_CASE("OCI archives: packed folders and ModelPack") {
            "packed"),
        layout.Manifest({layout.Blob("raw", "application/vnd.cncf.model.weight.v1.raw",
                                     R"("org.cncf.model.filepath": "2/model.om")"),
+                        layout.Blob("{}", kInTotoType),
                         layout.Blob(Archive({{"config.yaml", "{}"}}),
                                     "application/vnd.cncf.model.weight.config.v1.tar",
                                     R"("org.cncf.model.filepath": "config.yaml")")},
@@ -169,6 +173,18 @@ TEST_CASE("OCI archives: what is refused") {
   CHECK_THAT(error({{"models/a", "x"}, {"models/a", "y"}}), Catch::Contains("is in it twice"));
   CHECK_THAT(error({{"other/a", "x"}}), Catch::Contains("in images below 'models/'"));
 
+  CHECK_THAT(error({{".wh.models", ""}, {"models/a", "x"}}),
+             Catch::Contains("'.wh.models' removes what an earlier layer"));
+  CHECK_THAT(error({{"models/1/.wh.model.om", ""}}), Catch::Contains("put the model into one"));
+
+  // A header that is damaged, by who also made the digest: what follows is not passed over.
+  std::string damaged = Archive({{"models/a", "x"}, {"models/b", "y"}, {"models/c", "z"}});
+  ++damaged[1024 + 5];
+  layout.SetIndex({layout.Manifest({layout.Blob(damaged, kTar)}, "text")});
+  CHECK_THAT(layout.Error(), Catch::Contains("no tar archive that can be read"));
+  layout.SetIndex(
+      {layout.Manifest({layout.Blob(Archive({{"models/a", "x"}}, "twice"), kTarZstd)}, "text")});
+  CHECK_THAT(layout.Error(), Catch::Contains("it is packed more than once"));
   layout.SetIndex({layout.Manifest({layout.Blob("no tar at all", kTarGzip)}, "text")});
   CHECK_THAT(layout.Error(), Catch::Contains("no tar archive that can be read"));
   std::stop_source stop;
@@ -178,15 +194,12 @@ TEST_CASE("OCI archives: what is refused") {
   CHECK(source.List(stop.get_token()).status().code() == absl::StatusCode::kCancelled);
 }
 
-// A small file that would fill a disk.
+// A small file that would fill a disk, or keep a processor busy with what is passed over.
 TEST_CASE("OCI archives: bombs") {
   const Layout layout;
-  layout.SetIndex({layout.Manifest(
-      {layout.Blob(
-          Archive({{.path = "models/zeros", .contents = "", .zeros = kLeastPackedLimit + 1}},
-                  kTarZstd),
-          kTarZstd)},
-      "text")});
+  const std::string path = GENERATE("models/zeros", "other/zeros");
+  const Entry zeros = {.path = path, .contents = "", .zeros = kLeastPackedLimit + 1};
+  layout.SetIndex({layout.Manifest({layout.Blob(Archive({zeros}, kTarZstd), kTarZstd)}, "text")});
   CHECK_THAT(layout.Error(), Catch::Contains("it unpacks to more than 1073741824 bytes"));
 }
 

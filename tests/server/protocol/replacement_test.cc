@@ -261,7 +261,7 @@ TEST_CASE("Replacement: every state is told with its reason and counted", "[regi
   TestDaemon daemon(repository, Explicit({}));
   Client& client = daemon.client();
   CHECK(VersionsOf(client, "text")[0].state() == "DISCOVERED");
-  REQUIRE(Load(client, "a").ok());
+  REQUIRE(Load(client, "text").ok());
   const Line ready = VersionsOf(client, "text")[1];
   CHECK(ready.state() == "READY");
   CHECK(ready.last_transition() == "every gear has run");
