@@ -75,6 +75,7 @@ inline constexpr Exception kExceptions[] = {
     {"server/core/model_keys.cc", "getenv", "key_environment names the variable that a key is in"},
     {"runtime/base/json_fields.cc", "throw", "how Boost.JSON wants to be told that memory ends"},
     {"runtime/base/json_fields.cc", "catch (", "how Boost.JSON tells that memory has ended"},
+    {"runtime/registry/model_file.cc", "catch (", "std::jthread has no other way to fail"},
     {"runtime/sealed/parallel_decrypt.cc", "catch (", "std::jthread has no other way to fail"},
     {"config/yaml_tree.cc", "catch (", "yaml-cpp reports syntax errors by throwing"},
     {"tools/omctl/main.cc", "catch (", "CLI11 reports wrong arguments by throwing"},
