@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <system_error>
 #include <utility>
 
 namespace omserve {
@@ -36,6 +37,14 @@ std::jthread StartThread(std::string name, std::function<void()> body) {
     NameThisThread(name);
     body();
   });
+}
+
+std::jthread TryStartThread(std::string name, std::function<void()> body) {
+  try {
+    return StartThread(std::move(name), std::move(body));
+  } catch (const std::system_error&) {
+    return {};
+  }
 }
 
 }  // namespace omserve

@@ -28,4 +28,8 @@ void Yield(int niceness);
 // Starts `body` on a thread named `name`. An exception leaving `body` ends the process.
 std::jthread StartThread(std::string name, std::function<void()> body);
 
+// The same; where the system has no more threads, one that is not joinable, and `body` does not
+// run: for help that one can do without.
+std::jthread TryStartThread(std::string name, std::function<void()> body);
+
 }  // namespace omserve

@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <optional>
-#include <system_error>
 #include <thread>
 
 #include "runtime/base/errno_text.h"
@@ -104,13 +103,9 @@ absl::Status ModelFile::Begin(Reading& reading) const {
   ASSIGN_OR_RETURN(FileBytes bytes, FileBytes::Allocate(size_bytes()));
   reading.bytes.emplace(std::move(bytes));
   if (protection_.statement != nullptr) {
-    try {
-      reading.check = StartThread("check", [this, &reading] {
-        reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
-      });
-    } catch (const std::system_error&) {
-      // No more threads are to be had: End does it.
-    }
+    reading.check = TryStartThread("check", [this, &reading] {
+      reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
+    });
   }
   return absl::OkStatus();
 }
@@ -144,7 +139,7 @@ absl::Status ModelFile::End(Reading& reading) const {
     reading.reader.join();
   }
   if (reading.check.joinable()) {
-    reading.check.join();
+    reading.check.join();  // Else no thread was to be had.
   } else if (protection_.statement != nullptr && reading.read.ok()) {
     reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
   }
@@ -187,10 +182,9 @@ absl::StatusOr<FileBytes> ModelFile::UnsealSigned() const {
   Reading raw;
   RETURN_IF_ERROR(Begin(raw));
   Pace* const pace = NextPace();
-  try {
-    raw.reader = StartThread("read", [this, &raw, pace] { ReadInto(raw, pace); });
-  } catch (const std::system_error&) {
-    ReadInto(raw, pace);  // No more threads are to be had.
+  raw.reader = TryStartThread("read", [this, &raw, pace] { ReadInto(raw, pace); });
+  if (!raw.reader.joinable()) {
+    ReadInto(raw, pace);
   }
   const absl::StatusOr<sealed::SealedFile> file =
       sealed::SealedFile::Open(std::as_const(*raw.bytes).span(), *protection_.keys, &raw.arrival);

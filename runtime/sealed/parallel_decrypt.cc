@@ -2,7 +2,6 @@
 #include "runtime/sealed/parallel_decrypt.h"
 
 #include <algorithm>
-#include <system_error>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -14,12 +13,8 @@ ParallelDecrypt::ParallelDecrypt(const FileKeys& keys, const Header& header,
                                  std::function<ChunkPlace(uint64_t)> place, unsigned threads)
     : keys_(keys), header_(header), place_(std::move(place)) {
   const uint64_t count = std::min<uint64_t>(threads, header.chunk_count());
-  try {
-    for (uint64_t i = 0; i < count; ++i) {
-      threads_.push_back(StartThread(fmt::format("unseal-{}", i), [this] { Work(); }));
-    }
-  } catch (const std::system_error&) {
-    // No more threads are to be had: those that there are do it, with the calling one.
+  for (uint64_t i = 0; i < count; ++i) {
+    threads_.push_back(TryStartThread(fmt::format("unseal-{}", i), [this] { Work(); }));
   }
 }
 

@@ -36,7 +36,7 @@ void ForEachIndex(size_t count, int threads, const std::function<void(size_t)>& 
   std::vector<std::jthread> helpers;
   const size_t wanted = std::min(count, static_cast<size_t>(std::max(threads, 1)));
   for (size_t i = 1; i < wanted; ++i) {
-    helpers.push_back(StartThread(fmt::format("digest-{}", i), work));
+    helpers.push_back(TryStartThread(fmt::format("digest-{}", i), work));
   }
   work();
 }
