@@ -111,7 +111,12 @@ absl::Status OciLayout::AddPacked(const OciDescriptor& layer, const std::string&
                                      stop));
     inside = packed_.emplace(key, std::move(unpacked)).first;
   }
-  listing.archives.insert(key);
+  if (listing.archives.insert(key).second) {
+    listing.packed_files += inside->second.size();
+  }
+  if (listing.packed_files > kMostFiles) {
+    return InvalidArgument("more than {} files in archives", kMostFiles);
+  }
   for (const PackedFile& file : inside->second) {
     RETURN_IF_ERROR(AddFile({.path = fmt::format("{}/{}", model, file.path.substr(below.size())),
                              .digest = file.digest,
@@ -122,7 +127,8 @@ absl::Status OciLayout::AddPacked(const OciDescriptor& layer, const std::string&
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(const std::stop_token& stop) {
+absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(Listing& listing,
+                                                           const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::string layout, ReadFile(folder_ + "/oci-layout", kMostLayoutBytes));
   RETURN_IF_ERROR(CheckOciLayout(layout, "oci-layout"));
   ASSIGN_OR_RETURN(const std::string index, ReadFile(folder_ + "/index.json", kMostOciJsonBytes));
@@ -131,7 +137,6 @@ absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(const std::stop_token
   for (const OciDescriptor& root : roots) {
     open.push_back({.descriptor = root, .ref_name = root.ref_name});
   }
-  Listing listing;
   for (size_t at = 0; at < open.size(); ++at) {
     const Listed listed = open[at];
     if (stop.stop_requested()) {
@@ -174,8 +179,6 @@ absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(const std::stop_token
         "below '{}'; nothing is removed for it",
         kImageFolder);
   }
-  std::erase_if(packed_,
-                [&](const auto& entry) { return !listing.archives.contains(entry.first); });
   std::vector<SourceFile> listed;
   for (auto& [path, file] : listing.files) {
     listed.push_back(std::move(file));
@@ -184,7 +187,10 @@ absl::StatusOr<std::vector<SourceFile>> OciLayout::ListAll(const std::stop_token
 }
 
 absl::StatusOr<std::vector<SourceFile>> OciLayout::List(const std::stop_token& stop) {
-  absl::StatusOr<std::vector<SourceFile>> files = ListAll(stop);
+  Listing listing;
+  absl::StatusOr<std::vector<SourceFile>> files = ListAll(listing, stop);
+  std::erase_if(packed_,
+                [&](const auto& entry) { return !listing.archives.contains(entry.first); });
   if (!files.ok()) {
     return WithContext(files.status(), fmt::format("source '{}'", name_));
   }

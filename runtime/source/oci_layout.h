@@ -32,8 +32,9 @@ class OciLayout final : public Source {
   struct Listing {
     std::map<std::string, SourceFile> files;  // By path.
     std::set<PackedKey> archives;
+    size_t packed_files = 0;  // In these.
   };
-  absl::StatusOr<std::vector<SourceFile>> ListAll(const std::stop_token& stop);
+  absl::StatusOr<std::vector<SourceFile>> ListAll(Listing& listing, const std::stop_token& stop);
   absl::Status AddLayer(const OciDescriptor& layer, const std::string& model, Listing& listing,
                         const std::stop_token& stop);
   absl::Status AddPacked(const OciDescriptor& layer, const std::string& model, Listing& listing,

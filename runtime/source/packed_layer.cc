@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -21,7 +22,6 @@
 #include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/json_fields.h"
-#include "runtime/source/local_file.h"
 #include "runtime/source/sums_file.h"
 
 namespace omserve::source {
@@ -39,12 +39,14 @@ class ArchiveFile final {
   ArchiveFile(Descriptor fd, const std::stop_token& stop)
       : fd_(std::move(fd)), stop_(stop), block_(kBlockBytes) {}
 
+  absl::Status CheckStop() const {
+    return stop_.stop_requested() ? Cancelled("stopped after {} bytes", read_bytes_)
+                                  : absl::OkStatus();
+  }
   // Up to a block; empty at the end. Errors: kUnavailable, kCancelled.
   absl::StatusOr<std::span<const std::byte>> Next() {
     while (true) {
-      if (stop_.stop_requested()) {
-        return Cancelled("stopped after {} bytes", read_bytes_);
-      }
+      RETURN_IF_ERROR(CheckStop());
       const ssize_t got = read(fd_.get(), block_.data(), block_.size());
       if (got < 0 && errno == EINTR) {
         continue;
@@ -136,20 +138,21 @@ class Unpacker final {
   static absl::StatusOr<std::unique_ptr<Unpacker>> Open(const std::string& path,
                                                         const std::stop_token& stop) {
     ASSIGN_OR_RETURN(Descriptor fd, OpenArchive(path));
-    std::unique_ptr<Unpacker> unpacker(new Unpacker(std::move(fd), stop));  // NOLINT: private.
-    archive* const reader = unpacker->reader_.get();
+    return std::unique_ptr<Unpacker>(new Unpacker(std::move(fd), stop));  // NOLINT: private.
+  }
+
+  // Once, before the first entry.
+  absl::Status Begin() {
+    archive* const reader = reader_.get();
     archive_read_support_format_tar(reader);
     archive_read_support_filter_gzip(reader);
     archive_read_support_filter_zstd(reader);
-    const int opened =
-        archive_read_open(reader, &unpacker->file_, nullptr, &ArchiveFile::OnRead, nullptr);
-    RETURN_IF_ERROR(unpacker->StatusOf(opened));
-    if (archive_filter_count(reader) > kMostFilters) {
-      return InvalidArgument("it is packed more than once");
-    }
-    return unpacker;
+    RETURN_IF_ERROR(
+        StatusOf(archive_read_open(reader, &file_, nullptr, &ArchiveFile::OnRead, nullptr)));
+    return archive_filter_count(reader) > kMostFilters
+               ? InvalidArgument("it is packed more than once")
+               : absl::OkStatus();
   }
-
   // The next entry; null at the end.
   absl::StatusOr<archive_entry*> NextEntry() {
     archive_entry* entry = nullptr;
@@ -163,19 +166,29 @@ class Unpacker final {
     RETURN_IF_ERROR(StatusOf(got));
     return entry;
   }
-  // Some of the entry's bytes, into `block`; empty at their end.
-  absl::StatusOr<std::span<const std::byte>> NextBytes(std::vector<std::byte>& block) {
-    const la_ssize_t got = archive_read_data(reader_.get(), block.data(), block.size());
-    if (got < 0) {
-      return Damaged();
+  // The entry's bytes. All of each entry is read, also of one that nobody wants: libarchive would
+  // pass over it without end, and without a look at the stop. Errors: also those of `use`.
+  absl::Status ReadEntry(const std::function<absl::Status(std::span<const std::byte> bytes)>& use) {
+    while (true) {
+      RETURN_IF_ERROR(file_.CheckStop());
+      const la_ssize_t got = archive_read_data(reader_.get(), block_.data(), block_.size());
+      if (got < 0) {
+        return Damaged();
+      }
+      if (got == 0) {
+        return absl::OkStatus();
+      }
+      RETURN_IF_ERROR(use(std::span<const std::byte>(block_).first(static_cast<size_t>(got))));
     }
-    return std::span<const std::byte>(block).first(static_cast<size_t>(got));
   }
-  ArchiveFile& file() { return file_; }
+  absl::Status CheckDigest(const PackedLayer& layer) { return file_.CheckDigest(layer); }
 
  private:
+  // The one that is given to libarchive, and one that unpacks it.
+  static constexpr int kMostFilters = 2;
+
   Unpacker(Descriptor fd, const std::stop_token& stop)
-      : file_(std::move(fd), stop), reader_(archive_read_new()) {}
+      : file_(std::move(fd), stop), reader_(archive_read_new()), block_(kBlockBytes) {}
   // Not ARCHIVE_RETRY: what it passes over would be missing.
   absl::Status StatusOf(int result) {
     return result == ARCHIVE_OK || result == ARCHIVE_WARN ? absl::OkStatus() : Damaged();
@@ -187,11 +200,9 @@ class Unpacker final {
                              : file_.status;
   }
 
-  // The one that is given to libarchive, and one that unpacks it.
-  static constexpr int kMostFilters = 2;
-
   ArchiveFile file_;  // Outlives the reader, which reads from it.
   const std::unique_ptr<archive, FreeReader> reader_;
+  std::vector<std::byte> block_;
 };
 
 // The name of an entry as files are named here; empty where it has none.
@@ -224,22 +235,18 @@ absl::Status CheckNoWhiteout(std::string_view path, std::string_view below) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<PackedFile>> ListPackedLayer(const PackedLayer& layer,
-                                                        const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Unpacker> unpacker, Unpacker::Open(layer.path, stop));
+absl::StatusOr<std::vector<PackedFile>> ListEntries(Unpacker& unpacker, const PackedLayer& layer) {
+  RETURN_IF_ERROR(unpacker.Begin());
   const uint64_t most_bytes =
       std::max(kLeastPackedLimit,
                std::min(layer.size_bytes, UINT64_MAX / kMostPackedRatio) * kMostPackedRatio);
   uint64_t bytes = 0;
   std::vector<PackedFile> files;
   std::set<std::string> names;
-  std::vector<std::byte> block(kBlockBytes);
   while (true) {
-    ASSIGN_OR_RETURN(archive_entry* const entry, unpacker->NextEntry());
+    ASSIGN_OR_RETURN(archive_entry* const entry, unpacker.NextEntry());
     if (entry == nullptr) {
-      break;
+      return files;
     }
     PackedFile file{.path = NameOf(entry)};
     RETURN_IF_ERROR(CheckNoWhiteout(file.path, layer.below));
@@ -252,70 +259,62 @@ absl::StatusOr<std::vector<PackedFile>> ListPackedLayer(const PackedLayer& layer
                                kMostFiles);
       }
     }
-    // What is passed over is unpacked too, and counts.
     Digester digester;
-    while (true) {
-      if (stop.stop_requested()) {
-        return Cancelled("stopped after {} unpacked bytes", bytes);
-      }
-      ASSIGN_OR_RETURN(const std::span<const std::byte> some, unpacker->NextBytes(block));
-      if (some.empty()) {
-        break;
-      }
-      if (is_wanted) {
-        digester.Update(some);
-      }
+    RETURN_IF_ERROR(unpacker.ReadEntry([&](std::span<const std::byte> some) {
       file.size_bytes += some.size();
       bytes += some.size();
       if (bytes > most_bytes) {
         return InvalidArgument("it unpacks to more than {} bytes", most_bytes);
       }
-    }
+      if (is_wanted) {
+        digester.Update(some);
+      }
+      return absl::OkStatus();
+    }));
     if (is_wanted) {
       file.digest = digester.Finish();
       files.push_back(std::move(file));
     }
   }
-  RETURN_IF_ERROR(unpacker->file().CheckDigest(layer));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PackedFile>> ListPackedLayer(const PackedLayer& layer,
+                                                        const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Unpacker> unpacker, Unpacker::Open(layer.path, stop));
+  absl::StatusOr<std::vector<PackedFile>> files = ListEntries(*unpacker, layer);
+  if (files.ok() || absl::IsInvalidArgument(files.status())) {
+    // First: where other bytes came than were sent, that is what is wrong with them.
+    RETURN_IF_ERROR(unpacker->CheckDigest(layer));
+  }
   return files;
 }
 
 absl::Status ReadPackedFile(const std::string& archive_path, const std::string& path,
                             const Resume& resume, ByteSink& sink, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Unpacker> unpacker, Unpacker::Open(archive_path, stop));
+  RETURN_IF_ERROR(unpacker->Begin());
   while (true) {
     ASSIGN_OR_RETURN(archive_entry* const entry, unpacker->NextEntry());
     if (entry == nullptr) {
       return NotFound("'{}' is in it no longer", path);
     }
     if (NameOf(entry) != path) {
-      std::vector<std::byte> passed_over(kBlockBytes);
-      for (bool ends = false; !ends;) {
-        if (stop.stop_requested()) {
-          return Cancelled("stopped before '{}'", path);
-        }
-        ASSIGN_OR_RETURN(const std::span<const std::byte> some, unpacker->NextBytes(passed_over));
-        ends = some.empty();
-      }
+      RETURN_IF_ERROR(
+          unpacker->ReadEntry([](std::span<const std::byte>) { return absl::OkStatus(); }));
       continue;
     }
     const auto size = static_cast<uint64_t>(archive_entry_size(entry));
     // Archives stand under their digest: in one of this name the same bytes are each time.
     const std::string tag = archive_path.substr(archive_path.rfind('/') + 1);
-    const uint64_t offset = resume.tag == tag && resume.offset <= size ? resume.offset : 0;
-    RETURN_IF_ERROR(sink.Begin({.offset = offset, .tag = tag, .size_bytes = size}));
-    std::vector<std::byte> block(kBlockBytes);
-    for (uint64_t at = 0;;) {
-      ASSIGN_OR_RETURN(const std::span<const std::byte> some, unpacker->NextBytes(block));
-      if (some.empty()) {
-        return absl::OkStatus();
-      }
-      const uint64_t known = std::min<uint64_t>(some.size(), offset - std::min(offset, at));
-      at += some.size();
-      if (known < some.size()) {
-        RETURN_IF_ERROR(sink.Write(some.subspan(known)));
-      }
-    }
+    uint64_t known = resume.tag == tag && resume.offset <= size ? resume.offset : 0;
+    RETURN_IF_ERROR(sink.Begin({.offset = known, .tag = tag, .size_bytes = size}));
+    return unpacker->ReadEntry([&](std::span<const std::byte> some) {
+      const size_t passed_over = std::min<uint64_t>(some.size(), known);
+      known -= passed_over;
+      return passed_over == some.size() ? absl::OkStatus() : sink.Write(some.subspan(passed_over));
+    });
   }
 }
 

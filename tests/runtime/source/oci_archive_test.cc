@@ -25,6 +25,7 @@ struct Entry {
   std::string contents;
   unsigned type = AE_IFREG;
   size_t zeros = 0;  // In place of contents.
+  int holes = 0;     // Of which the header has a map: a byte, a hole of one, and so on.
 };
 
 std::string Archive(const std::vector<Entry>& entries, std::string_view type = kTar) {
@@ -51,6 +52,9 @@ std::string Archive(const std::vector<Entry>& entries, std::string_view type = k
     } else {
       archive_entry_set_size(
           header, static_cast<int64_t>(entry.zeros > 0 ? entry.zeros : entry.contents.size()));
+    }
+    for (int i = 0; i < entry.holes; ++i) {
+      archive_entry_sparse_add_entry(header, int64_t{2} * i, 1);
     }
     REQUIRE(archive_write_header(writer, header) == ARCHIVE_OK);
     if (entry.type == AE_IFREG) {
@@ -203,7 +207,23 @@ TEST_CASE("OCI archives: bombs") {
   CHECK_THAT(layout.Error(), Catch::Contains("it unpacks to more than 1073741824 bytes"));
 }
 
-// Whatever is changed or cut off in an archive, its digest or its reader tells.
+// A map of holes is held in memory, however little it is packed to.
+TEST_CASE("OCI archives: headers without an end") {
+  const Layout layout;
+  const int holes = GENERATE(1000, 700'000);
+  const size_t size = size_t{2} * static_cast<size_t>(holes);
+  const std::string file =
+      Archive({{.path = "models/a", .contents = "", .zeros = size, .holes = holes}}, kTarZstd);
+  layout.SetIndex({layout.Manifest({layout.Blob(file, kTarZstd)}, "text")});
+  OciLayout source = layout.Open();
+  if (holes == 1000) {
+    CHECK(ReadAll(source, VALUE(source.List({})).at(0)) == std::string(size, '\0'));
+  } else {
+    CHECK_THAT(layout.Error(), Catch::Contains("a header of more than 4194304 bytes"));
+  }
+}
+
+// Whatever is changed or cut off in an archive, its digest tells.
 TEST_CASE("OCI archives: damage") {
   const Layout layout;
   for (const char* const type : {kTar, kTarGzip, kTarZstd}) {
@@ -215,10 +235,9 @@ TEST_CASE("OCI archives: damage") {
       std::string changed = file;
       changed[i] = static_cast<char>(changed[i] ^ 0x41);
       layout.folder().Write(blob, changed);
-      OciLayout source = layout.Open();
-      CHECK_FALSE(source.List({}).ok());
+      CHECK_THAT(layout.Error(), Catch::Contains("copy the image again"));
       layout.folder().Write(blob, file.substr(0, i));
-      CHECK_FALSE(source.List({}).ok());
+      CHECK_THAT(layout.Error(), Catch::Contains("copy the image again"));
     }
   }
 }
