@@ -131,7 +131,7 @@ absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
                                               const std::vector<std::vector<int>>& groups,
                                               const Reached& reached) {
   // Held, so that it is read once for all of them.
-  ASSIGN_OR_RETURN(const std::shared_ptr<const registry::FileBytes> bytes, options.file->Read());
+  ASSIGN_OR_RETURN(std::shared_ptr<const registry::FileBytes> bytes, options.file->Read());
   reached(VersionState::kLoading, fmt::format("{} bytes read", bytes->span().size()));
   LoadedSubgraphs loads(groups.size());
   for (size_t place = 0; place < groups.size(); ++place) {
@@ -150,6 +150,7 @@ absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
     }
     loads[place] = *std::move(load);
   }
+  context.unloader.Free(std::move(bytes));
   return loads;
 }
 

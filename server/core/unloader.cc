@@ -63,6 +63,17 @@ void Unloader::Discard(std::unique_ptr<LoadedModel> loaded) {
   }
 }
 
+void Unloader::Free(std::shared_ptr<const void> memory) {
+  {
+    const MutexLock lock(mu_);
+    if (stop_ || memory_ != nullptr) {
+      return;
+    }
+    memory_ = std::move(memory);
+  }
+  changed_.NotifyAll();
+}
+
 size_t Unloader::waiting() const {
   const MutexLock lock(mu_);
   return waiting_.size() + (working_ ? 1 : 0);
@@ -115,16 +126,21 @@ absl::Status Unloader::Stop(Clock::time_point deadline) {
 void Unloader::Run() {
   while (true) {
     std::unique_ptr<LoadedModel> loaded;
+    std::shared_ptr<const void> memory;  // Goes where the lock is not held.
     std::function<void(const Model&)> on_gone;
     {
       const MutexLock lock(mu_);
       working_ = false;
       changed_.NotifyAll();
-      while (waiting_.empty() && !stop_) {
+      while (waiting_.empty() && memory_ == nullptr && !stop_) {
         changed_.Wait(mu_);
       }
       if (stop_) {
         return;
+      }
+      memory.swap(memory_);
+      if (waiting_.empty()) {
+        continue;
       }
       loaded = std::move(waiting_.front());
       waiting_.pop_front();

@@ -2,9 +2,11 @@
 // Loads that nobody holds any longer, beside a device that takes its time.
 #include "server/core/unloader.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <latch>
 #include <memory>
+#include <thread>
 
 #include "tests/status_test_util.h"
 
@@ -46,6 +48,29 @@ TEST_CASE("The end does not wait for ever for a load that is not freed") {
   freeing.Release();
   REQUIRE_OK(freeing->Stop(Clock::time_point::max()));
   REQUIRE_OK(freeing->Stop(SteadyClock().Now()));
+}
+
+TEST_CASE("Memory that takes long to free is freed elsewhere, one such thing at a time") {
+  const auto caller = std::this_thread::get_id();
+  std::atomic<int> here{0};
+  std::atomic<int> elsewhere{0};
+  const auto memory = [&] {
+    return std::shared_ptr<const void>(&here, [&](const void* /*memory*/) {
+      ++(std::this_thread::get_id() == caller ? here : elsewhere);
+      elsewhere.notify_all();
+    });
+  };
+  Freeing freeing;
+  freeing->Free(memory());
+  CHECK(here + elsewhere == 0);  // The thread has a load to free.
+  freeing->Free(memory());
+  CHECK(here == 1);
+  freeing.Release();
+  elsewhere.wait(0);
+  CHECK(elsewhere == 1);
+  REQUIRE_OK(freeing->Stop(Clock::time_point::max()));
+  freeing->Free(memory());
+  CHECK(here == 2);
 }
 
 }  // namespace
