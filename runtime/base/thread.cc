@@ -32,6 +32,8 @@ void Yield(int niceness) {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
 }
 
+void GiveWay() { sched_yield(); }
+
 std::jthread StartThread(std::string name, std::function<void()> body) {
   return std::jthread([name = std::move(name), body = std::move(body)]() noexcept {
     NameThisThread(name);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/hostacl/model_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <string_view>
 #include <utility>
 
+#include "runtime/base/thread.h"
 #include "runtime/hostacl/acl_status.h"
 #include "runtime/hostacl/engine_timed.h"
 #include "runtime/hostacl/gears.h"
@@ -22,6 +24,20 @@ uint32_t NextModelId() {
 
 // Ids are small numbers, which no handle or address is.
 const void* OwnerKey(uint32_t id) { return reinterpret_cast<const void*>(uintptr_t{id}); }
+
+// The same for the same bytes. A piece at a time, since who loads may share a processor with who
+// serves.
+size_t HashOf(std::span<const std::byte> bytes) {
+  constexpr size_t kPieceBytes = size_t{256} << 10;
+  size_t hash = 0;
+  for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
+    const auto piece = bytes.subspan(at, std::min(kPieceBytes, bytes.size() - at));
+    const std::string_view text(reinterpret_cast<const char*>(piece.data()), piece.size());
+    hash = hash * 31 + std::hash<std::string_view>()(text);
+    GiveWay();
+  }
+  return hash;
+}
 
 absl::StatusOr<om::OmFile> ParseFile(std::span<const std::byte> bytes) {
   absl::StatusOr<om::OmFile> file = om::OmFile::Parse(bytes);
@@ -206,9 +222,7 @@ absl::StatusOr<std::shared_ptr<const Session>> ModelStore::FindOrMakeSession(
   if (request.weights.address == nullptr) {
     return MakeSession(file, model);
   }
-  const std::string_view bytes(reinterpret_cast<const char*>(request.file.data()),
-                               request.file.size());
-  const WeightKey key(request.weights.address, bytes.size(), std::hash<std::string_view>()(bytes));
+  const WeightKey key(request.weights.address, request.file.size(), HashOf(request.file));
   std::shared_ptr<SharedSession> shared;
   {
     const MutexLock lock(mu_);

@@ -53,8 +53,9 @@ absl::StatusOr<FileBytes> FileBytes::Allocate(size_t size_bytes, bool is_secret)
 
 FileBytes::~FileBytes() {
   if (data_ != nullptr) {
-    if (is_secret_) {
-      OPENSSL_cleanse(data_, size_);
+    for (size_t done = 0; is_secret_ && done < size_; done += kPieceBytes) {
+      OPENSSL_cleanse(data_ + done, std::min(kPieceBytes, size_ - done));
+      GiveWay();
     }
     munmap(data_, size_);
   }
@@ -130,6 +131,7 @@ void ModelFile::ReadInto(Reading& reading, Pace* pace) const {
     }
     done += static_cast<size_t>(got);
     reading.arrival.Reach(done);
+    GiveWay();
   }
   reading.arrival.End();
 }

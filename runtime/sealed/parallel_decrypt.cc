@@ -86,6 +86,7 @@ void ParallelDecrypt::Work() {
     if (!status.ok()) {
       Fail(chunk, std::move(status));
     }
+    GiveWay();
   }
 }
 

@@ -13,6 +13,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/json_fields.h"
 #include "runtime/base/mutex.h"
+#include "runtime/base/thread.h"
 #include "runtime/base/version_folder.h"
 #include "runtime/trust/digest.h"
 
@@ -190,7 +191,7 @@ namespace {
 
 Digest DigestAsTheyCome(std::span<const std::byte> bytes, const ByteRange& range,
                         Arrival* arrival) {
-  constexpr uint64_t kPiece = uint64_t{1} << 20;
+  constexpr uint64_t kPiece = uint64_t{256} << 10;
   Digester digester;
   for (uint64_t at = range.begin; at < range.end;) {
     const uint64_t size = std::min(kPiece, range.end - at);
@@ -199,6 +200,7 @@ Digest DigestAsTheyCome(std::span<const std::byte> bytes, const ByteRange& range
     }
     digester.Update(bytes.subspan(at, size));
     at += size;
+    GiveWay();
   }
   return digester.Finish();
 }
