@@ -101,23 +101,32 @@ absl::Status OciLayout::AddPacked(const OciDescriptor& layer, const std::string&
   const std::string below(is_of_image ? kImageFolder : "");
   const std::string blob = BlobName(layer.digest);
   const PackedKey key(layer.digest, below);
+  const bool is_new = listing.archives.insert(key).second;
+  listing.packed_bytes += is_new ? layer.size_bytes : 0;
   auto inside = packed_.find(key);
   if (inside == packed_.end()) {
-    ASSIGN_OR_RETURN(std::vector<PackedFile> unpacked,
+    const uint64_t most_bytes = MostUnpackedBytes(listing.packed_bytes);
+    ASSIGN_OR_RETURN(PackedFiles unpacked,
                      ListPackedLayer({.path = fmt::format("{}/{}", folder_, blob),
                                       .digest = layer.digest,
                                       .size_bytes = layer.size_bytes,
-                                      .below = below},
+                                      .below = below,
+                                      .most_bytes = most_bytes - listing.unpacked_bytes},
                                      stop));
     inside = packed_.emplace(key, std::move(unpacked)).first;
   }
-  if (listing.archives.insert(key).second) {
-    listing.packed_files += inside->second.size();
+  if (is_new) {
+    listing.packed_files += inside->second.files.size();
+    listing.unpacked_bytes += inside->second.unpacked_bytes;
+  }
+  if (listing.unpacked_bytes > MostUnpackedBytes(listing.packed_bytes)) {
+    return InvalidArgument("its archives unpack to more than {} bytes",
+                           MostUnpackedBytes(listing.packed_bytes));
   }
   if (listing.packed_files > kMostFiles) {
     return InvalidArgument("more than {} files in archives", kMostFiles);
   }
-  for (const PackedFile& file : inside->second) {
+  for (const PackedFile& file : inside->second.files) {
     RETURN_IF_ERROR(AddFile({.path = fmt::format("{}/{}", model, file.path.substr(below.size())),
                              .digest = file.digest,
                              .size_bytes = file.size_bytes,

@@ -33,6 +33,8 @@ class OciLayout final : public Source {
     std::map<std::string, SourceFile> files;  // By path.
     std::set<PackedKey> archives;
     size_t packed_files = 0;  // In these.
+    uint64_t packed_bytes = 0;
+    uint64_t unpacked_bytes = 0;
   };
   absl::StatusOr<std::vector<SourceFile>> ListAll(Listing& listing, const std::stop_token& stop);
   absl::Status AddLayer(const OciDescriptor& layer, const std::string& model, Listing& listing,
@@ -45,7 +47,7 @@ class OciLayout final : public Source {
   const std::string name_;
   const std::string folder_;
   // What archives hold; of those that the last List named, so that each is unpacked once.
-  std::map<PackedKey, std::vector<PackedFile>> packed_;
+  std::map<PackedKey, PackedFiles> packed_;
 };
 
 }  // namespace omserve::source

@@ -235,18 +235,14 @@ absl::Status CheckNoWhiteout(std::string_view path, std::string_view below) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<PackedFile>> ListEntries(Unpacker& unpacker, const PackedLayer& layer) {
+absl::StatusOr<PackedFiles> ListEntries(Unpacker& unpacker, const PackedLayer& layer) {
   RETURN_IF_ERROR(unpacker.Begin());
-  const uint64_t most_bytes =
-      std::max(kLeastPackedLimit,
-               std::min(layer.size_bytes, UINT64_MAX / kMostPackedRatio) * kMostPackedRatio);
-  uint64_t bytes = 0;
-  std::vector<PackedFile> files;
+  PackedFiles found;
   std::set<std::string> names;
   while (true) {
     ASSIGN_OR_RETURN(archive_entry* const entry, unpacker.NextEntry());
     if (entry == nullptr) {
-      return files;
+      return found;
     }
     PackedFile file{.path = NameOf(entry)};
     RETURN_IF_ERROR(CheckNoWhiteout(file.path, layer.below));
@@ -262,9 +258,10 @@ absl::StatusOr<std::vector<PackedFile>> ListEntries(Unpacker& unpacker, const Pa
     Digester digester;
     RETURN_IF_ERROR(unpacker.ReadEntry([&](std::span<const std::byte> some) {
       file.size_bytes += some.size();
-      bytes += some.size();
-      if (bytes > most_bytes) {
-        return InvalidArgument("it unpacks to more than {} bytes", most_bytes);
+      found.unpacked_bytes += some.size();
+      if (found.unpacked_bytes > layer.most_bytes) {
+        return InvalidArgument("it unpacks to more than the {} bytes that are left for it",
+                               layer.most_bytes);
       }
       if (is_wanted) {
         digester.Update(some);
@@ -273,22 +270,26 @@ absl::StatusOr<std::vector<PackedFile>> ListEntries(Unpacker& unpacker, const Pa
     }));
     if (is_wanted) {
       file.digest = digester.Finish();
-      files.push_back(std::move(file));
+      found.files.push_back(std::move(file));
     }
   }
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<PackedFile>> ListPackedLayer(const PackedLayer& layer,
-                                                        const std::stop_token& stop) {
+uint64_t MostUnpackedBytes(uint64_t packed_bytes) {
+  return std::max(kLeastPackedLimit,
+                  std::min(packed_bytes, UINT64_MAX / kMostPackedRatio) * kMostPackedRatio);
+}
+
+absl::StatusOr<PackedFiles> ListPackedLayer(const PackedLayer& layer, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Unpacker> unpacker, Unpacker::Open(layer.path, stop));
-  absl::StatusOr<std::vector<PackedFile>> files = ListEntries(*unpacker, layer);
-  if (files.ok() || absl::IsInvalidArgument(files.status())) {
+  absl::StatusOr<PackedFiles> found = ListEntries(*unpacker, layer);
+  if (found.ok() || absl::IsInvalidArgument(found.status())) {
     // First: where other bytes came than were sent, that is what is wrong with them.
     RETURN_IF_ERROR(unpacker->CheckDigest(layer));
   }
-  return files;
+  return found;
 }
 
 absl::Status ReadPackedFile(const std::string& archive_path, const std::string& path,

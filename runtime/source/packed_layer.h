@@ -23,10 +23,11 @@ struct PackedFile {
   uint64_t size_bytes = 0;
 };
 
-// What an archive may hold: far more than a model's packs to, far less than would fill a disk from
-// a small file.
+// What archives of `packed_bytes` together may hold: far more than models pack to, far less than
+// would keep a reader busy for days over small files.
 inline constexpr uint64_t kLeastPackedLimit = uint64_t{1} << 30;
 inline constexpr uint64_t kMostPackedRatio = 1000;
+uint64_t MostUnpackedBytes(uint64_t packed_bytes);
 
 struct PackedLayer {
   std::string path;  // Of the archive.
@@ -35,14 +36,19 @@ struct PackedLayer {
   // Only files below it, such as "models/"; what else there is, is passed over. Empty: all, and
   // something else than files and folders is an error.
   std::string below;
+  uint64_t most_bytes = 0;  // That it may unpack to.
 };
 
-// Its files in the order of the archive, each once. Blocks for as long as it takes to unpack.
+struct PackedFiles {
+  std::vector<PackedFile> files;  // In the order of the archive, each once.
+  uint64_t unpacked_bytes = 0;    // Of all that is in it, passed over or not.
+};
+
+// Blocks for as long as it takes to unpack.
 // Errors, without the layer's name: kInvalidArgument for an archive with other bytes than its
-// digest says, that is damaged, that unpacks to more than the bounds above, or has links, devices,
-// or paths that CheckPath refuses; kNotFound, kUnavailable, kCancelled.
-absl::StatusOr<std::vector<PackedFile>> ListPackedLayer(const PackedLayer& layer,
-                                                        const std::stop_token& stop);
+// digest says, that is damaged, that unpacks to too much, or has links, devices, or paths that
+// CheckPath refuses; kNotFound, kUnavailable, kCancelled.
+absl::StatusOr<PackedFiles> ListPackedLayer(const PackedLayer& layer, const std::stop_token& stop);
 
 // One of its files, as Source::Read. Its bytes are not checked: whoever reads has their digest.
 absl::Status ReadPackedFile(const std::string& archive_path, const std::string& path,

@@ -204,7 +204,24 @@ TEST_CASE("OCI archives: bombs") {
   const std::string path = GENERATE("models/zeros", "other/zeros");
   const Entry zeros = {.path = path, .contents = "", .zeros = kLeastPackedLimit + 1};
   layout.SetIndex({layout.Manifest({layout.Blob(Archive({zeros}, kTarZstd), kTarZstd)}, "text")});
-  CHECK_THAT(layout.Error(), Catch::Contains("it unpacks to more than 1073741824 bytes"));
+  CHECK_THAT(layout.Error(),
+             Catch::Contains("it unpacks to more than the 1073741824 bytes that are left for it"));
+}
+
+// What one archive may unpack to is for all of a listing, or a thousand of them would do.
+TEST_CASE("OCI archives: bombs in pieces") {
+  const Layout layout;
+  std::vector<std::string> layers;
+  for (const char* const path : {"models/1/a", "models/1/b", "models/1/c"}) {
+    const Entry zeros = {.path = path, .contents = "", .zeros = kLeastPackedLimit * 2 / 5};
+    layers.push_back(layout.Blob(Archive({zeros}, kTarZstd), kTarZstd));
+  }
+  layout.SetIndex({layout.Manifest({layers[0], layers[1]}, "text")});
+  OciLayout source = layout.Open();
+  CHECK(VALUE(source.List({})).size() == 2);
+  layout.SetIndex({layout.Manifest(layers, "text")});
+  const absl::Status status = source.List({}).status();
+  CHECK_THAT(std::string(MessageOf(status)), Catch::Contains("214748366 bytes that are left"));
 }
 
 // A map of holes is held in memory, however little it is packed to.
