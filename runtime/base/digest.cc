@@ -12,11 +12,12 @@
 #include "runtime/base/check.h"
 #include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
+#include "runtime/base/thread.h"
 
 namespace omserve {
 namespace {
 
-constexpr size_t kChunkBytes = size_t{1} << 20;
+constexpr size_t kChunkBytes = size_t{256} << 10;
 
 std::optional<uint8_t> HexDigit(char c) {
   if (c >= '0' && c <= '9') {
@@ -122,6 +123,7 @@ absl::StatusOr<Digest> DigestedFile::DigestOfRange(
     if (progress) {
       progress(static_cast<uint64_t>(got));
     }
+    GiveWay();
   }
   return digester.Finish();
 }

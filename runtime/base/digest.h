@@ -62,7 +62,7 @@ class DigestedFile final {
 
   uint64_t size_bytes() const { return size_bytes_; }  // When it was opened.
 
-  // Reads a MiB at a time, and tells `progress`, where there is one, how many bytes that were.
+  // Reads 256 KiB at a time, and tells `progress`, where there is one, how many bytes that were.
   // Errors: kInvalidArgument when the file ends before the range does. Blocks on the disk.
   absl::StatusOr<Digest> DigestOfRange(const ByteRange& range,
                                        const std::function<void(uint64_t)>& progress) const;

@@ -10,6 +10,7 @@
 #include "runtime/base/descriptor.h"
 #include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
+#include "runtime/base/thread.h"
 
 namespace omserve::source {
 namespace {
@@ -59,6 +60,7 @@ absl::Status ReadLocalFile(const std::string& path, const Resume& resume, ByteSi
     }
     RETURN_IF_ERROR(sink.Write(std::span(chunk).first(static_cast<size_t>(got))));
     at += static_cast<uint64_t>(got);
+    GiveWay();
   }
 }
 

@@ -22,6 +22,7 @@
 #include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/json_fields.h"
+#include "runtime/base/thread.h"
 #include "runtime/source/sums_file.h"
 
 namespace omserve::source {
@@ -179,6 +180,7 @@ class Unpacker final {
         return absl::OkStatus();
       }
       RETURN_IF_ERROR(use(std::span<const std::byte>(block_).first(static_cast<size_t>(got))));
+      GiveWay();
     }
   }
   absl::Status CheckDigest(const PackedLayer& layer) { return file_.CheckDigest(layer); }
@@ -301,7 +303,7 @@ absl::Status ReadPackedFile(const std::string& archive_path, const std::string& 
     if (entry == nullptr) {
       return NotFound("'{}' is in it no longer", path);
     }
-    if (NameOf(entry) != path) {
+    if (NameOf(entry) != path || archive_entry_filetype(entry) == AE_IFDIR) {
       RETURN_IF_ERROR(
           unpacker->ReadEntry([](std::span<const std::byte>) { return absl::OkStatus(); }));
       continue;

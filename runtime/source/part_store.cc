@@ -12,6 +12,7 @@
 #include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/file.h"
+#include "runtime/base/thread.h"
 #include "runtime/source/digest_cache.h"
 #include "runtime/source/file_tree.h"
 
@@ -83,6 +84,7 @@ class PartStore::Sink final : public ByteSink {
       }
       size_ += static_cast<uint64_t>(put);
       bytes = bytes.subspan(static_cast<size_t>(put));
+      GiveWay();
     }
     if (store_.options_.progress) {
       store_.options_.progress({.file = file_,
