@@ -25,10 +25,10 @@ inline constexpr int kOnlyWhenIdle = 20;
 // privilege to go back.
 void Yield(int niceness);
 
-// Lets every other thread go first that waits for the processor of the calling one. For long work
-// that yields, between pieces of some 100 us: a kernel that shares turns out by what each thread
-// has had (EEVDF, Linux 6.6) may prefer who yields to who does not for as long as a tick of its
-// clock, 4 ms, if the one that does not has just had a turn.
+// Lets threads go first that wait for the processor of the calling one, if it has gone on for half
+// a millisecond. For long work that yields, between pieces of some 100 us: a kernel that shares
+// turns out by what each thread has had (EEVDF, Linux 6.6) may prefer who yields to who does not
+// for as long as a tick of its clock, 4 ms, if the one that does not has just had a turn.
 void GiveWay();
 
 // Starts `body` on a thread named `name`. An exception leaving `body` ends the process.

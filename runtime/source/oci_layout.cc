@@ -100,7 +100,7 @@ absl::Status OciLayout::AddPacked(const OciDescriptor& layer, const std::string&
   const bool is_of_image = layer.media_type.starts_with(kOciLayerTypes) && !layer.is_packed;
   const std::string below(is_of_image ? kImageFolder : "");
   const std::string blob = BlobName(layer.digest);
-  const PackedKey key(layer.digest, below);
+  const PackedKey key(layer.digest, layer.size_bytes, below);
   const bool is_new = listing.archives.insert(key).second;
   listing.packed_bytes += is_new ? layer.size_bytes : 0;
   auto inside = packed_.find(key);

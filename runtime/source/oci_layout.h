@@ -8,6 +8,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,8 @@ class OciLayout final : public Source {
                     const std::stop_token& stop) override;
 
  private:
-  using PackedKey = std::pair<Digest, std::string>;  // PackedLayer's digest and `below`.
+  // PackedLayer's digest, size, which is a promise until it was looked at, and `below`.
+  using PackedKey = std::tuple<Digest, uint64_t, std::string>;
   // What a List has found so far.
   struct Listing {
     std::map<std::string, SourceFile> files;  // By path.

@@ -76,11 +76,23 @@ class ArchiveFile final {
   // A header is read from here on, or no longer is.
   void BeginHeader(archive* reader) { header_from_ = archive_filter_bytes(reader, 0); }
   void EndHeader() { header_from_.reset(); }
+  // Before any of it is unpacked, since it says how much that may come to.
+  absl::Status CheckSize(const PackedLayer& layer) const {
+    struct stat info {};
+    if (fstat(fd_.get(), &info) != 0) {
+      return Unavailable("cannot be looked at: {}", ErrnoText());
+    }
+    return static_cast<uint64_t>(info.st_size) == layer.size_bytes
+               ? absl::OkStatus()
+               : InvalidArgument("{} bytes, expected {}; copy the image again", info.st_size,
+                                 layer.size_bytes);
+  }
   // Reads what is left. Whether all of it is as expected.
   absl::Status CheckDigest(const PackedLayer& layer) {
     for (bool ends = false; !ends;) {
       ASSIGN_OR_RETURN(const std::span<const std::byte> next, Next());
       ends = next.empty();
+      GiveWay();
     }
     const Digest digest = digester_.Finish();
     return digest == layer.digest && read_bytes_ == layer.size_bytes
@@ -184,6 +196,11 @@ class Unpacker final {
     }
   }
   absl::Status CheckDigest(const PackedLayer& layer) { return file_.CheckDigest(layer); }
+  absl::Status CheckSize(const PackedLayer& layer) const { return file_.CheckSize(layer); }
+  // So far, headers and all.
+  uint64_t unpacked_bytes() const {
+    return static_cast<uint64_t>(archive_filter_bytes(reader_.get(), 0));
+  }
 
  private:
   // The one that is given to libarchive, and one that unpacks it.
@@ -240,12 +257,22 @@ absl::Status CheckNoWhiteout(std::string_view path, std::string_view below) {
 absl::StatusOr<PackedFiles> ListEntries(Unpacker& unpacker, const PackedLayer& layer) {
   RETURN_IF_ERROR(unpacker.Begin());
   PackedFiles found;
+  uint64_t data_bytes = 0;  // More than what it unpacks to where there are holes.
+  const auto count = [&](size_t some_bytes) {
+    data_bytes += some_bytes;
+    found.unpacked_bytes = std::max(data_bytes, unpacker.unpacked_bytes());
+    return found.unpacked_bytes <= layer.most_bytes
+               ? absl::OkStatus()
+               : InvalidArgument("it unpacks to more than the {} bytes that are left for it",
+                                 layer.most_bytes);
+  };
   std::set<std::string> names;
   while (true) {
     ASSIGN_OR_RETURN(archive_entry* const entry, unpacker.NextEntry());
     if (entry == nullptr) {
       return found;
     }
+    RETURN_IF_ERROR(count(0));
     PackedFile file{.path = NameOf(entry)};
     RETURN_IF_ERROR(CheckNoWhiteout(file.path, layer.below));
     const bool is_wanted =
@@ -260,15 +287,10 @@ absl::StatusOr<PackedFiles> ListEntries(Unpacker& unpacker, const PackedLayer& l
     Digester digester;
     RETURN_IF_ERROR(unpacker.ReadEntry([&](std::span<const std::byte> some) {
       file.size_bytes += some.size();
-      found.unpacked_bytes += some.size();
-      if (found.unpacked_bytes > layer.most_bytes) {
-        return InvalidArgument("it unpacks to more than the {} bytes that are left for it",
-                               layer.most_bytes);
-      }
       if (is_wanted) {
         digester.Update(some);
       }
-      return absl::OkStatus();
+      return count(some.size());
     }));
     if (is_wanted) {
       file.digest = digester.Finish();
@@ -286,6 +308,7 @@ uint64_t MostUnpackedBytes(uint64_t packed_bytes) {
 
 absl::StatusOr<PackedFiles> ListPackedLayer(const PackedLayer& layer, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Unpacker> unpacker, Unpacker::Open(layer.path, stop));
+  RETURN_IF_ERROR(unpacker->CheckSize(layer));
   absl::StatusOr<PackedFiles> found = ListEntries(*unpacker, layer);
   if (found.ok() || absl::IsInvalidArgument(found.status())) {
     // First: where other bytes came than were sent, that is what is wrong with them.

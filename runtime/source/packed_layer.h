@@ -41,7 +41,7 @@ struct PackedLayer {
 
 struct PackedFiles {
   std::vector<PackedFile> files;  // In the order of the archive, each once.
-  uint64_t unpacked_bytes = 0;    // Of all that is in it, passed over or not.
+  uint64_t unpacked_bytes = 0;    // Of all that is in it, passed over or not, with its headers.
 };
 
 // Blocks for as long as it takes to unpack.

@@ -130,6 +130,7 @@ absl::StatusOr<LoadedSubgraphs> LoadOnDevices(const LoadContext& context,
                                               const registry::LoadedSubgraph::Options& options,
                                               const std::vector<std::vector<int>>& groups,
                                               const Reached& reached) {
+  context.unloader.AwaitMemory();  // Of the load before: one file's is enough to have room for.
   // Held, so that it is read once for all of them.
   ASSIGN_OR_RETURN(std::shared_ptr<const registry::FileBytes> bytes, options.file->Read());
   reached(VersionState::kLoading, fmt::format("{} bytes read", bytes->span().size()));

@@ -66,12 +66,19 @@ void Unloader::Discard(std::unique_ptr<LoadedModel> loaded) {
 void Unloader::Free(std::shared_ptr<const void> memory) {
   {
     const MutexLock lock(mu_);
-    if (stop_ || memory_ != nullptr) {
+    if (stop_ || working_ || freeing_ || memory_ != nullptr) {
       return;
     }
     memory_ = std::move(memory);
   }
   changed_.NotifyAll();
+}
+
+void Unloader::AwaitMemory() {
+  const MutexLock lock(mu_);
+  while (memory_ != nullptr || freeing_) {
+    changed_.Wait(mu_);
+  }
 }
 
 size_t Unloader::waiting() const {
@@ -103,13 +110,19 @@ bool Unloader::AwaitFreed(Clock::time_point deadline) {
 }
 
 absl::Status Unloader::Stop(Clock::time_point deadline) {
+  std::shared_ptr<const void> memory;  // Goes where the lock is not held.
   {
     const MutexLock lock(mu_);
     stop_ = true;
+    memory.swap(memory_);
     changed_.NotifyAll();
-    while (working_ && clock_.WaitUntil(changed_, mu_, deadline)) {
+  }
+  memory.reset();
+  {
+    const MutexLock lock(mu_);
+    while ((working_ || freeing_) && clock_.WaitUntil(changed_, mu_, deadline)) {
     }
-    if (working_) {
+    if (working_ || freeing_) {
       return DeadlineExceeded("a model's memory is still being freed");
     }
   }
@@ -126,11 +139,12 @@ absl::Status Unloader::Stop(Clock::time_point deadline) {
 void Unloader::Run() {
   while (true) {
     std::unique_ptr<LoadedModel> loaded;
-    std::shared_ptr<const void> memory;  // Goes where the lock is not held.
+    std::shared_ptr<const void> memory;
     std::function<void(const Model&)> on_gone;
     {
       const MutexLock lock(mu_);
       working_ = false;
+      freeing_ = false;
       changed_.NotifyAll();
       while (waiting_.empty() && memory_ == nullptr && !stop_) {
         changed_.Wait(mu_);
@@ -138,9 +152,10 @@ void Unloader::Run() {
       if (stop_) {
         return;
       }
-      memory.swap(memory_);
-      if (waiting_.empty()) {
-        continue;
+      if (memory_ != nullptr) {  // First: the other may take for ever.
+        memory.swap(memory_);
+        freeing_ = true;
+        continue;  // Which frees it, without the lock.
       }
       loaded = std::move(waiting_.front());
       waiting_.pop_front();

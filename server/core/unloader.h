@@ -41,9 +41,11 @@ class Unloader final {
   void Discard(std::unique_ptr<LoadedModel> loaded) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Memory that takes a while to free, as what a file was read to, which may have to be wiped: the
-  // last to let go of it is the thread here, so that no load waits for that. Only one such thing
-  // waits; where one does already the caller lets go at once.
+  // thread here lets go of it, so that the load that used it need not. Where that thread is busy,
+  // perhaps with a device that does not come back, the caller does so at once.
   void Free(std::shared_ptr<const void> memory) ABSL_LOCKS_EXCLUDED(mu_);
+  // Until that was done, so that there is memory for the next such thing. Soon: see Free.
+  void AwaitMemory() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Requires that the engines were drained, and calls none of them any longer: what has not been
   // taken apart stays until this is destroyed. Waits for the load that is being taken apart;
@@ -72,8 +74,9 @@ class Unloader final {
   uint64_t last_load_ ABSL_GUARDED_BY(mu_) = 0;
   std::set<uint64_t> there_ ABSL_GUARDED_BY(mu_);  // Loads that are not gone.
   std::deque<std::unique_ptr<LoadedModel>> waiting_ ABSL_GUARDED_BY(mu_);
-  std::shared_ptr<const void> memory_ ABSL_GUARDED_BY(mu_);  // That Free left here.
   bool working_ ABSL_GUARDED_BY(mu_) = false;
+  std::shared_ptr<const void> memory_ ABSL_GUARDED_BY(mu_);  // That Free left here.
+  bool freeing_ ABSL_GUARDED_BY(mu_) = false;                // Such memory.
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   std::deque<std::unique_ptr<LoadedModel>> kept_ ABSL_GUARDED_BY(mu_);  // By engines, to the end.
 

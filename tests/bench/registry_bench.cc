@@ -351,7 +351,7 @@ absl::StatusOr<Row> Protection(const Options& options, Rig& rig) {
     double plain = 0;
     for (const std::string& model : models) {
       RETURN_IF_ERROR(rig.Forget(model));
-      // The file, the file's plain text, and the pages that the disk's come to.
+      // The file, its plain text, the disk's cache of it, and some more.
       TakeBackMemory(size_t{4} * static_cast<size_t>(options.megabytes) << 20);
       const Steady::time_point start = Steady::now();
       RETURN_IF_ERROR(rig.Load(model));

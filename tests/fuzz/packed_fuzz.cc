@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -26,6 +27,7 @@ class DigestSink final : public ByteSink {
  public:
   absl::Status Begin(const Beginning& beginning) override {
     OMSERVE_CHECK(beginning.offset == 0, "nothing was there before");
+    promised_bytes = beginning.size_bytes;
     return absl::OkStatus();
   }
   absl::Status Write(Bytes bytes) override {
@@ -35,6 +37,7 @@ class DigestSink final : public ByteSink {
   }
   Digester digester;
   uint64_t size_bytes = 0;
+  std::optional<uint64_t> promised_bytes;
 };
 
 void Try(Bytes archive, bool is_image) {
@@ -61,7 +64,8 @@ void Try(Bytes archive, bool is_image) {
                   "a path that files may have");
     DigestSink sink;
     OMSERVE_CHECK(ReadPackedFile(path, one.path, {}, sink, {}).ok() &&
-                      sink.size_bytes == one.size_bytes && sink.digester.Finish() == one.digest,
+                      sink.size_bytes == one.size_bytes && sink.promised_bytes == one.size_bytes &&
+                      sink.digester.Finish() == one.digest,
                   "a file is what the list says");
     bytes += one.size_bytes;
   }

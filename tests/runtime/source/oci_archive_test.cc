@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/source/oci_layout.h"
+#include "runtime/source/packed_layer.h"
 #include "tests/runtime/source/image_layout.h"
 #include "tests/status_test_util.h"
 
@@ -221,7 +222,40 @@ TEST_CASE("OCI archives: bombs in pieces") {
   CHECK(VALUE(source.List({})).size() == 2);
   layout.SetIndex({layout.Manifest(layers, "text")});
   const absl::Status status = source.List({}).status();
-  CHECK_THAT(std::string(MessageOf(status)), Catch::Contains("214748366 bytes that are left"));
+  CHECK_THAT(std::string(MessageOf(status)), Catch::Contains("it unpacks to more than the 2147"));
+}
+
+// Headers alone keep a reader as busy as files do.
+TEST_CASE("OCI archives: all that is unpacked counts") {
+  const Layout layout;
+  const std::string file =
+      Archive(std::vector<Entry>(100, {.path = "other/empty", .contents = ""}));
+  layout.folder().Write("archive", file);
+  PackedLayer layer = {.path = layout.folder().path() + "/archive",
+                       .digest = DigestOf(file),
+                       .size_bytes = file.size(),
+                       .below = "models/",
+                       .most_bytes = file.size()};
+  const PackedFiles found = VALUE(ListPackedLayer(layer, {}));
+  CHECK(found.files.empty());
+  CHECK(found.unpacked_bytes >= 100 * 512);
+  layer.most_bytes = 100 * 512 / 2;
+  CHECK(ListPackedLayer(layer, {}).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+// What a layer may unpack to goes by its size, so that must be so, now and when it was seen before.
+TEST_CASE("OCI archives: sizes that are not so") {
+  const Layout layout;
+  const std::string honest = layout.Blob(Archive({{"models/1/a", "x"}}), kTar);
+  layout.SetIndex({layout.Manifest({honest}, "text")});
+  OciLayout source = layout.Open();
+  CHECK(VALUE(source.List({})).size() == 1);
+  const size_t at = honest.find("\"size\": ") + 8;
+  const std::string false_size = honest.substr(0, at) + "1000000000000}";
+  layout.SetIndex({layout.Manifest({false_size}, "text")});
+  const absl::Status status = source.List({}).status();
+  CHECK_THAT(std::string(MessageOf(status)),
+             Catch::Contains("expected 1000000000000; copy the image again"));
 }
 
 // A map of holes is held in memory, however little it is packed to.

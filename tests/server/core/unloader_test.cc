@@ -50,27 +50,48 @@ TEST_CASE("The end does not wait for ever for a load that is not freed") {
   REQUIRE_OK(freeing->Stop(SteadyClock().Now()));
 }
 
-TEST_CASE("Memory that takes long to free is freed elsewhere, one such thing at a time") {
-  const auto caller = std::this_thread::get_id();
+// Memory that notes who frees it, and where that is not the thread that made it, waits for `go_on`.
+struct Slow {
+  std::shared_ptr<const void> Make() {
+    return {this, [this, maker = std::this_thread::get_id()](const void* /*memory*/) {
+              if (std::this_thread::get_id() == maker) {
+                ++here;
+                return;
+              }
+              begun.count_down();
+              go_on.wait();
+              ++elsewhere;
+            }};
+  }
   std::atomic<int> here{0};
   std::atomic<int> elsewhere{0};
-  const auto memory = [&] {
-    return std::shared_ptr<const void>(&here, [&](const void* /*memory*/) {
-      ++(std::this_thread::get_id() == caller ? here : elsewhere);
-      elsewhere.notify_all();
-    });
-  };
+  std::latch begun{1};
+  std::latch go_on{1};
+};
+
+TEST_CASE("Memory that takes long to free is freed elsewhere, one such thing at a time") {
+  Slow slow;
+  Unloader unloader{SteadyClock()};
+  unloader.Free(slow.Make());
+  slow.begun.wait();
+  CHECK(slow.elsewhere == 0);
+  unloader.Free(slow.Make());
+  CHECK(slow.here == 1);
+  CHECK(unloader.Stop(SteadyClock().Now()).code() == absl::StatusCode::kDeadlineExceeded);
+  slow.go_on.count_down();
+  unloader.AwaitMemory();
+  CHECK(slow.elsewhere == 1);
+  REQUIRE_OK(unloader.Stop(Clock::time_point::max()));
+  unloader.Free(slow.Make());
+  CHECK(slow.here == 2);
+}
+
+TEST_CASE("Memory does not wait for a load that is not freed") {
+  Slow slow;
   Freeing freeing;
-  freeing->Free(memory());
-  CHECK(here + elsewhere == 0);  // The thread has a load to free.
-  freeing->Free(memory());
-  CHECK(here == 1);
+  freeing->Free(slow.Make());
+  CHECK(slow.here == 1);
   freeing.Release();
-  elsewhere.wait(0);
-  CHECK(elsewhere == 1);
-  REQUIRE_OK(freeing->Stop(Clock::time_point::max()));
-  freeing->Free(memory());
-  CHECK(here == 2);
 }
 
 }  // namespace
