@@ -16,6 +16,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/errno_text.h"
 #include "runtime/base/errors.h"
+#include "runtime/base/thread.h"
 #include "runtime/sealed/key_section.h"
 #include "runtime/sealed/parallel_decrypt.h"
 
@@ -162,6 +163,7 @@ absl::Status SealedFile::DecryptDescriptor(std::span<std::byte> to,
     if (!decrypt.Bring()) {
       break;
     }
+    GiveWay();
   }
   return decrypt.Finish();
 }

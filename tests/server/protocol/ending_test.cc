@@ -137,8 +137,10 @@ void CheckEnd(const Cell& cell) {
 
 // The daemon ends while the request is there: it is answered first. What is not whole is told that
 // it comes too late; see below.
-End EndByShutdown(const Cell& cell) {
-  EndingDaemon daemon(cell.front, cell.state);
+void CheckShutdown(Front front, State state) {
+  const Cell cell{front, state, Event::kShutdown};
+  INFO(cell.Name());
+  EndingDaemon daemon(front, state);
   daemon.HoldDrain();
   const double pinned_bytes = daemon.pinned_bytes();
   const int others = daemon.Block();
@@ -146,13 +148,13 @@ End EndByShutdown(const Cell& cell) {
   caller->Start();
   REQUIRE(daemon.Bring(*caller));
   daemon.BeginStop();
-  if (cell.state == State::kAnswering) {
+  if (state == State::kAnswering) {
     CHECK(daemon.pinned_bytes() > pinned_bytes);
     caller->PassAnswers();
   } else {
     daemon.GoOn();
   }
-  const End end = caller->Wait();
+  CHECK(IsExpected(cell, caller->Wait()));
   AwaitCounted(daemon, others);
   Counted counted = daemon.Count();
   counted.success -= others;
@@ -161,20 +163,6 @@ End EndByShutdown(const Cell& cell) {
   counted.success += others;
   CHECK(daemon.Count() == counted);
   REQUIRE_OK(daemon.EndStop());
-  return end;
-}
-
-void CheckShutdown(Front front, State state) {
-  const Cell cell{front, state, Event::kShutdown};
-  INFO(cell.Name());
-  End end = EndByShutdown(cell);
-  // gRPC closes a connection with its last answer. Where the client has just then told it to go on
-  // sending, Linux resets the connection, and what the client had not taken is lost: see grpc.md.
-  const bool may_be_reset = front != Front::kRest && state == State::kAnswering;
-  for (int attempt = 1; may_be_reset && end == End::kDropped && attempt < 5; ++attempt) {
-    end = EndByShutdown(cell);
-  }
-  CHECK(IsExpected(cell, end));
 }
 
 // 36 cells.
