@@ -66,15 +66,7 @@ absl::Status Free(void* address) {
     return Fail(ACL_ERROR_INVALID_PARAM, "aclrtFree: the address is null");
   }
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
-  const std::shared_ptr<Device> device = here.runtime->memory().DeviceOf(address);
-  if (device == nullptr) {
-    return Fail(ACL_ERROR_RT_PARAM_INVALID, "aclrtFree: {} is not device memory",
-                fmt::ptr(address));
-  }
-  if (here.runtime->order() != nullptr) {
-    here.runtime->order()->Freed(address);
-  }
-  return device->memory().Free(address);
+  return here.runtime->memory().FreeDevice(address);
 }
 
 absl::Status MallocHost(void** address, size_t size_bytes) {
@@ -98,10 +90,7 @@ absl::Status FreeHost(void* address) {
   if (here.runtime->settings().run_mode == ACL_DEVICE) {
     return Free(address);
   }
-  if (here.runtime->order() != nullptr) {
-    here.runtime->order()->Freed(address);
-  }
-  return here.runtime->memory().pinned().Free(address);
+  return here.runtime->memory().FreePinned(address);
 }
 
 absl::Status Memcpy(const CopyRequest& request, aclrtMemcpyKind kind) {

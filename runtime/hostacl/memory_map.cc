@@ -11,10 +11,10 @@ namespace omserve::hostacl {
 namespace {
 
 absl::Status MoveBytes(const MemoryMap& map, const CopyRequest& request) {
-  ASSIGN_OR_RETURN(std::byte* const target, map.AnyBytes(request.target, request.count));
-  ASSIGN_OR_RETURN(const std::byte* const source, map.AnyBytes(request.source, request.count));
-  map.Touch(request.source, request.count, /*is_write=*/false);
-  map.Touch(request.target, request.count, /*is_write=*/true);
+  ASSIGN_OR_RETURN(std::byte* const target,
+                   map.UseAnyBytes(request.target, request.count, /*is_write=*/true));
+  ASSIGN_OR_RETURN(const std::byte* const source,
+                   map.UseAnyBytes(request.source, request.count, /*is_write=*/false));
   // The caller may overlap them; on the chip that is as undefined as with memcpy, here it is not.
   std::memmove(target, source, request.count);
   return absl::OkStatus();
@@ -61,6 +61,52 @@ absl::StatusOr<std::byte*> MemoryMap::AnyBytes(const void* address, size_t count
   return const_cast<std::byte*>(static_cast<const std::byte*>(address));  // NOLINT: see Copy.
 }
 
+absl::StatusOr<std::byte*> MemoryMap::UseDeviceBytes(const void* address, size_t count,
+                                                     DeviceMemory::Slack slack,
+                                                     bool is_write) const {
+  if (order_ == nullptr) {
+    return DeviceBytes(address, count, slack);
+  }
+  const MutexLock lock(use_mu_);
+  ASSIGN_OR_RETURN(std::byte* const bytes, DeviceBytes(address, count, slack));
+  order_->Touched(address, count, is_write);
+  return bytes;
+}
+
+absl::StatusOr<std::byte*> MemoryMap::UseAnyBytes(const void* address, size_t count,
+                                                  bool is_write) const {
+  if (order_ == nullptr) {
+    return AnyBytes(address, count);
+  }
+  const MutexLock lock(use_mu_);
+  ASSIGN_OR_RETURN(std::byte* const bytes, AnyBytes(address, count));
+  order_->Touched(address, count, is_write);
+  return bytes;
+}
+
+absl::Status MemoryMap::FreeDevice(void* address) const {
+  const std::shared_ptr<Device> device = DeviceOf(address);
+  if (device == nullptr) {
+    return Fail(ACL_ERROR_RT_PARAM_INVALID, "aclrtFree: {} is not device memory",
+                fmt::ptr(address));
+  }
+  if (order_ == nullptr) {
+    return device->memory().Free(address);
+  }
+  const MutexLock lock(use_mu_);
+  order_->Freed(address);
+  return device->memory().Free(address);
+}
+
+absl::Status MemoryMap::FreePinned(void* address) {
+  if (order_ == nullptr) {
+    return pinned_.Free(address);
+  }
+  const MutexLock lock(use_mu_);
+  order_->Freed(address);
+  return pinned_.Free(address);
+}
+
 absl::Status CheckCopy(const CopyRequest& request, aclrtMemcpyKind kind) {
   if (request.target == nullptr || request.source == nullptr) {
     return Fail(ACL_ERROR_INVALID_PARAM, "copy: the {} address is null",
@@ -101,8 +147,7 @@ absl::Status CopyRows(const MemoryMap& map, const CopyRequest& first_row, size_t
 }
 
 absl::Status Fill(const MemoryMap& map, void* target, int32_t value, size_t count) {
-  ASSIGN_OR_RETURN(std::byte* const bytes, map.AnyBytes(target, count));
-  map.Touch(target, count, /*is_write=*/true);
+  ASSIGN_OR_RETURN(std::byte* const bytes, map.UseAnyBytes(target, count, /*is_write=*/true));
   std::memset(bytes, value, count);
   return absl::OkStatus();
 }

@@ -33,6 +33,18 @@ class MemoryMap final {
   // Device or host memory. Host addresses are believed, as the C interface has to.
   absl::StatusOr<std::byte*> AnyBytes(const void* address, size_t count) const;
 
+  // As the two above, and tells strict mode that this thread's task, or the host, reads or writes
+  // the bytes. One step: a free in another thread comes before it, and nothing is found, or after
+  // it, and strict mode knows of the use.
+  absl::StatusOr<std::byte*> UseDeviceBytes(const void* address, size_t count,
+                                            DeviceMemory::Slack slack, bool is_write) const
+      ABSL_LOCKS_EXCLUDED(use_mu_);
+  absl::StatusOr<std::byte*> UseAnyBytes(const void* address, size_t count, bool is_write) const
+      ABSL_LOCKS_EXCLUDED(use_mu_);
+  // What aclrtMalloc and aclrtMallocHost gave. ACL_ERROR_RT_PARAM_INVALID for other addresses.
+  absl::Status FreeDevice(void* address) const ABSL_LOCKS_EXCLUDED(use_mu_);
+  absl::Status FreePinned(void* address) ABSL_LOCKS_EXCLUDED(use_mu_);
+
   // Tells strict mode that this thread's task, or the host, reads or writes these bytes.
   void Touch(const void* address, size_t count, bool is_write) const {
     if (order_ != nullptr) {
@@ -60,6 +72,9 @@ class MemoryMap final {
 
   const aclrtRunMode run_mode_;
   OrderChecker* const order_;
+  // Held over what strict mode is told and what is done, so that the two are one step. Not taken
+  // where strict mode is off.
+  mutable Mutex use_mu_;
   PinnedMemory pinned_;
   RegisteredMemory registered_;
 };

@@ -101,15 +101,14 @@ absl::StatusOr<size_t> Model::ReadGear(const Execution& execution) const {
   const size_t wide_bytes = count * sizeof(uint64_t);
   const size_t used_bytes =
       reserved.size_bytes >= wide_bytes ? wide_bytes : count * sizeof(uint32_t);
-  const absl::StatusOr<std::byte*> bytes =
-      parts_.memory->DeviceBytes(reserved.address, used_bytes, DeviceMemory::Slack::kPadding);
+  const absl::StatusOr<std::byte*> bytes = parts_.memory->UseDeviceBytes(
+      reserved.address, used_bytes, DeviceMemory::Slack::kPadding, /*is_write=*/false);
   if (!bytes.ok()) {
     return WithAclCode(
         WithContext(bytes.status(), fmt::format("model '{}': input '{}'", parts_.description.name,
                                                 om::kGearTensorName)),
         ACL_ERROR_RT_AICORE_EXCEPTION);
   }
-  parts_.memory->Touch(reserved.address, used_bytes, /*is_write=*/false);
   const std::vector<int64_t> values = DecodeGear({*bytes, used_bytes}, count);
   const std::optional<size_t> gear = FindGear(parts_.description, values);
   if (!gear.has_value()) {
@@ -132,13 +131,15 @@ absl::StatusOr<size_t> Model::SizeOf(const om::IoDescription& io, std::span<cons
 }
 
 absl::StatusOr<TensorView> Model::View(const om::IoDescription& io, std::span<const int64_t> dims,
-                                       const BufferView& buffer, const char* what) const {
+                                       const BufferView& buffer, TensorSide side) const {
+  const char* const what = side == TensorSide::kInput ? "input" : "output";
   TensorView view;
   ASSIGN_OR_RETURN(view.size_bytes, SizeOf(io, dims, what));
   view.acl_data_type = io.acl_data_type;
   view.dims = dims;
   const absl::StatusOr<std::byte*> bytes =
-      parts_.memory->DeviceBytes(buffer.address, view.size_bytes, DeviceMemory::Slack::kPadding);
+      parts_.memory->UseDeviceBytes(buffer.address, view.size_bytes, DeviceMemory::Slack::kPadding,
+                                    /*is_write=*/side == TensorSide::kOutput);
   if (!bytes.ok()) {
     return WithAclCode(
         WithContext(bytes.status(),
@@ -163,8 +164,8 @@ absl::StatusOr<absl::InlinedVector<TensorView, 4>> Model::ViewInputs(
   const om::ModelDescription& model = parts_.description;
   absl::InlinedVector<TensorView, 4> views;
   for (size_t i = 0; i < model.inputs.size(); ++i) {
-    ASSIGN_OR_RETURN(const TensorView view, View(model.inputs[i], dims[i], buffers[i], "input"));
-    parts_.memory->Touch(buffers[i].address, view.size_bytes, /*is_write=*/false);
+    ASSIGN_OR_RETURN(const TensorView view,
+                     View(model.inputs[i], dims[i], buffers[i], TensorSide::kInput));
     views.push_back(view);
   }
   return views;
@@ -176,9 +177,8 @@ absl::Status Model::Run(const Execution& execution, const TensorTap& tap) const 
   ASSIGN_OR_RETURN(const auto inputs, ViewInputs(execution.inputs, input_dims_[gear]));
   absl::InlinedVector<TensorView, 4> outputs;
   for (size_t i = 0; i < model.outputs.size(); ++i) {
-    ASSIGN_OR_RETURN(const TensorView view,
-                     View(model.outputs[i], output_dims_[gear][i], execution.outputs[i], "output"));
-    parts_.memory->Touch(execution.outputs[i].address, view.size_bytes, /*is_write=*/true);
+    ASSIGN_OR_RETURN(const TensorView view, View(model.outputs[i], output_dims_[gear][i],
+                                                 execution.outputs[i], TensorSide::kOutput));
     outputs.push_back(view);
   }
   TouchGivenMemory();
@@ -208,8 +208,7 @@ absl::StatusOr<DimsList> Model::RunSizing(std::span<const BufferView> input_buff
     output_dims[index].assign(output.dims.begin(), output.dims.end());
     ASSIGN_OR_RETURN(const size_t size_bytes, SizeOf(io, output_dims[index], "output"));
     ASSIGN_OR_RETURN(const BufferView target, place(index, size_bytes));
-    ASSIGN_OR_RETURN(outputs[index], View(io, output_dims[index], target, "output"));
-    parts_.memory->Touch(target.address, size_bytes, /*is_write=*/true);
+    ASSIGN_OR_RETURN(outputs[index], View(io, output_dims[index], target, TensorSide::kOutput));
     std::copy_n(output.data, size_bytes, outputs[index].data);
     return absl::OkStatus();
   };

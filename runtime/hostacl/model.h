@@ -136,8 +136,9 @@ class Model final {
                                                                 const DimsList& dims) const;
   absl::StatusOr<size_t> SizeOf(const om::IoDescription& io, std::span<const int64_t> dims,
                                 const char* what) const;
+  // The buffer's bytes; an input is read, an output written from here on.
   absl::StatusOr<TensorView> View(const om::IoDescription& io, std::span<const int64_t> dims,
-                                  const BufferView& buffer, const char* what) const;
+                                  const BufferView& buffer, TensorSide side) const;
 
   const uint32_t id_;
   const Parts parts_;

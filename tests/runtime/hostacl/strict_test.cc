@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strict mode: what it reports, with whose names, and what it must not report.
 #include <array>
+#include <chrono>
 
 #include "tests/runtime/hostacl/model_files.h"
 #include "tests/runtime/hostacl/violation_report.h"
@@ -44,6 +45,13 @@ aclError CopyIn(const DeviceBytes& to, const PinnedBytes& from, aclrtStream stre
 aclError CopyOut(const PinnedBytes& to, const DeviceBytes& from, aclrtStream stream) {
   return ACL(aclrtMemcpyAsync)(to.get(), to.size_bytes(), from.get(), from.size_bytes(),
                                ACL_MEMCPY_DEVICE_TO_HOST, stream);
+}
+
+// Awake, so that it ends on time.
+void SpinFor(std::chrono::nanoseconds duration) {
+  const auto end = std::chrono::steady_clock::now() + duration;
+  while (std::chrono::steady_clock::now() < end) {
+  }
 }
 
 // The one report that there is; its text.
@@ -183,6 +191,26 @@ TEST_CASE("Freeing what a task uses is reported") {
   REQUIRE(all.size() == 1);
   // Freed before the copy ran, the copy finds nothing; after it, nothing orders the two.
   CHECK((all[0].violation == "use_after_free" || all[0].violation == "freed_in_use"));
+}
+
+// A free at any point of the copy comes before or after it, and is reported once either way.
+TEST_CASE("A free beside the copy is reported once") {
+  const ViolationReport report;
+  const AclSession session(report.Settings());
+  const TestStream stream;
+  const PinnedBytes pinned(64);
+  constexpr size_t kRounds = 300;
+  for (size_t round = 0; round < kRounds; ++round) {
+    {
+      const DeviceBytes device(64);
+      REQUIRE_ACL(CopyIn(device, pinned, stream.get()));
+      // From well before the copy to well after it, as threads are.
+      SpinFor(std::chrono::nanoseconds(round * 100));
+    }
+    static_cast<void>(ACL(aclrtSynchronizeDevice)());
+    CAPTURE(round);
+    REQUIRE(report.Read().size() == round + 1);
+  }
 }
 
 // A task that finds its memory gone names what it was and who freed it.
