@@ -83,7 +83,7 @@ BatchDecision DecideBatch(const BatchPolicyOptions& options, const QueueSnapshot
     // A batch behind another one starts no sooner for leaving now, and might still grow.
     return {};
   }
-  if (queue.draining) {
+  if (queue.hurries) {
     return {.rows = rows, .ahead = ahead, .reason = ReleaseReason::kDrain};
   }
   const Clock::time_point never = Clock::time_point::min();

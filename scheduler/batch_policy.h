@@ -18,7 +18,7 @@ enum class ReleaseReason {
   kDelay,     // The oldest row has waited the configured delay, or as long as it pays.
   kDeadline,  // The tightest deadline would be missed by waiting longer.
   kBucket,    // Less urgent rows of another bucket would have taken the place in the lane.
-  kDrain,     // The server is shutting down: nothing more will join.
+  kDrain,     // The server is shutting down: nothing waits for company.
   kMemory,    // Not the policy's: all memory for outputs is held, so one request goes on by itself.
   kTurn,      // Neither full nor for a deadline: its lane has the resources that it waited for.
 };
@@ -66,7 +66,7 @@ struct QueueSnapshot {
   bool lane_idle = false;
   // Less urgent rows of another bucket take the place in the lane if these rows do not.
   bool overtaken = false;
-  bool draining = false;
+  bool hurries = false;  // Nothing waits for company.
   int max_rows = 1;  // The largest gear.
 };
 

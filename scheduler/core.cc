@@ -187,9 +187,14 @@ void Core::On(const LookedUp& event) {
 
 void Core::On(const TimerFired&) { armed_ = Instant::max(); }
 
+void Core::On(const Hurry&) {
+  hurries_ = true;
+  TouchAll();
+}
+
 void Core::On(const Drain&) {
   draining_ = true;
-  TouchAll();
+  On(Hurry{});
 }
 
 void Core::ExpireDeadlines() {

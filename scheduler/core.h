@@ -251,6 +251,7 @@ class Core final {
   void On(const BatchDone& event);
   void On(const HostStepDone& event);
   void On(const TimerFired& event);
+  void On(const Hurry& event);
   void On(const Drain& event);
   void On(const LaneUp& event);
   void On(const DeviceLost& event);
@@ -284,6 +285,7 @@ class Core final {
   static void OrderBuckets(SubgraphState& state);
   static int PreferredFill(const SubgraphState& state, const Queue& queue);
   Instant LatestStart(const SubgraphState& state, const Queue& queue, const Bucket& shape) const;
+  static bool HasOtherIdleLane(const SubgraphState& state, int lane);
   void LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDecision& decision);
   QueueSnapshot Snapshot(const SubgraphState& state, const Queue& queue, int bucket,
                          int lane) const;
@@ -483,6 +485,7 @@ class Core final {
   RequestId arena_owner_ = 0;  // 0: nobody.
   uint64_t arena_launches_ = 0;
   uint64_t next_ticket_ = 1;
+  bool hurries_ = false;
   bool draining_ = false;
   bool device_lost_ = false;
   Instant armed_ = Instant::max();

@@ -116,7 +116,7 @@ QueueSnapshot Core::Snapshot(const SubgraphState& state, const Queue& queue, int
   snapshot.ready_rows = queue.ready_rows;
   snapshot.ahead_rows = at.turn == Turn::kFree ? queue.ahead_rows : 0;
   snapshot.lane_idle = at.batches.empty();
-  snapshot.draining = draining_;
+  snapshot.hurries = hurries_;
   const Bucket& shape = state.subgraph->shape.buckets[static_cast<size_t>(bucket)];
   snapshot.max_rows = shape.max_rows();
   if (!state.options.policy.preferred_rows.empty()) {
@@ -259,7 +259,7 @@ bool Core::TryLaunch(SubgraphState& state) {
     const Queue& queue = state.queues[static_cast<size_t>(bucket)];
     QueueSnapshot snapshot = Snapshot(state, queue, bucket, lane);
     snapshot.overtaken = overtaken;
-    if (state.options.policy.derives_delay && snapshot.lane_idle && !draining_ &&
+    if (state.options.policy.derives_delay && snapshot.lane_idle && !hurries_ &&
         snapshot.ready_rows > 0 && snapshot.ready_rows < snapshot.max_rows) {
       snapshot.company_until = CompanyUntil(state, bucket, lane);
       if (snapshot.company_until > now_) {
@@ -301,12 +301,24 @@ bool Core::TryLaunch(SubgraphState& state) {
   return false;
 }
 
+bool Core::HasOtherIdleLane(const SubgraphState& state, int lane) {
+  for (size_t l = 0; l < state.lanes.size(); ++l) {
+    const LaneState& other = state.lanes[l];
+    if (static_cast<int>(l) != lane && other.serves && other.batches.empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDecision& decision) {
   Queue& queue = state.queues[static_cast<size_t>(bucket)];
   std::map<QueueKey, Queued>& from = decision.ahead ? queue.ahead : queue.ready;
   auto& from_ages = decision.ahead ? queue.ahead_ages : queue.ready_ages;
   int& from_rows = decision.ahead ? queue.ahead_rows : queue.ready_rows;
-  queue.awaited_by = 0;
+  if (!HasOtherIdleLane(state, lane)) {
+    queue.awaited_by = 0;  // What stays behind waits for a lane, and no longer for company alone.
+  }
   state.claim.reset();  // Others wait for this batch now.
   Launch launch{.batch = next_batch_++,
                 .subgraph = state.subgraph->index,
@@ -327,6 +339,9 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
     CountLevel(state, key.priority, -queued.rows);
     from_ages.erase({queued.since, key});
     from.erase(from.begin());
+  }
+  if (queue.ready_rows == 0) {
+    queue.awaited_by = 0;
   }
   Send(state, std::move(launch));
 }

@@ -80,7 +80,8 @@ struct LookedUp {
   bool hit = false;
 };
 struct TimerFired {};
-struct Drain {};  // Arrivals are refused from now on; what was accepted finishes without waiting.
+struct Hurry {};  // Nothing waits for company from now on.
+struct Drain {};  // Arrivals are refused from now on; what was accepted hurries.
 // A lane takes no more work, though no batch of it was seen to hang: it is abandoned.
 struct LaneStuck {
   int subgraph = 0;
@@ -108,7 +109,7 @@ struct Unload {
 };
 using Event =
     std::variant<Arrive, Cancel, BatchDone, HostStepDone, TimerFired, Drain, LaneUp, DeviceLost,
-                 DeviceBack, LaneStuck, ArriveTogether, LookedUp, TurnGranted, Unload>;
+                 DeviceBack, LaneStuck, ArriveTogether, LookedUp, TurnGranted, Unload, Hurry>;
 
 // In place of an output set: the arena (core_memory.cc).
 inline constexpr int kArena = -1;

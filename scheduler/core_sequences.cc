@@ -114,7 +114,7 @@ bool Core::LaunchSequences(SubgraphState& state, int lane) {
                    .preferred_fill = state.options.policy.LargestPreferred(rows),
                    .latest_start = LatestStartFor(state, shape, rows, tightest, oldest),
                    .lane_idle = state.lanes[static_cast<size_t>(lane)].batches.empty(),
-                   .draining = draining_,
+                   .hurries = hurries_,
                    .max_rows = most},
                   now_);
   if (decision.rows == 0) {

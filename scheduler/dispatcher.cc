@@ -233,6 +233,12 @@ bool Dispatcher::Serves(const Placement& placement) const {
   return false;
 }
 
+void Dispatcher::Hurry() {
+  for (const std::unique_ptr<Engine>& engine : engines_) {
+    engine->Hurry();
+  }
+}
+
 absl::Status Dispatcher::Drain(Instant deadline) {
   for (const std::unique_ptr<Engine>& engine : engines_) {
     engine->CloseGate();  // All at once: none takes what another refuses.

@@ -66,6 +66,8 @@ class Dispatcher final : private Diversion {
   // True while a device that holds the plan is not lost.
   bool Serves(const Placement& placement) const;
 
+  // From now on no request waits for company. Does not block.
+  void Hurry();
   // Refuses new requests on all devices and waits until the accepted ones are answered. As
   // Engine::Drain, with the deadline for all devices together. Idempotent.
   absl::Status Drain(Instant deadline);

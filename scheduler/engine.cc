@@ -132,6 +132,10 @@ void Engine::CancelRequest(RequestId id) {
   Post(Cancel{id});
 }
 
+void Engine::Hurry() {
+  Post(Task{[this] { Feed(scheduler::Hurry{}); }});
+}
+
 void Engine::CloseGate() {
   {
     const MutexLock lock(mu_);

@@ -96,6 +96,8 @@ class Engine final : private CompletionSink, private TurnSink {
   // Has `task` run on the device thread soon; not after the engine has ended. Does not block.
   void RunSoon(std::function<void()> task) { Post(Task{std::move(task)}); }
 
+  // From now on no request waits for company. Does not block.
+  void Hurry();
   // Refuses new requests; what was accepted goes on, without waiting for company. Idempotent.
   void CloseGate() ABSL_LOCKS_EXCLUDED(mu_);
   // Refuses new requests and waits until the accepted ones are answered. kDeadlineExceeded with the

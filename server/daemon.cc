@@ -261,6 +261,7 @@ absl::Status Daemon::StartScheduler() {
                 .repository = *repository_,
                 .control = *control_,
                 .inference = *inference_,
+                .large_answers = large_answers_,
                 .returning = *returning_,
                 .statistics = *statistics_,
                 .lifecycle = lifecycle_,
@@ -377,15 +378,29 @@ void Daemon::WatchLoops() {
   heartbeats_->Start();
 }
 
-void Daemon::SendClientsAway(std::chrono::milliseconds grace) {
-  for (const std::unique_ptr<GrpcServer>* server : {&grpc_, &admin_grpc_}) {
-    if (*server != nullptr) {
-      (*server)->Drain(grace);
-    }
-  }
+void Daemon::AwaitLargeAnswers(Clock::time_point deadline) {
+  large_answers_.Close();
+  dispatcher_->Hurry();  // Also those that others wait for.
+  // What is left of the time is for requests that came meanwhile.
+  const Clock::time_point now = clock_.Now();
+  const Clock::time_point latest =
+      deadline - std::min<Clock::duration>((deadline - now) / 2, kFlushGrace);
+  large_answers_.AwaitMade(latest);
+  // A client that takes nothing holds the others up no longer than at the end.
+  large_answers_.AwaitLeft(std::min(latest, clock_.Now() + kFlushGrace));
+}
+
+void Daemon::SendClientsAway(Clock::time_point deadline) {
   for (const std::unique_ptr<HttpServer>* server : {&http_, &admin_http_}) {
     if (*server != nullptr) {
       (*server)->Drain();
+    }
+  }
+  AwaitLargeAnswers(deadline);
+  const auto grace = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock_.Now());
+  for (const std::unique_ptr<GrpcServer>* server : {&grpc_, &admin_grpc_}) {
+    if (*server != nullptr) {
+      (*server)->Drain(grace + kFlushGrace);
     }
   }
 }
@@ -406,9 +421,10 @@ absl::Status Daemon::Stop() {
   if (returning_ != nullptr) {
     returning_->Stop();  // Who waits for a model is refused, as all who come from now on.
   }
-  const std::chrono::milliseconds timeout(shutdown.drain_timeout_ms());
-  SendClientsAway(timeout + kFlushGrace);
-  absl::Status drained = dispatcher_->Drain(clock_.Now() + timeout);
+  const Clock::time_point deadline =
+      clock_.Now() + std::chrono::milliseconds(shutdown.drain_timeout_ms());
+  SendClientsAway(deadline);
+  absl::Status drained = dispatcher_->Drain(deadline);
   const bool stuck = !drained.ok() && dispatcher_->request_count() > 0;
   if (fetcher_ != nullptr) {
     fetcher_->Stop();

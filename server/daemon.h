@@ -22,6 +22,7 @@
 #include "server/core/heartbeats.h"
 #include "server/core/http_counters.h"
 #include "server/core/inference.h"
+#include "server/core/large_answers.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
 #include "server/core/model_control.h"
@@ -88,7 +89,11 @@ class Daemon final {
   absl::Status ListenForProbes();
   absl::Status ListenForOperators();
   void WatchLoops();
-  void SendClientsAway(std::chrono::milliseconds grace);
+  // Returns when gRPC's clients can be told to go without the loss of a large answer, or soon
+  // before `deadline`.
+  void AwaitLargeAnswers(Clock::time_point deadline);
+  // Before `deadline`, until when requests may take.
+  void SendClientsAway(Clock::time_point deadline);
   void ClosePorts();
   void BringModels();
   absl::Status LoadModels();
@@ -121,6 +126,7 @@ class Daemon final {
   std::unique_ptr<ResponseCache> cache_;         // Null: no answers are kept.
   std::unique_ptr<SharedMemory> shared_memory_;  // Null: clients may share none.
   std::unique_ptr<Inference> inference_;
+  LargeAnswers large_answers_{clock_};
   std::unique_ptr<health::HealthMonitor> health_;  // Null when it is configured off.
   HttpCounters http_counters_;
   Tracing tracing_;

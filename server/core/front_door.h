@@ -9,6 +9,7 @@
 #include "server/core/auth/access.h"
 #include "server/core/catalog.h"
 #include "server/core/inference.h"
+#include "server/core/large_answers.h"
 #include "server/core/lifecycle.h"
 #include "server/core/metrics.h"
 #include "server/core/model_control.h"
@@ -27,6 +28,7 @@ struct FrontDoor {
   ModelRepository& repository;
   ModelControl& control;
   Inference& inference;
+  LargeAnswers& large_answers;
   ReturningModels& returning;
   const Statistics& statistics;
   Lifecycle& lifecycle;

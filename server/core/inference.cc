@@ -297,13 +297,18 @@ absl::StatusOr<scheduler::RequestId> Inference::Start(const InferCall& call,
     id = dispatcher_.Submit(*std::move(request), wakes);
   }
   if (!id.ok()) {
-    std::optional<scheduler::RefusalReason> refusal;
-    if (const std::optional<scheduler::Refusal> typed = scheduler::RefusalOf(id.status())) {
-      refusal = typed->reason;
-    }
-    statistics_.CountRefused(model.name, model.version, ReasonOf(id.status()), refusal);
+    return Refuse(model, id.status());
   }
   return id;
+}
+
+absl::Status Inference::Refuse(const Model& model, const absl::Status& status) {
+  std::optional<scheduler::RefusalReason> refusal;
+  if (const std::optional<scheduler::Refusal> typed = scheduler::RefusalOf(status)) {
+    refusal = typed->reason;
+  }
+  statistics_.CountRefused(model.name, model.version, ReasonOf(status), refusal);
+  return status;
 }
 
 void Inference::Decouple(const InferCall& call, std::optional<LengthFit> fit, Deliver deliver,

@@ -99,6 +99,8 @@ class Inference final {
   absl::StatusOr<scheduler::RequestId> Start(const InferCall& call,
                                              std::function<void(InferResult)> done,
                                              bool wakes = true);
+  // What a call that is not started is told, which is counted as such.
+  absl::Status Refuse(const Model& model, const absl::Status& status);
   void Wake() { dispatcher_.Wake(); }
   // The client no longer wants the answer. Harmless when it was answered already.
   void Cancel(scheduler::RequestId id) { dispatcher_.CancelRequest(id); }

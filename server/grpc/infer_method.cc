@@ -80,6 +80,7 @@ class InferPoller::Call final {
     result_ = {};
     EndTrace(absl::OkStatus());
     watched_.BeginAnswer(response.Length());
+    names_.large.Leave();
     writer_.Finish(response, grpc::Status::OK, &finished_);
   }
 
@@ -144,6 +145,7 @@ class InferPoller::Call final {
   void OnFinished(bool ok) {
     is_finished_ = true;
     watched_.EndAnswer(ok);
+    names_.large.Reset();
     DestroyIfOver();
   }
 

@@ -84,6 +84,22 @@ std::string_view TrafficKey(const FrontDoor& door, const grpc::ServerContext& co
              : std::string_view(found->second.data(), found->second.size());
 }
 
+// Before the call is started, which may end it.
+absl::Status BeginLargeAnswer(const FrontDoor& door, const InferCall& call,
+                              LargeAnswers::Ticket& ticket) {
+  if (EstimateAnswerBytes(call) < LargeAnswers::kLeastBytes) {
+    return absl::OkStatus();
+  }
+  std::optional<LargeAnswers::Ticket> begun = door.large_answers.Begin();
+  if (!begun.has_value()) {
+    return door.inference.Refuse(
+        *call.model, scheduler::ToStatus({.reason = scheduler::RefusalReason::kDraining},
+                                         "the server is shutting down"));
+  }
+  ticket = *std::move(begun);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 scheduler::Instant DeadlineOf(const grpc::ServerContext& context, const Clock& clock) {
@@ -133,7 +149,13 @@ absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Cal
   call.received = received;
   call.deadline = DeadlineOf(context, door.clock);
   call.group = group;
-  return door.inference.Start(call, std::move(done), /*wakes=*/false);
+  RETURN_IF_ERROR(BeginLargeAnswer(door, call, names->large));
+  absl::StatusOr<scheduler::RequestId> id =
+      door.inference.Start(call, std::move(done), /*wakes=*/false);
+  if (!id.ok()) {
+    names->large.Reset();
+  }
+  return id;
 }
 
 void AddTraceMetadata(const RequestNames& names, grpc::ServerContext& context) {

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "server/core/front_door.h"
 #include "server/core/inference.h"
+#include "server/core/large_answers.h"
 
 namespace omserve::server {
 
@@ -30,6 +31,7 @@ struct RequestNames {
   bool is_decoupled = false;  // The model, where one was found.
   bool wants_end = false;     // Also where it has no answer: triton_enable_empty_final_response.
   std::shared_ptr<RequestTrace> trace;  // From Tracer::Begin, whose End the caller calls.
+  LargeAnswers::Ticket large;           // Where the answer is that; the caller says when it leaves.
 };
 
 // Starts what `bytes` ask for; see Inference::Start, which may wait for Inference::Wake. `names` is

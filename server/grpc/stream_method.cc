@@ -206,6 +206,7 @@ class StreamPoller::Stream final {
   void OnWritten(bool ok) {
     is_writing_ = false;
     watched_.EndAnswer(ok);
+    leaving_.Reset();
     is_broken_ = is_broken_ || !ok;  // OnDone follows.
     Proceed();
   }
@@ -325,9 +326,12 @@ class StreamPoller::Stream final {
       message = BuildStreamResponse(request.names.id, result);
     }
     if (result.is_final) {
+      leaving_ = std::move(request.names.large);
+      leaving_.Leave();
       requests_.Erase(requests_.find(number));
     }
     if (is_silent) {
+      leaving_.Reset();
       return false;
     }
     // Without a buffer hint, whatever else is ready: gRPC may then not tell the end of this write
@@ -370,6 +374,7 @@ class StreamPoller::Stream final {
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
   WatchedGrpcCall watched_;
+  LargeAnswers::Ticket leaving_;  // Of the last answer of a request, while it is written.
   Caller caller_;
   absl::Status refusal_;      // What the stream ends with once nothing is being written.
   grpc::ByteBuffer message_;  // gRPC's while is_reading_.

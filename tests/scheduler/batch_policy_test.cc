@@ -135,7 +135,7 @@ TEST_CASE("A latest start in the past leaves at once") {
 // Draining: nothing more will join, so nothing waits, but a busy lane still makes it wait.
 TEST_CASE("A drain ends all waiting") {
   QueueSnapshot queue = Ready(3);
-  queue.draining = true;
+  queue.hurries = true;
   const BatchDecision decision = DecideBatch(Waiting(), queue, kNow);
   CHECK(decision.rows == 3);
   CHECK(decision.reason == ReleaseReason::kDrain);
@@ -240,7 +240,7 @@ TEST_CASE("A derived wait ends by its time, a deadline, or another bucket") {
   CHECK(DecideBatch({}, queue, kNow + milliseconds(1)).reason == ReleaseReason::kDeadline);
   queue.overtaken = true;
   CHECK(DecideBatch({}, queue, kNow).reason == ReleaseReason::kBucket);
-  queue.draining = true;
+  queue.hurries = true;
   CHECK(DecideBatch({}, queue, kNow).reason == ReleaseReason::kDrain);
   queue.ready_rows = 8;
   CHECK(DecideBatch({}, queue, kNow).reason == ReleaseReason::kFull);

@@ -220,6 +220,20 @@ TEST_CASE("A drain finishes what was accepted") {
   CHECK(core.core().idle());
 }
 
+// What waits leaves without its delay, and so does what comes.
+TEST_CASE("Who hurries waits for no company, and takes requests") {
+  CoreHarness core;
+  const auto plan = MakePlan({{core.Add({{1, 4}}, {.policy = {.max_delay = milliseconds(5)}})}});
+  core.Arrive(1, plan);
+  CHECK(core.Hurry() == Lines{"b1 = s0.0 lane 0: r1.0x1, gear 1, drain", "timer off"});
+  CHECK(core.Done(1) == Lines{"respond r1 ok", "retire r1", "release b1"});
+  CHECK(core.Arrive(2, plan) == Lines{"b2 = s0.0 lane 0: r2.0x1, gear 1, drain"});
+  CHECK(core.Hurry().empty());
+  CHECK(core.Drain().empty());
+  CHECK(core.Done(2) == Lines{"respond r2 ok", "retire r2", "release b2"});
+  CHECK(core.core().idle());
+}
+
 // During a drain the later steps of accepted requests still run.
 TEST_CASE("A drain lets pipelines run to their end") {
   CoreHarness core;

@@ -225,6 +225,7 @@ class CoreHarness final {
     return Handle(scheduler::LookedUp{id, node, hit});
   }
   Lines Timer() { return Handle(TimerFired{}); }
+  Lines Hurry() { return Handle(scheduler::Hurry{}); }
   Lines Drain() { return Handle(scheduler::Drain{}); }
   Lines Granted(int subgraph, int lane, uint64_t ticket, bool waited = false) {
     return Handle(TurnGranted{subgraph, lane, ticket, waited});

@@ -180,7 +180,12 @@ void CoreChecker::Apply(const LookedUp& event) {
 
 void CoreChecker::Apply(const TimerFired&) { armed_ = Instant::max(); }
 
-void CoreChecker::Apply(const Drain&) { draining_ = true; }
+void CoreChecker::Apply(const Hurry&) { hurries_ = true; }
+
+void CoreChecker::Apply(const Drain&) {
+  draining_ = true;
+  hurries_ = true;
+}
 
 void CoreChecker::Apply(const LaneUp& event) {
   subgraphs_[static_cast<size_t>(event.subgraph)].serves[static_cast<size_t>(event.lane)] = true;

@@ -205,6 +205,7 @@ class CoreChecker final {
   void Apply(const BatchDone& event);
   void Apply(const HostStepDone& event);
   void Apply(const TimerFired& event);
+  void Apply(const Hurry& event);
   void Apply(const Drain& event);
   void Apply(const LaneUp& event);
   void Apply(const DeviceLost& event);
@@ -331,6 +332,7 @@ class CoreChecker final {
   std::map<uint64_t, Sequence> sequences_;
   uint64_t last_sequence_ = 0;
   BatchId last_batch_ = 0;
+  bool hurries_ = false;
   bool draining_ = false;
   bool device_lost_ = false;
   Instant armed_ = Instant::max();

@@ -202,7 +202,7 @@ void CoreChecker::CheckBucketAfter(const SubgraphRef& ref, int bucket) {
   const bool delays = delay > Clock::duration::zero();
   const bool siblings = !ready.empty() && WaitsForSiblings(ready);
   Expect((delays || siblings || (ref.options.policy.derives_delay && !ready.empty())) &&
-             !draining_ && !IsFilled(ref, bucket, queue),
+             !hurries_ && !IsFilled(ref, bucket, queue),
          name + " waits before an idle lane without a reason");
   if (delays || siblings) {
     // How long a sibling is waited for depends on costs.

@@ -137,7 +137,7 @@ void CoreChecker::CheckOrder(const Launch& launch, Kind kind) {
 // No bucket is passed over that need not wait and is more urgent, or ready where this one is not.
 void CoreChecker::CheckBuckets(const Launch& launch, Kind kind, const std::vector<Waiting>& queue) {
   const SubgraphRef& ref = subgraphs_[static_cast<size_t>(launch.subgraph)];
-  const bool waits = ref.options.policy.max_delay > Clock::duration::zero() && !draining_;
+  const bool waits = ref.options.policy.max_delay > Clock::duration::zero() && !hurries_;
   for (size_t b = 0; b < ref.subgraph->shape.buckets.size(); ++b) {
     const int bucket = static_cast<int>(b);
     const std::vector<Waiting> other = QueueOf(launch.subgraph, bucket, Kind::kReady);
@@ -159,10 +159,10 @@ void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector
       CheckFullSize(launch, queue);
       break;
     case ReleaseReason::kIdle:
-      Expect(!waits && !draining_ && lane_idle, "a batch that need not wait leaves as idle");
+      Expect(!waits && !hurries_ && lane_idle, "a batch that need not wait leaves as idle");
       break;
     case ReleaseReason::kBucket:
-      Expect(!waits && !draining_, "a batch that is about to be overtaken leaves");
+      Expect(!waits && !hurries_, "a batch that is about to be overtaken leaves");
       break;
     case ReleaseReason::kDelay:
       Expect(waits ? launch.oldest_queued + ref.options.policy.max_delay <= now_
@@ -175,13 +175,13 @@ void CoreChecker::CheckReason(const Launch& launch, Kind kind, const std::vector
              "a batch that leaves for a deadline holds one");
       break;
     case ReleaseReason::kDrain:
-      Expect(draining_, "the core drains");
+      Expect(hurries_, "the core hurries");
       break;
     case ReleaseReason::kMemory:
       Expect(false, "a batch that leaves for want of memory is alone");
       break;
     case ReleaseReason::kTurn:
-      Expect(!waits || draining_ || launch.oldest_queued + ref.options.policy.max_delay <= now_ ||
+      Expect(!waits || hurries_ || launch.oldest_queued + ref.options.policy.max_delay <= now_ ||
                  std::any_of(queue.begin(), queue.end(),
                              [](const Waiting& w) { return w.deadline != Instant::max(); }),
              "a turn alone does not end a wait for company");

@@ -147,12 +147,12 @@ void CoreChecker::CheckSequenceReason(const Launch& launch) {
              "the delay of the oldest row has passed");
       break;
     case ReleaseReason::kDrain:
-      Expect(draining_, "the core drains");
+      Expect(hurries_, "the core hurries");
       break;
     case ReleaseReason::kTurn:
       break;
     default:
-      Expect(!draining_, "while the core drains, what is not full leaves for that reason");
+      Expect(!hurries_, "while the core hurries, what is not full leaves for that reason");
   }
 }
 
@@ -179,7 +179,7 @@ void CoreChecker::CheckSequencesAfter() {
     if (LoadOf(ref, lane, Kind::kReady) == 0) {
       const Clock::duration delay = ref.options.policy.max_delay;
       const Instant since = requests_.at(sequence.left.front()).arrived;
-      Expect(delay > Clock::duration::zero() && !draining_,
+      Expect(delay > Clock::duration::zero() && !hurries_,
              "a sequence waits before an idle lane without a reason");
       Expect(armed_ <= since + delay, "a sequence waits without a timer");
     }

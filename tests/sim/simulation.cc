@@ -242,7 +242,7 @@ void Simulation::Feed(const Event& event) {
   static constexpr std::array<const char*, std::variant_size_v<Event>> kNames = {
       "arrive",          "cancel",    "batch done",   "host step done", "timer",
       "drain",           "lane up",   "device lost",  "device back",    "lane stuck",
-      "arrive together", "looked up", "turn granted", "unload"};
+      "arrive together", "looked up", "turn granted", "unload",         "hurry"};
   if (const auto* done = std::get_if<BatchDone>(&event)) {
     in_flight_.erase(done->batch);
   }

@@ -260,6 +260,9 @@ void Simulation::PostArrivals() {
   for (int unloads = random_.Percent(30) ? random_.Between(1, 3) : 0; unloads > 0; --unloads) {
     Post(At(microseconds(random_.Between(0, count * gap_us))), ModelUnloaded{});
   }
+  if (random_.Percent(30)) {
+    Post(At(microseconds(random_.Between(0, count * gap_us))), Hurry{});
+  }
   if (random_.Percent(40)) {
     Post(At(microseconds(random_.Between(0, count * gap_us))), Drain{});
   }

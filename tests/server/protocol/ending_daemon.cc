@@ -20,14 +20,8 @@ constexpr milliseconds kPatience{60'000};
 constexpr char kTextSets[] = "omserve_output_sets_used{model=\"text\",version=\"1\",device=\"0\"}";
 constexpr char kText[] = "{model=\"text\",version=\"1\"";
 constexpr int kFullRows = 8;
+constexpr int kLargeRows = 512;  // 6 MB of answer.
 constexpr int kFewBytes = 4096;  // Of an answer, in the memory of its client's system.
-
-int RowsOf(State state) {
-  if (state == State::kAnswering) {
-    return 512;  // 6 MB of answer: more than the daemon's socket takes, whose client takes nothing.
-  }
-  return state == State::kBatched ? kFullRows : 1;
-}
 
 End EndOf(const grpc::Status& status) {
   switch (status.error_code()) {
@@ -200,6 +194,22 @@ std::string RestRequest(State state, int rows, milliseconds timeout) {
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
+ModelInferRequest VisionRequest(const std::string& model, const std::string& input_name,
+                                const std::vector<int64_t>& shape) {
+  ModelInferRequest request;
+  request.set_model_name(model);
+  auto& input = *request.add_inputs();
+  input.set_name(input_name);
+  input.set_datatype("FP32");
+  size_t size_bytes = sizeof(float);
+  for (const int64_t dim : shape) {
+    input.add_shape(dim);
+    size_bytes *= static_cast<size_t>(dim);
+  }
+  request.add_raw_input_contents(std::string(size_bytes, '\0'));
+  return request;
+}
+
 // What the daemon says when it reads on.
 constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -274,9 +284,9 @@ class RestOneCall final : public OneCall {
 
 }  // namespace
 
-EndingDaemon::EndingDaemon(Front front, State state, const Change& change)
-    : front_(front), state_(state) {
-  repository_.AddModel("text", "text", "", state == State::kAnswering ? "1,512" : "1,2,4,8");
+EndingDaemon::EndingDaemon(Front front, State state, const Change& change, Size size)
+    : front_(front), state_(state), size_(size) {
+  repository_.AddModel("text", "text", "", is_large() ? "1,512" : "1,2,4,8");
   repository_.AddModel("vision_a", "vision_a", "", "1");
   repository_.AddModel("vision_b", "vision_b", "", "1");
   SetHeld(/*text=*/state != State::kReceived, /*vision=*/true);
@@ -295,6 +305,12 @@ EndingDaemon::EndingDaemon(Front front, State state, const Change& change)
   });
 }
 
+bool EndingDaemon::is_large() const { return size_ == Size::kLarge || state_ == State::kAnswering; }
+
+int EndingDaemon::rows() const {
+  return is_large() ? kLargeRows : state_ == State::kBatched ? kFullRows : 1;
+}
+
 void EndingDaemon::SetHeld(bool text, bool vision) {
   const auto rule = [](bool held, const std::string& model) {
     return R"({"task": "execute", "hold": true, "times": 0, "model": ")" +
@@ -305,10 +321,9 @@ void EndingDaemon::SetHeld(bool text, bool vision) {
 }
 
 std::unique_ptr<OneCall> EndingDaemon::MakeCall(milliseconds deadline) {
-  const int rows = RowsOf(state_);
   if (front_ == Front::kRest) {
     return std::make_unique<RestOneCall>(daemon_->http_port(), state_,
-                                         RestRequest(state_, rows, deadline));
+                                         RestRequest(state_, rows(), deadline));
   }
   const int port = daemon_->daemon().grpc_port();
   const bool is_stream = front_ == Front::kStream;
@@ -318,9 +333,9 @@ std::unique_ptr<OneCall> EndingDaemon::MakeCall(milliseconds deadline) {
   return std::make_unique<GrpcOneCall>(
       GrpcOneCall::Options{.port = port,
                            .is_stream = is_stream,
-                           .rows = rows,
+                           .rows = rows(),
                            .deadline = deadline,
-                           .receive_bytes = state_ == State::kAnswering ? kFewBytes : 0});
+                           .receive_bytes = is_large() ? kFewBytes : 0});
 }
 
 int EndingDaemon::Block() {
@@ -400,15 +415,18 @@ grpc::Status EndingDaemon::InferOther() {
   return daemon_->client().Infer(TextRequest("text", kFullRows), &response);
 }
 
+grpc::Status EndingDaemon::InferLarge() {
+  inference::ModelInferResponse response;
+  return daemon_->client().Infer(TextRequest("text", kLargeRows), &response);
+}
+
+grpc::Status EndingDaemon::InferImage() {
+  inference::ModelInferResponse response;
+  return daemon_->client().Infer(VisionRequest("vision_b", "vision_half", {1, 36, 96}), &response);
+}
+
 void EndingDaemon::HoldDrain() {
-  anchor_request_.set_model_name("vision_a");
-  auto& input = *anchor_request_.add_inputs();
-  input.set_name("image");
-  input.set_datatype("FP32");
-  for (const int64_t dim : {1, 3, 48, 48}) {
-    input.add_shape(dim);
-  }
-  anchor_request_.add_raw_input_contents(std::string(3 * 48 * 48 * sizeof(float), '\0'));
+  anchor_request_ = VisionRequest("vision_a", "image", {1, 3, 48, 48});
   anchor_ = std::jthread([this] {
     inference::ModelInferResponse response;
     daemon_->client().Infer(anchor_request_, &response);
@@ -426,10 +444,16 @@ void EndingDaemon::BeginStop() {
   const std::string body =
       R"({"inputs":[{"name":"vision_half","shape":[1,36,96],"datatype":"FP32","data":[)" + numbers +
       "]}]}";
+  const auto has_begun = [&] {
+    const int port = daemon_->http_port();
+    if (is_large()) {
+      return !HttpGet(port, "/v2/health/ready").starts_with("HTTP/1.1 200 ");
+    }
+    return HttpPost(port, "/v2/models/vision_b/infer", body).find("DRAINING") != std::string::npos;
+  };
   const Clock::time_point patience = SteadyClock().Now() + kPatience;
   while (SteadyClock().Now() < patience) {
-    if (HttpPost(daemon_->http_port(), "/v2/models/vision_b/infer", body).find("DRAINING") !=
-        std::string::npos) {
+    if (has_begun()) {
       return;
     }
   }

@@ -27,6 +27,10 @@ enum class State {
   kAnswering,  // It was answered, and its client takes nothing.
 };
 
+// Of its answer. A large one, and all in kAnswering are that, is more than the sockets on its way
+// take.
+enum class Size { kSmall, kLarge };
+
 // How it ended for its client.
 enum class End {
   kAnswered,
@@ -67,7 +71,7 @@ class OneCall {
 class EndingDaemon final {
  public:
   using Change = std::function<void(ServerConfig&)>;
-  EndingDaemon(Front front, State state, const Change& change = nullptr);
+  EndingDaemon(Front front, State state, const Change& change = nullptr, Size size = Size::kSmall);
 
   TestDaemon& operator*() { return *daemon_; }
   // `deadline`: its own; over REST its timeout.
@@ -85,21 +89,28 @@ class EndingDaemon final {
   Counted Count() const;
   // A full batch to "text".
   grpc::Status InferOther();
+  // As large an answer of "text" as there is; an image to a model that nothing holds up.
+  grpc::Status InferLarge();
+  grpc::Status InferImage();
 
   // Holds the daemon's drain up from now on, if it begins.
   void HoldDrain();
-  // Begins to stop the daemon; returns when it refuses requests.
+  // Begins to stop the daemon; returns when it refuses requests, or, where it waits for a large
+  // answer first, when it is not ready.
   void BeginStop();
   // Lets a drain that was held end. What Stop said.
   absl::Status EndStop();
 
  private:
+  bool is_large() const;
+  int rows() const;
   void SetHeld(bool text, bool vision);
   bool Is(State state) const;
   bool Await(const OneCall& caller, State state) const;
 
   const Front front_;
   const State state_;
+  const Size size_;
   TempFolder folder_;
   Repository repository_;
   std::optional<TestDaemon> daemon_;

@@ -239,6 +239,27 @@ TEST_CASE("An answer that is not taken") {
   }
 }
 
+// The client's line is slow, so that most of the answer is still to be sent when gRPC is done with
+// it. A connection that was told to go would end there, and be reset by what its client says next.
+TEST_CASE("A large answer that is made while the daemon ends") {
+  for (const Front front : {Front::kGrpc, Front::kStream}) {
+    INFO(Cell({front, State::kLaunched, Event::kShutdown}).Name());
+    EndingDaemon daemon(front, State::kLaunched, nullptr, Size::kLarge);
+    const std::unique_ptr<OneCall> caller = daemon.MakeCall(kPatience);
+    caller->Start();
+    REQUIRE(daemon.Bring(*caller));
+    daemon.BeginStop();
+    // Meanwhile others are served, but for those whose answers would be as large.
+    CHECK(daemon.InferImage().ok());
+    const grpc::Status late = daemon.InferLarge();
+    CHECK(late.error_code() == grpc::StatusCode::UNAVAILABLE);
+    CHECK(late.error_message() == "the server is shutting down");
+    daemon.GoOn();
+    CHECK(caller->Wait() == End::kAnswered);
+    REQUIRE_OK(daemon.EndStop());
+  }
+}
+
 // A client that takes nothing does not hold the daemon's end up for ever: gRPC waits for its socket
 // as for a client that does not answer a ping.
 TEST_CASE("Answers that are not taken when the daemon ends") {
