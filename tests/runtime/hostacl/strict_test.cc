@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 
+#include "runtime/base/clock.h"
 #include "tests/runtime/hostacl/model_files.h"
 #include "tests/runtime/hostacl/violation_report.h"
 
@@ -49,8 +50,8 @@ aclError CopyOut(const PinnedBytes& to, const DeviceBytes& from, aclrtStream str
 
 // Awake, so that it ends on time.
 void SpinFor(std::chrono::nanoseconds duration) {
-  const auto end = std::chrono::steady_clock::now() + duration;
-  while (std::chrono::steady_clock::now() < end) {
+  const Clock::time_point end = SteadyClock().Now() + duration;
+  while (SteadyClock().Now() < end) {
   }
 }
 
