@@ -8,6 +8,12 @@
 #include "scheduler/core.h"
 
 namespace omserve::scheduler {
+namespace {
+
+// For awaited_by: a wait that goes on, of other rows than were counted.
+constexpr int kNotCounted = -1;
+
+}  // namespace
 
 void Core::Touch(int subgraph) {
   SubgraphState& state = subgraphs_[static_cast<size_t>(subgraph)];
@@ -316,8 +322,9 @@ void Core::LaunchFrom(SubgraphState& state, int bucket, int lane, const BatchDec
   std::map<QueueKey, Queued>& from = decision.ahead ? queue.ahead : queue.ready;
   auto& from_ages = decision.ahead ? queue.ahead_ages : queue.ready_ages;
   int& from_rows = decision.ahead ? queue.ahead_rows : queue.ready_rows;
-  if (!HasOtherIdleLane(state, lane)) {
-    queue.awaited_by = 0;  // What stays behind waits for a lane, and no longer for company alone.
+  if (queue.awaited_by != 0) {
+    // What stays behind goes on waiting only before an idle lane, and is not those who were there.
+    queue.awaited_by = HasOtherIdleLane(state, lane) ? kNotCounted : 0;
   }
   state.claim.reset();  // Others wait for this batch now.
   Launch launch{.batch = next_batch_++,

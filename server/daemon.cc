@@ -379,18 +379,16 @@ void Daemon::WatchLoops() {
 }
 
 void Daemon::AwaitLargeAnswers(Clock::time_point deadline) {
-  large_answers_.Close();
   dispatcher_->Hurry();  // Also those that others wait for.
-  // What is left of the time is for requests that came meanwhile.
-  const Clock::time_point now = clock_.Now();
-  const Clock::time_point latest =
-      deadline - std::min<Clock::duration>((deadline - now) / 2, kFlushGrace);
+  // The other half of the time is for requests that come meanwhile.
+  const Clock::time_point latest = deadline - (deadline - clock_.Now()) / 2;
   large_answers_.AwaitMade(latest);
   // A client that takes nothing holds the others up no longer than at the end.
-  large_answers_.AwaitLeft(std::min(latest, clock_.Now() + kFlushGrace));
+  large_answers_.AwaitLeft(kFlushGrace, latest);
 }
 
 void Daemon::SendClientsAway(Clock::time_point deadline) {
+  large_answers_.Close();
   for (const std::unique_ptr<HttpServer>* server : {&http_, &admin_http_}) {
     if (*server != nullptr) {
       (*server)->Drain();

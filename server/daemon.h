@@ -72,10 +72,11 @@ class Daemon final {
   size_t model_count() const;  // Model versions that are served.
   const std::string& device_name() const { return runtime_->soc_name(); }
 
-  // Reports "not ready", waits for the configured delay, refuses new requests, finishes those under
-  // way or cancels them when the drain's time is over, and closes the ports. Blocks. Idempotent.
-  // kDeadlineExceeded when requests had to be cancelled; kInternal when the device does not let go
-  // of its work: then nothing can be freed, and the process must end without destroying this.
+  // Reports "not ready", waits for the configured delay, lets large answers leave, refuses new
+  // requests, finishes those under way or cancels them when the drain's time is over, and closes
+  // the ports. Blocks. Idempotent. kDeadlineExceeded when requests had to be cancelled; kInternal
+  // when the device does not let go of its work: then nothing can be freed, and the process must
+  // end without destroying this.
   absl::Status Stop();
 
  private:
@@ -89,8 +90,8 @@ class Daemon final {
   absl::Status ListenForProbes();
   absl::Status ListenForOperators();
   void WatchLoops();
-  // Returns when gRPC's clients can be told to go without the loss of a large answer, or soon
-  // before `deadline`.
+  // Returns when gRPC's clients can be told to go without the loss of a large answer, or half-way
+  // to `deadline`.
   void AwaitLargeAnswers(Clock::time_point deadline);
   // Before `deadline`, until when requests may take.
   void SendClientsAway(Clock::time_point deadline);

@@ -130,16 +130,8 @@ absl::Status Launch(Stream& stream, TaskType type, bool later, Body body) {
 }
 
 // In a task. The host's side of the copy was pinned at the launch and may have been freed since.
-absl::Status CopyLater(const MemoryMap& memory, const CopyRequest& request) {
-  for (const void* side : {static_cast<const void*>(request.target), request.source}) {
-    if (!StaysInPlace(memory, side, request.count)) {
-      if (memory.order() != nullptr) {
-        memory.order()->TouchedNothing(side, request.count);
-      }
-      return Fail(ACL_ERROR_RT_SYS_DMA, "{} bytes at {} were freed before the copy ran",
-                  request.count, fmt::ptr(side));
-    }
-  }
+absl::Status CopyLater(const MemoryMap& memory, CopyRequest request) {
+  request.host = HostMemory::kLocked;
   return WithAclCode(Copy(memory, request), ACL_ERROR_RT_SYS_DMA);
 }
 
@@ -212,7 +204,7 @@ absl::Status CheckFill(const Here& here, const void* target, size_t limit, size_
 absl::Status Memset(void* target, size_t limit, int32_t value, size_t count) {
   ASSIGN_OR_RETURN(const Here here, CurrentPlace());
   RETURN_IF_ERROR(CheckFill(here, target, limit, count));
-  return count == 0 ? absl::OkStatus() : Fill(here.runtime->memory(), target, value, count);
+  return count == 0 ? absl::OkStatus() : here.runtime->memory().Set(target, value, count);
 }
 
 absl::Status MemsetAsync(void* target, size_t limit, int32_t value, size_t count,
@@ -227,7 +219,7 @@ absl::Status MemsetAsync(void* target, size_t limit, int32_t value, size_t count
   const MemoryMap& memory = here.runtime->memory();
   return Launch(*stream, TaskType::kFill, /*later=*/true,
                 [&memory, target, value, count](Interrupt&) {
-                  return WithAclCode(Fill(memory, target, value, count), ACL_ERROR_RT_SYS_DMA);
+                  return WithAclCode(memory.Set(target, value, count), ACL_ERROR_RT_SYS_DMA);
                 });
 }
 

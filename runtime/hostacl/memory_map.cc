@@ -8,20 +8,6 @@
 #include "runtime/hostacl/copy_time.h"
 
 namespace omserve::hostacl {
-namespace {
-
-absl::Status MoveBytes(const MemoryMap& map, const CopyRequest& request) {
-  ASSIGN_OR_RETURN(std::byte* const target,
-                   map.UseAnyBytes(request.target, request.count, /*is_write=*/true));
-  ASSIGN_OR_RETURN(const std::byte* const source,
-                   map.UseAnyBytes(request.source, request.count, /*is_write=*/false));
-  // The caller may overlap them; on the chip that is as undefined as with memcpy, here it is not.
-  std::memmove(target, source, request.count);
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 std::shared_ptr<Device> MemoryMap::DeviceOf(const void* address) const {
   const auto found = std::find_if(
       devices_.begin(), devices_.end(),
@@ -53,10 +39,18 @@ absl::StatusOr<std::byte*> MemoryMap::DeviceBytes(const void* address, size_t co
               fmt::ptr(address));
 }
 
-absl::StatusOr<std::byte*> MemoryMap::AnyBytes(const void* address, size_t count) const {
+absl::StatusOr<std::byte*> MemoryMap::AnyBytes(const void* address, size_t count,
+                                               HostMemory host) const {
   const std::shared_ptr<Device> device = DeviceOf(address);
   if (device != nullptr) {
     return Translate(*device, address, count, DeviceMemory::Slack::kNone);
+  }
+  if (host == HostMemory::kLocked && !IsLockedHost(address, count)) {
+    if (order_ != nullptr) {
+      order_->TouchedNothing(address, count);
+    }
+    return Fail(ACL_ERROR_RT_SYS_DMA, "{} bytes at {} were freed before the copy ran", count,
+                fmt::ptr(address));
   }
   return const_cast<std::byte*>(static_cast<const std::byte*>(address));  // NOLINT: see Copy.
 }
@@ -73,15 +67,38 @@ absl::StatusOr<std::byte*> MemoryMap::UseDeviceBytes(const void* address, size_t
   return bytes;
 }
 
-absl::StatusOr<std::byte*> MemoryMap::UseAnyBytes(const void* address, size_t count,
-                                                  bool is_write) const {
+absl::Status MemoryMap::MoveHere(const CopyRequest& request) const {
+  ASSIGN_OR_RETURN(std::byte* const target, AnyBytes(request.target, request.count, request.host));
+  ASSIGN_OR_RETURN(const std::byte* const source,
+                   AnyBytes(request.source, request.count, request.host));
+  Touch(request.source, request.count, /*is_write=*/false);
+  Touch(request.target, request.count, /*is_write=*/true);
+  // The caller may overlap them; on the chip that is as undefined as with memcpy, here it is not.
+  std::memmove(target, source, request.count);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryMap::Move(const CopyRequest& request) const {
   if (order_ == nullptr) {
-    return AnyBytes(address, count);
+    return MoveHere(request);
   }
   const MutexLock lock(use_mu_);
-  ASSIGN_OR_RETURN(std::byte* const bytes, AnyBytes(address, count));
-  order_->Touched(address, count, is_write);
-  return bytes;
+  return MoveHere(request);
+}
+
+absl::Status MemoryMap::SetHere(void* target, int32_t value, size_t count) const {
+  ASSIGN_OR_RETURN(std::byte* const bytes, AnyBytes(target, count, HostMemory::kAny));
+  Touch(target, count, /*is_write=*/true);
+  std::memset(bytes, value, count);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryMap::Set(void* target, int32_t value, size_t count) const {
+  if (order_ == nullptr) {
+    return SetHere(target, value, count);
+  }
+  const MutexLock lock(use_mu_);
+  return SetHere(target, value, count);
 }
 
 absl::Status MemoryMap::FreeDevice(void* address) const {
@@ -128,7 +145,7 @@ absl::Status Copy(const MemoryMap& map, const CopyRequest& request) {
     return absl::OkStatus();
   }
   CopyTime time(map, request.target, request.source, request.count);
-  RETURN_IF_ERROR(MoveBytes(map, request));
+  RETURN_IF_ERROR(map.Move(request));
   time.Pass();
   return absl::OkStatus();
 }
@@ -140,15 +157,9 @@ absl::Status CopyRows(const MemoryMap& map, const CopyRequest& first_row, size_t
   for (size_t y = 0; y < height; ++y) {
     row.target = static_cast<std::byte*>(first_row.target) + y * target_pitch;
     row.source = static_cast<const std::byte*>(first_row.source) + y * source_pitch;
-    RETURN_IF_ERROR(MoveBytes(map, row));
+    RETURN_IF_ERROR(map.Move(row));
   }
   time.Pass();
-  return absl::OkStatus();
-}
-
-absl::Status Fill(const MemoryMap& map, void* target, int32_t value, size_t count) {
-  ASSIGN_OR_RETURN(std::byte* const bytes, map.UseAnyBytes(target, count, /*is_write=*/true));
-  std::memset(bytes, value, count);
   return absl::OkStatus();
 }
 

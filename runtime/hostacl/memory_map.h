@@ -8,12 +8,25 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/acl/acl_abi.h"
+#include "runtime/base/mutex.h"
 #include "runtime/hostacl/device.h"
 #include "runtime/hostacl/pinned_memory.h"
 #include "runtime/hostacl/registered_memory.h"
 #include "runtime/hostacl/strict/order_checker.h"
 
 namespace omserve::hostacl {
+
+// Host memory that may be named: what a task uses later must be AscendCL's.
+enum class HostMemory { kAny, kLocked };
+
+// What aclrtMemcpy and aclrtMemcpyAsync are given.
+struct CopyRequest {
+  void* target = nullptr;
+  size_t target_limit = 0;  // Bytes.
+  const void* source = nullptr;
+  size_t count = 0;  // Bytes.
+  HostMemory host = HostMemory::kAny;
+};
 
 // Thread-safe.
 class MemoryMap final {
@@ -30,17 +43,17 @@ class MemoryMap final {
   // address.
   absl::StatusOr<std::byte*> DeviceBytes(const void* address, size_t count,
                                          DeviceMemory::Slack slack) const;
-  // Device or host memory. Host addresses are believed, as the C interface has to.
-  absl::StatusOr<std::byte*> AnyBytes(const void* address, size_t count) const;
 
-  // As the two above, and tells strict mode that this thread's task, or the host, reads or writes
-  // the bytes. One step: a free in another thread comes before it, and nothing is found, or after
-  // it, and strict mode knows of the use.
+  // As the above, and tells strict mode that this thread's task, or the host, reads or writes the
+  // bytes. One step, as those below are: a free in another thread comes before it, and nothing is
+  // found, or after it, and strict mode knows of the use.
   absl::StatusOr<std::byte*> UseDeviceBytes(const void* address, size_t count,
                                             DeviceMemory::Slack slack, bool is_write) const
       ABSL_LOCKS_EXCLUDED(use_mu_);
-  absl::StatusOr<std::byte*> UseAnyBytes(const void* address, size_t count, bool is_write) const
-      ABSL_LOCKS_EXCLUDED(use_mu_);
+  // Copies, and sets to a value, between and in any memory. Errors as the above;
+  // ACL_ERROR_RT_SYS_DMA for host memory that is not `request.host`.
+  absl::Status Move(const CopyRequest& request) const ABSL_LOCKS_EXCLUDED(use_mu_);
+  absl::Status Set(void* target, int32_t value, size_t count) const ABSL_LOCKS_EXCLUDED(use_mu_);
   // What aclrtMalloc and aclrtMallocHost gave. ACL_ERROR_RT_PARAM_INVALID for other addresses.
   absl::Status FreeDevice(void* address) const ABSL_LOCKS_EXCLUDED(use_mu_);
   absl::Status FreePinned(void* address) ABSL_LOCKS_EXCLUDED(use_mu_);
@@ -69,22 +82,19 @@ class MemoryMap final {
   // As DeviceMemory::Translate; tells strict mode of an address that is not there.
   absl::StatusOr<std::byte*> Translate(const Device& device, const void* address, size_t count,
                                        DeviceMemory::Slack slack) const;
+  // Device or host memory. Host addresses that may be any are believed, as the C interface has to.
+  absl::StatusOr<std::byte*> AnyBytes(const void* address, size_t count, HostMemory host) const;
+  absl::Status MoveHere(const CopyRequest& request) const;
+  absl::Status SetHere(void* target, int32_t value, size_t count) const;
 
   const aclrtRunMode run_mode_;
   OrderChecker* const order_;
-  // Held over what strict mode is told and what is done, so that the two are one step. Not taken
-  // where strict mode is off.
+  // Held over what strict mode is told and what is done, so that the two are one step: over the
+  // locks of the checker, of the memories and of the log, which take no other. Not taken where
+  // strict mode is off.
   mutable Mutex use_mu_;
   PinnedMemory pinned_;
   RegisteredMemory registered_;
-};
-
-// What aclrtMemcpy and aclrtMemcpyAsync are given.
-struct CopyRequest {
-  void* target = nullptr;
-  size_t target_limit = 0;  // Bytes.
-  const void* source = nullptr;
-  size_t count = 0;  // Bytes.
 };
 
 // Arguments that can be judged without looking at memory. ACL_ERROR_INVALID_PARAM for null
@@ -96,7 +106,5 @@ absl::Status Copy(const MemoryMap& map, const CopyRequest& request);
 // `height` rows, the next one a pitch further on either side, as one copy. Errors as Copy.
 absl::Status CopyRows(const MemoryMap& map, const CopyRequest& first_row, size_t target_pitch,
                       size_t source_pitch, size_t height);
-// Sets `count` bytes to `value`. Errors as Copy.
-absl::Status Fill(const MemoryMap& map, void* target, int32_t value, size_t count);
 
 }  // namespace omserve::hostacl

@@ -80,7 +80,7 @@ class InferPoller::Call final {
     result_ = {};
     EndTrace(absl::OkStatus());
     watched_.BeginAnswer(response.Length());
-    names_.large.Leave();
+    names_.large.Leave(response.Length());
     writer_.Finish(response, grpc::Status::OK, &finished_);
   }
 

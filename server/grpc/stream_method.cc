@@ -84,6 +84,7 @@ class StreamPoller::Stream final {
     if (result.is_final) {
       --running_;
       request.id = 0;
+      request.names.large.Leave(AnswerBytes(result));  // Perhaps behind others.
       if (is_over_ || is_ended_) {
         EndTrace(request, result.status);  // It is not sent.
       }
@@ -327,7 +328,6 @@ class StreamPoller::Stream final {
     }
     if (result.is_final) {
       leaving_ = std::move(request.names.large);
-      leaving_.Leave();
       requests_.Erase(requests_.find(number));
     }
     if (is_silent) {

@@ -2,6 +2,7 @@
 // Strict mode: what it reports, with whose names, and what it must not report.
 #include <array>
 #include <chrono>
+#include <optional>
 
 #include "runtime/base/clock.h"
 #include "tests/runtime/hostacl/model_files.h"
@@ -199,15 +200,23 @@ TEST_CASE("A free beside the copy is reported once") {
   const ViolationReport report;
   const AclSession session(report.Settings());
   const TestStream stream;
-  const PinnedBytes pinned(64);
-  constexpr size_t kRounds = 300;
+  const DeviceBytes kept_device(64);
+  const PinnedBytes kept_pinned(64);
+  constexpr size_t kRounds = 600;
   for (size_t round = 0; round < kRounds; ++round) {
-    {
-      const DeviceBytes device(64);
-      REQUIRE_ACL(CopyIn(device, pinned, stream.get()));
-      // From well before the copy to well after it, as threads are.
-      SpinFor(std::chrono::nanoseconds(round * 100));
+    std::optional<DeviceBytes> device;
+    std::optional<PinnedBytes> pinned;
+    if (round % 2 == 0) {
+      device.emplace(64);
+      REQUIRE_ACL(CopyIn(*device, kept_pinned, stream.get()));
+    } else {
+      pinned.emplace(64);
+      REQUIRE_ACL(CopyOut(*pinned, kept_device, stream.get()));
     }
+    // From well before the copy to well after it, as threads are.
+    SpinFor(std::chrono::nanoseconds(round * 50));
+    device.reset();
+    pinned.reset();
     static_cast<void>(ACL(aclrtSynchronizeDevice)());
     CAPTURE(round);
     REQUIRE(report.Read().size() == round + 1);

@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPatience{60'000};
 constexpr char kTextSets[] = "omserve_output_sets_used{model=\"text\",version=\"1\",device=\"0\"}";
 constexpr char kText[] = "{model=\"text\",version=\"1\"";
-constexpr int kFullRows = 8;
+constexpr int kFullRows = 4;     // Whose answers are small, as 512 rows' are not.
 constexpr int kLargeRows = 512;  // 6 MB of answer.
 constexpr int kFewBytes = 4096;  // Of an answer, in the memory of its client's system.
 
@@ -286,7 +286,7 @@ class RestOneCall final : public OneCall {
 
 EndingDaemon::EndingDaemon(Front front, State state, const Change& change, Size size)
     : front_(front), state_(state), size_(size) {
-  repository_.AddModel("text", "text", "", is_large() ? "1,512" : "1,2,4,8");
+  repository_.AddModel("text", "text", "", is_large() ? "1,512" : "1,2,4");
   repository_.AddModel("vision_a", "vision_a", "", "1");
   repository_.AddModel("vision_b", "vision_b", "", "1");
   SetHeld(/*text=*/state != State::kReceived, /*vision=*/true);
@@ -447,7 +447,8 @@ void EndingDaemon::BeginStop() {
   const auto has_begun = [&] {
     const int port = daemon_->http_port();
     if (is_large()) {
-      return !HttpGet(port, "/v2/health/ready").starts_with("HTTP/1.1 200 ");
+      return SendHttp(port, "GET /v2/health/live HTTP/1.1\r\nHost: h\r\n\r\n", "true}")
+                 .find("Connection: close") != std::string::npos;
     }
     return HttpPost(port, "/v2/models/vision_b/infer", body).find("DRAINING") != std::string::npos;
   };

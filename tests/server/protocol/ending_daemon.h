@@ -95,8 +95,8 @@ class EndingDaemon final {
 
   // Holds the daemon's drain up from now on, if it begins.
   void HoldDrain();
-  // Begins to stop the daemon; returns when it refuses requests, or, where it waits for a large
-  // answer first, when it is not ready.
+  // Begins to stop the daemon; returns when it refuses requests, of which it waits for a large
+  // answer first those with large answers.
   void BeginStop();
   // Lets a drain that was held end. What Stop said.
   absl::Status EndStop();
