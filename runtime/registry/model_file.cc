@@ -105,7 +105,8 @@ absl::Status ModelFile::Begin(Reading& reading) const {
   reading.bytes.emplace(std::move(bytes));
   if (protection_.statement != nullptr) {
     reading.check = TryStartThread("check", [this, &reading] {
-      reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
+      IncomingMemory file(std::as_const(*reading.bytes).span(), &reading.arrival);
+      reading.verdict = CheckSigned(file);
     });
   }
   return absl::OkStatus();
@@ -137,13 +138,11 @@ void ModelFile::ReadInto(Reading& reading, Pace* pace) const {
 }
 
 absl::Status ModelFile::End(Reading& reading) const {
-  if (reading.reader.joinable()) {
-    reading.reader.join();
-  }
   if (reading.check.joinable()) {
     reading.check.join();  // Else no thread was to be had.
   } else if (protection_.statement != nullptr && reading.read.ok()) {
-    reading.verdict = CheckSigned(std::as_const(*reading.bytes).span(), reading.arrival);
+    IncomingMemory file(std::as_const(*reading.bytes).span());
+    reading.verdict = CheckSigned(file);
   }
   RETURN_IF_ERROR(reading.read);
   return reading.verdict;
@@ -151,9 +150,9 @@ absl::Status ModelFile::End(Reading& reading) const {
 
 Pace* ModelFile::NextPace() const { return was_read_ ? nullptr : protection_.pace.get(); }
 
-absl::Status ModelFile::CheckSigned(std::span<const std::byte> bytes, Arrival& arrival) const {
-  absl::Status checked = trust::CheckFile(*protection_.statement, protection_.name, bytes,
-                                          protection_.threads, &arrival);
+absl::Status ModelFile::CheckSigned(IncomingFile& file) const {
+  absl::Status checked =
+      trust::CheckFile(*protection_.statement, protection_.name, file, protection_.threads);
   return protection_.verdict ? protection_.verdict(checked) : checked;
 }
 
@@ -166,60 +165,45 @@ absl::StatusOr<bool> ModelFile::IsSealed() const {
   return sealed::IsSealed(std::span(head).first(static_cast<size_t>(got)));
 }
 
-absl::StatusOr<FileBytes> ModelFile::Decrypt(const sealed::SealedFile& file, Pace* pace) const {
-  ASSIGN_OR_RETURN(FileBytes plain, FileBytes::Allocate(file.plain_bytes(), /*is_secret=*/true));
-  sealed::DecryptOptions options{.threads = static_cast<unsigned>(protection_.threads)};
-  if (pace != nullptr) {
-    options.on_progress = [pace, before = uint64_t{0}](uint64_t so_far) mutable {
-      pace->Take(so_far - std::exchange(before, so_far)).IgnoreError();
-    };
-  }
-  RETURN_IF_ERROR(file.Decrypt(plain.span(), options));
-  return plain;
-}
-
-// The file is read to memory, so that what is checked is what is opened; checking and decrypting
-// both go on beside the reading.
-absl::StatusOr<FileBytes> ModelFile::UnsealSigned() const {
-  Reading raw;
-  RETURN_IF_ERROR(Begin(raw));
-  Pace* const pace = NextPace();
-  raw.reader = TryStartThread("read", [this, &raw, pace] { ReadInto(raw, pace); });
-  if (!raw.reader.joinable()) {
-    ReadInto(raw, pace);
-  }
-  const absl::StatusOr<sealed::SealedFile> file =
-      sealed::SealedFile::Open(std::as_const(*raw.bytes).span(), *protection_.keys, &raw.arrival);
-  absl::StatusOr<FileBytes> plain =
-      file.ok() ? Decrypt(*file, nullptr) : absl::StatusOr<FileBytes>(file.status());
-  // Who signed it comes first: what nobody has signed may say anything.
-  RETURN_IF_ERROR(End(raw));
-  return plain;
-}
-
-// A file that nobody signed is decrypted where it is read to.
+// Decrypted where it is read to; checking and decrypting both go on beside the reading.
 absl::StatusOr<FileBytes> ModelFile::Unseal() const {
   if (protection_.keys == nullptr) {
     return FailedPrecondition("it is sealed, and this daemon has no keys: set repository.keys");
   }
-  if (protection_.statement != nullptr) {
-    return UnsealSigned();
+  const absl::StatusOr<sealed::SealedFile> file =
+      sealed::SealedFile::Open(fd_.get(), *protection_.keys);
+  if (!file.ok()) {
+    if (protection_.statement != nullptr) {
+      // Who signed it comes first: what nobody has signed may say anything.
+      RETURN_IF_ERROR(ReadRaw().status());
+    }
+    return file.status();
   }
-  ASSIGN_OR_RETURN(const sealed::SealedFile file,
-                   sealed::SealedFile::Open(fd_.get(), *protection_.keys));
-  return Decrypt(file, NextPace());
+  sealed::DecryptOptions options{.threads = static_cast<unsigned>(protection_.threads)};
+  if (protection_.statement != nullptr) {
+    options.check = [this](IncomingFile& raw) { return CheckSigned(raw); };
+  }
+  if (Pace* const pace = NextPace(); pace != nullptr) {
+    options.on_progress = [pace, before = uint64_t{0}](uint64_t so_far) mutable {
+      pace->Take(so_far - std::exchange(before, so_far)).IgnoreError();
+    };
+  }
+  ASSIGN_OR_RETURN(FileBytes plain, FileBytes::Allocate(file->plain_bytes(), /*is_secret=*/true));
+  RETURN_IF_ERROR(file->Decrypt(plain.span(), options));
+  return plain;
 }
 
-absl::StatusOr<FileBytes> ModelFile::ReadChecked() const {
-  ASSIGN_OR_RETURN(const bool is_sealed, IsSealed());
-  if (is_sealed) {
-    return Unseal();
-  }
+absl::StatusOr<FileBytes> ModelFile::ReadRaw() const {
   Reading reading;
   RETURN_IF_ERROR(Begin(reading));
   ReadInto(reading, NextPace());
   RETURN_IF_ERROR(End(reading));
   return *std::move(reading.bytes);
+}
+
+absl::StatusOr<FileBytes> ModelFile::ReadChecked() const {
+  ASSIGN_OR_RETURN(const bool is_sealed, IsSealed());
+  return is_sealed ? Unseal() : ReadRaw();
 }
 
 absl::StatusOr<std::shared_ptr<const FileBytes>> ModelFile::Read() const {

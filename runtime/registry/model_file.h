@@ -101,29 +101,27 @@ class ModelFile final {
         fd_(std::move(fd)),
         opened_(opened),
         protection_(std::move(protection)) {}
-  // The file as it is, read by one thread while others use what has come: the check of its
-  // signature, where there is one, and the decrypting. Threads may outlive none of it.
+  // The file as it is, while its signature, where there is one, is checked beside the reading.
   struct Reading {
     std::optional<FileBytes> bytes;
     Arrival arrival;
     absl::Status read;
     absl::Status verdict;  // Of the signature.
-    std::jthread check;    // Threads last: joined before what they use goes.
-    std::jthread reader;
+    std::jthread check;    // Last: joined before what it uses goes.
   };
   // Memory, and the check's thread.
   absl::Status Begin(Reading& reading) const;
   void ReadInto(Reading& reading, Pace* pace) const;
-  // Waits for the threads; whether it was read and is as it was signed.
+  // Waits for the check; whether it was read and is as it was signed.
   absl::Status End(Reading& reading) const;
   // What bounds the next reading; null: nothing.
   Pace* NextPace() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<FileBytes> ReadChecked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether the bytes are those that were signed, as the verdict has it.
-  absl::Status CheckSigned(std::span<const std::byte> bytes, Arrival& arrival) const;
+  absl::Status CheckSigned(IncomingFile& file) const;
   absl::StatusOr<bool> IsSealed() const;
-  absl::StatusOr<FileBytes> Decrypt(const sealed::SealedFile& file, Pace* pace) const;
-  absl::StatusOr<FileBytes> UnsealSigned() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The file as it is, checked where it is signed.
+  absl::StatusOr<FileBytes> ReadRaw() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<FileBytes> Unseal() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::string path_;

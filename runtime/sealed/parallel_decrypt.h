@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chunks of one file decrypted by several threads, while the thread that owns this brings them.
+// Chunks of one file decrypted by several threads, while others bring them.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,8 @@ struct ChunkPlace {
   std::span<std::byte> to;
 };
 
-// Confined to the thread that made it. Chunks are taken in order; after a failure no more are.
+// Confined to the thread that made it, but for Bring. Chunks are taken in order; after a failure no
+// more are.
 class ParallelDecrypt final {
  public:
   // Starts min(threads, chunks) threads. `place` is called by all of them, for chunks that were
@@ -36,6 +37,7 @@ class ParallelDecrypt final {
   ~ParallelDecrypt();
 
   // The next chunk may be decrypted. False when one has failed, so that no more need be brought.
+  // One thread at a time.
   bool Bring() ABSL_LOCKS_EXCLUDED(mu_);
   // All were brought, or will not be: decrypts with the others what is left, and waits for them.
   // The failure of the earliest chunk that failed. Call once.

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,6 @@ namespace omserve::sealed {
 namespace {
 
 using Bytes = std::span<const std::byte>;
-using Tag = std::array<std::byte, kTagBytes>;
 
 // Fills both places from `offset` on, one behind the other.
 absl::Status ReadAt(int fd, uint64_t offset, std::span<std::byte> first,
@@ -57,12 +57,6 @@ absl::StatusOr<uint64_t> SizeOf(int fd) {
     return InvalidArgument("not a regular file");
   }
   return static_cast<uint64_t>(info.st_size);
-}
-
-void Show(const DecryptOptions& options, Bytes raw) {
-  if (options.on_raw) {
-    options.on_raw(raw);
-  }
 }
 
 void ShowProgress(const DecryptOptions& options, const Header& header, uint64_t chunk) {
@@ -117,82 +111,80 @@ absl::StatusOr<SealedFile> SealedFile::Open(int fd, const KeyRing& ring) {
   return Make(std::move(header), file_bytes, ring, {.fd = fd});
 }
 
-absl::StatusOr<SealedFile> SealedFile::Open(Bytes file, const KeyRing& ring, Arrival* arrival) {
-  if (arrival != nullptr) {
-    const size_t head = std::min(file.size(), kKeySectionOffset);
-    arrival->Await(head);
-    ASSIGN_OR_RETURN(const size_t needed, Header::NeededBytes(file.first(head)));
-    arrival->Await(std::min(file.size(), needed));
-  }
+absl::StatusOr<SealedFile> SealedFile::Open(Bytes file, const KeyRing& ring) {
   ASSIGN_OR_RETURN(Header header, Header::Parse(file));
-  return Make(std::move(header), file.size(), ring, {.file = file, .arrival = arrival});
+  return Make(std::move(header), file.size(), ring, {.file = file});
 }
 
 absl::Status SealedFile::Decrypt(std::span<std::byte> to, const DecryptOptions& options) const {
   OMSERVE_CHECK(to.size() == header_.plain_bytes, "the buffer has the size of the plain text");
-  absl::Status status =
-      origin_.fd >= 0 ? DecryptDescriptor(to, options) : DecryptMemory(to, options);
+  absl::Status status = DecryptInto(to, options);
   if (!status.ok() && !to.empty()) {
     OPENSSL_cleanse(to.data(), to.size());
   }
   return status;
 }
 
-// Encrypted bytes are read to where they are decrypted, their tags beside: a model needs no second
-// buffer, and each byte is read once, so nobody can change it between the digest and the tag.
-absl::Status SealedFile::DecryptDescriptor(std::span<std::byte> to,
-                                           const DecryptOptions& options) const {
-  const uint64_t count = header_.chunk_count();
-  std::vector<Tag> tags(count);
-  const auto text_of = [&](uint64_t chunk) {
-    return to.subspan(chunk * header_.chunk_bytes, header_.PlainBytesOf(chunk));
-  };
-  ParallelDecrypt decrypt(
-      keys_, header_,
-      [&](uint64_t chunk) {
-        return ChunkPlace{.from = text_of(chunk), .tag = tags[chunk], .to = text_of(chunk)};
-      },
-      options.threads);
-  posix_fadvise(origin_.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  Show(options, header_.Encode());
-  for (uint64_t chunk = 0; chunk < count; ++chunk) {
-    RETURN_IF_ERROR(ReadAt(origin_.fd, header_.OffsetOf(chunk), text_of(chunk), tags[chunk]));
-    Show(options, text_of(chunk));
-    Show(options, tags[chunk]);
+absl::Status SealedFile::ReadChunk(uint64_t chunk, std::span<std::byte> text,
+                                   RawFile::Tag& tag) const {
+  if (origin_.fd >= 0) {
+    return ReadAt(origin_.fd, header_.OffsetOf(chunk), text, tag);
+  }
+  const Bytes from = origin_.file.subspan(header_.OffsetOf(chunk), text.size() + tag.size());
+  std::ranges::copy(from.first(text.size()), text.begin());
+  std::ranges::copy(from.last(tag.size()), tag.begin());
+  return absl::OkStatus();
+}
+
+absl::Status SealedFile::ReadChunks(RawFile& raw, const DecryptOptions& options,
+                                    const std::function<bool()>& on_read) const {
+  if (origin_.fd >= 0) {
+    posix_fadvise(origin_.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  }
+  for (uint64_t chunk = 0; chunk < header_.chunk_count(); ++chunk) {
+    RETURN_IF_ERROR(ReadChunk(chunk, raw.TextOf(chunk), raw.TagOf(chunk)));
+    raw.Reach(chunk);
     ShowProgress(options, header_, chunk);
-    if (!decrypt.Bring()) {
+    if (!on_read()) {
       break;
     }
     GiveWay();
   }
-  return decrypt.Finish();
+  return absl::OkStatus();
 }
 
-absl::Status SealedFile::DecryptMemory(std::span<std::byte> to,
-                                       const DecryptOptions& options) const {
-  const uint64_t count = header_.chunk_count();
-  const auto raw_of = [&](uint64_t chunk) {
-    return origin_.file.subspan(header_.OffsetOf(chunk), header_.PlainBytesOf(chunk) + kTagBytes);
-  };
+// Encrypted bytes are read to where they are decrypted, their tags beside: a model needs no second
+// buffer, and each byte is read once, so nobody can change it between the digest and the tag.
+absl::Status SealedFile::DecryptInto(std::span<std::byte> to, const DecryptOptions& options) const {
+  ParallelDecrypt* decrypting = nullptr;
+  RawFile raw(header_, to, [&decrypting] { decrypting->Bring(); });
   ParallelDecrypt decrypt(
       keys_, header_,
-      [&](uint64_t chunk) {
-        const size_t size = header_.PlainBytesOf(chunk);
-        return ChunkPlace{.from = raw_of(chunk).first(size),
-                          .tag = raw_of(chunk).last<kTagBytes>(),
-                          .to = to.subspan(chunk * header_.chunk_bytes, size)};
+      [&raw](uint64_t chunk) {
+        return ChunkPlace{
+            .from = raw.TextOf(chunk), .tag = raw.TagOf(chunk), .to = raw.TextOf(chunk)};
       },
       options.threads);
-  Show(options, header_.Encode());
-  for (uint64_t chunk = 0; chunk < count; ++chunk) {
-    if (origin_.arrival != nullptr) {
-      origin_.arrival->Await(header_.OffsetOf(chunk) + raw_of(chunk).size());
-    }
-    Show(options, raw_of(chunk));
-    ShowProgress(options, header_, chunk);
-    if (!decrypt.Bring()) {
-      break;
-    }
+  decrypting = &decrypt;
+  absl::Status checked;
+  const auto check = [&] { checked = options.check(raw); };
+  std::jthread checker;  // Last: joined before what it uses goes.
+  if (options.check) {
+    checker = TryStartThread("check", check);
+  }
+  // Who checks sees all of it, also where a chunk is known to be changed.
+  const absl::Status read =
+      ReadChunks(raw, options, [&] { return options.check ? true : decrypt.Bring(); });
+  raw.EndArrival();
+  if (checker.joinable()) {
+    checker.join();
+  } else if (options.check) {
+    check();
+  }
+  RETURN_IF_ERROR(read);
+  RETURN_IF_ERROR(checked);
+  if (options.check) {
+    raw.GiveBackAll();  // It may have let pass what it did not look at.
   }
   return decrypt.Finish();
 }

@@ -10,10 +10,11 @@
 #include <span>
 
 #include "absl/status/statusor.h"
-#include "runtime/base/arrival.h"
+#include "runtime/base/incoming_file.h"
 #include "runtime/sealed/file_keys.h"
 #include "runtime/sealed/header.h"
 #include "runtime/sealed/key_ring.h"
+#include "runtime/sealed/raw_file.h"
 
 namespace omserve::sealed {
 
@@ -21,9 +22,11 @@ struct DecryptOptions {
   // That decrypt beside the calling thread, which reads and helps when all is read. One hides
   // decrypting behind reading; none uses the calling thread alone.
   unsigned threads = 1;
-  // Sees all bytes of the file as they are on disk, in order, on the calling thread: a digest of
-  // the file needs no second read. They are known to be sound only when Decrypt returns OK.
-  std::function<void(std::span<const std::byte>)> on_raw;
+  // Looks at all bytes of the file as they are on disk, while they are read, on a thread of its own
+  // or, where none is to be had, on the calling one; it takes each byte and may give it back. Each
+  // is read once: what is decrypted is what it has seen. Its failure comes before any of the
+  // decrypting. Null: nobody looks.
+  std::function<absl::Status(IncomingFile& raw)> check;
   // Called on the calling thread as chunks are read: how much plain text they hold.
   std::function<void(uint64_t plain_bytes)> on_progress;
 };
@@ -38,20 +41,16 @@ class SealedFile final {
   // version; kFailedPrecondition when `ring` has no key for it. The file's name is the caller's to
   // add, here and below.
   static absl::StatusOr<SealedFile> Open(int fd, const KeyRing& ring);
-  // The same of a file in memory, which outlives this and does not change: of a mapped file that
-  // somebody may write to, on_raw may see other bytes than are decrypted. Use the descriptor there.
-  // With an `arrival`, here and in Decrypt, bytes are used as they come, which is when they begin
-  // not to change; it outlives this, and ends even if not all come.
-  static absl::StatusOr<SealedFile> Open(std::span<const std::byte> file, const KeyRing& ring,
-                                         Arrival* arrival = nullptr);
+  // The same of a file in memory, which outlives this and does not change.
+  static absl::StatusOr<SealedFile> Open(std::span<const std::byte> file, const KeyRing& ring);
 
   const Header& header() const { return header_; }
   uint64_t plain_bytes() const { return header_.plain_bytes; }
 
   // Decrypts all of it into `to`. Blocks on the disk and on the processor. Requires:
   // to.size() == plain_bytes(); ordinary memory, since it holds the encrypted bytes first. Errors:
-  // kInvalidArgument naming the chunk that was changed, or the read that failed; `to` is all zeros
-  // then.
+  // kInvalidArgument naming the chunk that was changed, or the read that failed; the check's. `to`
+  // is all zeros then.
   absl::Status Decrypt(std::span<std::byte> to, const DecryptOptions& options = {}) const;
 
  private:
@@ -59,14 +58,16 @@ class SealedFile final {
   struct Origin {
     int fd = -1;
     std::span<const std::byte> file;
-    Arrival* arrival = nullptr;  // Of `file`. Null: all of it is there.
   };
   SealedFile(Header header, FileKeys keys, const Origin& origin)
       : header_(std::move(header)), keys_(std::move(keys)), origin_(origin) {}
   static absl::StatusOr<SealedFile> Make(Header header, uint64_t file_bytes, const KeyRing& ring,
                                          const Origin& origin);
-  absl::Status DecryptDescriptor(std::span<std::byte> to, const DecryptOptions& options) const;
-  absl::Status DecryptMemory(std::span<std::byte> to, const DecryptOptions& options) const;
+  absl::Status ReadChunk(uint64_t chunk, std::span<std::byte> text, RawFile::Tag& tag) const;
+  // `on_read` runs after each chunk; false: the rest need not be read.
+  absl::Status ReadChunks(RawFile& raw, const DecryptOptions& options,
+                          const std::function<bool()>& on_read) const;
+  absl::Status DecryptInto(std::span<std::byte> to, const DecryptOptions& options) const;
 
   Header header_;
   FileKeys keys_;

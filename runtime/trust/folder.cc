@@ -189,17 +189,14 @@ absl::Status AddRanges(const std::string& name, uint64_t size_bytes, Statement& 
 
 namespace {
 
-Digest DigestAsTheyCome(std::span<const std::byte> bytes, const ByteRange& range,
-                        Arrival* arrival) {
+Digest DigestAsTheyCome(IncomingFile& file, const ByteRange& range) {
   constexpr uint64_t kPiece = uint64_t{256} << 10;
   Digester digester;
   for (uint64_t at = range.begin; at < range.end;) {
-    const uint64_t size = std::min(kPiece, range.end - at);
-    if (arrival != nullptr) {
-      arrival->Await(at + size);
-    }
-    digester.Update(bytes.subspan(at, size));
-    at += size;
+    const std::span<const std::byte> piece = file.Take(at, std::min(kPiece, range.end - at));
+    digester.Update(piece);
+    file.GiveBack(at, at + piece.size());
+    at += piece.size();
     GiveWay();
   }
   return digester.Finish();
@@ -208,7 +205,13 @@ Digest DigestAsTheyCome(std::span<const std::byte> bytes, const ByteRange& range
 }  // namespace
 
 absl::Status CheckFile(const Statement& statement, std::string_view name,
-                       std::span<const std::byte> bytes, int threads, Arrival* arrival) {
+                       std::span<const std::byte> bytes, int threads) {
+  IncomingMemory file(bytes);
+  return CheckFile(statement, name, file, threads);
+}
+
+absl::Status CheckFile(const Statement& statement, std::string_view name, IncomingFile& file,
+                       int threads) {
   std::vector<const Resource*> resources;
   for (const Resource& resource : statement.resources) {
     if (resource.name == name) {
@@ -221,15 +224,15 @@ absl::Status CheckFile(const Statement& statement, std::string_view name,
   }
   SortByOffset(resources);
   const uint64_t shard_bytes = statement.serialization.shard_bytes;
-  RETURN_IF_ERROR(CheckCover(resources, name, bytes.size(), shard_bytes));
+  RETURN_IF_ERROR(CheckCover(resources, name, file.size(), shard_bytes));
   FirstError error;
   ForEachIndex(resources.size(), threads, [&](size_t i) {
     const Resource& resource = *resources[i];
     if (error.failed()) {
       return;
     }
-    const ByteRange range = shard_bytes == 0 ? ByteRange{0, bytes.size()} : resource.range;
-    const Digest digest = DigestAsTheyCome(bytes, range, arrival);
+    const ByteRange range = shard_bytes == 0 ? ByteRange{0, file.size()} : resource.range;
+    const Digest digest = DigestAsTheyCome(file, range);
     if (digest != resource.digest) {
       error.Add(i, OtherBytes(resource, digest, shard_bytes != 0));
     }

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "runtime/base/arrival.h"
+#include "runtime/base/incoming_file.h"
 #include "runtime/trust/statement.h"
 
 namespace omserve::trust {
@@ -48,10 +48,13 @@ absl::Status CheckNames(const Statement& statement, const std::vector<std::strin
 // Whether the file `name` has these bytes, which stay unchanged during the call: whoever then uses
 // the same bytes uses what was signed, whatever happens to the file. Up to `threads` threads, this
 // one included, compute digests where the statement has shards. Errors: kInvalidArgument naming the
-// file, for one that is not signed and for other bytes, with the beginnings of both digests. With
-// an `arrival` bytes are used as they come, which is when they begin to stay unchanged.
+// file, for one that is not signed and for other bytes, with the beginnings of both digests.
 absl::Status CheckFile(const Statement& statement, std::string_view name,
-                       std::span<const std::byte> bytes, int threads, Arrival* arrival = nullptr);
+                       std::span<const std::byte> bytes, int threads);
+// The same, while the bytes come. Each is given back when it was looked at; after a failure the
+// rest is not.
+absl::Status CheckFile(const Statement& statement, std::string_view name, IncomingFile& file,
+                       int threads);
 
 // Called from several threads at once.
 using Progress = std::function<void(uint64_t done_bytes, uint64_t total_bytes)>;

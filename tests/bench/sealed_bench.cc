@@ -81,7 +81,15 @@ absl::Status Open(unsigned threads, bool has_digest) {
   Sha256 digest;
   sealed::DecryptOptions options{.threads = threads};
   if (has_digest) {
-    options.on_raw = [&](Bytes bytes) { digest.Add(bytes); };
+    options.check = [&digest](IncomingFile& raw) {
+      for (uint64_t at = 0; at < raw.size();) {
+        const Bytes piece = raw.Take(at, std::min(uint64_t{kBlockBytes}, raw.size() - at));
+        digest.Add(piece);
+        raw.GiveBack(at, at + piece.size());
+        at += piece.size();
+      }
+      return absl::OkStatus();
+    };
   }
   return file.Decrypt(to.bytes(), options);
 }

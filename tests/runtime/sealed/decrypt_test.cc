@@ -2,11 +2,12 @@
 // What was sealed comes out again, however it is read.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "runtime/base/arrival.h"
+#include "runtime/base/incoming_file.h"
 #include "runtime/base/thread.h"
 #include "runtime/sealed/sealed_file.h"
 #include "tests/runtime/sealed/sealed_samples.h"
@@ -29,26 +30,98 @@ TEST_CASE("What was sealed comes out", "[decrypt]") {
   }
 }
 
-// Whoever wants a digest of the file sees all of its bytes, in order and once.
-TEST_CASE("The raw bytes are shown in order", "[decrypt]") {
-  const std::string file = Sealed(Plain(20 * kChunk + 5));
-  const KeyRing ring = SampleRing();
+// All bytes of a file in order; gives them back unless told to keep them.
+std::string LookAt(IncomingFile& raw, bool gives_back = true) {
   std::string seen;
-  std::vector<uint64_t> progress;
-  const DecryptOptions options = {.threads = 2,
-                                  .on_raw =
-                                      [&](std::span<const std::byte> bytes) {
-                                        seen.append(reinterpret_cast<const char*>(bytes.data()),
-                                                    bytes.size());
-                                      },
-                                  .on_progress = [&](uint64_t done) { progress.push_back(done); }};
-  REQUIRE_OK(OpenDescriptor(file, ring, options));
-  CHECK(seen == file);
-  CHECK(progress.size() == 21);
-  CHECK(progress.back() == 20 * kChunk + 5);
-  seen.clear();
-  REQUIRE_OK(OpenMemory(file, ring, options));
-  CHECK(seen == file);
+  for (uint64_t at = 0; at < raw.size();) {
+    const std::span<const std::byte> piece =
+        raw.Take(at, std::min<uint64_t>(kChunk / 2 + 3, raw.size() - at));
+    seen.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+    if (gives_back) {
+      raw.GiveBack(at, at + piece.size());
+    }
+    at += piece.size();
+  }
+  return seen;
+}
+
+// Who checks a file sees all of its bytes as they are on the disk, and they are decrypted behind
+// that, whether they are given back one by one or not at all.
+TEST_CASE("A file is checked and then decrypted", "[decrypt]") {
+  const KeyRing ring = SampleRing();
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{kChunk}, size_t{20 * kChunk + 5}}) {
+    const std::string plain = Plain(size);
+    const std::string file = Sealed(plain);
+    for (const unsigned threads : {0U, 1U, 4U}) {
+      for (const bool gives_back : {true, false}) {
+        CAPTURE(size, threads, gives_back);
+        std::string seen;
+        std::vector<uint64_t> progress;
+        const DecryptOptions options = {
+            .threads = threads,
+            .check =
+                [&](IncomingFile& raw) {
+                  seen = LookAt(raw, gives_back);
+                  return absl::OkStatus();
+                },
+            .on_progress = [&](uint64_t done) { progress.push_back(done); }};
+        CHECK(VALUE(OpenDescriptor(file, ring, options)) == plain);
+        CHECK(seen == file);
+        CHECK(progress.back() == size);
+        CHECK(VALUE(OpenMemory(file, ring, options)) == plain);
+        CHECK(seen == file);
+      }
+    }
+  }
+}
+
+// Threads that look at parts of a file beside each other, as they do where it is signed in shards.
+TEST_CASE("A file is checked by several threads", "[decrypt]") {
+  const std::string plain = Plain(40 * kChunk + 7);
+  const std::string file = Sealed(plain);
+  constexpr size_t kThreads = 3;
+  const auto check = [&](IncomingFile& raw) {
+    std::string seen(raw.size(), '\0');
+    std::vector<std::jthread> threads;
+    const uint64_t part = raw.size() / kThreads + 1;
+    for (uint64_t begin = 0; begin < raw.size(); begin += part) {
+      threads.push_back(StartThread("part", [&raw, &seen, begin, part] {
+        const uint64_t end = std::min(begin + part, raw.size());
+        for (uint64_t at = begin; at < end;) {
+          const std::span<const std::byte> piece = raw.Take(at, std::min<uint64_t>(50, end - at));
+          std::memcpy(seen.data() + at, piece.data(), piece.size());
+          raw.GiveBack(at, at + piece.size());
+          at += piece.size();
+        }
+      }));
+    }
+    threads.clear();  // Joined.
+    return seen == file ? absl::OkStatus() : absl::InternalError("other bytes were seen");
+  };
+  CHECK(VALUE(OpenDescriptor(file, SampleRing(), {.threads = 2, .check = check})) == plain);
+}
+
+// The check's word comes before that of the chunks, and nothing is left of either.
+TEST_CASE("A file that fails its check is refused", "[decrypt]") {
+  std::string file = Sealed(Plain(5 * kChunk));
+  for (const bool damaged : {false, true}) {
+    CAPTURE(damaged);
+    if (damaged) {
+      file[file.size() - 3 * kChunk] ^= 1;
+    }
+    const auto refuse = [](IncomingFile& raw) {
+      LookAt(raw);
+      return absl::PermissionDeniedError("not signed");
+    };
+    const auto refuse_at_once = [](IncomingFile&) {
+      return absl::PermissionDeniedError("not signed");
+    };
+    CHECK(MessageOf(OpenDescriptor(file, SampleRing(), {.check = refuse})) == "not signed");
+    CHECK(MessageOf(OpenDescriptor(file, SampleRing(), {.check = refuse_at_once})) == "not signed");
+  }
+  const auto pass = [](IncomingFile&) { return absl::OkStatus(); };
+  CHECK_THAT(MessageOf(OpenDescriptor(file, SampleRing(), {.check = pass})),
+             Catch::Contains("chunk"));
 }
 
 // Two files of the same model have nothing in common but the mark and the sizes.
@@ -73,53 +146,6 @@ TEST_CASE("A file that shrinks while it is read is refused", "[decrypt]") {
   const absl::Status status = sealed.Decrypt(std::as_writable_bytes(std::span(to)));
   CHECK(std::string(MessageOf(status)).find("was longer when it was opened") != std::string::npos);
   CHECK(to == std::string(to.size(), '\0'));
-}
-
-// Bytes that another thread brings in pieces, header and chunks alike.
-TEST_CASE("A file is decrypted as it comes", "[decrypt]") {
-  const std::string plain = Plain(9 * kChunk + 3);
-  const std::string file = Sealed(plain);
-  const KeyRing ring = SampleRing();
-  for (const size_t piece : {size_t{7}, size_t{100}, size_t{kChunk + 1}, file.size()}) {
-    CAPTURE(piece);
-    std::string memory(file.size(), '\0');
-    std::string to(plain.size(), 'x');
-    Arrival arrival;
-    std::jthread bringer = StartThread("bringer", [&] {
-      for (size_t done = 0; done < file.size();) {
-        const size_t count = std::min(piece, file.size() - done);
-        file.copy(memory.data() + done, count, done);
-        done += count;
-        arrival.Reach(done);
-      }
-      arrival.End();
-    });
-    const SealedFile sealed =
-        VALUE(SealedFile::Open(std::as_bytes(std::span(memory)), ring, &arrival));
-    REQUIRE_OK(sealed.Decrypt(std::as_writable_bytes(std::span(to)), {.threads = 2}));
-    CHECK(to == plain);
-  }
-}
-
-// What never comes is missed, not waited for.
-TEST_CASE("A file of which not all comes is refused", "[decrypt]") {
-  const std::string file = Sealed(Plain(4 * kChunk));
-  for (const size_t size : {size_t{0}, size_t{20}, size_t{150}, file.size() - kChunk}) {
-    CAPTURE(size);
-    std::string memory = file.substr(0, size);
-    memory.resize(file.size(), '\0');
-    Arrival arrival;
-    arrival.Reach(size);
-    arrival.End();
-    const absl::StatusOr<SealedFile> sealed =
-        SealedFile::Open(std::as_bytes(std::span(memory)), SampleRing(), &arrival);
-    if (!sealed.ok()) {
-      continue;
-    }
-    std::string to(4 * kChunk, 'x');
-    CHECK_FALSE(sealed->Decrypt(std::as_writable_bytes(std::span(to))).ok());
-    CHECK(to == std::string(to.size(), '\0'));
-  }
 }
 
 }  // namespace
