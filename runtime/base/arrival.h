@@ -17,20 +17,26 @@ class Arrival final {
     end_ = end;
     changed_.NotifyAll();
   }
-  // No more will come, or all are there: nobody waits any longer.
-  void End() ABSL_LOCKS_EXCLUDED(mu_) { Reach(UINT64_MAX); }
-  // Until all before `end` are there.
-  void Await(uint64_t end) ABSL_LOCKS_EXCLUDED(mu_) {
+  // No more will come: nobody waits any longer.
+  void End() ABSL_LOCKS_EXCLUDED(mu_) {
     const MutexLock lock(mu_);
-    while (end_ < end) {
+    ended_ = true;
+    changed_.NotifyAll();
+  }
+  // Until all before `end` are there. False: they will not come.
+  [[nodiscard]] bool Await(uint64_t end) ABSL_LOCKS_EXCLUDED(mu_) {
+    const MutexLock lock(mu_);
+    while (end_ < end && !ended_) {
       changed_.Wait(mu_);
     }
+    return end_ >= end;
   }
 
  private:
   Mutex mu_;
   CondVar changed_;
   uint64_t end_ ABSL_GUARDED_BY(mu_) = 0;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace omserve

@@ -16,7 +16,8 @@ class IncomingFile {
   virtual ~IncomingFile() = default;
   virtual uint64_t size() const = 0;
   // The bytes from `begin` on, when they have come: as many as stand in one place, at most `most`.
-  // Not empty. Requires: begin < size(), 0 < most <= size() - begin. Blocks.
+  // Empty only where they will not come. Requires: begin < size(), 0 < most <= size() - begin.
+  // Blocks.
   virtual std::span<const std::byte> Take(uint64_t begin, uint64_t most) = 0;
   // Nobody looks at [begin, end) again, which was taken; none is given back twice.
   virtual void GiveBack(uint64_t begin, uint64_t end) = 0;
@@ -31,8 +32,8 @@ class IncomingMemory final : public IncomingFile {
 
   uint64_t size() const override { return bytes_.size(); }
   std::span<const std::byte> Take(uint64_t begin, uint64_t most) override {
-    if (arrival_ != nullptr) {
-      arrival_->Await(begin + most);
+    if (arrival_ != nullptr && !arrival_->Await(begin + most)) {
+      return {};
     }
     return bytes_.subspan(begin, most);
   }

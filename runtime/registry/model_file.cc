@@ -94,13 +94,17 @@ bool ModelFile::IsStillNamed() const {
          named.st_ino == opened_.st_ino;
 }
 
-absl::Status ModelFile::Begin(Reading& reading) const {
+absl::Status ModelFile::CheckFits() const {
   const size_t machine_bytes =
       static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
   if (size_bytes() > machine_bytes) {
     return InvalidArgument("it has {} bytes, and this machine {} of memory", size_bytes(),
                            machine_bytes);
   }
+  return absl::OkStatus();
+}
+
+absl::Status ModelFile::Begin(Reading& reading) const {
   ASSIGN_OR_RETURN(FileBytes bytes, FileBytes::Allocate(size_bytes()));
   reading.bytes.emplace(std::move(bytes));
   if (protection_.statement != nullptr) {
@@ -153,6 +157,9 @@ Pace* ModelFile::NextPace() const { return was_read_ ? nullptr : protection_.pac
 absl::Status ModelFile::CheckSigned(IncomingFile& file) const {
   absl::Status checked =
       trust::CheckFile(*protection_.statement, protection_.name, file, protection_.threads);
+  if (checked.code() == absl::StatusCode::kUnavailable) {
+    return checked;  // What was not read says nothing of who signed it.
+  }
   return protection_.verdict ? protection_.verdict(checked) : checked;
 }
 
@@ -202,6 +209,7 @@ absl::StatusOr<FileBytes> ModelFile::ReadRaw() const {
 }
 
 absl::StatusOr<FileBytes> ModelFile::ReadChecked() const {
+  RETURN_IF_ERROR(CheckFits());
   ASSIGN_OR_RETURN(const bool is_sealed, IsSealed());
   return is_sealed ? Unseal() : ReadRaw();
 }

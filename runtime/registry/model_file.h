@@ -109,6 +109,8 @@ class ModelFile final {
     absl::Status verdict;  // Of the signature.
     std::jthread check;    // Last: joined before what it uses goes.
   };
+  // It is no larger than this machine's memory, whoever says that it is.
+  absl::Status CheckFits() const;
   // Memory, and the check's thread.
   absl::Status Begin(Reading& reading) const;
   void ReadInto(Reading& reading, Pace* pace) const;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/base/check.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/thread.h"
 
@@ -19,6 +20,10 @@ ParallelDecrypt::ParallelDecrypt(const FileKeys& keys, const Header& header,
 }
 
 ParallelDecrypt::~ParallelDecrypt() {
+  {
+    const MutexLock lock(mu_);
+    taken_ = brought_;
+  }
   End();
   threads_.clear();  // Joins, while what they use is still there.
 }
@@ -47,6 +52,7 @@ absl::Status ParallelDecrypt::Finish() {
   Work();
   threads_.clear();
   MutexLock lock(mu_);
+  OMSERVE_CHECK(!status_.ok() || taken_ == header_.chunk_count(), "all chunks were brought");
   return status_;
 }
 

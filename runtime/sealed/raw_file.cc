@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "runtime/base/check.h"
+
 namespace omserve::sealed {
 
 RawFile::RawFile(const Header& header, std::span<std::byte> text, std::function<void()> on_seen)
@@ -33,8 +35,7 @@ std::span<const std::byte> RawFile::Take(uint64_t begin, uint64_t most) {
     }
   }
   const uint64_t size = std::min<uint64_t>(most, place.size() - from);
-  arrival_.Await(begin + size);
-  return place.subspan(from, size);
+  return arrival_.Await(begin + size) ? place.subspan(from, size) : std::span<const std::byte>();
 }
 
 void RawFile::SeeUpToLocked(uint64_t end) {
@@ -50,7 +51,8 @@ void RawFile::GiveBack(uint64_t begin, uint64_t end) {
   if (next != apart_.begin() && std::prev(next)->second == begin) {
     std::prev(next)->second = end;
   } else {
-    apart_.emplace(begin, end);
+    const bool is_new = apart_.emplace(begin, end).second;
+    OMSERVE_CHECK(is_new && begin >= given_back_, "a byte is given back once");
   }
   while (!apart_.empty() && apart_.begin()->first == given_back_) {
     given_back_ = apart_.begin()->second;

@@ -25,8 +25,9 @@ class RawFile final : public IncomingFile {
  public:
   using Tag = std::array<std::byte, kTagBytes>;
 
-  // `text` is where plain text will be. `on_seen` is called once for each chunk, in order, by who
-  // gives back its last bytes. All outlive this; the header is there.
+  // `text` is where plain text will be. `on_seen` is called once for each chunk, in order, when all
+  // before its end was given back, by who gives back the last of it; it takes no lock of this. All
+  // outlive this; the header is there.
   RawFile(const Header& header, std::span<std::byte> text, std::function<void()> on_seen);
 
   // Where a chunk is read to. Then it is there.
@@ -58,7 +59,7 @@ class RawFile final : public IncomingFile {
   Mutex mu_;
   uint64_t seen_chunks_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t given_back_ ABSL_GUARDED_BY(mu_) = 0;  // All before it was.
-  // What was given back behind it: end by begin, no two of them adjacent.
+  // What was given back behind it: end by begin.
   std::map<uint64_t, uint64_t> apart_ ABSL_GUARDED_BY(mu_);
 };
 

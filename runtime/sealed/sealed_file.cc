@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <thread>
 #include <utility>
@@ -37,10 +38,13 @@ absl::Status ReadAt(int fd, uint64_t offset, std::span<std::byte> first,
     if (got < 0 && errno == EINTR) {
       continue;
     }
-    if (got <= 0) {
+    if (got < 0) {
+      return Unavailable("the file cannot be read at byte {}: {}", offset, ErrnoText());
+    }
+    if (got == 0) {
       return InvalidArgument(
-          "the file cannot be read at byte {}: {}", offset,
-          got == 0 ? "it ends there, but was longer when it was opened" : ErrnoText());
+          "the file cannot be read at byte {}: it ends there, but was longer when it was opened",
+          offset);
     }
     const auto size = static_cast<size_t>(got);
     offset += size;
@@ -167,18 +171,22 @@ absl::Status SealedFile::DecryptInto(std::span<std::byte> to, const DecryptOptio
       options.threads);
   decrypting = &decrypt;
   absl::Status checked;
-  const auto check = [&] { checked = options.check(raw); };
+  std::atomic<bool> refused = false;
+  const auto check = [&] {
+    checked = options.check(raw);
+    refused = !checked.ok();
+  };
   std::jthread checker;  // Last: joined before what it uses goes.
   if (options.check) {
     checker = TryStartThread("check", check);
   }
-  // Who checks sees all of it, also where a chunk is known to be changed.
+  // Who checks sees all that they want to, also where a chunk is known to be changed.
   const absl::Status read =
-      ReadChunks(raw, options, [&] { return options.check ? true : decrypt.Bring(); });
+      ReadChunks(raw, options, [&] { return options.check ? !refused : decrypt.Bring(); });
   raw.EndArrival();
   if (checker.joinable()) {
     checker.join();
-  } else if (options.check) {
+  } else if (options.check && read.ok()) {
     check();
   }
   RETURN_IF_ERROR(read);

@@ -24,8 +24,8 @@ struct DecryptOptions {
   unsigned threads = 1;
   // Looks at all bytes of the file as they are on disk, while they are read, on a thread of its own
   // or, where none is to be had, on the calling one; it takes each byte and may give it back. Each
-  // is read once: what is decrypted is what it has seen. Its failure comes before any of the
-  // decrypting. Null: nobody looks.
+  // is read once: what is decrypted is what it has seen, or has let pass. Its failure is told
+  // before any of the decrypting. Null: nobody looks.
   std::function<absl::Status(IncomingFile& raw)> check;
   // Called on the calling thread as chunks are read: how much plain text they hold.
   std::function<void(uint64_t plain_bytes)> on_progress;
@@ -49,8 +49,8 @@ class SealedFile final {
 
   // Decrypts all of it into `to`. Blocks on the disk and on the processor. Requires:
   // to.size() == plain_bytes(); ordinary memory, since it holds the encrypted bytes first. Errors:
-  // kInvalidArgument naming the chunk that was changed, or the read that failed; the check's. `to`
-  // is all zeros then.
+  // kInvalidArgument naming the chunk that was changed, or saying where the file ends early;
+  // kUnavailable naming the read that failed; the check's. `to` is all zeros then.
   absl::Status Decrypt(std::span<std::byte> to, const DecryptOptions& options = {}) const;
 
  private:

@@ -189,11 +189,15 @@ absl::Status AddRanges(const std::string& name, uint64_t size_bytes, Statement& 
 
 namespace {
 
-Digest DigestAsTheyCome(IncomingFile& file, const ByteRange& range) {
+// nullopt: they do not.
+std::optional<Digest> DigestAsTheyCome(IncomingFile& file, const ByteRange& range) {
   constexpr uint64_t kPiece = uint64_t{256} << 10;
   Digester digester;
   for (uint64_t at = range.begin; at < range.end;) {
     const std::span<const std::byte> piece = file.Take(at, std::min(kPiece, range.end - at));
+    if (piece.empty()) {
+      return std::nullopt;
+    }
     digester.Update(piece);
     file.GiveBack(at, at + piece.size());
     at += piece.size();
@@ -232,9 +236,11 @@ absl::Status CheckFile(const Statement& statement, std::string_view name, Incomi
       return;
     }
     const ByteRange range = shard_bytes == 0 ? ByteRange{0, file.size()} : resource.range;
-    const Digest digest = DigestAsTheyCome(file, range);
-    if (digest != resource.digest) {
-      error.Add(i, OtherBytes(resource, digest, shard_bytes != 0));
+    const std::optional<Digest> digest = DigestAsTheyCome(file, range);
+    if (!digest.has_value()) {
+      error.Add(i, Unavailable("file '{}': not all of it was read", Shown(name)));
+    } else if (*digest != resource.digest) {
+      error.Add(i, OtherBytes(resource, *digest, shard_bytes != 0));
     }
   });
   return error.Take();

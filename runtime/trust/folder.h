@@ -52,7 +52,7 @@ absl::Status CheckNames(const Statement& statement, const std::vector<std::strin
 absl::Status CheckFile(const Statement& statement, std::string_view name,
                        std::span<const std::byte> bytes, int threads);
 // The same, while the bytes come. Each is given back when it was looked at; after a failure the
-// rest is not.
+// rest is not. Also kUnavailable, when they do not come.
 absl::Status CheckFile(const Statement& statement, std::string_view name, IncomingFile& file,
                        int threads);
 

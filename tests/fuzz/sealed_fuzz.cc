@@ -51,6 +51,16 @@ const KeyRing& Ring() {
   return *ring;
 }
 
+absl::Status LookAt(IncomingFile& raw, Bytes file) {
+  for (uint64_t at = 0; at < raw.size();) {
+    const Bytes piece = raw.Take(at, std::min<uint64_t>(1000, raw.size() - at));
+    OMSERVE_CHECK(std::ranges::equal(piece, file.subspan(at, piece.size())), "what stands there");
+    raw.GiveBack(at, at + piece.size());
+    at += piece.size();
+  }
+  return absl::OkStatus();
+}
+
 void TryDecrypt(Bytes file) {
   const absl::StatusOr<SealedFile> sealed = SealedFile::Open(file, Ring());
   if (!sealed.ok()) {
@@ -66,6 +76,11 @@ void TryDecrypt(Bytes file) {
   OMSERVE_CHECK(
       status.ok() || std::ranges::all_of(plain, [](std::byte b) { return b == std::byte{}; }),
       "a failure gives nothing out");
+  // Who checks the file sees it as it is, and changes nothing.
+  std::vector<std::byte> again(sealed->plain_bytes(), std::byte{1});
+  const absl::Status checked = sealed->Decrypt(
+      again, {.threads = 1, .check = [file](IncomingFile& raw) { return LookAt(raw, file); }});
+  OMSERVE_CHECK(checked == status && again == plain, "checked or not, it is the same");
 }
 
 void TryMended(Bytes file) {

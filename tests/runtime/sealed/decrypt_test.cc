@@ -36,6 +36,9 @@ std::string LookAt(IncomingFile& raw, bool gives_back = true) {
   for (uint64_t at = 0; at < raw.size();) {
     const std::span<const std::byte> piece =
         raw.Take(at, std::min<uint64_t>(kChunk / 2 + 3, raw.size() - at));
+    if (piece.empty()) {
+      break;
+    }
     seen.append(reinterpret_cast<const char*>(piece.data()), piece.size());
     if (gives_back) {
       raw.GiveBack(at, at + piece.size());
@@ -146,6 +149,16 @@ TEST_CASE("A file that shrinks while it is read is refused", "[decrypt]") {
   const absl::Status status = sealed.Decrypt(std::as_writable_bytes(std::span(to)));
   CHECK(std::string(MessageOf(status)).find("was longer when it was opened") != std::string::npos);
   CHECK(to == std::string(to.size(), '\0'));
+  // Who checks it is not shown what did not come, and the reading's failure is what is told.
+  bool was_missed = false;
+  const auto check = [&](IncomingFile& raw) {
+    was_missed = LookAt(raw).size() < file.size();
+    return absl::InternalError("changed");
+  };
+  const absl::Status checked =
+      sealed.Decrypt(std::as_writable_bytes(std::span(to)), {.check = check});
+  CHECK_THAT(std::string(MessageOf(checked)), Catch::Contains("was longer"));
+  CHECK(was_missed);
 }
 
 }  // namespace
