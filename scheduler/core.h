@@ -155,7 +155,7 @@ class Core final {
     int ahead_rows = 0;
     // Where the delay is derived:
     ArrivalGaps gaps;
-    int awaited_by = 0;     // Ready rows when it was last asked how long they wait; 0: they do not.
+    int awaited_by = 0;     // Ready rows when last asked how long they wait; 0: none; -1: others.
     Instant awaited_since;  // Since there have been so many,
     Instant awaited_from;   // and since the first of them waits before an idle lane.
   };

@@ -383,7 +383,7 @@ void Daemon::AwaitLargeAnswers(Clock::time_point deadline) {
   // The other half of the time is for requests that come meanwhile.
   const Clock::time_point latest = deadline - (deadline - clock_.Now()) / 2;
   large_answers_.AwaitMade(latest);
-  // A client that takes nothing holds the others up no longer than at the end.
+  // As at the end: a client that takes nothing does not hold the others up.
   large_answers_.AwaitLeft(kFlushGrace, latest);
 }
 

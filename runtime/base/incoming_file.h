@@ -2,6 +2,7 @@
 // The bytes of a file that one thread reads into memory, wherever there, while others look at them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -22,6 +23,23 @@ class IncomingFile {
   // Nobody looks at [begin, end) again, which was taken; none is given back twice.
   virtual void GiveBack(uint64_t begin, uint64_t end) = 0;
 };
+
+// Runs `look` on all of [begin, end) in order, in pieces of at most `most` bytes, and gives each
+// back. False: the rest does not come.
+template <typename Look>
+bool LookThrough(IncomingFile& file, uint64_t begin, uint64_t end, uint64_t most,
+                 const Look& look) {
+  while (begin < end) {
+    const std::span<const std::byte> piece = file.Take(begin, std::min(most, end - begin));
+    if (piece.empty()) {
+      return false;
+    }
+    look(piece);
+    file.GiveBack(begin, begin + piece.size());
+    begin += piece.size();
+  }
+  return true;
+}
 
 // In one place, where they stay.
 class IncomingMemory final : public IncomingFile {

@@ -8,6 +8,7 @@
 #include "runtime/hostacl/copy_time.h"
 
 namespace omserve::hostacl {
+
 std::shared_ptr<Device> MemoryMap::DeviceOf(const void* address) const {
   const auto found = std::find_if(
       devices_.begin(), devices_.end(),

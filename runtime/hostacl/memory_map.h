@@ -43,15 +43,14 @@ class MemoryMap final {
   // address.
   absl::StatusOr<std::byte*> DeviceBytes(const void* address, size_t count,
                                          DeviceMemory::Slack slack) const;
-
   // As the above, and tells strict mode that this thread's task, or the host, reads or writes the
   // bytes. One step, as those below are: a free in another thread comes before it, and nothing is
   // found, or after it, and strict mode knows of the use.
   absl::StatusOr<std::byte*> UseDeviceBytes(const void* address, size_t count,
                                             DeviceMemory::Slack slack, bool is_write) const
       ABSL_LOCKS_EXCLUDED(use_mu_);
-  // Copies, and sets to a value, between and in any memory. Errors as the above;
-  // ACL_ERROR_RT_SYS_DMA for host memory that is not `request.host`.
+  // Copies, and sets to a value, between and in any memory. Errors as the above, and
+  // ACL_ERROR_RT_SYS_DMA where host memory has to be locked (request.host) and is not.
   absl::Status Move(const CopyRequest& request) const ABSL_LOCKS_EXCLUDED(use_mu_);
   absl::Status Set(void* target, int32_t value, size_t count) const ABSL_LOCKS_EXCLUDED(use_mu_);
   // What aclrtMalloc and aclrtMallocHost gave. ACL_ERROR_RT_PARAM_INVALID for other addresses.

@@ -37,7 +37,9 @@ absl::Status OtherBytes(const Resource& resource, const Digest& digest, bool is_
 absl::Status CheckCover(const std::vector<const Resource*>& resources, std::string_view name,
                         uint64_t size_bytes, uint64_t shard_bytes) {
   if (shard_bytes == 0) {
-    return absl::OkStatus();
+    // Each byte is looked at once: whoever reads it may then write over it.
+    return resources.size() == 1 ? absl::OkStatus()
+                                 : InvalidArgument("file '{}': it is signed twice", Shown(name));
   }
   // A file that is far larger than it was must not cost memory by its size.
   const bool is_count = size_bytes / shard_bytes <= resources.size();
@@ -193,17 +195,13 @@ namespace {
 std::optional<Digest> DigestAsTheyCome(IncomingFile& file, const ByteRange& range) {
   constexpr uint64_t kPiece = uint64_t{256} << 10;
   Digester digester;
-  for (uint64_t at = range.begin; at < range.end;) {
-    const std::span<const std::byte> piece = file.Take(at, std::min(kPiece, range.end - at));
-    if (piece.empty()) {
-      return std::nullopt;
-    }
+  const auto add = [&digester](std::span<const std::byte> piece) {
     digester.Update(piece);
-    file.GiveBack(at, at + piece.size());
-    at += piece.size();
     GiveWay();
-  }
-  return digester.Finish();
+  };
+  return LookThrough(file, range.begin, range.end, kPiece, add)
+             ? std::optional<Digest>(digester.Finish())
+             : std::nullopt;
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ struct RequestNames {
 // filled as far as the message can be read, also where it is refused. Errors: those of
 // Access::CheckModel, Catalog::Find and Inference::Start; kInvalidArgument for bytes that are no
 // request; kUnimplemented for a decoupled model where one answer is taken; a refusal while models
-// are loading.
+// are loading, and of what may have a large answer when the daemon ends.
 absl::StatusOr<scheduler::RequestId> StartInfer(const FrontDoor& door, const Caller& caller,
                                                 const grpc::ServerContext& context,
                                                 const grpc::ByteBuffer& bytes, const void* group,

@@ -82,12 +82,7 @@ absl::Status Open(unsigned threads, bool has_digest) {
   sealed::DecryptOptions options{.threads = threads};
   if (has_digest) {
     options.check = [&digest](IncomingFile& raw) {
-      for (uint64_t at = 0; at < raw.size();) {
-        const Bytes piece = raw.Take(at, std::min(uint64_t{kBlockBytes}, raw.size() - at));
-        digest.Add(piece);
-        raw.GiveBack(at, at + piece.size());
-        at += piece.size();
-      }
+      LookThrough(raw, 0, raw.size(), kBlockBytes, [&](Bytes piece) { digest.Add(piece); });
       return absl::OkStatus();
     };
   }

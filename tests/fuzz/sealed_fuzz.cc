@@ -52,12 +52,12 @@ const KeyRing& Ring() {
 }
 
 absl::Status LookAt(IncomingFile& raw, Bytes file) {
-  for (uint64_t at = 0; at < raw.size();) {
-    const Bytes piece = raw.Take(at, std::min<uint64_t>(1000, raw.size() - at));
-    OMSERVE_CHECK(std::ranges::equal(piece, file.subspan(at, piece.size())), "what stands there");
-    raw.GiveBack(at, at + piece.size());
-    at += piece.size();
-  }
+  std::vector<std::byte> seen;
+  OMSERVE_CHECK(
+      LookThrough(raw, 0, raw.size(), 1000,
+                  [&](Bytes piece) { seen.insert(seen.end(), piece.begin(), piece.end()); }),
+      "all of it comes");
+  OMSERVE_CHECK(std::ranges::equal(seen, file), "what stands there");
   return absl::OkStatus();
 }
 

@@ -30,20 +30,19 @@ TEST_CASE("What was sealed comes out", "[decrypt]") {
   }
 }
 
-// All bytes of a file in order; gives them back unless told to keep them.
+// The bytes of a file in order, as far as they come; given back unless they are to be kept.
 std::string LookAt(IncomingFile& raw, bool gives_back = true) {
+  constexpr uint64_t kMost = kChunk / 2 + 3;
   std::string seen;
-  for (uint64_t at = 0; at < raw.size();) {
-    const std::span<const std::byte> piece =
-        raw.Take(at, std::min<uint64_t>(kChunk / 2 + 3, raw.size() - at));
-    if (piece.empty()) {
-      break;
-    }
+  const auto see = [&seen](std::span<const std::byte> piece) {
     seen.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-    if (gives_back) {
-      raw.GiveBack(at, at + piece.size());
-    }
-    at += piece.size();
+  };
+  if (gives_back) {
+    LookThrough(raw, 0, raw.size(), kMost, see);
+    return seen;
+  }
+  while (seen.size() < raw.size()) {
+    see(raw.Take(seen.size(), std::min(kMost, raw.size() - seen.size())));
   }
   return seen;
 }
@@ -89,13 +88,12 @@ TEST_CASE("A file is checked by several threads", "[decrypt]") {
     const uint64_t part = raw.size() / kThreads + 1;
     for (uint64_t begin = 0; begin < raw.size(); begin += part) {
       threads.push_back(StartThread("part", [&raw, &seen, begin, part] {
-        const uint64_t end = std::min(begin + part, raw.size());
-        for (uint64_t at = begin; at < end;) {
-          const std::span<const std::byte> piece = raw.Take(at, std::min<uint64_t>(50, end - at));
-          std::memcpy(seen.data() + at, piece.data(), piece.size());
-          raw.GiveBack(at, at + piece.size());
-          at += piece.size();
-        }
+        uint64_t at = begin;
+        LookThrough(raw, begin, std::min(begin + part, raw.size()), 50,
+                    [&](std::span<const std::byte> piece) {
+                      std::memcpy(seen.data() + at, piece.data(), piece.size());
+                      at += piece.size();
+                    });
       }));
     }
     threads.clear();  // Joined.
